@@ -1,0 +1,35 @@
+PREFIX ?= /usr/local
+SWIFT ?= swift
+export NUMCHECK_STRICT := 1
+
+.PHONY: all demo test lint install bench deps clean
+
+all: deps
+	$(SWIFT) build -c release
+
+# What a machine with only the Swift toolchain lacks (MPFR's headers): see Scripts/dependencies.
+deps:
+	@Scripts/dependencies
+
+demo: deps
+	$(SWIFT) build -c release --product numcheck
+	.build/release/numcheck softmax --dtype f16 --range 1000
+
+test: deps
+	$(SWIFT) build
+	$(SWIFT) test -c release
+
+lint:
+	swift format lint --strict --recursive Sources Tests Benchmarks Package.swift
+
+# A binary that runs without the toolchain: Swift's standard library linked statically, MPFR and GMP dynamically.
+install: deps
+	$(SWIFT) build -c release --product numcheck --static-swift-stdlib
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 "$$($(SWIFT) build -c release --static-swift-stdlib --show-bin-path)/numcheck" "$(DESTDIR)$(PREFIX)/bin/numcheck"
+
+bench: deps
+	Benchmarks/run
+
+clean:
+	rm -rf .build

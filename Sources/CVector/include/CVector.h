@@ -1,0 +1,8 @@
+// Header-only vector functions for the few inner loops where Swift's SIMD types do not become vectors.
+// Each is one expression over vectors; the numerics (bounds, choices, tables) stay in Swift.
+#ifndef NUMCHECK_CVECTOR_H
+#define NUMCHECK_CVECTOR_H
+
+#include "processor.h"
+
+#endif

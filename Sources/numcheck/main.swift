@@ -1,0 +1,2 @@
+import NumKit
+print(NumberFormat.f16)
