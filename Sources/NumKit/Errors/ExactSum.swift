@@ -1,0 +1,69 @@
+/// A sum of Doubles without any rounding until it is read, so that it depends neither on order nor on how it was split
+/// (after Neal, "Fast exact summation using small and large superaccumulators", arXiv 1505.05571).
+///
+/// Chunk k holds a multiple of 2^(32k − 1074); a Double spans at most three neighbours.
+public struct ExactSum: Sendable {
+  private var chunks = [Int64](repeating: 0, count: 68)
+  private var pending = 0
+  /// Sum of what was not finite: ±∞ or NaN, else 0.
+  private var special = 0.0
+
+  /// Zero.
+  public init() {}
+
+  /// Adds `x`.
+  public mutating func add(_ x: Double) {
+    guard x.isFinite else {
+      special += x
+      return
+    }
+    let bits = x.bitPattern
+    let field = Int((bits >> 52) & 0x7ff)
+    var significand = Int64(bitPattern: bits & ((1 << 52) - 1))
+    if field != 0 { significand |= 1 << 52 }
+    if x.sign == .minus { significand = -significand }
+    let position = Swift.max(field, 1) - 1
+    let chunk = position >> 5
+    let offset = Int64(position & 31)
+    // significand·2^offset in two parts: the low 32 bits, unsigned, and the rest.
+    let low = (significand << offset) & 0xffff_ffff
+    let high = significand >> (32 - offset)
+    chunks[chunk] += low
+    chunks[chunk + 1] += high
+    pending += 1
+    if pending == 512 { carry() }
+  }
+
+  /// Adds another sum.
+  public mutating func merge(_ other: ExactSum) {
+    var other = other
+    carry()
+    other.carry()
+    for i in chunks.indices { chunks[i] += other.chunks[i] }
+    special += other.special
+    carry()
+  }
+
+  /// The sum, rounded; the same for the same terms in any order.
+  public var value: Double {
+    if special != 0 || special.isNaN { return special }
+    var copy = self
+    copy.carry()
+    var total = 0.0
+    for i in copy.chunks.indices.reversed() where copy.chunks[i] != 0 {
+      // The top chunk's sign spreads downwards, so leading parts cancel; Double(sign:exponent:significand:) scales
+      // without overflow on the way.
+      total += Double(sign: .plus, exponent: 32 * i - 1074, significand: Double(copy.chunks[i]))
+    }
+    return total
+  }
+
+  /// Brings every chunk but the last to 0 … 2^32 − 1: one form for one value.
+  private mutating func carry() {
+    for i in 0..<(chunks.count - 1) {
+      chunks[i + 1] += chunks[i] >> 32
+      chunks[i] &= 0xffff_ffff
+    }
+    pending = 0
+  }
+}

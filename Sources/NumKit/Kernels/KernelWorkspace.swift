@@ -1,0 +1,97 @@
+/// The buffers of one runner, and what is done to a row before any kernel sees it: conversion, temperature, policy.
+final class KernelWorkspace<C: Scalar> {
+  enum Preparation {
+    /// The kernel answers.
+    case run
+    /// Policy or a limit answers, with the same number everywhere.
+    case fill(Double)
+  }
+
+  private(set) var x = UnsafeMutableBufferPointer<C>.allocate(capacity: 0)
+  private(set) var y = UnsafeMutableBufferPointer<C>.allocate(capacity: 0)
+  private(set) var setting: KernelSetting<C>
+  private let parameters: OperationParameters
+
+  init(parameters: OperationParameters, summation: Summation) {
+    self.parameters = parameters
+    setting = KernelSetting(
+      summation: summation, target: parameters.target, cotangent: .allocate(capacity: 0),
+      scratch: .allocate(capacity: 0))
+  }
+
+  deinit {
+    x.deallocate()
+    y.deallocate()
+    setting.cotangent.deallocate()
+    setting.scratch.deallocate()
+  }
+
+  func load(_ row: UnsafeBufferPointer<Double>, resultCount: Int) {
+    Self.resize(&x, row.count)
+    Self.resize(&y, resultCount)
+    Self.resize(&setting.scratch, row.count)
+    for i in row.indices { x[i] = C(rounding: row[i]) }
+    if parameters.cotangent.count == row.count && setting.cotangent.count != row.count {
+      Self.resize(&setting.cotangent, row.count)
+      for i in row.indices { setting.cotangent[i] = C(rounding: parameters.cotangent[i]) }
+    }
+  }
+
+  private static func resize(_ buffer: inout UnsafeMutableBufferPointer<C>, _ count: Int) {
+    guard buffer.count != count else { return }
+    buffer.deallocate()
+    buffer = .allocate(capacity: count)
+    buffer.initialize(repeating: .zero)
+  }
+
+  /// Divides by the temperature and applies the policy for infinite maxima.
+  func prepare(_ operation: Operation) -> Preparation {
+    if parameters.temperature != 1 {
+      if let limit = divideByTemperature(operation) { return .fill(limit) }
+    }
+    guard parameters.specialValues != .ieee, operation != .sigmoid, operation != .logSumExp else {
+      return .run
+    }
+    let m = x.maximum()
+    guard m.isInfinite else { return .run }
+    if m.exact > 0 {
+      keepOnly(m)
+    } else if parameters.specialValues == .uniform {
+      x.update(repeating: .zero)
+    } else {
+      switch operation {
+      case .logSoftmax: return .fill(-.infinity)
+      case .crossEntropy: return .fill(.infinity)
+      default: return .fill(0)
+      }
+    }
+    return .run
+  }
+
+  /// The limit τ → 0 or τ → ∞, or x/τ; returns a number where the limit is one.
+  private func divideByTemperature(_ operation: Operation) -> Double? {
+    let tau = C(rounding: parameters.temperature)
+    if tau.exact == 0 {
+      if operation == .sigmoid {
+        for i in x.indices where !x[i].isNaN && x[i] != .zero {
+          x[i] = x[i] > .zero ? -C.lowest : .lowest
+        }
+        return nil
+      }
+      let m = x.maximum()
+      if m.isNaN || m.isInfinite { return nil }
+      if operation == .logSumExp && m != .zero { return m > .zero ? .infinity : -.infinity }
+      keepOnly(m)
+    } else if parameters.temperature == .infinity {
+      for i in x.indices where x[i].exact.isFinite { x[i] = .zero }
+    } else {
+      for i in x.indices { x[i] = x[i] / tau }
+    }
+    return nil
+  }
+
+  /// 0 where the element is `m`, as good as −∞ elsewhere.
+  private func keepOnly(_ m: C) {
+    for i in x.indices { x[i] = x[i] == m ? .zero : .lowest }
+  }
+}

@@ -1,0 +1,107 @@
+/// One operation, some algorithms, one set of rows: run, held against the truth, measured.
+public struct Experiment: Sendable {
+  /// The question.
+  public var operation: Operation
+  /// Who answers.
+  public var algorithms: [Algorithm]
+  /// In which precisions.
+  public var configuration: KernelConfiguration
+  /// With which temperature, target, cotangent and policy.
+  public var parameters: OperationParameters
+  /// On how many threads; the answer does not depend on it.
+  public var threads: Int
+
+  /// All parts.
+  public init(
+    _ operation: Operation, algorithms: [Algorithm], configuration: KernelConfiguration,
+    parameters: OperationParameters = .init(), threads: Int = 1
+  ) {
+    self.operation = operation
+    self.algorithms = algorithms
+    self.configuration = configuration
+    self.parameters = parameters
+    self.threads = threads
+  }
+
+  /// Runs every algorithm on every row.
+  ///
+  /// - Parameter progress: called now and then with the number of rows done.
+  /// - Throws: `ExperimentError` where a format cannot be computed in or there is nothing to do, and what `rows` throws.
+  public func run(
+    on rows: some RowSource, progress: (@Sendable (Int) -> Void)? = nil
+  ) throws -> ExperimentResult {
+    guard rows.length > 0, rows.rowCount > 0 else { throw ExperimentError.empty }
+    guard !algorithms.isEmpty else { throw ExperimentError.noAlgorithm }
+    // Made once here so that what cannot run is said before any thread starts.
+    for algorithm in algorithms
+    where KernelRunner(algorithm, configuration, parameters: parameters) == nil {
+      throw ExperimentError.cannotCompute(algorithm.description, configuration)
+    }
+    let total = try ParallelRows(threads: threads, chunk: 8).reduce(
+      count: rows.rowCount, progress: progress,
+      make: { ExperimentWorker(self, length: rows.length) },
+      body: { worker, row in try worker.measure(row, of: rows) },
+      merge: { $0.merge($1) })
+    return total.result(self, rows: rows.rowCount, length: rows.length)
+  }
+}
+
+/// Why an experiment cannot run.
+public enum ExperimentError: Error, Hashable, CustomStringConvertible {
+  /// No rows, or rows of no elements.
+  case empty
+  /// No algorithm was asked for.
+  case noAlgorithm
+  /// A format cannot be computed in.
+  case cannotCompute(String, KernelConfiguration)
+
+  public var description: String {
+    switch self {
+    case .empty: return "there are no rows with elements to work on"
+    case .noAlgorithm: return "no algorithm to run"
+    case .cannotCompute(let algorithm, let c):
+      return
+        "'\(algorithm)' cannot run with dtype \(c.storage), compute \(c.compute.name), accumulate \(c.accumulator.name)"
+    }
+  }
+}
+
+/// What an experiment found.
+public struct ExperimentResult: Sendable {
+  /// What one algorithm did.
+  public struct Entry: Sendable {
+    /// The algorithm.
+    public let algorithm: Algorithm
+    /// Its errors against the truth of the inputs as rounded to the format: its own.
+    public let kernel: ErrorStatistics
+    /// Its errors against the truth of the inputs as given: its own and the format's.
+    public let total: ErrorStatistics
+    /// For probabilities: how far they are from a distribution and from the true one.
+    public let distribution: DistributionStatistics?
+    /// The worst of the rows' bounds.
+    public let bound: RowBound
+    /// The largest bound on a result's error, in ulps, over the rows that have one.
+    public let boundUlp: Double
+    /// Where the first NaN and overflow were born, and how near overflow came.
+    public let trace: StageTrace
+    /// What to make of it.
+    public let verdict: Verdict
+  }
+
+  /// One for each algorithm, in the order asked for.
+  public let entries: [Entry]
+  /// How the truth was proven.
+  public let certificate: Certificate
+  /// The largest condition number of a row; NaN if no row had one.
+  public let conditioning: Double
+  /// The largest normwise relative change that rounding the inputs alone made to a row's truth.
+  public let inherent: Double
+  /// The largest error in ulps that rounding the inputs alone causes.
+  public let inherentUlp: Double
+  /// Whether some input was not a number of the format.
+  public let inputsRounded: Bool
+  /// Rows.
+  public let rows: Int
+  /// Elements in a row.
+  public let length: Int
+}

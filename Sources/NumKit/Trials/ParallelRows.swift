@@ -1,0 +1,43 @@
+import Dispatch
+import Synchronization
+
+/// Work on numbered rows by several threads, each with state of its own that is merged at the end. What is merged must not
+/// depend on order: which thread gets which rows is left to chance.
+struct ParallelRows {
+  let threads: Int
+  /// Rows taken at a time.
+  let chunk: Int
+
+  func reduce<Worker>(
+    count: Int, progress: (@Sendable (Int) -> Void)?, make: () -> Worker,
+    body: @escaping (Worker, Int) throws -> Void, merge: (Worker, Worker) -> Void
+  ) throws -> Worker {
+    let workerCount = Swift.max(1, Swift.min(threads, (count + chunk - 1) / chunk))
+    // Each thread touches its own worker, and none outlives concurrentPerform.
+    nonisolated(unsafe) let workers = (0..<workerCount).map { _ in make() }
+    nonisolated(unsafe) let body = body
+    let next = Atomic<Int>(0)
+    let done = Atomic<Int>(0)
+    let failure = Mutex<(row: Int, error: any Error)?>(nil)
+    let chunk = chunk
+    DispatchQueue.concurrentPerform(iterations: workerCount) { index in
+      while true {
+        let start = next.add(chunk, ordering: .relaxed).oldValue
+        guard start < count else { return }
+        for row in start..<Swift.min(start + chunk, count) {
+          do {
+            try body(workers[index], row)
+          } catch {
+            failure.withLock { if $0 == nil || row < $0!.row { $0 = (row, error) } }
+            return
+          }
+        }
+        let finished = done.add(Swift.min(chunk, count - start), ordering: .relaxed).newValue
+        progress?(finished)
+      }
+    }
+    if let failure = failure.withLock({ $0 }) { throw failure.error }
+    for other in workers.dropFirst() { merge(workers[0], other) }
+    return workers[0]
+  }
+}
