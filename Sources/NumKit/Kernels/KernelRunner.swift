@@ -27,16 +27,16 @@ public struct KernelRunner {
   public let algorithm: Algorithm
   /// Its precisions.
   public let configuration: KernelConfiguration
-  private let body:
-    (UnsafeBufferPointer<Double>, UnsafeMutableBufferPointer<Double>, inout StageTrace) -> Void
+  private let body: RunnerRequest.Body
 
   /// Answers for `row`, numbers of the storage format; `results` has `operation.resultCount(length: row.count)`
-  /// places and receives numbers of the storage format. The row must not be empty. Call `trace.startRow` before.
+  /// places and receives numbers of the storage format. The row must not be empty; `target` is one of its indices. Call
+  /// `trace.startRow` before.
   public func run(
-    _ row: UnsafeBufferPointer<Double>, into results: UnsafeMutableBufferPointer<Double>,
+    _ row: UnsafeBufferPointer<Double>, target: Int, into results: UnsafeMutableBufferPointer<Double>,
     trace: inout StageTrace
   ) {
-    body(row, results, &trace)
+    body(row, target, results, &trace)
   }
 
   /// Prepares `algorithm`; nil where there is no such algorithm or a format cannot be computed in.
@@ -62,7 +62,10 @@ struct RunnerRequest {
   let configuration: KernelConfiguration
   let parameters: OperationParameters
 
-  typealias Body = (UnsafeBufferPointer<Double>, UnsafeMutableBufferPointer<Double>, inout StageTrace) -> Void
+  typealias Body = (
+    _ row: UnsafeBufferPointer<Double>, _ target: Int, _ results: UnsafeMutableBufferPointer<Double>,
+    _ trace: inout StageTrace
+  ) -> Void
 
   /// Every kernel stands here by name, so that each is specialised for each pair of formats.
   func body<C: Scalar, A: Scalar>(_: C.Type, _: A.Type) -> Body? {
@@ -92,8 +95,8 @@ struct RunnerRequest {
     let workspace = KernelWorkspace<C>(parameters: parameters, summation: algorithm.summation)
     let storage = configuration.storage
     let overflow = configuration.overflow
-    return { row, results, trace in
-      workspace.load(row, resultCount: results.count)
+    return { row, target, results, trace in
+      workspace.load(row, target: target, resultCount: results.count)
       switch workspace.prepare(K.operation) {
       case .run:
         if case .integer(let format) = storage {
@@ -129,9 +132,9 @@ private func integerBody(
       $0.operation == algorithm.operation && $0.name == algorithm.kernel
     }), let denominator = algorithm.variant.flatMap({ Int($0) })
   else { return nil }
-  return { row, results, _ in
-    let workspace = KernelWorkspace<Double>(parameters: parameters, summation: .sequential)
-    workspace.load(row, resultCount: results.count)
+  let workspace = KernelWorkspace<Double>(parameters: parameters, summation: .sequential)
+  return { row, target, results, _ in
+    workspace.load(row, target: target, resultCount: results.count)
     if case .fill(let value) = workspace.prepare(algorithm.operation) {
       return results.update(repeating: value)
     }

@@ -26,7 +26,8 @@ final class KernelWorkspace<C: Scalar> {
     setting.scratch.deallocate()
   }
 
-  func load(_ row: UnsafeBufferPointer<Double>, resultCount: Int) {
+  func load(_ row: UnsafeBufferPointer<Double>, target: Int, resultCount: Int) {
+    setting.target = target
     Self.resize(&x, row.count)
     Self.resize(&y, resultCount)
     Self.resize(&setting.scratch, row.count)

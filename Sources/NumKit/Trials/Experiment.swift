@@ -8,14 +8,17 @@ public struct Experiment: Sendable {
   public var configuration: KernelConfiguration
   /// With which temperature, target, cotangent and policy.
   public var parameters: OperationParameters
+  /// The target index of each row, where rows differ; `parameters.target` otherwise.
+  public var targets: [Int]?
   /// On how many threads; the answer does not depend on it.
   public var threads: Int
 
   /// All parts.
   public init(
     _ operation: Operation, algorithms: [Algorithm], configuration: KernelConfiguration,
-    parameters: OperationParameters = .init(), threads: Int = 1
+    parameters: OperationParameters = .init(), targets: [Int]? = nil, threads: Int = 1
   ) {
+    self.targets = targets
     self.operation = operation
     self.algorithms = algorithms
     self.configuration = configuration
@@ -31,6 +34,15 @@ public struct Experiment: Sendable {
     on rows: some RowSource, progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> ExperimentResult {
     guard rows.length > 0, rows.rowCount > 0 else { throw ExperimentError.empty }
+    for target in targets ?? [parameters.target] where !(0..<rows.length).contains(target) {
+      throw ExperimentError.target(target, length: rows.length)
+    }
+    if let targets, targets.count != rows.rowCount {
+      throw ExperimentError.targetCount(targets.count, rows: rows.rowCount)
+    }
+    if operation == .softmaxVJP && parameters.cotangent.count != rows.length {
+      throw ExperimentError.cotangentCount(parameters.cotangent.count, length: rows.length)
+    }
     guard !algorithms.isEmpty else { throw ExperimentError.noAlgorithm }
     // Made once here so that what cannot run is said before any thread starts.
     for algorithm in algorithms
@@ -52,6 +64,12 @@ public enum ExperimentError: Error, Hashable, CustomStringConvertible {
   case empty
   /// No algorithm was asked for.
   case noAlgorithm
+  /// A target that is no index of a row.
+  case target(Int, length: Int)
+  /// Not one target a row.
+  case targetCount(Int, rows: Int)
+  /// Not one number of the cotangent a logit.
+  case cotangentCount(Int, length: Int)
   /// A format cannot be computed in.
   case cannotCompute(String, KernelConfiguration)
 
@@ -59,6 +77,10 @@ public enum ExperimentError: Error, Hashable, CustomStringConvertible {
     switch self {
     case .empty: return "there are no rows with elements to work on"
     case .noAlgorithm: return "no algorithm to run"
+    case .target(let target, let length): return "target \(target) is not an index of a row of \(length)"
+    case .targetCount(let count, let rows): return "\(count) targets for \(rows) rows"
+    case .cotangentCount(let count, let length):
+      return "a cotangent of \(count) numbers for rows of \(length)"
     case .cannotCompute(let algorithm, let c):
       return
         "'\(algorithm)' cannot run with dtype \(c.storage), compute \(c.compute.name), accumulate \(c.accumulator.name)"

@@ -13,7 +13,9 @@ final class ExperimentWorker {
   }
 
   private let experiment: Experiment
-  private let kernelParameters: OperationParameters
+  /// The parameters as given and as the kernels get them, with the row's own target.
+  private var parameters: OperationParameters
+  private var kernelParameters: OperationParameters
   private let reference: Reference
   private var candidates: [Candidate]
   private var given: [Double]
@@ -32,14 +34,15 @@ final class ExperimentWorker {
 
   init(_ experiment: Experiment, length: Int) {
     self.experiment = experiment
+    parameters = experiment.parameters
     kernelParameters = experiment.parameters.rounded(to: experiment.configuration)
     let format = experiment.configuration.storage.numberFormat ?? .f64
     reference = Reference(experiment.operation, format: format)
-    let parameters = kernelParameters
+    let forKernels = kernelParameters
     candidates = experiment.algorithms.compactMap { algorithm in
-      KernelRunner(algorithm, experiment.configuration, parameters: parameters).map {
+      KernelRunner(algorithm, experiment.configuration, parameters: forKernels).map {
         Candidate(
-          runner: $0, bounds: ErrorBounds(algorithm, experiment.configuration, parameters: parameters),
+          runner: $0, bounds: ErrorBounds(algorithm, experiment.configuration, parameters: forKernels),
           fixedStep: algorithm.isInteger ? algorithm.variant.flatMap(Double.init).map { 1 / $0 } : nil)
       }
     }
@@ -52,17 +55,21 @@ final class ExperimentWorker {
 
   func measure(_ row: Int, of rows: some RowSource) throws {
     try given.withUnsafeMutableBufferPointer { try rows.read(row, into: $0) }
+    if let targets = experiment.targets {
+      parameters.target = targets[row]
+      kernelParameters.target = targets[row]
+    }
     let changed = experiment.configuration.roundInputs(given, into: &rounded)
     rounded.withUnsafeBufferPointer {
       reference.answer($0, parameters: kernelParameters, into: &truth)
       profile.update($0, temperature: kernelParameters.temperature)
     }
     certificate.merge(truth.certificate)
-    let sameQuestion = !changed && kernelParameters == experiment.parameters
+    let sameQuestion = !changed && kernelParameters == parameters
     if !sameQuestion {
       inputsRounded = true
       given.withUnsafeBufferPointer {
-        reference.answer($0, parameters: experiment.parameters, into: &truthOfGiven)
+        reference.answer($0, parameters: parameters, into: &truthOfGiven)
       }
       certificate.merge(truthOfGiven.certificate)
       compareTruths()
@@ -76,13 +83,17 @@ final class ExperimentWorker {
   private func measure(_ c: inout Candidate, _ row: Int, sameQuestion: Bool) {
     c.trace.startRow(row)
     rounded.withUnsafeBufferPointer { x in
-      results.withUnsafeMutableBufferPointer { c.runner.run(x, into: $0, trace: &c.trace) }
+      results.withUnsafeMutableBufferPointer {
+        c.runner.run(x, target: kernelParameters.target, into: $0, trace: &c.trace)
+      }
     }
     let unit = unit(c)
     var rowBound = RowBound.none
     if let errorBounds = c.bounds {
       rowBound = exact.withUnsafeBufferPointer { t in
-        bounds.withUnsafeMutableBufferPointer { errorBounds.bound(profile, truth: t, into: $0) }
+        bounds.withUnsafeMutableBufferPointer {
+          errorBounds.bound(profile, target: kernelParameters.target, truth: t, into: $0)
+        }
       }
       if rowBound != .none {
         for i in exact.indices where exact[i].isFinite {

@@ -105,8 +105,7 @@ extension RowErrors {
     return addition(of: -d, error: difference, to: -log, error: logarithm)
   }
 
-  func crossEntropy(_ truth: Exact, _ bounds: Bounds) {
-    let t = self.bounds.parameters.target
+  func crossEntropy(_ t: Int, _ truth: Exact, _ bounds: Bounds) {
     guard z[t].isFinite else {
       bounds[0] = 0
       return
@@ -116,9 +115,8 @@ extension RowErrors {
       ? logOfProbabilityError(t, truth[0]) : shiftedDifferenceError(t)
   }
 
-  func crossEntropyGradient(_ truth: Exact, _ bounds: Bounds) {
+  func crossEntropyGradient(_ t: Int, _ truth: Exact, _ bounds: Bounds) {
     for i in z.indices { bounds[i] = probabilityError(i) }
-    let t = self.bounds.parameters.target
     bounds[t] += c.u * (truth[t].magnitude + bounds[t])
   }
 

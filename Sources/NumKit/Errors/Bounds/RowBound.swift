@@ -30,9 +30,10 @@ public struct ErrorBounds {
   }
 
   /// Writes a bound on each result's absolute error into `bounds`, for a row (in the storage format) whose exact results
-  /// are `truth`, rounded to Double.
+  /// are `truth`, rounded to Double, and whose true class, where one is asked for, is `target`.
   public func bound(
-    _ profile: RowProfile, truth: UnsafeBufferPointer<Double>, into bounds: UnsafeMutableBufferPointer<Double>
+    _ profile: RowProfile, target: Int, truth: UnsafeBufferPointer<Double>,
+    into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound {
     guard precisions.compute.format.round(parameters.temperature) == parameters.temperature else {
       return .none
@@ -45,8 +46,8 @@ public struct ErrorBounds {
       case .softmax: row.softmax(truth, bounds)
       case .logSoftmax: row.logSoftmax(truth, bounds)
       case .logSumExp: row.logSumExp(truth, bounds)
-      case .crossEntropy: row.crossEntropy(truth, bounds)
-      case .crossEntropyGradient: row.crossEntropyGradient(truth, bounds)
+      case .crossEntropy: row.crossEntropy(target, truth, bounds)
+      case .crossEntropyGradient: row.crossEntropyGradient(target, truth, bounds)
       case .softmaxJacobian: row.jacobian(truth, bounds)
       case .softmaxVJP: row.vectorJacobian(truth, bounds)
       case .sigmoid: break

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Foundation
+import NumKit
+
+/// A kernel's command: runs its algorithms on rows and reports their errors.
+struct KernelCommand<Q: Question>: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(commandName: Q.operation.rawValue, abstract: Q.abstract)
+  }
+
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Algorithm to run, repeatable; 'all' is the default. See 'numcheck list kernels'.", valueName: "name"))
+  var algorithm: [String] = ["all"]
+
+  @OptionGroup(title: "Question") var parameters: ParameterOptions
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the algorithm's results (exactly one --algorithm) to a .npy or .safetensors file.",
+      valueName: "FILE"))
+  var output: String?
+
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
+  var outputType: DType?
+
+  @Option(help: "Report as text, json, markdown or csv.")
+  var format: OutputFormat = .text
+
+  mutating func run() throws {
+    let configuration = try precision.configuration()
+    let algorithms = try chosenAlgorithms(configuration.storage)
+    if output != nil && algorithms.count != 1 {
+      throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
+    }
+    let source = try RowInput(input, operation: Q.operation)
+    let question = try QuestionInput(parameters, Q.operation, source, seed: input.seed)
+    let experiment = Experiment(
+      Q.operation, algorithms: algorithms, configuration: configuration, parameters: question.parameters,
+      targets: question.targets, threads: threads.count)
+    let progress = Progress(total: source.rows.rowCount)
+    let result = try source.run(experiment, progress: progress.callback)
+    progress.finish()
+    let report = KernelReport(
+      command: Q.operation.rawValue, operation: Q.operation, configuration: configuration,
+      parameters: question.parameters, origin: source.origin, result: result,
+      checks: thresholds.checks(result),
+      witnessInputs: try result.entries.map {
+        try source.witnessInput($0.kernel.witness, configuration, Q.operation)
+      })
+    if let output {
+      try ResultWriter(path: output, dtype: configuration.storage, as: outputType).write(
+        experiment, algorithms[0], source)
+    }
+    let colour = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    switch format {
+    case .text: print(report.text(colour: colour), terminator: "")
+    case .json: print(report.json.text, terminator: "")
+    case .markdown: print(report.markdown, terminator: "")
+    case .csv: print(report.csv, terminator: "")
+    }
+    if let failed = report.checks.first(where: { !$0.passed }) {
+      throw CheckFailed(message: format == .text ? "" : failed.message)
+    }
+  }
+
+  private func chosenAlgorithms(_ dtype: DType) throws -> [Algorithm] {
+    let all = Algorithm.all(for: Q.operation, dtype: dtype)
+    var chosen: [Algorithm] = []
+    for name in algorithm.flatMap({ $0.split(separator: ",").map(String.init) }) {
+      let matches = name == "all" ? all : all.filter { $0.description == name }
+      if matches.isEmpty {
+        throw UsageError(
+          "no algorithm '\(name)' for \(Q.operation.rawValue) in \(dtype); there are: "
+            + all.map(\.description).joined(separator: ", "))
+      }
+      for match in matches where !chosen.contains(match) { chosen.append(match) }
+    }
+    if chosen.isEmpty { throw UsageError("--algorithm names none") }
+    return chosen
+  }
+}
+
+/// Rows done, on standard error, if that is a terminal and the work is long.
+final class Progress: Sendable {
+  private let total: Int
+  private let start = Date()
+  private let shown: Bool
+
+  init(total: Int) {
+    self.total = total
+    shown = isatty(STDERR_FILENO) == 1
+  }
+
+  var callback: (@Sendable (Int) -> Void)? {
+    guard shown else { return nil }
+    return { [total, start] done in
+      guard Date().timeIntervalSince(start) > 1 else { return }
+      FileHandle.standardError.write(Data("\r\(done) of \(total) rows".utf8))
+    }
+  }
+
+  func finish() {
+    guard shown, Date().timeIntervalSince(start) > 1 else { return }
+    FileHandle.standardError.write(Data("\r\u{1b}[K".utf8))
+  }
+}

@@ -1,0 +1,106 @@
+import ArgumentParser
+import NumKit
+
+/// What there is: formats, kernels, algorithms.
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List number formats, kernels or distributions.")
+
+  enum Topic: String, CaseIterable, ExpressibleByArgument {
+    case formats, kernels, distributions
+  }
+
+  @Argument(help: "formats, kernels or distributions.")
+  var topic: Topic
+
+  @Option(help: "text, json, markdown or csv.")
+  var format: OutputFormat = .text
+
+  func run() throws {
+    let list = topic == .formats ? Self.formats : topic == .kernels ? Self.kernels : Self.distributions
+    switch format {
+    case .text: print(list.text(), terminator: "")
+    case .markdown: print(list.markdown, terminator: "")
+    case .json: print(list.json(command: "list \(topic.rawValue)").text, terminator: "")
+    case .csv: print(list.csv, terminator: "")
+    }
+  }
+
+  static var formats: Table {
+    var table = Table(columns: [
+      ("dtype", .left), ("bits", .right), ("sign/exp/frac", .left), ("largest", .right),
+      ("smallest normal", .right), ("smallest subnormal", .right), ("epsilon", .right), ("infinity", .left),
+      ("NaN", .left), ("also called", .left),
+    ])
+    for entry in FormatRegistry.all {
+      let names = entry.aliases.prefix(3).joined(separator: " ")
+      switch entry.dtype {
+      case .float(let f):
+        let nan: String
+        switch f.nanEncoding {
+        case .ieee: nan = "\(2 * ((1 << Swift.min(f.significandBits, 60)) - 1)) codes"
+        case .allOnes: nan = f.hasSign ? "2 codes" : "1 code"
+        case .negativeZero: nan = "1 code (-0)"
+        case .none: nan = "no"
+        }
+        table.rows.append([
+          f.name, "\(f.bitWidth)", "\(f.hasSign ? 1 : 0)/\(f.exponentBits)/\(f.significandBits)",
+          Figures.number(f.largestFinite), Figures.number(f.smallestNormal),
+          f.hasZero ? Figures.number(f.smallestPositive) : "none", Figures.number(f.epsilon),
+          f.hasInfinity ? "yes" : "no", f.significandBits > 23 ? "yes" : nan, names,
+        ])
+      case .integer(let f):
+        table.rows.append([
+          f.name, "\(f.bitWidth)", "\(f.isSigned ? "two's complement" : "unsigned")",
+          "\(f.max) x scale", "-", "-", "1 x scale", "no", "no", names,
+        ])
+      }
+    }
+    return table
+  }
+
+  static var kernels: Table {
+    var table = Table(columns: [
+      ("command", .left), ("--algorithm", .left), ("dtypes", .left), ("how", .left),
+    ])
+    for operation in Operation.allCases {
+      for a in Algorithm.all(for: operation, dtype: .integer(.int8)) {
+        table.rows.append([
+          operation.rawValue, a.description, a.isInteger ? "integer" : "all",
+          a.summary + (a.variant == "pairwise" ? ", summed pairwise" : ""),
+        ])
+      }
+    }
+    return table
+  }
+
+  static var distributions: Table {
+    var table = Table(columns: [("--distribution", .left), ("logits", .left)])
+    for d in Distribution.allCases { table.rows.append([d.rawValue, d.summary]) }
+    return table
+  }
+}
+
+extension Table {
+  /// One object a row, keyed by column title.
+  func json(command: String) -> JSONValue {
+    .object([
+      ("schema", .string("numcheck/1")), ("command", .string(command)),
+      (
+        "results",
+        .array(
+          rows.map { row in
+            .object(zip(columns, row).map { ($0.title, JSONValue.string($1)) })
+          })
+      ),
+    ])
+  }
+
+  /// RFC 4180.
+  var csv: String {
+    func cell(_ s: String) -> String {
+      s.contains(where: { ",\"\n".contains($0) }) ? "\"" + s.replacing("\"", with: "\"\"") + "\"" : s
+    }
+    return ([columns.map(\.title)] + rows).map { $0.map(cell).joined(separator: ",") + "\n" }.joined()
+  }
+}

@@ -1,0 +1,110 @@
+import ArgumentParser
+import Foundation
+import NumKit
+
+/// In which formats a kernel runs.
+struct PrecisionOptions: ParsableArguments {
+  @Option(help: "Number format of inputs and results; see 'numcheck list formats'.")
+  var dtype: DType = .float(.f32)
+
+  @Option(
+    help: ArgumentHelp("Format of element-wise operations (default: the dtype; f32 for integer dtypes)."))
+  var compute: DType?
+
+  @Option(help: ArgumentHelp("Format of sums (default: the compute format)."))
+  var accumulate: DType?
+
+  @Option(help: "What becomes of numbers too large: 'special' (infinity or NaN) or 'saturate'.")
+  var overflow: Overflow = .special
+
+  func configuration() throws -> KernelConfiguration {
+    func float(_ dtype: DType?, _ flag: String) throws -> NumberFormat? {
+      guard let dtype else { return nil }
+      guard let format = dtype.numberFormat, format != .e8m0 else {
+        throw UsageError("--\(flag) \(dtype): not a format to compute in")
+      }
+      return format
+    }
+    if dtype == .float(.e8m0) { throw UsageError("--dtype e8m0: a format of scales, not one to compute in") }
+    return KernelConfiguration(
+      storage: dtype, compute: try float(compute, "compute"),
+      accumulator: try float(accumulate, "accumulate"),
+      overflow: overflow)
+  }
+}
+
+/// What the question needs beside its rows.
+struct ParameterOptions: ParsableArguments {
+  @Option(help: "Temperature: logits are divided by it; 0 and inf are the limits.")
+  var temperature: Number = Number(1)
+
+  @Option(help: "Rows without an answer (fully masked, +inf present): 'ieee' (NaN), 'safe' (0) or 'uniform'.")
+  var policy: SpecialValues = .ieee
+
+  @Option(
+    help: ArgumentHelp(
+      "Target of the cross-entropy: an index for all rows, or a tensor of indices, one a row.",
+      valueName: "N|FILE[:TENSOR]"))
+  var target: String = "0"
+
+  @Option(
+    help: ArgumentHelp(
+      "Cotangent v of the vector-Jacobian product (default: N(0,1) from the seed).",
+      valueName: "FILE[:TENSOR]"))
+  var cotangent: String?
+
+  func validate() throws {
+    guard temperature.value >= 0 else { throw ValidationError("--temperature must be 0 or more") }
+  }
+}
+
+/// Where rows come from.
+struct InputOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Read logits from a .npy, .npz, .safetensors or .gguf file; '-' is standard input.",
+      valueName: "FILE[:TENSOR]"))
+  var input: String?
+
+  @Option(help: "The axis that rows run along; negative counts from the last.")
+  var axis: Int = -1
+
+  @Option(
+    help: ArgumentHelp(
+      "Generate logits from: \(Distribution.allCases.map(\.rawValue).joined(separator: ", "))."))
+  var distribution: Distribution = .uniform
+
+  @Option(help: "Range R of the generated logits: [-R, R], or the scale of the distribution.")
+  var range: Number = Number(10)
+
+  @Option(help: ArgumentHelp("Rows to generate, or to read at most (default: 256, or all of a file)."))
+  var rows: Int?
+
+  @Option(help: "Logits in a generated row (default: 1024; 32 for the Jacobian).")
+  var length: Int?
+
+  @Option(help: "Seed of everything random.")
+  var seed: UInt64 = 1
+
+  func validate() throws {
+    if let rows, rows < 1 { throw ValidationError("--rows must be 1 or more") }
+    if let length, length < 1 { throw ValidationError("--length must be 1 or more") }
+    if let length, length > 1 << 28 { throw ValidationError("--length must be at most \(1 << 28)") }
+    guard range.value.isFinite else { throw ValidationError("--range must be finite") }
+    if input != nil && length != nil {
+      throw ValidationError("--length is for generated rows, not for --input")
+    }
+  }
+}
+
+/// How much of the machine is used.
+struct ThreadOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Threads (default: one a core); results do not depend on it."))
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be 1 to 1024") }
+  }
+
+  var count: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
+}

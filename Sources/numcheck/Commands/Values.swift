@@ -1,0 +1,29 @@
+import ArgumentParser
+import NumKit
+
+extension DType: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+  public static var allValueStrings: [String] { FormatRegistry.all.map(\.dtype.name) }
+}
+
+extension Overflow: ExpressibleByArgument {}
+extension SpecialValues: ExpressibleByArgument {}
+extension Distribution: ExpressibleByArgument {}
+
+/// How results are shown.
+enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
+  case text, json, markdown, csv
+}
+
+/// A finite number or an infinity, in any spelling that Swift reads; never NaN.
+struct Number: ExpressibleByArgument {
+  let value: Double
+  init?(argument: String) {
+    guard let value = Double(argument), !value.isNaN else { return nil }
+    self.value = value
+  }
+  init(_ value: Double) { self.value = value }
+  var defaultValueDescription: String {
+    value == value.rounded() && value.magnitude < 1e15 ? "\(Int(value))" : "\(value)"
+  }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import NumKit
+
+/// Flags that turn a run into a check.
+struct Thresholds: ParsableArguments {
+  @Option(help: ArgumentHelp("Check: fail if an error is more than this many ulps.", valueName: "ulp"))
+  var maxUlp: Number?
+
+  @Option(help: ArgumentHelp("Check: fail if a relative error is more than this.", valueName: "x"))
+  var maxRelative: Number?
+
+  @Flag(name: .customLong("no-nan"), help: "Check: fail if a row has a NaN whose truth has none.")
+  var noNaN = false
+
+  @Flag(name: .customLong("no-overflow"), help: "Check: fail if a finite result came out infinite.")
+  var noOverflow = false
+
+  @Flag(name: .customLong("no-bug"), help: "Check: fail if a verdict is 'bug'.")
+  var noBug = false
+
+  func validate() throws {
+    if let limit = maxUlp?.value, limit < 0 { throw ValidationError("--max-ulp must be 0 or more") }
+    if let limit = maxRelative?.value, limit < 0 { throw ValidationError("--max-relative must be 0 or more") }
+  }
+
+  /// The outcome of each check on each algorithm.
+  func checks(_ result: ExperimentResult) -> [Check] {
+    var list: [Check] = []
+    for entry in result.entries {
+      let k = entry.kernel
+      let name = entry.algorithm.description
+      // A wrong special value has no size: it fails every limit on size.
+      let special = k.nanRows > 0 || k.overflow > 0 || k.specialMismatches > 0
+      func add(_ flag: String, _ limit: Double, _ observed: Double, fails: Bool) {
+        list.append(
+          Check(
+            algorithm: name, flag: flag, limit: limit, observed: observed, passed: !fails, witness: k.witness)
+        )
+      }
+      if let limit = maxUlp?.value {
+        add("max-ulp", limit, special ? .infinity : k.maxUlp, fails: special || k.maxUlp > limit)
+      }
+      if let limit = maxRelative?.value {
+        add(
+          "max-relative", limit, special ? .infinity : k.maxRelative, fails: special || k.maxRelative > limit)
+      }
+      if noNaN { add("no-nan", 0, Double(k.nanRows), fails: k.nanRows > 0) }
+      if noOverflow { add("no-overflow", 0, Double(k.overflow), fails: k.overflow > 0) }
+      if noBug { add("no-bug", 0, entry.verdict == .bug ? 1 : 0, fails: entry.verdict == .bug) }
+    }
+    return list
+  }
+}
+
+/// One limit held against one algorithm.
+struct Check {
+  let algorithm: String
+  let flag: String
+  let limit: Double
+  let observed: Double
+  let passed: Bool
+  let witness: ErrorStatistics.Witness?
+
+  /// What failed, by how much, where.
+  var message: String {
+    var text: String
+    switch flag {
+    case "no-nan": text = "\(algorithm): NaN in \(Int(observed)) rows (--no-nan)"
+    case "no-overflow": text = "\(algorithm): \(Int(observed)) results overflowed (--no-overflow)"
+    case "no-bug": text = "\(algorithm): verdict 'bug' (--no-bug)"
+    default:
+      let seen = observed.isInfinite ? "a wrong special value" : "\(Figures.number(observed))"
+      text = "\(algorithm): \(seen) exceeds --\(flag) \(Figures.number(limit))"
+    }
+    if let witness {
+      text +=
+        "; row \(witness.row), index \(witness.index): computed \(Figures.number(witness.computed)) "
+        + "(\(Figures.hex(witness.computed))), exact \(Figures.number(witness.exact)) (\(Figures.hex(witness.exact)))"
+    }
+    return text
+  }
+}

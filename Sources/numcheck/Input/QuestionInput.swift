@@ -1,0 +1,33 @@
+import NumKit
+
+/// Temperature, target and cotangent, from flags and files.
+struct QuestionInput {
+  var parameters: OperationParameters
+  var targets: [Int]?
+
+  init(_ options: ParameterOptions, _ operation: Operation, _ input: RowInput, seed: UInt64) throws {
+    parameters = OperationParameters(
+      temperature: options.temperature.value, specialValues: options.policy)
+    let length = input.rows.length
+    if operation == .crossEntropy || operation == .crossEntropyGradient {
+      if let index = Int(options.target) {
+        parameters.target = index
+      } else {
+        targets = try TensorRows.wholeTensor(options.target).map { value in
+          guard let index = Int(exactly: value) else {
+            throw UsageError("--target \(options.target): \(Figures.number(value)) is not an index")
+          }
+          return index
+        }
+      }
+    }
+    if operation == .softmaxVJP {
+      if let file = options.cotangent {
+        parameters.cotangent = try TensorRows.wholeTensor(file)
+      } else {
+        var random = RandomSource(seed: seed, row: -1)
+        parameters.cotangent = (0..<length).map { _ in random.normal() }
+      }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import NumKit
+
+/// The rows of a run: generated, or those of a tensor in a file.
+struct RowInput {
+  let rows: any RowSource
+  let origin: KernelReport.Origin
+  /// The shape of the file's tensor with the rows' axis last; [rows, length] where generated.
+  let shape: [Int]
+
+  init(_ options: InputOptions, operation: Operation) throws {
+    if let input = options.input {
+      let tensor = try TensorRows(input, axis: options.axis, limit: options.rows)
+      rows = tensor
+      origin = .file(input, shape: tensor.shape)
+      shape = tensor.shape
+    } else {
+      let length = options.length ?? (operation == .softmaxJacobian ? 32 : 1024)
+      let count = options.rows ?? 256
+      rows = GeneratedRows(
+        options.distribution, range: options.range.value, rows: count, length: length, seed: options.seed)
+      origin = .generated(options.distribution, range: options.range.value, seed: options.seed)
+      shape = [count, length]
+    }
+    if operation == .softmaxJacobian && rows.length > 4096 {
+      throw UsageError(
+        "a Jacobian of rows of \(rows.length) has \(rows.length * rows.length) entries; the limit is 4096 a row"
+      )
+    }
+  }
+
+  func run(_ experiment: Experiment, progress: (@Sendable (Int) -> Void)?) throws -> ExperimentResult {
+    func open(_ rows: some RowSource) throws -> ExperimentResult {
+      try experiment.run(on: rows, progress: progress)
+    }
+    return try open(rows)
+  }
+
+  /// Row number `row`, exactly as it is.
+  func row(_ row: Int) throws -> [Double] {
+    var values = [Double](repeating: 0, count: rows.length)
+    try values.withUnsafeMutableBufferPointer { try rows.read(row, into: $0) }
+    return values
+  }
+
+  /// What the kernel was given where a witness stands.
+  func witnessInput(
+    _ witness: ErrorStatistics.Witness?, _ configuration: KernelConfiguration, _ operation: Operation
+  ) throws -> KernelReport.WitnessInput? {
+    guard let witness else { return nil }
+    let given = try row(witness.row)
+    var rounded = given
+    _ = configuration.roundInputs(given, into: &rounded)
+    let maximum = rounded.reduce(-Double.infinity) { $1.isNaN ? $0 : Swift.max($0, $1) }
+    let index = operation == .softmaxJacobian ? witness.index / rounded.count : witness.index
+    let hasOwn = operation.resultCount(length: rounded.count) >= rounded.count
+    return KernelReport.WitnessInput(input: hasOwn ? rounded[index] : nil, rowMaximum: maximum)
+  }
+}

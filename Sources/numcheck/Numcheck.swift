@@ -1,0 +1,80 @@
+import ArgumentParser
+import CVector
+import Foundation
+
+/// The command: parsing and exit statuses.
+@main
+struct Numcheck: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "numcheck",
+    abstract: "How wrong low-precision numbers are, against the proven answer.",
+    discussion: """
+      Runs softmax and its relatives in any number format, and holds every result against a truth that is \
+      proven, not approximated: errors in ulps, overflow, NaN, and a verdict whether kernel or input is to \
+      blame.
+
+      Exit status: 0 all held, 1 a check failed (see --max-ulp and its like), 2 wrong usage, unreadable \
+      input, or nothing to check.
+      """,
+    version: "0.1.0",
+    subcommands: [
+      KernelCommand<SoftmaxQuestion>.self,
+      KernelCommand<LogSoftmaxQuestion>.self,
+      KernelCommand<LogSumExpQuestion>.self,
+      KernelCommand<SigmoidQuestion>.self,
+      KernelCommand<CrossEntropyQuestion>.self,
+      KernelCommand<CrossEntropyGradientQuestion>.self,
+      KernelCommand<SoftmaxJacobianQuestion>.self,
+      KernelCommand<SoftmaxVJPQuestion>.self,
+      ReferenceCommand.self,
+      ListCommand.self,
+    ])
+
+  static func main() {
+    guard numcheck_processor_suffices() else {
+      fail("this build needs an x86-64-v3 processor (AVX2, FMA, F16C, BMI2)")
+    }
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as CheckFailed {
+      if !error.message.isEmpty { report(error.message) }
+      Foundation.exit(1)
+    } catch {
+      if exitCode(for: error) == .success {
+        // --help, --version, completion scripts.
+        print(fullMessage(for: error))
+        Foundation.exit(0)
+      }
+      fail(message(of: error))
+    }
+  }
+
+  /// One line for a usage error or an unreadable input.
+  private static func message(of error: any Error) -> String {
+    let text = message(for: error)
+    let known = text.isEmpty ? "\(error)" : text
+    return known.split(whereSeparator: \.isNewline).first.map(String.init) ?? known
+  }
+
+  private static func report(_ message: String) {
+    FileHandle.standardError.write(Data("numcheck: \(message)\n".utf8))
+  }
+
+  private static func fail(_ message: String) -> Never {
+    report(message)
+    Foundation.exit(2)
+  }
+}
+
+/// A check that did not hold: exit status 1.
+struct CheckFailed: Error {
+  /// What to say on standard error.
+  let message: String
+}
+
+/// A wrong use of the command: exit status 2.
+struct UsageError: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,67 @@
+import NumKit
+
+extension KernelReport {
+  /// One line that a person can act on.
+  var conclusion: String {
+    let entries = readingOrder.map { result.entries[$0] }
+    let bugs = entries.filter { $0.verdict == .bug }
+    let rest = entries.filter { $0.verdict != .bug }
+    var parts: [String] = []
+    if let first = bugs.first {
+      let names = bugs.map(\.algorithm.description)
+      parts.append("\(Self.list(names)) \(names.count == 1 ? "is" : "are") wrong here: \(reason(first))")
+    }
+    if let best = rest.min(by: { $0.kernel.maxUlp < $1.kernel.maxUlp }) {
+      parts.append(advice(best, among: rest))
+    } else if !bugs.isEmpty {
+      parts.append("no algorithm that was tried holds in \(configuration.storage) on these rows")
+    }
+    return parts.joined(separator: "; ")
+  }
+
+  private func reason(_ e: ExperimentResult.Entry) -> String {
+    let k = e.kernel
+    if k.nanRows > 0 {
+      let birth = e.trace.firstOverflow.map { ", after an overflow in '\($0.stage.rawValue)'" } ?? ""
+      return "NaN in \(Figures.count(k.nanRows)) of \(Figures.count(k.rows)) rows\(birth)"
+    }
+    if k.overflow > 0 { return "\(Figures.count(k.overflow)) finite results came out infinite" }
+    if k.specialMismatches > 0 {
+      return "\(Figures.count(k.specialMismatches)) results should be NaN or infinite under policy "
+        + "'\(parameters.specialValues.rawValue)' and are not"
+    }
+    return "\(Figures.count(k.aboveBound)) results err by more than a sound bound allows"
+  }
+
+  private func advice(_ best: ExperimentResult.Entry, among rest: [ExperimentResult.Entry]) -> String {
+    let name = best.algorithm.description
+    let ulp = Figures.short(best.kernel.maxUlp)
+    switch best.verdict {
+    case .vacuous:
+      return "\(name) errs by \(ulp) ulp at most, but no bound can promise it: rows of "
+        + "\(Figures.count(result.length)) are too long for \(configuration.accumulator.name) sums; "
+        + "try --accumulate f32 or a pairwise sum"
+    case .illConditioned:
+      if result.inherent > best.kernel.maxNormwise {
+        return "\(name) is right to \(ulp) ulp for the inputs it got, but rounding the inputs to "
+          + "\(configuration.storage) alone moves results by \(percent(result.inherent)): no kernel can mend that, "
+          + "a finer input format or smaller logits can"
+      }
+      return "\(name) is within its bound, yet the rows are ill-conditioned (condition number "
+        + "\(Figures.short(result.conditioning))): results may be off by \(percent(best.kernel.maxNormwise))"
+    default:
+      let bound = best.bound == .sound ? ", bound \(Figures.short(best.boundUlp))" : ", no bound derived"
+      return "\(name) holds: \(ulp) ulp at most\(bound)"
+    }
+  }
+
+  private func percent(_ x: Double) -> String {
+    x > 10 ? "a factor of \(Figures.short(1 + x))" : "\(Figures.short(100 * x)) %"
+  }
+
+  /// a; a and b; a, b and c.
+  private static func list(_ names: [String]) -> String {
+    guard names.count > 1, let last = names.last else { return names.first ?? "" }
+    return names.dropLast().joined(separator: ", ") + " and " + last
+  }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import NumKit
+
+/// Numbers as text.
+enum Figures {
+  /// Up to four significant digits, for tables.
+  static func short(_ x: Double) -> String {
+    if x.isNaN { return "NaN" }
+    if x.isInfinite { return x < 0 ? "-inf" : "inf" }
+    if x == 0 { return "0" }
+    let m = x.magnitude
+    if m >= 1e6 || m < 1e-3 { return trimExponent(String(format: "%.2e", x)) }
+    if m >= 1000 { return String(format: "%.0f", x) }
+    if m >= 100 { return String(format: "%.1f", x) }
+    if m >= 1 { return String(format: "%.2f", x) }
+    return String(format: "%.3f", x)
+  }
+
+  private static func trimExponent(_ s: String) -> String {
+    s.replacingOccurrences(of: "e-0", with: "e-").replacingOccurrences(of: "e+0", with: "e")
+      .replacingOccurrences(of: "e+", with: "e")
+  }
+
+  /// The shortest decimal that reads back as the same Double.
+  static func number(_ x: Double) -> String {
+    if x.isNaN { return "NaN" }
+    if x.isInfinite { return x < 0 ? "-inf" : "inf" }
+    if x == x.rounded() && x.magnitude < 1e15 { return x == 0 && x.sign == .minus ? "-0" : "\(Int(x))" }
+    return "\(x)"
+  }
+
+  /// C's hexadecimal notation, exact.
+  static func hex(_ x: Double) -> String {
+    if !x.isFinite { return number(x) }
+    if x == 0 { return x.sign == .minus ? "-0x0p+0" : "0x0p+0" }
+    let sign = x.sign == .minus ? "-" : ""
+    let e = Int(x.exponent)
+    var digits = String(x.significand.bitPattern & ((1 << 52) - 1), radix: 16)
+    digits = String(repeating: "0", count: 13 - digits.count) + digits
+    while digits.last == "0" { digits.removeLast() }
+    return "\(sign)0x1\(digits.isEmpty ? "" : "." + digits)p\(e < 0 ? "" : "+")\(e)"
+  }
+
+  /// The code of `x` in `dtype`, as hexadecimal digits; nil for integer grids.
+  static func bits(_ x: Double, _ dtype: DType) -> String? {
+    guard let format = dtype.numberFormat else { return nil }
+    let digits = String(format.encode(x), radix: 16)
+    let width = (format.bitWidth + 3) / 4
+    return "0x" + String(repeating: "0", count: Swift.max(0, width - digits.count)) + digits
+  }
+
+  /// Thousands apart.
+  static func count(_ n: Int) -> String {
+    var out = ""
+    for (i, c) in String(n).reversed().enumerated() {
+      if i > 0 && i % 3 == 0 && c != "-" { out.append(",") }
+      out.append(c)
+    }
+    return String(out.reversed())
+  }
+}

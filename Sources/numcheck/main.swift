@@ -1,2 +1,0 @@
-import NumKit
-print(NumberFormat.f16)
