@@ -89,7 +89,7 @@ public enum OnlineLogSumExp: Kernel {
     _ setting: KernelSetting<C>, accumulator: A.Type, stages: inout S
   ) {
     let (m, s) = onlineNormalizer(x, in: A.self, &stages)
-    y[0] = m.isInfinite ? m : m.adding(stages.store(A.log(s), .logarithm))
+    y[0] = m.isInfinite && !s.isNaN ? m : m.adding(stages.store(A.log(s), .logarithm))
     stages.store(y, .output)
   }
 }

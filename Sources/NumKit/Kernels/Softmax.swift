@@ -49,7 +49,9 @@ public enum OnlineSoftmax: Kernel {
     _ x: UnsafeMutableBufferPointer<C>, into y: UnsafeMutableBufferPointer<C>,
     _ setting: KernelSetting<C>, accumulator: A.Type, stages: inout S
   ) {
-    let (m, s) = onlineNormalizer(x, in: A.self, &stages)
+    let (m, sum) = onlineNormalizer(x, in: A.self, &stages)
+    // 0, but NaN for an infinite maximum: then no entry has an answer.
+    let s = sum + A(converting: m - m)
     for i in x.indices { y[i] = x[i] - m }
     stages.store(y, .shift)
     for i in y.indices { y[i] = C.exp(y[i]) }

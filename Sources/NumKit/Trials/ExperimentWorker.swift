@@ -168,7 +168,9 @@ final class ExperimentWorker {
           algorithm: c.runner.algorithm, kernel: c.kernel, total: c.total,
           distribution: experiment.operation == .softmax ? c.distribution : nil, bound: c.bound,
           boundUlp: c.boundUlp, trace: c.trace,
-          verdict: Verdict(c.kernel, inherent: inherent, bound: c.bound, unitRoundoff: u))
+          verdict: Verdict(
+            c.kernel, inherent: inherent, bound: c.bound, overflowed: c.trace.firstOverflow != nil,
+            unitRoundoff: u))
       },
       certificate: certificate, conditioning: conditioning, inherent: inherent, inherentUlp: inherentUlp,
       inputsRounded: inputsRounded, rows: rows, length: length)

@@ -30,6 +30,9 @@ extension KernelReport {
       return "\(Figures.count(k.specialMismatches)) results should be NaN or infinite under policy "
         + "'\(parameters.specialValues.rawValue)' and are not"
     }
+    if k.aboveBound == 0, let birth = e.trace.firstOverflow {
+      return "an overflow in '\(birth.stage.rawValue)' loses \(Figures.count(k.underflow)) results to zero"
+    }
     return "\(Figures.count(k.aboveBound)) results err by more than a sound bound allows"
   }
 

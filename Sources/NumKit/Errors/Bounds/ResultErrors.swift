@@ -65,8 +65,8 @@ extension RowErrors {
     let rest = Swift.max(exactSum - 1, 0)
     // s − 1 from the probabilities, which keep a small rest's digits.
     let others = z.indices.reduce(0.0) { $0 + ($1 == largest ? 0 : p[$1]) } * exactSum
-    let r = sumError(terms: count - 1, dropping: largest)
-    guard r < 1 else { return .infinity }
+    let r = sumError(dropping: largest)
+    guard r < 1 else { return r.isNaN ? .nan : .infinity }
     let value = Swift.max(rest, others)
     let fromSum = value * r / (1 + value * (1 - r)) + Double(count) * c.tiny
     let log = Double.log(onePlus: value)

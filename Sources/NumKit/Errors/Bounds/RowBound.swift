@@ -72,7 +72,6 @@ public struct ErrorBounds {
         scale = Swift.max(scale, truth[i].magnitude)
       }
     }
-    if worst == .infinity { return .none }
     return worst >= scale && scale > 0 ? .vacuous : .sound
   }
 }

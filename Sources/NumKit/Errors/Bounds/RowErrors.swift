@@ -13,10 +13,12 @@ struct RowErrors {
   /// Relative errors rᵢ of the exponentials, and one absolute error for all (underflow).
   private(set) var relative: [Double]
   let absolute: Double
-  /// Relative error of the computed sum; ∞ where it can overflow.
+  /// Relative error of the computed sum; NaN where it may overflow.
   private(set) var sum = Double.infinity
   /// The exact sum that is computed: s, or e^LSE without a shift.
   let exactSum: Double
+
+  private var input: InputError { bounds.inputError }
 
   var c: Precision { bounds.precisions.compute }
   var a: Precision { bounds.precisions.accumulator }
@@ -41,7 +43,6 @@ struct RowErrors {
     exactSum = shifted ? profile.sum : Double.exp(profile.logSumExp)
     absolute = c.tiny
     relative = []
-    let input = bounds.inputError
     let scale = base2 ? 1.4426950408889634 : 1.0
     let lowest = profile.minimum
     // No stage before the exponential may overflow, nor e^z itself without a shift.
@@ -50,14 +51,14 @@ struct RowErrors {
     if !shifted && Double.exp(m) * (1 + 8 * c.u) > c.largest { return nil }
     relative = profile.z.map { zi in
       guard zi.isFinite else { return 0 }
-      let e = exponentError(zi, input)
+      let e = exponentError(zi)
       return Double.expMinusOne(e) * (1 + c.exp) + c.exp
     }
-    sum = sumError(terms: count, dropping: nil)
+    sum = sumError(dropping: nil)
   }
 
   /// The absolute error of zᵢ − m (or of zᵢ, without a shift) as computed, in nats.
-  private func exponentError(_ zi: Double, _ input: InputError) -> Double {
+  private func exponentError(_ zi: Double) -> Double {
     func scaled(_ v: Double) -> Double {
       let e = input.error(v)
       // The constant log₂e is off by u, the product by u; each relative to the exponent.
@@ -68,51 +69,75 @@ struct RowErrors {
     return before + c.u * (maximum - zi + before)
   }
 
-  /// Relative error of the computed sum of exponentials, `dropping` one index; each term passes `depth` additions.
-  func sumError(terms: Int, dropping: Int?) -> Double {
-    let rest = dropping.map { 1 - p[$0] } ?? 1
-    guard rest > 0 else { return 0 }
-    var weighted = 0.0
-    for i in z.indices where i != dropping { weighted += p[i] * relative[i] }
-    let underflow = Double(terms) * absolute / exactSum
-    let conversion = a.conversion(from: c)
-    let terms_ = (weighted + underflow) / rest
-    let each = terms_ + conversion * (1 + terms_)
-    let gamma = additionError(terms)
-    let result = each + gamma * (1 + each) + (conversion > 0 ? Double(terms) * a.tiny / (exactSum * rest) : 0)
-    if exactSum * (1 + result) > a.largest { return .infinity }
-    return result
-  }
-
-  private func additionError(_ terms: Int) -> Double {
-    if bounds.algorithm.kernel == "online" { return onlineError(terms) }
-    return a.gamma(bounds.algorithm.summation.depth(terms))
-  }
-
-  /// Running sum: additions, and for each new maximum one product with a rounded exponential, whose exponents telescope
-  /// into the shift already counted; each may underflow once.
-  private func onlineError(_ terms: Int) -> Double {
-    var updates = 0
-    var running = z[0]
-    for zi in z.dropFirst() where zi > running {
-      updates += 1
-      running = zi
+  /// Relative error of the computed sum of exponentials in the accumulator, `dropping` one index, whose place the last term
+  /// takes; NaN where the sum may overflow.
+  func sumError(dropping: Int?) -> Double {
+    let terms = count - (dropping == nil ? 0 : 1)
+    guard terms > 0 else { return 0 }
+    let additions = SumErrors(u: a.u)
+    let total: SumErrors.Computed
+    if bounds.algorithm.kernel == "online" {
+      total = onlineSum(additions)
+    } else {
+      total = additions.sum(bounds.algorithm.summation, count: terms) {
+        term($0 == dropping ? count - 1 : $0)
+      }
     }
-    let roundings = a.gamma(terms - 1 + updates)
-    let exponentials = Double(updates) * (c.exp + a.conversion(from: c)) * 1.01
-    let underflow = Double(updates) * (a.tiny + Double(terms) * c.tiny) / exactSum
-    return roundings * (1 + exponentials) + exponentials + underflow
+    if !(total.upper <= a.largest) { return .nan }
+    return total.exact > 0 ? total.error / total.exact : .infinity
+  }
+
+  /// The exponential i, converted to the accumulator.
+  private func term(_ i: Int) -> SumErrors.Computed {
+    guard z[i].isFinite else { return .init(exact: 0, error: 0) }
+    let exact = p[i] * exactSum
+    return converted(.init(exact: exact, error: exact * relative[i] + absolute))
+  }
+
+  private func converted(_ x: SumErrors.Computed) -> SumErrors.Computed {
+    let conversion = a.conversion(from: c)
+    return .init(exact: x.exact, error: x.error + conversion * x.upper + (conversion > 0 ? a.tiny : 0))
+  }
+
+  /// The running sum, rescaled whenever the maximum grows: a rounded exponential, a rounded product, an addition.
+  private func onlineSum(_ additions: SumErrors) -> SumErrors.Computed {
+    let one = SumErrors.Computed(exact: 1, error: 0)
+    var m = z[0]
+    var s = one
+    for zi in z.dropFirst() {
+      if zi == m {
+        s = additions.adding(s, one)
+      } else if zi > m {
+        let factor = exponential(of: zi - m, error: input.error(zi) + input.error(m))
+        let exact = s.exact * factor.exact
+        var error = s.error * factor.upper + s.exact * factor.error
+        error += a.u * (exact + error) + a.tiny
+        s = additions.adding(.init(exact: exact, error: error), one)
+        m = zi
+      } else {
+        s = additions.adding(s, exponential(of: m - zi, error: input.error(zi) + input.error(m)))
+      }
+    }
+    return s
+  }
+
+  /// e^−d for a difference d ≥ 0 whose operands err by `error`, computed and converted to the accumulator.
+  private func exponential(of d: Double, error: Double) -> SumErrors.Computed {
+    guard d < .infinity else { return .init(exact: 0, error: 0) }
+    let exact = Double.exp(-d)
+    let r = Double.expMinusOne(error + c.u * (d + error)) * (1 + c.exp) + c.exp
+    return converted(.init(exact: exact, error: exact * r + c.tiny))
   }
 
   /// Error of the computed log of the sum, absolute, without the rounding of the log itself.
   func logOfSumError(_ relativeError: Double) -> Double {
-    relativeError < 1 ? -Double.log(onePlus: -relativeError) : .infinity
+    relativeError < 1 ? -Double.log(onePlus: -relativeError) : relativeError.isNaN ? .nan : .infinity
   }
 
   /// Absolute error of the computed probability i, before storage.
   func probabilityError(_ i: Int) -> Double {
     guard z[i].isFinite else { return 0 }
-    guard sum < 1 else { return .infinity }
+    guard sum < 1 else { return sum.isNaN ? .nan : .infinity }
     let grown = (1 + relative[i]) / (1 - sum)
     let quotient = grown * (1 + bounds.precisions.mixed) - 1
     // A quotient made in a wider accumulator underflows once more when it is converted.
