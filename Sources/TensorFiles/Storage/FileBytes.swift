@@ -1,0 +1,120 @@
+import Synchronization
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// The bytes of a file: mapped, or (for standard input) held.
+///
+/// Mapped pages count as resident memory as soon as they are read. Readers therefore report what they read, and
+/// after every `window` of it the mapping gives its pages back; reading them again only faults them in from the
+/// page cache. A file that another process cuts short while it is mapped ends this one with SIGBUS, as any mapping.
+final class FileBytes: @unchecked Sendable {
+  /// The file's name in messages.
+  let path: String
+  /// All of the file.
+  let bytes: UnsafeRawBufferPointer
+  private let isMapped: Bool
+  private let readSinceRelease = Atomic<Int>(0)
+
+  /// How much may be read before pages are given back.
+  static let window = 8 << 20
+
+  private init(path: String, bytes: UnsafeRawBufferPointer, isMapped: Bool) {
+    self.path = path
+    self.bytes = bytes
+    self.isMapped = isMapped
+  }
+
+  deinit {
+    if isMapped {
+      munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+    } else {
+      free(UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+    }
+  }
+
+  /// Maps the regular, non-empty file at `path`.
+  static func map(_ path: String) throws -> FileBytes {
+    // A C string would end at the NUL and name another file.
+    if path.utf8.contains(0) { throw TensorFileError(path, "a path cannot contain NUL") }
+    // Without O_NONBLOCK opening a pipe would wait for its writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw TensorFileError(path, "cannot open: \(systemMessage())") }
+    defer { close(descriptor) }
+    var information = stat()
+    guard fstat(descriptor, &information) == 0 else {
+      throw TensorFileError(path, "cannot open: \(systemMessage())")
+    }
+    guard information.isRegular else {
+      throw TensorFileError(path, "is \(information.kind), not a regular file")
+    }
+    guard let size = Int(exactly: information.st_size), size > 0 else {
+      throw TensorFileError(path, "is empty")
+    }
+    let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard let address, address != UnsafeMutableRawPointer(bitPattern: -1) else {
+      throw TensorFileError(path, "cannot map \(size) bytes: \(systemMessage())")
+    }
+    return FileBytes(path: path, bytes: UnsafeRawBufferPointer(start: address, count: size), isMapped: true)
+  }
+
+  /// Reads `descriptor` to its end, into memory.
+  static func read(descriptor: Int32, path: String) throws -> FileBytes {
+    var capacity = 1 << 16
+    var count = 0
+    var memory = malloc(capacity)
+    while true {
+      guard let buffer = memory else { throw TensorFileError(path, "no memory for \(capacity) bytes") }
+      #if canImport(Darwin)
+        let got = Darwin.read(descriptor, buffer + count, capacity - count)
+      #elseif canImport(Glibc)
+        let got = Glibc.read(descriptor, buffer + count, capacity - count)
+      #elseif canImport(Musl)
+        let got = Musl.read(descriptor, buffer + count, capacity - count)
+      #endif
+      if got < 0 {
+        if errno == EINTR { continue }
+        let message = systemMessage()
+        free(buffer)
+        throw TensorFileError(path, "cannot read: \(message)")
+      }
+      if got == 0 { break }
+      count += got
+      if count == capacity {
+        capacity *= 2
+        memory = realloc(buffer, capacity)
+        if memory == nil { free(buffer) }
+      }
+    }
+    let file = FileBytes(
+      path: path, bytes: UnsafeRawBufferPointer(start: memory, count: count), isMapped: false)
+    if count == 0 { throw TensorFileError(path, "is empty") }
+    return file
+  }
+
+  /// Copies `bytes`, for files that are already in memory.
+  static func copy(_ bytes: UnsafeRawBufferPointer, path: String) throws -> FileBytes {
+    guard bytes.count > 0 else { throw TensorFileError(path, "is empty") }
+    guard let memory = malloc(bytes.count) else {
+      throw TensorFileError(path, "no memory for \(bytes.count) bytes")
+    }
+    UnsafeMutableRawBufferPointer(start: memory, count: bytes.count).copyMemory(from: bytes)
+    return FileBytes(
+      path: path, bytes: UnsafeRawBufferPointer(start: memory, count: bytes.count), isMapped: false)
+  }
+
+  /// Says that about `byteCount` bytes of the mapping were read, and gives its pages back when due.
+  func noteRead(_ byteCount: Int) {
+    // Only a file's own pages may go: anonymous memory would come back as zeros.
+    guard isMapped, bytes.count > 2 * Self.window else { return }
+    if readSinceRelease.add(byteCount, ordering: .relaxed).newValue >= Self.window {
+      readSinceRelease.store(0, ordering: .relaxed)
+      madvise(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count, MADV_DONTNEED)
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/// Why a tensor file cannot be read or written, in one line: the path, what is wrong, the numbers.
+public struct TensorFileError: Error, Hashable, CustomStringConvertible {
+  /// The file, as it was named; `standard input` for `-`.
+  public let path: String
+  /// What is wrong with it.
+  public let reason: String
+
+  /// Makes an error; control characters of either part are escaped, so that it stays one line.
+  public init(_ path: String, _ reason: String) {
+    self.path = path.printable
+    self.reason = reason.printable
+  }
+
+  /// `path: reason`.
+  public var description: String { "\(path): \(reason)" }
+}
+
+extension String {
+  /// The text with control characters and line separators escaped.
+  var printable: String {
+    guard unicodeScalars.contains(where: \.breaksLine) else { return self }
+    var text = ""
+    for scalar in unicodeScalars {
+      if scalar.breaksLine {
+        text += "\\u{\(String(scalar.value, radix: 16))}"
+      } else {
+        text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+
+  /// The text in quotes, cut where a message would no longer be read.
+  var quoted: String {
+    let limit = 100
+    let head = unicodeScalars.prefix(limit + 1)
+    if head.count <= limit { return "'\(self)'" }
+    var text = ""
+    text.unicodeScalars.append(contentsOf: head.prefix(limit))
+    return "'\(text)…'"
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var breaksLine: Bool {
+    value < 0x20 || (0x7f...0x9f).contains(value) || value == 0x2028 || value == 0x2029
+  }
+}

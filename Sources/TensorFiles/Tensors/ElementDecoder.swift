@@ -1,0 +1,87 @@
+import NumKit
+
+/// Double or Float: what elements are decoded to.
+protocol DecodedValue {
+  init(_ value: Double)
+  init(_ value: Float)
+  init(_ value: Float16)
+  init(_ value: Int8)
+  init(_ value: Int16)
+  init(_ value: Int32)
+  init(_ value: Int64)
+  init(_ value: UInt8)
+  init(_ value: UInt16)
+  init(_ value: UInt32)
+  init(_ value: UInt64)
+}
+extension Double: DecodedValue {}
+extension Float: DecodedValue {}
+
+/// A run of stored elements: `count` of them, `stride` bytes apart, the first at `base`.
+struct StoredRun {
+  let base: UnsafeRawPointer
+  let type: ElementType
+  let isByteSwapped: Bool
+  let stride: Int
+  let count: Int
+
+  /// Decodes into `out`, `outStride` values apart. Types that are not numeric leave it as it was.
+  func decode<T: DecodedValue>(into out: UnsafeMutablePointer<T>, outStride: Int) {
+    switch type {
+    case .f64: copy(UInt64.self, out, outStride) { T(Double(bitPattern: $0)) }
+    case .f32: copy(UInt32.self, out, outStride) { T(Float(bitPattern: $0)) }
+    case .f16: copy(UInt16.self, out, outStride) { T(Float16(bitPattern: $0)) }
+    case .bf16: copy(UInt16.self, out, outStride) { T(Float(bitPattern: UInt32($0) << 16)) }
+    case .f8e4m3fn: decode(ByteTables.f8e4m3fn, out, outStride)
+    case .f8e5m2: decode(ByteTables.f8e5m2, out, outStride)
+    case .f8e4m3fnuz: decode(ByteTables.f8e4m3fnuz, out, outStride)
+    case .f8e5m2fnuz: decode(ByteTables.f8e5m2fnuz, out, outStride)
+    case .e8m0: decode(ByteTables.e8m0, out, outStride)
+    case .int8: copy(UInt8.self, out, outStride) { T(Int8(bitPattern: $0)) }
+    case .int16: copy(UInt16.self, out, outStride) { T(Int16(bitPattern: $0)) }
+    case .int32: copy(UInt32.self, out, outStride) { T(Int32(bitPattern: $0)) }
+    case .int64: copy(UInt64.self, out, outStride) { T(Int64(bitPattern: $0)) }
+    case .uint8: copy(UInt8.self, out, outStride) { T($0) }
+    case .uint16: copy(UInt16.self, out, outStride) { T($0) }
+    case .uint32: copy(UInt32.self, out, outStride) { T($0) }
+    case .uint64: copy(UInt64.self, out, outStride) { T($0) }
+    case .bool: copy(UInt8.self, out, outStride) { T($0 == 0 ? 0 as UInt8 : 1) }
+    case .block, .opaque: break
+    }
+  }
+
+  private func decode<T: DecodedValue>(_ table: [Float], _ out: UnsafeMutablePointer<T>, _ outStride: Int) {
+    table.withUnsafeBufferPointer { table in
+      copy(UInt8.self, out, outStride) { T(table[Int($0)]) }
+    }
+  }
+
+  @inline(__always)
+  private func copy<Bits: FixedWidthInteger, T>(
+    _ bits: Bits.Type, _ out: UnsafeMutablePointer<T>, _ outStride: Int, _ convert: (Bits) -> T
+  ) {
+    let size = MemoryLayout<Bits>.size
+    if isByteSwapped && size > 1 {
+      for i in 0..<count {
+        out[i * outStride] = convert((base + i * stride).loadUnaligned(as: Bits.self).byteSwapped)
+      }
+    } else if stride == size && outStride == 1 {
+      for i in 0..<count { out[i] = convert((base + i * size).loadUnaligned(as: Bits.self)) }
+    } else {
+      for i in 0..<count { out[i * outStride] = convert((base + i * stride).loadUnaligned(as: Bits.self)) }
+    }
+  }
+}
+
+/// The value of every code of the 8 bit formats; all are exact as Float.
+enum ByteTables {
+  static let f8e4m3fn = table(.f8e4m3fn)
+  static let f8e5m2 = table(.f8e5m2)
+  static let f8e4m3fnuz = table(.f8e4m3fnuz)
+  static let f8e5m2fnuz = table(.f8e5m2fnuz)
+  static let e8m0 = table(.e8m0)
+
+  private static func table(_ format: NumberFormat) -> [Float] {
+    (0..<256).map { Float(format.decode($0)) }
+  }
+}

@@ -1,0 +1,142 @@
+/// A tensor of an open file: its description, and its elements as numbers or bytes.
+///
+/// Nothing is read before it is asked for. Element indices count in row-major order whatever the order in the file.
+/// Values are exact but for these, rounded to nearest even: 64 bit integers beyond 2^53 read as Double; and f64 and
+/// integers beyond 2^24 read as Float. A view may be used from several threads at once, and keeps its file open.
+public struct TensorView: Sendable {
+  /// What the file says about the tensor.
+  public let info: TensorInfo
+  let file: FileBytes
+
+  /// The tensor's name.
+  public var name: String { info.name }
+  /// What the elements are.
+  public var elementType: ElementType { info.elementType }
+  /// The dimensions, outermost first; empty for a scalar.
+  public var shape: [Int] { info.shape }
+  /// The number of elements.
+  public var count: Int { info.count }
+
+  /// The elements of `range`, exactly, as Double. `buffer` must have room for them.
+  public func copyDoubles(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Double>) throws {
+    try copy(range, into: buffer)
+  }
+
+  /// The elements of `range` as Float. `buffer` must have room for them.
+  public func copyFloats(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
+    try copy(range, into: buffer)
+  }
+
+  /// Calls `body` with the elements of `range` (of all, if nil) as Double, held only while it runs.
+  public func withDoubles<R>(
+    _ range: Range<Int>? = nil, _ body: (UnsafeBufferPointer<Double>) throws -> R
+  ) throws -> R {
+    try withCopy(range, body)
+  }
+
+  /// Calls `body` with the elements of `range` (of all, if nil) as Float, held only while it runs.
+  public func withFloats<R>(
+    _ range: Range<Int>? = nil, _ body: (UnsafeBufferPointer<Float>) throws -> R
+  ) throws -> R {
+    try withCopy(range, body)
+  }
+
+  /// Calls `body` with the tensor's bytes as they are in the file, or with those of `range` of them.
+  ///
+  /// The bytes need not be aligned, and may be in the other byte order or in column-major order.
+  public func withRawBytes<R>(
+    _ range: Range<Int>? = nil, _ body: (UnsafeRawBufferPointer) throws -> R
+  ) throws -> R {
+    let range = range ?? 0..<info.byteCount
+    guard range.lowerBound >= 0, range.upperBound <= info.byteCount else {
+      throw error("bytes \(range) are outside its \(info.byteCount)")
+    }
+    let start = info.byteOffset + range.lowerBound
+    defer { file.noteRead(range.count) }
+    return try body(UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + range.count]))
+  }
+
+  /// The rows along `axis`: the last, if nil; from the end, if negative. Throws for an axis that the tensor does
+  /// not have, for an empty tensor, and for elements that are not numeric.
+  public func rows(axis: Int? = nil) throws -> RowReader { try RowReader(self, axis: axis) }
+
+  /// The error that this tensor is `reason`.
+  func error(_ reason: String) -> TensorFileError {
+    TensorFileError(file.path, "tensor \(name.quoted): \(reason)")
+  }
+
+  /// Throws where elements are not numbers.
+  func requireNumeric() throws {
+    guard elementType.isNumeric else { throw error("its \(elementType) elements are not plain numbers") }
+  }
+}
+
+extension TensorView {
+  private func withCopy<T: DecodedValue, R>(
+    _ range: Range<Int>?, _ body: (UnsafeBufferPointer<T>) throws -> R
+  ) throws -> R {
+    let range = range ?? 0..<count
+    try check(range)
+    let buffer = UnsafeMutableBufferPointer<T>.allocate(capacity: range.count)
+    defer { buffer.deallocate() }
+    try copy(range, into: buffer)
+    return try body(UnsafeBufferPointer(buffer))
+  }
+
+  private func check(_ range: Range<Int>) throws {
+    try requireNumeric()
+    guard range.lowerBound >= 0, range.upperBound <= count else {
+      throw error("elements \(range) are outside its \(count)")
+    }
+  }
+
+  func copy<T: DecodedValue>(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<T>) throws {
+    try check(range)
+    guard buffer.count >= range.count else {
+      throw error("a buffer of \(buffer.count) has no room for \(range.count) elements")
+    }
+    guard let out = buffer.baseAddress, !range.isEmpty else { return }
+    if info.order == .rowMajor || shape.count < 2 {
+      decode(first: range.lowerBound, stride: 1, count: range.count, into: out, outStride: 1)
+      return
+    }
+    let rowLength = shape[shape.count - 1]
+    let strides = info.strides
+    let stride = strides[shape.count - 1]
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let column = position % rowLength
+      let n = min(rowLength - column, range.upperBound - position)
+      var first = column * stride
+      var rest = position / rowLength
+      for axis in (0..<shape.count - 1).reversed() {
+        first += rest % shape[axis] * strides[axis]
+        rest /= shape[axis]
+      }
+      decode(first: first, stride: stride, count: n, into: out + (position - range.lowerBound), outStride: 1)
+      position += n
+    }
+  }
+
+  /// Decodes `count` elements from the `first` in file order, `stride` elements apart. They must exist.
+  func decode<T: DecodedValue>(
+    first: Int, stride: Int, count: Int, into out: UnsafeMutablePointer<T>, outStride: Int
+  ) {
+    guard let start = file.bytes.baseAddress else { return }
+    let size = elementType.unit.bytes
+    let base = start + info.byteOffset + first * size
+    let step = stride * size
+    // A page fault brings in up to 64 KiB; pieces small enough that pages can be given back in between.
+    let cost = min(step, 1 << 16)
+    let piece = max(1, (1 << 20) / cost)
+    var done = 0
+    while done < count {
+      let n = min(piece, count - done)
+      StoredRun(
+        base: base + done * step, type: elementType, isByteSwapped: info.isByteSwapped, stride: step, count: n
+      ).decode(into: out + done * outStride, outStride: outStride)
+      file.noteRead(n * cost)
+      done += n
+    }
+  }
+}
