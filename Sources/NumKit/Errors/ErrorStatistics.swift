@@ -31,6 +31,8 @@ public struct ErrorStatistics: Sendable {
   public private(set) var aboveBound = 0
   /// The largest error in ulps over results that are finite and whose truth is.
   public private(set) var maxUlp = 0.0
+  /// The largest error in ulps of the row's largest exact result: what counts where small results come from cancellation.
+  public private(set) var maxUlpAtPeak = 0.0
   /// The largest absolute error.
   public private(set) var maxAbsolute = 0.0
   /// The largest relative error, over results whose truth is not zero.
@@ -60,7 +62,7 @@ public struct ErrorStatistics: Sendable {
 
   /// Adds the results of row number `row`. `bounds`, if any, are absolute errors that a correct kernel cannot exceed.
   public mutating func add(
-    row: Int, computed: UnsafeBufferPointer<Double>, truth: Truth, unit: Unit,
+    row: Int, computed: UnsafeBufferPointer<Double>, truth: Truth, unit: ErrorUnit,
     bounds: UnsafeBufferPointer<Double>?
   ) {
     rows += 1
@@ -75,7 +77,7 @@ public struct ErrorStatistics: Sendable {
       if t.isNaN { truthHasNaN = true }
       if y.isNaN && !t.isNaN { sawNaN = true }
       if !y.isFinite || !t.isFinite {
-        addSpecial(row, i, y, t)
+        addSpecial(row, i, y, t, exact: truth.error(of: 0, at: i).exact)
         continue
       }
       if y == 0 && t != 0 { underflow += 1 }
@@ -104,18 +106,21 @@ public struct ErrorStatistics: Sendable {
       }
     }
     maxAbsolute = Swift.max(maxAbsolute, worst)
-    if scale > 0 { maxNormwise = Swift.max(maxNormwise, worst / scale) }
+    if scale > 0 {
+      maxNormwise = Swift.max(maxNormwise, worst / scale)
+      maxUlpAtPeak = Swift.max(maxUlpAtPeak, worst / unit.size(at: scale))
+    }
     if sawNaN && !truthHasNaN { nanRows += 1 }
   }
 
-  private mutating func addSpecial(_ row: Int, _ i: Int, _ y: Double, _ t: Double) {
+  private mutating func addSpecial(_ row: Int, _ i: Int, _ y: Double, _ t: Double, exact: Double) {
     if y.isNaN && t.isNaN || y == t { return }
     if t.isFinite {
       if y.isInfinite { overflow += 1 }
     } else {
       specialMismatches += 1
     }
-    offer(Witness(row: row, index: i, computed: y, exact: t, ulp: .nan))
+    offer(Witness(row: row, index: i, computed: y, exact: exact, ulp: .nan))
   }
 
   private mutating func offer(_ other: Witness) {
@@ -133,6 +138,7 @@ public struct ErrorStatistics: Sendable {
     specialMismatches += other.specialMismatches
     aboveBound += other.aboveBound
     maxUlp = Swift.max(maxUlp, other.maxUlp)
+    maxUlpAtPeak = Swift.max(maxUlpAtPeak, other.maxUlpAtPeak)
     maxAbsolute = Swift.max(maxAbsolute, other.maxAbsolute)
     maxRelative = Swift.max(maxRelative, other.maxRelative)
     maxNormwise = Swift.max(maxNormwise, other.maxNormwise)

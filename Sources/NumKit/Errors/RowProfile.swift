@@ -53,7 +53,7 @@ public struct RowProfile: Sendable {
   ///
   /// From ∂pᵢ/∂zⱼ = pᵢ(δᵢⱼ − pⱼ): an entry of log p changes by at most |zᵢ|(1 − pᵢ) + Σ_{j≠i} pⱼ|zⱼ| per unit of
   /// relative change.
-  public func conditioning(_ operation: Operation, target: Int) -> Double {
+  public func conditioning(_ operation: RowOperation, target: Int) -> Double {
     guard isRegular else { return .nan }
     if operation == .sigmoid {
       return z.reduce(0) { Swift.max($0, $1.isFinite ? $1.magnitude / (1 + Double.exp($1)) : 0) }

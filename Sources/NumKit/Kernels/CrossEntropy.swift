@@ -1,6 +1,6 @@
 /// −log pₜ with p the shifted softmax: ∞ where pₜ underflows.
 public enum NaiveCrossEntropy: Kernel {
-  public static let operation = Operation.crossEntropy
+  public static let operation = RowOperation.crossEntropy
   public static let name = "naive"
   public static let summary = "-log of the target's (shifted) softmax"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -20,7 +20,7 @@ public enum NaiveCrossEntropy: Kernel {
 
 /// log Σⱼ e^(xⱼ − m) − (xₜ − m) with m = max x.
 public enum ShiftedCrossEntropy: Kernel {
-  public static let operation = Operation.crossEntropy
+  public static let operation = RowOperation.crossEntropy
   public static let name = "shifted"
   public static let summary = "log of the sum of e^(x - max), less (x - max) of the target"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -39,7 +39,7 @@ public enum ShiftedCrossEntropy: Kernel {
 
 /// pᵢ − [i = t] with p the shifted softmax: cancels at the target where pₜ is near 1.
 public enum ShiftedCrossEntropyGradient: Kernel {
-  public static let operation = Operation.crossEntropyGradient
+  public static let operation = RowOperation.crossEntropyGradient
   public static let name = "shifted"
   public static let summary = "shifted softmax less one at the target"
   public static let summations: [Summation] = [.sequential, .pairwise]

@@ -1,7 +1,7 @@
 /// A kernel that uses integers only, as hardware without a float unit runs it.
 public protocol IntegerKernel: Sendable {
   /// The question it answers.
-  static var operation: Operation { get }
+  static var operation: RowOperation { get }
   /// Its name on the command line.
   static var name: String { get }
   /// One line on how it works.
@@ -21,7 +21,7 @@ public protocol IntegerKernel: Sendable {
 ///
 /// Where the scale is too coarse to hold ln 2, codes are shifted left first, which is exact.
 public enum PolynomialIntegerSoftmax: IntegerKernel {
-  public static let operation = Operation.softmax
+  public static let operation = RowOperation.softmax
   public static let name = "i-exp"
   public static let summary = "integers only: I-BERT's polynomial exponential"
   public static let probabilityScales = [255, 256]
@@ -63,7 +63,7 @@ public enum PolynomialIntegerSoftmax: IntegerKernel {
 
 /// e^−k·scale by a table of 256 entries in units of 2^−16, one for each difference k from the largest code.
 public enum TableIntegerSoftmax: IntegerKernel {
-  public static let operation = Operation.softmax
+  public static let operation = RowOperation.softmax
   public static let name = "table"
   public static let summary = "integers only: a 256-entry table of exponentials"
   public static let probabilityScales = [255, 256]

@@ -1,7 +1,7 @@
 /// One algorithm for one operation, written once and run in any number format.
 public protocol Kernel: Sendable {
   /// The question it answers.
-  static var operation: Operation { get }
+  static var operation: RowOperation { get }
   /// Its name on the command line.
   static var name: String { get }
   /// One line on how it works.

@@ -34,7 +34,7 @@ public enum KernelRegistry {
 /// A kernel with the choices that its name spells: `shifted`, `shifted:pairwise`, `i-exp:256`.
 public struct Algorithm: Sendable, Hashable, CustomStringConvertible {
   /// The question it answers.
-  public let operation: Operation
+  public let operation: RowOperation
   /// The kernel's own name.
   public let kernel: String
   /// The order of summation, or the scale of integer probabilities; nil where there is no choice or it is the default.
@@ -51,7 +51,7 @@ public struct Algorithm: Sendable, Hashable, CustomStringConvertible {
   public var summation: Summation { variant.flatMap(Summation.init(rawValue:)) ?? .sequential }
 
   /// Every algorithm for `operation` in `dtype`, naive ones first.
-  public static func all(for operation: Operation, dtype: DType) -> [Algorithm] {
+  public static func all(for operation: RowOperation, dtype: DType) -> [Algorithm] {
     var list: [Algorithm] = []
     for kernel in KernelRegistry.all where kernel.operation == operation {
       let variants: [String?] = [nil] + kernel.summations.dropFirst().map(\.rawValue)

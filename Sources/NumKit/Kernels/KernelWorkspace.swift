@@ -46,7 +46,7 @@ final class KernelWorkspace<C: Scalar> {
   }
 
   /// Divides by the temperature and applies the policy for infinite maxima.
-  func prepare(_ operation: Operation) -> Preparation {
+  func prepare(_ operation: RowOperation) -> Preparation {
     if parameters.temperature != 1 {
       if let limit = divideByTemperature(operation) { return .fill(limit) }
     }
@@ -70,7 +70,7 @@ final class KernelWorkspace<C: Scalar> {
   }
 
   /// The limit τ → 0 or τ → ∞, or x/τ; returns a number where the limit is one.
-  private func divideByTemperature(_ operation: Operation) -> Double? {
+  private func divideByTemperature(_ operation: RowOperation) -> Double? {
     let tau = C(rounding: parameters.temperature)
     if tau.exact == 0 {
       if operation == .sigmoid {

@@ -1,6 +1,6 @@
 /// The logarithm of the shifted softmax: −∞ where the probability underflows.
 public enum NaiveLogSoftmax: Kernel {
-  public static let operation = Operation.logSoftmax
+  public static let operation = RowOperation.logSoftmax
   public static let name = "naive"
   public static let summary = "log of the (shifted) softmax"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -20,7 +20,7 @@ public enum NaiveLogSoftmax: Kernel {
 
 /// (xᵢ − m) − log Σⱼ e^(xⱼ − m) with m = max x.
 public enum ShiftedLogSoftmax: Kernel {
-  public static let operation = Operation.logSoftmax
+  public static let operation = RowOperation.logSoftmax
   public static let name = "shifted"
   public static let summary = "(x - max) - log of the sum of e^(x - max)"
   public static let summations: [Summation] = [.sequential, .pairwise]

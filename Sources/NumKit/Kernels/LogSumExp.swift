@@ -1,6 +1,6 @@
 /// log Σ e^xᵢ as the formula stands.
 public enum NaiveLogSumExp: Kernel {
-  public static let operation = Operation.logSumExp
+  public static let operation = RowOperation.logSumExp
   public static let name = "naive"
   public static let summary = "log of the sum of e^x, without a shift"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -21,7 +21,7 @@ public enum NaiveLogSumExp: Kernel {
 
 /// m + log Σ e^(xᵢ − m) with m = max x.
 public enum ShiftedLogSumExp: Kernel {
-  public static let operation = Operation.logSumExp
+  public static let operation = RowOperation.logSumExp
   public static let name = "shifted"
   public static let summary = "max + log of the sum of e^(x - max)"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -46,7 +46,7 @@ public enum ShiftedLogSumExp: Kernel {
 /// m + log1p(Σ e^(xᵢ − m) over all but one maximum): accurate where one term dominates (Blanchard, Higham, Higham
 /// 2021, algorithm 4.1).
 public enum ShiftedLog1pLogSumExp: Kernel {
-  public static let operation = Operation.logSumExp
+  public static let operation = RowOperation.logSumExp
   public static let name = "shifted-log1p"
   public static let summary = "the maximum left out of the sum, log1p of the rest"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -78,7 +78,7 @@ public enum ShiftedLog1pLogSumExp: Kernel {
 
 /// m + log s with running maximum and sum, in one pass.
 public enum OnlineLogSumExp: Kernel {
-  public static let operation = Operation.logSumExp
+  public static let operation = RowOperation.logSumExp
   public static let name = "online"
   public static let summary = "running maximum and rescaled sum in one pass"
   public static let summations: [Summation] = [.sequential]

@@ -1,6 +1,6 @@
 /// 1 / (1 + e^−x): e^−x overflows for very negative x, and small results are lost with it.
 public enum NaiveSigmoid: Kernel {
-  public static let operation = Operation.sigmoid
+  public static let operation = RowOperation.sigmoid
   public static let name = "naive"
   public static let summary = "1 / (1 + e^-x)"
   public static let summations: [Summation] = []
@@ -21,7 +21,7 @@ public enum NaiveSigmoid: Kernel {
 
 /// 1 / (1 + e^−x) for x ≥ 0, e^x / (1 + e^x) below: no exponential exceeds 1.
 public enum StableSigmoid: Kernel {
-  public static let operation = Operation.sigmoid
+  public static let operation = RowOperation.sigmoid
   public static let name = "stable"
   public static let summary = "e^-|x| only: e^x / (1 + e^x) for negative x"
   public static let summations: [Summation] = []
@@ -43,7 +43,7 @@ public enum StableSigmoid: Kernel {
 
 /// ½ (1 + tanh(x/2)): cheap where there is a tanh instruction; small results lose every digit to the sum.
 public enum TanhSigmoid: Kernel {
-  public static let operation = Operation.sigmoid
+  public static let operation = RowOperation.sigmoid
   public static let name = "tanh"
   public static let summary = "(1 + tanh(x/2)) / 2"
   public static let summations: [Summation] = []

@@ -1,6 +1,6 @@
 /// pᵢ = e^xᵢ / Σⱼ e^xⱼ as the formula stands: overflows where e^max xᵢ does.
 public enum NaiveSoftmax: Kernel {
-  public static let operation = Operation.softmax
+  public static let operation = RowOperation.softmax
   public static let name = "naive"
   public static let summary = "e^x / sum of e^x, without a shift"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -20,7 +20,7 @@ public enum NaiveSoftmax: Kernel {
 
 /// pᵢ = e^(xᵢ − m) / Σⱼ e^(xⱼ − m) with m = max x: no exponential exceeds 1.
 public enum ShiftedSoftmax: Kernel {
-  public static let operation = Operation.softmax
+  public static let operation = RowOperation.softmax
   public static let name = "shifted"
   public static let summary = "the maximum subtracted first"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -39,7 +39,7 @@ public enum ShiftedSoftmax: Kernel {
 /// One pass for maximum and sum together, the sum rescaled whenever the maximum grows (Milakov, Gimelshein,
 /// "Online normalizer calculation for softmax", arXiv 1805.02867); a second for the quotients.
 public enum OnlineSoftmax: Kernel {
-  public static let operation = Operation.softmax
+  public static let operation = RowOperation.softmax
   public static let name = "online"
   public static let summary = "running maximum and rescaled sum in one pass"
   public static let summations: [Summation] = [.sequential]
@@ -63,7 +63,7 @@ public enum OnlineSoftmax: Kernel {
 
 /// pᵢ = e^(xᵢ − LSE(x)): a second pass without division.
 public enum TwoPassLogSoftmax: Kernel {
-  public static let operation = Operation.softmax
+  public static let operation = RowOperation.softmax
   public static let name = "two-pass-log"
   public static let summary = "e^(x - LSE), no division"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -84,7 +84,7 @@ public enum TwoPassLogSoftmax: Kernel {
 
 /// pᵢ = 2^(zᵢ − max z) / Σⱼ 2^(zⱼ − max z) with z = x·log₂e: what kernels do on hardware that has 2^x.
 public enum Base2Softmax: Kernel {
-  public static let operation = Operation.softmax
+  public static let operation = RowOperation.softmax
   public static let name = "base2"
   public static let summary = "log2(e) folded into the scale, 2^x instead of e^x"
   public static let summations: [Summation] = [.sequential, .pairwise]

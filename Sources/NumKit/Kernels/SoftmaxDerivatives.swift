@@ -1,6 +1,6 @@
 /// pᵢ (δᵢⱼ − pⱼ), row by row, with p the shifted softmax.
 public enum ShiftedSoftmaxJacobian: Kernel {
-  public static let operation = Operation.softmaxJacobian
+  public static let operation = RowOperation.softmaxJacobian
   public static let name = "shifted"
   public static let summary = "p_i (1 - p_i) on the diagonal, -p_i p_j beside it"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -22,7 +22,7 @@ public enum ShiftedSoftmaxJacobian: Kernel {
 
 /// pᵢ (vᵢ − Σⱼ pⱼ vⱼ): the inner product first, as frameworks' backward passes do.
 public enum DotSoftmaxVJP: Kernel {
-  public static let operation = Operation.softmaxVJP
+  public static let operation = RowOperation.softmaxVJP
   public static let name = "dot"
   public static let summary = "p_i (v_i - p.v)"
   public static let summations: [Summation] = [.sequential, .pairwise]
@@ -43,7 +43,7 @@ public enum DotSoftmaxVJP: Kernel {
 
 /// pᵢvᵢ − pᵢ Σⱼ pⱼ vⱼ: the products already made for the inner product are used again, at the price of cancellation.
 public enum ProductSoftmaxVJP: Kernel {
-  public static let operation = Operation.softmaxVJP
+  public static let operation = RowOperation.softmaxVJP
   public static let name = "product"
   public static let summary = "p_i v_i - p_i (p.v), reusing the products"
   public static let summations: [Summation] = [.sequential, .pairwise]

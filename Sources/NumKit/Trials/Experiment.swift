@@ -1,7 +1,7 @@
 /// One operation, some algorithms, one set of rows: run, held against the truth, measured.
 public struct Experiment: Sendable {
   /// The question.
-  public var operation: Operation
+  public var operation: RowOperation
   /// Who answers.
   public var algorithms: [Algorithm]
   /// In which precisions.
@@ -15,7 +15,7 @@ public struct Experiment: Sendable {
 
   /// All parts.
   public init(
-    _ operation: Operation, algorithms: [Algorithm], configuration: KernelConfiguration,
+    _ operation: RowOperation, algorithms: [Algorithm], configuration: KernelConfiguration,
     parameters: OperationParameters = .init(), targets: [Int]? = nil, threads: Int = 1
   ) {
     self.targets = targets
@@ -26,6 +26,20 @@ public struct Experiment: Sendable {
     self.threads = threads
   }
 
+  /// Throws where there are no rows, or where target and cotangent do not fit them.
+  public func checkQuestion(rows: Int, length: Int) throws {
+    guard length > 0, rows > 0 else { throw ExperimentError.empty }
+    for target in targets ?? [parameters.target] where !(0..<length).contains(target) {
+      throw ExperimentError.target(target, length: length)
+    }
+    if let targets, targets.count != rows {
+      throw ExperimentError.targetCount(targets.count, rows: rows)
+    }
+    if operation == .softmaxVJP && parameters.cotangent.count != length {
+      throw ExperimentError.cotangentCount(parameters.cotangent.count, length: length)
+    }
+  }
+
   /// Runs every algorithm on every row.
   ///
   /// - Parameter progress: called now and then with the number of rows done.
@@ -33,16 +47,7 @@ public struct Experiment: Sendable {
   public func run(
     on rows: some RowSource, progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> ExperimentResult {
-    guard rows.length > 0, rows.rowCount > 0 else { throw ExperimentError.empty }
-    for target in targets ?? [parameters.target] where !(0..<rows.length).contains(target) {
-      throw ExperimentError.target(target, length: rows.length)
-    }
-    if let targets, targets.count != rows.rowCount {
-      throw ExperimentError.targetCount(targets.count, rows: rows.rowCount)
-    }
-    if operation == .softmaxVJP && parameters.cotangent.count != rows.length {
-      throw ExperimentError.cotangentCount(parameters.cotangent.count, length: rows.length)
-    }
+    try checkQuestion(rows: rows.rowCount, length: rows.length)
     guard !algorithms.isEmpty else { throw ExperimentError.noAlgorithm }
     // Made once here so that what cannot run is said before any thread starts.
     for algorithm in algorithms

@@ -116,7 +116,7 @@ final class ExperimentWorker {
     }
   }
 
-  private func unit(_ c: Candidate) -> Unit {
+  private func unit(_ c: Candidate) -> ErrorUnit {
     if let format = experiment.configuration.storage.numberFormat { return .ulp(format) }
     if let step = c.fixedStep { return .step(step) }
     guard case .integer(let format) = experiment.configuration.storage else { return .step(1) }

@@ -3,12 +3,17 @@ import Synchronization
 
 /// Work on numbered rows by several threads, each with state of its own that is merged at the end. What is merged must not
 /// depend on order: which thread gets which rows is left to chance.
-struct ParallelRows {
-  let threads: Int
+package struct ParallelRows {
+  package let threads: Int
   /// Rows taken at a time.
-  let chunk: Int
+  package let chunk: Int
 
-  func reduce<Worker>(
+  package init(threads: Int, chunk: Int) {
+    self.threads = threads
+    self.chunk = chunk
+  }
+
+  package func reduce<Worker>(
     count: Int, progress: (@Sendable (Int) -> Void)?, make: () -> Worker,
     body: @escaping (Worker, Int) throws -> Void, merge: (Worker, Worker) -> Void
   ) throws -> Worker {

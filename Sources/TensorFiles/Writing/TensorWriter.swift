@@ -55,7 +55,8 @@ public final class TensorWriter {
     case .safetensors: layout = try .safetensors(tensors, extents, metadata: metadata, path: path)
     default: throw TensorFileError(path, "can only write .npy and .safetensors, by the file's extension")
     }
-    file = try AtomicFile(path)
+    let file = try AtomicFile(path)
+    self.file = file
     try layout.header.withUnsafeBytes { try file.write($0, at: 0) }
     self.tensors = tensors.indices.map {
       PendingTensor(

@@ -57,8 +57,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
         try source.witnessInput($0.kernel.witness, configuration, Q.operation)
       })
     if let output {
-      try ResultWriter(path: output, dtype: configuration.storage, as: outputType).write(
-        experiment, algorithms[0], source)
+      try write(experiment, algorithms[0], source, to: output)
     }
     let colour = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     switch format {
@@ -70,6 +69,33 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     if let failed = report.checks.first(where: { !$0.passed }) {
       throw CheckFailed(message: format == .text ? "" : failed.message)
     }
+  }
+
+  /// Runs the one algorithm once more and writes what it computes.
+  private func write(_ experiment: Experiment, _ algorithm: Algorithm, _ source: RowInput, to path: String)
+    throws
+  {
+    let configuration = experiment.configuration
+    let writer = try ResultWriter(
+      path, dtype: configuration.storage, as: outputType, operation: Q.operation, input: source,
+      overflow: configuration.overflow)
+    guard
+      let runner = KernelRunner(
+        algorithm, configuration, parameters: experiment.parameters.rounded(to: configuration))
+    else { throw ExperimentError.cannotCompute(algorithm.description, configuration) }
+    var trace = StageTrace()
+    var results = [Double](repeating: 0, count: Q.operation.resultCount(length: source.rows.length))
+    for row in 0..<source.rows.rowCount {
+      let given = try source.row(row)
+      var rounded = given
+      _ = configuration.roundInputs(given, into: &rounded)
+      let target = experiment.targets?[row] ?? experiment.parameters.target
+      rounded.withUnsafeBufferPointer { x in
+        results.withUnsafeMutableBufferPointer { runner.run(x, target: target, into: $0, trace: &trace) }
+      }
+      try results.withUnsafeBufferPointer { try writer.append($0) }
+    }
+    try writer.finish()
   }
 
   private func chosenAlgorithms(_ dtype: DType) throws -> [Algorithm] {

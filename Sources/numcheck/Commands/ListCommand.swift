@@ -63,7 +63,7 @@ struct ListCommand: ParsableCommand {
     var table = Table(columns: [
       ("command", .left), ("--algorithm", .left), ("dtypes", .left), ("how", .left),
     ])
-    for operation in Operation.allCases {
+    for operation in RowOperation.allCases {
       for a in Algorithm.all(for: operation, dtype: .integer(.int8)) {
         table.rows.append([
           operation.rawValue, a.description, a.isInteger ? "integer" : "all",

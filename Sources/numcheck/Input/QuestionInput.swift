@@ -5,7 +5,7 @@ struct QuestionInput {
   var parameters: OperationParameters
   var targets: [Int]?
 
-  init(_ options: ParameterOptions, _ operation: Operation, _ input: RowInput, seed: UInt64) throws {
+  init(_ options: ParameterOptions, _ operation: RowOperation, _ input: RowInput, seed: UInt64) throws {
     parameters = OperationParameters(
       temperature: options.temperature.value, specialValues: options.policy)
     let length = input.rows.length
@@ -29,5 +29,15 @@ struct QuestionInput {
         parameters.cotangent = (0..<length).map { _ in random.normal() }
       }
     }
+  }
+
+  /// Throws where targets or cotangent do not fit the rows.
+  func check(_ operation: RowOperation, _ input: RowInput) throws {
+    // An experiment checks the same before it runs.
+    try Experiment(
+      operation, algorithms: [], configuration: KernelConfiguration(storage: .float(.f64)),
+      parameters: parameters,
+      targets: targets
+    ).checkQuestion(rows: input.rows.rowCount, length: input.rows.length)
   }
 }

@@ -4,22 +4,28 @@ import NumKit
 struct RowInput {
   let rows: any RowSource
   let origin: KernelReport.Origin
-  /// The shape of the file's tensor with the rows' axis last; [rows, length] where generated.
-  let shape: [Int]
+  /// The dimensions beside the rows' axis.
+  let otherShape: [Int]
+  /// The rows' axis, from 0.
+  let axis: Int
 
-  init(_ options: InputOptions, operation: Operation) throws {
+  init(_ options: InputOptions, operation: RowOperation) throws {
     if let input = options.input {
       let tensor = try TensorRows(input, axis: options.axis, limit: options.rows)
       rows = tensor
       origin = .file(input, shape: tensor.shape)
-      shape = tensor.shape
+      axis = tensor.shape.isEmpty || options.rows != nil ? (tensor.shape.isEmpty ? 0 : 1) : tensor.axis
+      var others = tensor.shape
+      if !others.isEmpty { others.remove(at: tensor.axis) }
+      otherShape = options.rows == nil ? others : [tensor.rowCount]
     } else {
       let length = options.length ?? (operation == .softmaxJacobian ? 32 : 1024)
       let count = options.rows ?? 256
       rows = GeneratedRows(
         options.distribution, range: options.range.value, rows: count, length: length, seed: options.seed)
       origin = .generated(options.distribution, range: options.range.value, seed: options.seed)
-      shape = [count, length]
+      otherShape = [count]
+      axis = 1
     }
     if operation == .softmaxJacobian && rows.length > 4096 {
       throw UsageError(
@@ -44,7 +50,7 @@ struct RowInput {
 
   /// What the kernel was given where a witness stands.
   func witnessInput(
-    _ witness: ErrorStatistics.Witness?, _ configuration: KernelConfiguration, _ operation: Operation
+    _ witness: ErrorStatistics.Witness?, _ configuration: KernelConfiguration, _ operation: RowOperation
   ) throws -> KernelReport.WitnessInput? {
     guard let witness else { return nil }
     let given = try row(witness.row)

@@ -31,7 +31,8 @@ extension KernelReport {
         + "'\(parameters.specialValues.rawValue)' and are not"
     }
     if k.aboveBound == 0, let birth = e.trace.firstOverflow {
-      return "an overflow in '\(birth.stage.rawValue)' loses \(Figures.count(k.underflow)) results to zero"
+      let loss = k.underflow > 0 ? "loses \(Figures.count(k.underflow)) results to zero" : "spoils results"
+      return "an overflow in '\(birth.stage.rawValue)' \(loss)"
     }
     return "\(Figures.count(k.aboveBound)) results err by more than a sound bound allows"
   }

@@ -99,7 +99,8 @@ extension KernelReport {
         "ulp",
         .object([
           ("max", .number(s.maxUlp)), ("p99", .number(s.quantileUlp(0.99))), ("mean", .number(s.meanUlp)),
-          ("rms", .number(s.rmsUlp)), ("maxHex", .string(Figures.hex(s.maxUlp))),
+          ("rms", .number(s.rmsUlp)), ("maxAtPeak", .number(s.maxUlpAtPeak)),
+          ("maxHex", .string(Figures.hex(s.maxUlp))),
         ])
       ),
       ("maxAbsoluteError", .number(s.maxAbsolute)),

@@ -25,7 +25,7 @@ extension KernelReport {
     var columns: [(String, Table.Alignment)] = [
       ("algorithm", .left), ("verdict", .left), ("NaN rows", .right), ("overflow", .right),
       ("underflow", .right), ("max ulp", .right), ("p99", .right), ("mean", .right), ("rms", .right),
-      ("bound", .right), ("total ulp", .right), ("max rel", .right),
+      ("at peak", .right), ("bound", .right), ("total ulp", .right), ("max rel", .right),
     ]
     if operation == .softmax {
       columns += [("|sum-1|", .right), ("KL nats", .right), ("top-1 flips", .right)]
@@ -36,14 +36,14 @@ extension KernelReport {
       let e = result.entries[i]
       let k = e.kernel
       // With nothing finite to measure there is no error to show.
-      let measured = k.finiteCount > 0
+      let measured = k.finiteCount > 0 && k.nanRows < k.rows
       func figure(_ x: Double) -> String { measured ? Figures.short(x) : "-" }
       var row = [
         e.algorithm.description, e.verdict.rawValue, Figures.count(k.nanRows), Figures.count(k.overflow),
         Figures.count(k.underflow), figure(k.maxUlp), figure(k.quantileUlp(0.99)), figure(k.meanUlp),
-        figure(k.rmsUlp),
+        figure(k.rmsUlp), figure(k.maxUlpAtPeak),
         e.bound == .sound ? Figures.short(e.boundUlp) : e.bound.name,
-        e.total.finiteCount > 0 ? Figures.short(e.total.maxUlp) : "-", figure(k.maxRelative),
+        measured ? Figures.short(e.total.maxUlp) : "-", figure(k.maxRelative),
       ]
       if operation == .softmax {
         let d = e.distribution.flatMap { $0.rows > 0 ? $0 : nil }
@@ -85,8 +85,10 @@ extension KernelReport {
   }
 
   /// How the truth was proven, in one line.
-  var proof: String {
-    let c = result.certificate
+  var proof: String { Self.proof(result.certificate) }
+
+  /// The same of any certificate.
+  static func proof(_ c: Certificate) -> String {
     let fast = c.double + c.doubleLow + c.doubleDouble
     var parts: [String] = []
     if fast > 0 { parts.append("\(Figures.count(fast)) by bounded double arithmetic") }

@@ -4,7 +4,7 @@ import NumKit
 /// arithmetic.
 struct KernelReport {
   let command: String
-  let operation: Operation
+  let operation: RowOperation
   let configuration: KernelConfiguration
   let parameters: OperationParameters
   /// `uniform in [-1000, 1000], seed 1` or a file's name.

@@ -37,7 +37,7 @@ struct HostileRows: RowSource {
   /// No result of a correct kernel may exceed its sound bound, in any format, at any length, with any accumulator.
   @Test(arguments: kernelFormats.map(\.format))
   func noKernelBeatsItsBound(_ format: NumberFormat) throws {
-    for operation in NumKit.Operation.allCases {
+    for operation in RowOperation.allCases {
       for length in [1, 2, 3, 16, 61] {
         let rows = HostileRows(
           format: format, length: length, rowCount: operation == .softmaxJacobian ? 16 : 64)
@@ -64,7 +64,7 @@ struct HostileRows: RowSource {
   @Test(arguments: [0.5, 2.0, 3.0])
   func temperaturesAreWithinTheBoundToo(_ temperature: Double) throws {
     for format in [NumberFormat.f16, .bf16, .f32] {
-      for operation in NumKit.Operation.allCases {
+      for operation in RowOperation.allCases {
         let experiment = Experiment(
           operation, algorithms: algorithms(operation),
           configuration: KernelConfiguration(storage: .float(format)),

@@ -23,7 +23,7 @@ func run(
   return results
 }
 
-func algorithms(_ operation: NumKit.Operation) -> [Algorithm] {
+func algorithms(_ operation: RowOperation) -> [Algorithm] {
   Algorithm.all(for: operation, dtype: .float(.f32))
 }
 

@@ -6,7 +6,7 @@ import Testing
   private static let infinity = Double.infinity
 
   private func truth(
-    _ operation: NumKit.Operation, _ row: [Double], _ parameters: OperationParameters
+    _ operation: RowOperation, _ row: [Double], _ parameters: OperationParameters
   ) -> [Double] {
     var truth = Truth()
     let reference = Reference(operation, format: .f32)
@@ -28,7 +28,7 @@ import Testing
 
   @Test(arguments: rows, SpecialValues.allCases)
   func stableKernelsAgreeWithTheTruth(_ row: [Double], _ policy: SpecialValues) throws {
-    let stable: [NumKit.Operation: [String]] = [
+    let stable: [RowOperation: [String]] = [
       .softmax: ["shifted", "online", "base2"], .logSoftmax: ["shifted"],
       .logSumExp: ["shifted", "shifted-log1p", "online"], .sigmoid: ["stable", "naive", "tanh"],
       .crossEntropyGradient: ["shifted"],

@@ -88,8 +88,9 @@ import Testing
       for e in entries {
         #expect(e.kernel.finiteCount == 1200)
         // i-exp's quadratic errs by up to 1.9e-3 of the largest term (I-BERT, section 3.5), a table by 2^-17; then 1/2 step.
-        #expect(
-          e.kernel.maxUlp < (e.algorithm.kernel == "table" ? 0.56 : 1.6), "\(e.algorithm), range \(range)")
+        // In units of 1/256 a probability of 1 saturates at 255.
+        let limit = (e.algorithm.kernel == "table" ? 0.56 : 1.6) + (e.algorithm.variant == "256" ? 0.5 : 0)
+        #expect(e.kernel.maxUlp < limit, "\(e.algorithm), range \(range)")
       }
     }
   }
@@ -123,14 +124,14 @@ import Testing
   @Test func everyKernelIsSpecifiedOnce() {
     let names = KernelRegistry.all.map { "\($0.operation) \($0.name)" }
     #expect(Set(names).count == names.count)
-    for operation in NumKit.Operation.allCases {
+    for operation in RowOperation.allCases {
       #expect(!algorithms(operation).isEmpty, "\(operation)")
     }
   }
 
   @Test func everyAlgorithmRunsInEveryFormat() throws {
     for entry in FormatRegistry.all where entry.dtype != .float(.e8m0) {
-      for operation in NumKit.Operation.allCases {
+      for operation in RowOperation.allCases {
         for a in Algorithm.all(for: operation, dtype: entry.dtype) {
           for overflow in Overflow.allCases {
             let configuration = KernelConfiguration(storage: entry.dtype, overflow: overflow)

@@ -1,7 +1,7 @@
 /// What a bound needs to know of a format and of its elementary functions.
 struct Precision {
   let format: NumberFormat
-  /// Unit roundoff.
+  /// ErrorUnit roundoff.
   let u: Double
   /// Absolute error of a result rounded in the subnormal range: half the smallest positive number, or all of it where a
   /// function may err by one ulp.

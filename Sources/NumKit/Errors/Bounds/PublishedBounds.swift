@@ -27,7 +27,8 @@ public enum PublishedBounds {
   }
 
   /// The bound for `kernel` of `operation` summed one after the other, or nil where none was published.
-  public static func bound(_ operation: Operation, kernel: String, _ row: RowProfile, u: Double) -> Bound? {
+  public static func bound(_ operation: RowOperation, kernel: String, _ row: RowProfile, u: Double) -> Bound?
+  {
     guard row.isRegular else { return nil }
     let n = Double(row.z.count)
     let y = row.logSumExp

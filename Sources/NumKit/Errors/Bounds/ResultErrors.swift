@@ -27,10 +27,8 @@ extension RowErrors {
   /// m + log s: the error of s, the rounding of the logarithm in the accumulator, of the addition in the wider format, of
   /// the conversion to compute.
   func shiftedLogSumExpError() -> Double {
-    let log = Double.log(exactSum)
-    let fromSum = logOfSumError(sum)
-    let logarithm = fromSum + a.log * (log + fromSum) + a.tiny
-    return addition(of: maximum, error: self.bounds.inputError.error(maximum), to: log, error: logarithm)
+    let (log, logarithm) = logOfSum()
+    return addition(of: maximum, error: 0, to: log, error: logarithm)
   }
 
   /// Error of an element plus a number in the accumulator format, rounded to compute.
@@ -43,6 +41,13 @@ extension RowErrors {
     e += wide.u * (exact + e)
     if wide.format != c.format { e += c.u * (exact + e) + c.tiny }
     return e
+  }
+
+  /// log s, and the error of its computed value: that of s, and the rounding of the logarithm in the accumulator.
+  private func logOfSum() -> (value: Double, error: Double) {
+    let log = Double.log(exactSum)
+    let fromSum = logOfSumError(sum)
+    return (log, fromSum + a.log * (log + fromSum + shiftError) + a.tiny)
   }
 
   func logSumExp(_ truth: Exact, _ bounds: Bounds) {
@@ -58,18 +63,13 @@ extension RowErrors {
     }
   }
 
-  /// m + log1p(s − 1): relative error of the rest, damped by s′/(1 + s′).
+  /// m + log1p(s − 1): the error of the rest, damped by 1/(1 + rest).
   private func logOnePlusError() -> Double {
-    if count == 1 { return self.bounds.inputError.error(maximum) }
-    let largest = z.firstIndex(of: maximum) ?? 0
-    let rest = Swift.max(exactSum - 1, 0)
-    // s − 1 from the probabilities, which keep a small rest's digits.
-    let others = z.indices.reduce(0.0) { $0 + ($1 == largest ? 0 : p[$1]) } * exactSum
-    let r = sumError(dropping: largest)
-    guard r < 1 else { return r.isNaN ? .nan : .infinity }
-    let value = Swift.max(rest, others)
-    let fromSum = value * r / (1 + value * (1 - r)) + Double(count) * c.tiny
-    let log = Double.log(onePlus: value)
+    let rest = sumOfExponentials(dropping: z.firstIndex(of: maximum))
+    // Relative to a maximum that is itself off, the rest grows or shrinks as a whole.
+    let error = (rest.upper * Double.exp(shiftError) - rest.exact)
+    let fromSum = error / (1 + Swift.max(0, rest.exact - error))
+    let log = Double.log(onePlus: rest.exact)
     let e = fromSum + a.log1p * (log + fromSum) + a.tiny
     return addition(of: maximum, error: self.bounds.inputError.error(maximum), to: log, error: e)
   }
@@ -95,13 +95,10 @@ extension RowErrors {
 
   /// (zᵢ − m) − log s.
   private func shiftedDifferenceError(_ i: Int) -> Double {
-    let input = self.bounds.inputError
-    let before = input.error(z[i]) + input.error(maximum)
+    let own = self.bounds.inputError.error(z[i])
     let d = maximum - z[i]
-    let difference = before + c.u * (d + before)
-    let log = Double.log(exactSum)
-    let fromSum = logOfSumError(sum)
-    let logarithm = fromSum + a.log * (log + fromSum) + a.tiny
+    let difference = own + c.u * (d + own + shiftError)
+    let (log, logarithm) = logOfSum()
     return addition(of: -d, error: difference, to: -log, error: logarithm)
   }
 

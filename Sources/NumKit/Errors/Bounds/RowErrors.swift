@@ -12,7 +12,9 @@ struct RowErrors {
   let shifted: Bool
   /// Relative errors rᵢ of the exponentials, and one absolute error for all (underflow).
   private(set) var relative: [Double]
-  let absolute: Double
+  private(set) var absolute: Double
+  /// The error of the maximum as computed: what the sum and the terms may be shifted by.
+  private(set) var shiftError: Double
   /// Relative error of the computed sum; NaN where it may overflow.
   private(set) var sum = Double.infinity
   /// The exact sum that is computed: s, or e^LSE without a shift.
@@ -41,7 +43,8 @@ struct RowErrors {
       || bounds.algorithm.operation != .softmax
         && bounds.algorithm.operation != .logSumExp
     exactSum = shifted ? profile.sum : Double.exp(profile.logSumExp)
-    absolute = c.tiny
+    absolute = 0
+    shiftError = 0
     relative = []
     let scale = base2 ? 1.4426950408889634 : 1.0
     let lowest = profile.minimum
@@ -49,33 +52,40 @@ struct RowErrors {
     let reach = Swift.max(m.magnitude, lowest.magnitude, shifted ? m - lowest : 0) * scale * (1 + 8 * c.u)
     guard reach <= c.largest else { return nil }
     if !shifted && Double.exp(m) * (1 + 8 * c.u) > c.largest { return nil }
+    shiftError = shifted ? scaledError(m) : 0
+    absolute = c.tiny * Double.exp(shiftError)
     relative = profile.z.map { zi in
       guard zi.isFinite else { return 0 }
       let e = exponentError(zi)
       return Double.expMinusOne(e) * (1 + c.exp) + c.exp
     }
-    sum = sumError(dropping: nil)
+    let total = sumOfExponentials(dropping: nil)
+    sum = total.error / total.exact
   }
 
-  /// The absolute error of zᵢ − m (or of zᵢ, without a shift) as computed, in nats.
+  /// The error, in nats, of the exponent zᵢ − m (or of zᵢ, without a shift) as computed.
+  ///
+  /// The error of m itself does not count: every term and their sum are shifted by the same computed m, and what is made of
+  /// them does not depend on a common shift.
   private func exponentError(_ zi: Double) -> Double {
-    func scaled(_ v: Double) -> Double {
-      let e = input.error(v)
-      // The constant log₂e is off by u, the product by u; each relative to the exponent.
-      return base2 ? e + (2 * c.u + c.u * c.u) * (v.magnitude + e) + c.tiny : e
-    }
-    guard shifted else { return scaled(zi) }
-    let before = scaled(zi) + scaled(maximum)
-    return before + c.u * (maximum - zi + before)
+    let own = scaledError(zi)
+    return shifted ? own + c.u * (maximum - zi + own + scaledError(maximum)) : own
   }
 
-  /// Relative error of the computed sum of exponentials in the accumulator, `dropping` one index, whose place the last term
-  /// takes; NaN where the sum may overflow.
-  func sumError(dropping: Int?) -> Double {
+  /// The absolute error of z itself as computed: of the division by the temperature, of the product with log₂e.
+  private func scaledError(_ v: Double) -> Double {
+    let e = input.error(v)
+    // The constant log₂e is off by u, the product by u; each relative to the exponent.
+    return base2 ? e + (2 * c.u + c.u * c.u) * (v.magnitude + e) + c.tiny : e
+  }
+
+  /// The computed sum of exponentials in the accumulator, `dropping` one index, whose place the last term takes; its error
+  /// is NaN where it may overflow.
+  func sumOfExponentials(dropping: Int?) -> SumErrors.Computed {
     let terms = count - (dropping == nil ? 0 : 1)
-    guard terms > 0 else { return 0 }
+    guard terms > 0 else { return .init(exact: 0, error: 0) }
     let additions = SumErrors(u: a.u)
-    let total: SumErrors.Computed
+    var total: SumErrors.Computed
     if bounds.algorithm.kernel == "online" {
       total = onlineSum(additions)
     } else {
@@ -83,8 +93,8 @@ struct RowErrors {
         term($0 == dropping ? count - 1 : $0)
       }
     }
-    if !(total.upper <= a.largest) { return .nan }
-    return total.exact > 0 ? total.error / total.exact : .infinity
+    if !(total.upper * Double.exp(shiftError) <= a.largest) { total.error = .nan }
+    return total
   }
 
   /// The exponential i, converted to the accumulator.
@@ -96,7 +106,9 @@ struct RowErrors {
 
   private func converted(_ x: SumErrors.Computed) -> SumErrors.Computed {
     let conversion = a.conversion(from: c)
-    return .init(exact: x.exact, error: x.error + conversion * x.upper + (conversion > 0 ? a.tiny : 0))
+    return .init(
+      exact: x.exact,
+      error: x.error + conversion * x.upper + (conversion > 0 ? a.tiny * Double.exp(shiftError) : 0))
   }
 
   /// The running sum, rescaled whenever the maximum grows: a rounded exponential, a rounded product, an addition.

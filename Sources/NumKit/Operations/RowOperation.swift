@@ -1,6 +1,6 @@
 /// What can be asked of a row of logits x₁ … xₙ: the question, shared by the kernels that answer it and by the truth
 /// that judges them. In every formula x stands for x/τ, with τ the temperature.
-public enum Operation: String, Sendable, CaseIterable {
+public enum RowOperation: String, Sendable, CaseIterable {
   /// pᵢ = e^xᵢ / Σⱼ e^xⱼ; n results.
   case softmax
   /// xᵢ − log Σⱼ e^xⱼ; n results.

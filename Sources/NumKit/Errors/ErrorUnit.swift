@@ -1,5 +1,5 @@
 /// What one ulp is for the results under test.
-public enum Unit: Sendable, Hashable {
+public enum ErrorUnit: Sendable, Hashable {
   /// The spacing of a floating-point format at the exact value.
   case ulp(NumberFormat)
   /// The step of an integer grid.
