@@ -11,8 +11,14 @@ extension KernelReport {
       let names = bugs.map(\.algorithm.description)
       parts.append("\(Self.list(names)) \(names.count == 1 ? "is" : "are") wrong here: \(reason(first))")
     }
-    if let best = rest.min(by: { $0.kernel.maxUlp < $1.kernel.maxUlp }) {
-      parts.append(advice(best, among: rest))
+    // A promise that holds before a small error that nothing promises.
+    let best = rest.min {
+      if $0.verdict != $1.verdict { return Self.rank($0.verdict) < Self.rank($1.verdict) }
+      if $0.kernel.maxUlp != $1.kernel.maxUlp { return $0.kernel.maxUlp < $1.kernel.maxUlp }
+      return $0.boundUlp < $1.boundUlp
+    }
+    if let best {
+      parts.append(advice(best))
     } else if !bugs.isEmpty {
       parts.append("no algorithm that was tried holds in \(configuration.storage) on these rows")
     }
@@ -37,14 +43,18 @@ extension KernelReport {
     return "\(Figures.count(k.aboveBound)) results err by more than a sound bound allows"
   }
 
-  private func advice(_ best: ExperimentResult.Entry, among rest: [ExperimentResult.Entry]) -> String {
+  private func advice(_ best: ExperimentResult.Entry) -> String {
     let name = best.algorithm.description
     let ulp = Figures.short(best.kernel.maxUlp)
     switch best.verdict {
     case .vacuous:
-      return "\(name) errs by \(ulp) ulp at most, but no bound can promise it: rows of "
-        + "\(Figures.count(result.length)) are too long for \(configuration.accumulator.name) sums; "
-        + "try --accumulate f32 or a pairwise sum"
+      let isLong = Double(result.length) * configuration.accumulator.unitRoundoff >= 0.25
+      let why =
+        isLong
+        ? "rows of \(Figures.count(result.length)) are too long for sums in \(configuration.accumulator.name); "
+          + "try a pairwise sum or --accumulate f32"
+        : "logits of this size are too large for \(configuration.compute.name); try --compute f32"
+      return "\(name) errs by \(ulp) ulp at most, but no bound can promise it: \(why)"
     case .illConditioned:
       if result.inherent > best.kernel.maxNormwise {
         return "\(name) is right to \(ulp) ulp for the inputs it got, but rounding the inputs to "
@@ -56,6 +66,16 @@ extension KernelReport {
     default:
       let bound = best.bound == .sound ? ", bound \(Figures.short(best.boundUlp))" : ", no bound derived"
       return "\(name) holds: \(ulp) ulp at most\(bound)"
+    }
+  }
+
+  /// How good news a verdict is: the best first.
+  static func rank(_ v: Verdict) -> Int {
+    switch v {
+    case .ok: return 0
+    case .illConditioned: return 1
+    case .vacuous: return 2
+    case .bug: return 3
     }
   }
 

@@ -3,17 +3,9 @@ import NumKit
 extension KernelReport {
   /// The order to read in: the worst verdict first, then the larger error.
   var readingOrder: [Int] {
-    func rank(_ v: Verdict) -> Int {
-      switch v {
-      case .bug: return 0
-      case .vacuous: return 1
-      case .illConditioned: return 2
-      case .ok: return 3
-      }
-    }
     return result.entries.indices.sorted {
       let (a, b) = (result.entries[$0], result.entries[$1])
-      if rank(a.verdict) != rank(b.verdict) { return rank(a.verdict) < rank(b.verdict) }
+      if a.verdict != b.verdict { return Self.rank(a.verdict) > Self.rank(b.verdict) }
       if a.kernel.nanRows != b.kernel.nanRows { return a.kernel.nanRows > b.kernel.nanRows }
       if a.kernel.maxUlp != b.kernel.maxUlp { return a.kernel.maxUlp > b.kernel.maxUlp }
       return $0 < $1
@@ -52,10 +44,15 @@ extension KernelReport {
           d.map { Figures.count($0.topFlips) } ?? "-",
         ]
       }
-      row.append(e.trace.firstOverflow != nil ? "none" : "\(Figures.short(e.trace.headroom)) bits")
+      row.append(Self.headroom(e.trace))
       table.rows.append(row)
     }
     return table
+  }
+
+  private static func headroom(_ trace: StageTrace) -> String {
+    if trace.firstOverflow != nil { return "none" }
+    return trace.headroom == .infinity ? "-" : "\(Figures.short(trace.headroom)) bits"
   }
 
   /// What was asked, in one line.

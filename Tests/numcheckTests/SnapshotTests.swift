@@ -1,0 +1,73 @@
+import Foundation
+import Testing
+
+/// What people see, word for word. `NUMCHECK_RECORD=1 swift test --filter SnapshotTests` writes the files anew; read the
+/// difference before you commit it.
+@Suite struct SnapshotTests {
+  static let cases: [(name: String, arguments: [String])] = [
+    ("softmax-f16-1000", ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "16", "--length", "64"]),
+    (
+      "softmax-f16-1000-markdown",
+      [
+        "softmax", "--dtype", "f16", "--range", "1000", "--rows", "16", "--length", "64", "--format",
+        "markdown",
+      ]
+    ),
+    (
+      "softmax-f16-1000-csv",
+      ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "16", "--length", "64", "--format", "csv"]
+    ),
+    (
+      "softmax-f16-1000-json",
+      ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "16", "--length", "64", "--format", "json"]
+    ),
+    ("softmax-int8", ["softmax", "--dtype", "int8", "--range", "4", "--rows", "8", "--length", "32"]),
+    ("lse-bf16", ["lse", "--dtype", "bf16", "--rows", "16", "--length", "64"]),
+    (
+      "logsoftmax-e4m3",
+      [
+        "logsoftmax", "--dtype", "fp8_e4m3", "--accumulate", "f32", "--rows", "8", "--length", "16",
+        "--range", "3",
+      ]
+    ),
+    ("sigmoid-f16", ["sigmoid", "--dtype", "half", "--rows", "4", "--length", "64", "--range", "20"]),
+    (
+      "crossentropy-f16",
+      ["crossentropy", "--dtype", "f16", "--rows", "16", "--length", "64", "--target", "3", "--range", "30"]
+    ),
+    (
+      "gradient-f16",
+      ["crossentropy-gradient", "--dtype", "f16", "--rows", "4", "--length", "16", "--temperature", "0.5"]
+    ),
+    ("jacobian-bf16", ["softmax-jacobian", "--dtype", "bf16", "--rows", "4", "--length", "8"]),
+    ("vjp-f16", ["softmax-vjp", "--dtype", "f16", "--rows", "4", "--length", "32"]),
+    (
+      "checks-fail",
+      [
+        "softmax", "--dtype", "f16", "--range", "1000", "--rows", "4", "--length", "8", "--no-nan",
+        "--max-ulp", "8",
+      ]
+    ),
+    ("list-formats", ["list", "formats"]),
+    ("list-kernels", ["list", "kernels"]),
+    ("list-distributions", ["list", "distributions"]),
+    ("help", ["--help"]),
+    ("help-softmax", ["softmax", "--help"]),
+    ("help-reference", ["reference", "--help"]),
+  ]
+
+  @Test(arguments: cases.map(\.name))
+  func snapshot(_ name: String) throws {
+    let arguments = try #require(Self.cases.first { $0.name == name }).arguments
+    let outcome = try CommandRunner.run(
+      arguments + (name.hasPrefix("help") || name.hasPrefix("list") ? [] : ["--threads", "2"]))
+    let seen =
+      "$ numcheck \(arguments.joined(separator: " "))\n\(outcome.output)exit status \(outcome.status)\n"
+    let file = CommandRunner.tests.appendingPathComponent("Snapshots/\(name).txt")
+    if ProcessInfo.processInfo.environment["NUMCHECK_RECORD"] != nil {
+      try seen.write(to: file, atomically: true, encoding: .utf8)
+    }
+    let expected = try String(contentsOf: file, encoding: .utf8)
+    #expect(seen == expected)
+  }
+}

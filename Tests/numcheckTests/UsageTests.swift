@@ -1,0 +1,95 @@
+import Foundation
+import Testing
+
+/// Wrong input of every kind: one line on standard error, exit status 2, nothing on standard output.
+@Suite struct UsageTests {
+  static let wrong: [[String]] = [
+    ["softmax", "--dtype", "f17"],
+    ["softmax", "--dtype", "e8m0"],
+    ["softmax", "--compute", "int8"],
+    ["softmax", "--accumulate", "uint4"],
+    ["softmax", "--algorithm", "fast"],
+    ["softmax", "--algorithm", ""],
+    ["softmax", "--algorithm", "i-exp:255"],
+    ["softmax", "--rows", "0"],
+    ["softmax", "--rows", "-3"],
+    ["softmax", "--length", "0"],
+    ["softmax", "--length", "99999999999999999999"],
+    ["softmax", "--length", "999999999999"],
+    ["softmax", "--range", "nan"],
+    ["softmax", "--range", "inf"],
+    ["softmax", "--range", "many"],
+    ["softmax", "--temperature", "-1"],
+    ["softmax", "--temperature", "nan"],
+    ["softmax", "--threads", "0"],
+    ["softmax", "--seed", "-1"],
+    ["softmax", "--max-ulp", "-1"],
+    ["softmax", "--distribution", "cauchy"],
+    ["softmax", "--format", "xml"],
+    ["softmax", "--input", "no-such-file.npy"],
+    ["softmax", "--input", "/"],
+    ["softmax", "--input", "/dev/null"],
+    ["softmax", "--input", ""],
+    ["softmax", "--output", "x.npy"],
+    ["softmax", "--algorithm", "shifted", "--output", "x.txt"],
+    ["softmax", "--algorithm", "shifted", "--output", "/no/such/folder/x.npy"],
+    ["softmax", "--algorithm", "shifted", "--dtype", "bf16", "--output", "x.npy"],
+    ["softmax", "--algorithm", "shifted", "--dtype", "f32", "--output", "x.npy", "--as", "f16"],
+    ["softmax", "--algorithm", "shifted", "--dtype", "int8", "--output", "x.npy"],
+    ["crossentropy", "--target", "1024"],
+    ["crossentropy", "--target", "-1"],
+    ["crossentropy", "--target", "nowhere.npy"],
+    ["softmax-vjp", "--cotangent", "nowhere.npy"],
+    ["softmax-jacobian", "--length", "5000"],
+    ["reference", "softmax"],
+    ["reference", "nothing", "--output", "x.npy"],
+    ["reference", "softmax", "--dtype", "int8", "--output", "x.npy"],
+    ["reference", "softmax", "--output", "x.npy", "--format", "csv"],
+    ["list"],
+    ["list", "everything"],
+    ["nonsense"],
+    ["softmax", "--nonsense"],
+    ["softmax", "stray"],
+  ]
+
+  @Test(arguments: wrong)
+  func wrongUsageIsOneLineAndTwo(_ arguments: [String]) throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let outcome = try CommandRunner.run(arguments, folder: folder)
+    #expect(outcome.status == 2, "\(outcome)")
+    #expect(outcome.output.isEmpty, "\(outcome.output)")
+    #expect(outcome.errors.hasPrefix("numcheck: "), "\(outcome.errors)")
+    #expect(outcome.errors.filter { $0 == "\n" }.count == 1, "\(outcome.errors)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+  }
+
+  @Test func helpAndVersionSucceed() throws {
+    for arguments in [
+      ["--help"], ["help"], ["softmax", "--help"], ["list", "--help"], ["--version"], ["help", "lse"],
+    ] {
+      let outcome = try CommandRunner.run(arguments)
+      #expect(outcome.status == 0 && !outcome.output.isEmpty && outcome.errors.isEmpty, "\(arguments)")
+    }
+  }
+
+  @Test func checksDecideTheStatus() throws {
+    let wild = ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "4", "--length", "16"]
+    #expect(try CommandRunner.run(wild).status == 0)
+    for check in [["--no-nan"], ["--no-bug"], ["--max-ulp", "4"], ["--max-relative", "0.1"]] {
+      #expect(try CommandRunner.run(wild + check).status == 1, "\(check)")
+    }
+    let tame = ["softmax", "--dtype", "f32", "--range", "3", "--rows", "4", "--length", "16"]
+    #expect(
+      try CommandRunner.run(
+        tame + ["--no-nan", "--no-bug", "--no-overflow", "--max-ulp", "20", "--max-relative", "1e-5"]
+      )
+      .status == 0)
+    let overflow = [
+      "lse", "--algorithm", "naive", "--dtype", "f16", "--range", "20", "--rows", "4", "--length", "64",
+    ]
+    let outcome = try CommandRunner.run(overflow + ["--no-overflow", "--format", "json"])
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("naive") && outcome.errors.contains("row 0"), "\(outcome.errors)")
+  }
+}
