@@ -55,8 +55,9 @@ public final class TensorWriter {
     case .safetensors: layout = try .safetensors(tensors, extents, metadata: metadata, path: path)
     default: throw TensorFileError(path, "can only write .npy and .safetensors, by the file's extension")
     }
-    file = try AtomicFile(path)
+    let file = try AtomicFile(path)
     try layout.header.withUnsafeBytes { try file.write($0, at: 0) }
+    self.file = file
     self.tensors = tensors.indices.map {
       PendingTensor(
         declaration: tensors[$0], start: layout.header.count + layout.offsets[$0], size: extents[$0].byteCount
