@@ -56,8 +56,8 @@ public final class TensorWriter {
     default: throw TensorFileError(path, "can only write .npy and .safetensors, by the file's extension")
     }
     let file = try AtomicFile(path)
-    self.file = file
     try layout.header.withUnsafeBytes { try file.write($0, at: 0) }
+    self.file = file
     self.tensors = tensors.indices.map {
       PendingTensor(
         declaration: tensors[$0], start: layout.header.count + layout.offsets[$0], size: extents[$0].byteCount
