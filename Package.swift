@@ -16,7 +16,7 @@ let strict = Context.environment["NUMCHECK_STRICT"] != nil
 let swiftSettings: [SwiftSetting] =
   [.unsafeFlags(machine)] + (strict ? [.treatAllWarnings(as: .error)] : [])
 let cSettings: [CSetting] =
-  [.unsafeFlags(machineC + ["-ffp-contract=off"])]
+  [.unsafeFlags(machineC + ["-ffp-contract=off", "-Wno-psabi"])]
   + (strict ? [.treatAllWarnings(as: .error)] : [])
 
 let package = Package(

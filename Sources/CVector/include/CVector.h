@@ -3,6 +3,7 @@
 #ifndef NUMCHECK_CVECTOR_H
 #define NUMCHECK_CVECTOR_H
 
+#include "certified.h"
 #include "processor.h"
 
 #endif

@@ -11,11 +11,14 @@ public final class Reference {
   public let format: NumberFormat
 
   private let refinement = Refinement()
+  private let fast = FastReference()
+  private let usesFastTiers: Bool
   private var replacement: [Double] = []
   private var pending: [Int] = []
 
-  /// Prepares to answer `operation` with results rounded to `format`.
-  public init(_ operation: RowOperation, format: NumberFormat) {
+  /// Prepares to answer `operation` with results rounded to `format`; without the fast tiers MPFR answers all.
+  public init(_ operation: RowOperation, format: NumberFormat, usesFastTiers: Bool = true) {
+    self.usesFastTiers = usesFastTiers
     self.operation = operation
     self.format = format
   }
@@ -44,8 +47,7 @@ public final class Reference {
       row, temperature: parameters.temperature, specialValues: parameters.specialValues,
       replacement: &replacement)
     if operation == .sigmoid {
-      pending.append(contentsOf: 0..<count)
-      refinement.answer(operation, format, row, shape, parameters, pending: &pending, into: &truth)
+      refine(row, shape, parameters, count, &truth)
       return
     }
     if let value = special(shape, parameters) {
@@ -59,14 +61,26 @@ public final class Reference {
       }
       return
     }
-    pending.append(contentsOf: 0..<count)
     if shape.usesReplacement {
-      replacement.withUnsafeBufferPointer {
-        refinement.answer(operation, format, $0, shape, parameters, pending: &pending, into: &truth)
-      }
+      replacement.withUnsafeBufferPointer { refine($0, shape, parameters, count, &truth) }
     } else {
-      refinement.answer(operation, format, row, shape, parameters, pending: &pending, into: &truth)
+      refine(row, shape, parameters, count, &truth)
     }
+  }
+
+  /// The tiers, one after the other, each for what the one before could not prove.
+  private func refine(
+    _ row: UnsafeBufferPointer<Double>, _ shape: RowShape, _ parameters: OperationParameters, _ count: Int,
+    _ truth: inout Truth
+  ) {
+    let mayBeFast = usesFastTiers && (operation == .sigmoid || !shape.isLevel)
+    if !mayBeFast
+      || !fast.answer(operation, format, row, shape, parameters, pending: &pending, into: &truth)
+    {
+      pending.append(contentsOf: 0..<count)
+    }
+    if pending.isEmpty { return }
+    refinement.answer(operation, format, row, shape, parameters, pending: &pending, into: &truth)
   }
 
   /// A value that every result of the row has, if its shape alone says so.

@@ -18,7 +18,9 @@ struct RowShape {
   var usesReplacement = false
   /// The largest logit.
   var maximum = -Double.infinity
-  /// The first place where it stands.
+  /// The smallest finite logit.
+  var minimum = Double.infinity
+  /// The first place where the largest stands.
   var argmax = 0
   /// How many logits are finite.
   var finiteCount = 0
@@ -51,6 +53,7 @@ extension RowShape {
     }
     originalMaximum = maximum
     self.temperature = temperature
+    self.minimum = minimum
     isLevel = minimum == maximum
     if hasNaN {
       kind = .nan
@@ -85,6 +88,7 @@ extension RowShape {
       }
     }
     maximum = 0
+    minimum = 0
     isLevel = true
     usesReplacement = true
     temperature = 1

@@ -1,0 +1,406 @@
+#include "certified.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef double v8 __attribute__((ext_vector_type(8), aligned(8)));
+typedef float f8 __attribute__((ext_vector_type(8), aligned(4)));
+typedef int64_t i8 __attribute__((ext_vector_type(8), aligned(8)));
+
+#define MAGIC 0x1.8p52
+#define LANES 8
+
+static inline v8 load(const double *p) { return *(const v8 *)p; }
+static inline void store(double *p, v8 v) { *(v8 *)p = v; }
+static inline v8 fma8(v8 a, v8 b, v8 c) { return __builtin_elementwise_fma(a, b, c); }
+static inline v8 abs8(v8 a) { return __builtin_elementwise_abs(a); }
+static inline v8 select8(i8 mask, v8 a, v8 b) { return mask ? a : b; }
+
+/// The last, partial vector of a row: lanes beyond `n` hold `fill`.
+static inline v8 load_part(const double *p, long n, double fill) {
+  double t[LANES];
+  for (int i = 0; i < LANES; i++) t[i] = i < n ? p[i] : fill;
+  return load(t);
+}
+
+static inline void store_part(double *p, v8 v, long n) {
+  double t[LANES];
+  store(t, v);
+  memcpy(p, t, (size_t)n * sizeof(double));
+}
+
+// --- Scans
+
+struct numcheck_scan numcheck_scan_f64(const double *x, long n) {
+  struct numcheck_scan s = {-INFINITY, INFINITY, true};
+  v8 high = -INFINITY, low = INFINITY, bad = 0;
+  long i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    v8 v = load(x + i);
+    high = v > high ? v : high;
+    low = v < low ? v : low;
+    bad += v - v;  // NaN as soon as one is not finite
+  }
+  for (; i < n; i++) {
+    high[0] = x[i] > high[0] ? x[i] : high[0];
+    low[0] = x[i] < low[0] ? x[i] : low[0];
+    bad[0] += x[i] - x[i];
+  }
+  for (int j = 0; j < LANES; j++) {
+    s.maximum = high[j] > s.maximum ? high[j] : s.maximum;
+    s.minimum = low[j] < s.minimum ? low[j] : s.minimum;
+    s.finite = s.finite && bad[j] == 0;
+  }
+  return s;
+}
+
+struct numcheck_scan numcheck_scan_f32(const float *x, long n) {
+  struct numcheck_scan s = {-INFINITY, INFINITY, true};
+  f8 high = -INFINITY, low = INFINITY, bad = 0;
+  long i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    f8 v = *(const f8 *)(x + i);
+    high = v > high ? v : high;
+    low = v < low ? v : low;
+    bad += v - v;
+  }
+  for (; i < n; i++) {
+    high[0] = x[i] > high[0] ? x[i] : high[0];
+    low[0] = x[i] < low[0] ? x[i] : low[0];
+    bad[0] += x[i] - x[i];
+  }
+  for (int j = 0; j < LANES; j++) {
+    s.maximum = high[j] > s.maximum ? high[j] : s.maximum;
+    s.minimum = low[j] < s.minimum ? low[j] : s.minimum;
+    s.finite = s.finite && bad[j] == 0;
+  }
+  return s;
+}
+
+void numcheck_widen(const float *x, double *y, long n) {
+  for (long i = 0; i < n; i++) y[i] = x[i];
+}
+
+// --- Tier 0 (section 3): exp by reduction to |r| <= ln2/2 and Taylor's polynomial of degree 13
+
+static inline v8 exp0(v8 d) {
+  const v8 t = fma8(d, (v8)0x1.71547652b82fep+0, (v8)MAGIC);
+  const v8 k = t - MAGIC;
+  v8 r = fma8(-k, (v8)0x1.62e42fefa39efp-1, d);
+  r = fma8(-k, (v8)0x1.abc9e3b39803fp-56, r);
+  v8 p = 1.0 / 6227020800.0;
+  p = fma8(p, r, (v8)(1.0 / 479001600.0));
+  p = fma8(p, r, (v8)(1.0 / 39916800.0));
+  p = fma8(p, r, (v8)(1.0 / 3628800.0));
+  p = fma8(p, r, (v8)(1.0 / 362880.0));
+  p = fma8(p, r, (v8)(1.0 / 40320.0));
+  p = fma8(p, r, (v8)(1.0 / 5040.0));
+  p = fma8(p, r, (v8)(1.0 / 720.0));
+  p = fma8(p, r, (v8)(1.0 / 120.0));
+  p = fma8(p, r, (v8)(1.0 / 24.0));
+  p = fma8(p, r, (v8)(1.0 / 6.0));
+  p = fma8(p, r, (v8)0.5);
+  p = fma8(p, r, (v8)1.0);
+  p = fma8(p, r, (v8)1.0);
+  // The low bits of t are k: added to the exponent field.
+  const i8 bits = ((i8)(p)) + (((i8)(t)) << 52);
+  return ((v8)(bits));
+}
+
+double numcheck_exp0(double d) { return exp0((v8)d)[0]; }
+
+static inline v8 exponential0(v8 x, double m, double tau) {
+  v8 d = x - m;
+  if (tau != 1) d = d / tau;
+  const v8 clamped = d < -700 ? (v8)-700 : d;
+  return select8(d < -700, (v8)0.0, exp0(clamped));
+}
+
+/// Section 4: high + low of each lane, the error of every addition kept.
+struct lanes {
+  v8 high, low;
+};
+
+static inline void add_to(struct lanes *s, v8 b) {
+  const v8 sum = s->high + b;
+  const v8 z = sum - s->high;
+  s->low += (s->high - (sum - z)) + (b - z);
+  s->high = sum;
+}
+
+static inline struct numcheck_pair total(struct lanes s) {
+  double high = 0, low = 0;
+  for (int j = 0; j < LANES; j++) {
+    const double sum = high + s.high[j];
+    const double z = sum - high;
+    low += (high - (sum - z)) + (s.high[j] - z) + s.low[j];
+    high = sum;
+  }
+  const double sum = high + low;
+  return (struct numcheck_pair){sum, low - (sum - high)};
+}
+
+struct numcheck_pair numcheck_exponentials0(const double *x, double m, double tau, double *e, long n) {
+  struct lanes s = {0, 0};
+  long i = 0;
+  for (; i + 4 * LANES <= n; i += 4 * LANES) {
+    const v8 a = exponential0(load(x + i), m, tau), b = exponential0(load(x + i + 8), m, tau);
+    const v8 c = exponential0(load(x + i + 16), m, tau), d = exponential0(load(x + i + 24), m, tau);
+    store(e + i, a);
+    store(e + i + 8, b);
+    store(e + i + 16, c);
+    store(e + i + 24, d);
+    add_to(&s, (a + b) + (c + d));
+  }
+  for (; i < n; i += LANES) {
+    const long left = n - i < LANES ? n - i : LANES;
+    const v8 a = exponential0(load_part(x + i, left, -INFINITY), m, tau);
+    store_part(e + i, a, left);
+    add_to(&s, a);
+  }
+  return total(s);
+}
+
+struct numcheck_pair numcheck_sum0(const double *e, long n) {
+  struct lanes s = {0, 0};
+  long i = 0;
+  for (; i + 4 * LANES <= n; i += 4 * LANES)
+    add_to(&s, (load(e + i) + load(e + i + 8)) + (load(e + i + 16) + load(e + i + 24)));
+  for (; i < n; i += LANES) add_to(&s, load_part(e + i, n - i < LANES ? n - i : LANES, 0));
+  return total(s);
+}
+
+// --- Quotients and rounding tests (section 5)
+
+static inline i8 test_f32(
+    const double *e, const double *x, double m, double r, double c, double k, float *y) {
+  const v8 p = load(e) * r;
+  const v8 margin = p * fma8(abs8(load(x) - m), (v8)k, (v8)c);
+  const f8 low = __builtin_convertvector(p - margin, f8);
+  const f8 high = __builtin_convertvector(p + margin, f8);
+  *(f8 *)y = high;
+  return __builtin_convertvector(low != high, i8);
+}
+
+bool numcheck_quotients0_f32(
+    const double *e, const double *x, double m, double r, double c, double k, float *y, uint8_t *open, long n) {
+  uint8_t any = 0;
+  long i = 0;
+  for (; i + 64 <= n; i += 64) {
+    i8 bad = 0;
+    for (int j = 0; j < 64; j += 8) bad |= test_f32(e + i + j, x + i + j, m, r, c, k, y + i + j);
+    open[i / 64] = __builtin_reduce_or(bad) != 0;
+    any |= open[i / 64];
+  }
+  if (i < n) open[i / 64] = 0;
+  for (; i < n; i++) {
+    const double p = e[i] * r;
+    const double margin = p * fma(fabs(x[i] - m), k, c);
+    const float low = (float)(p - margin), high = (float)(p + margin);
+    y[i] = high;
+    open[i / 64] |= low != high;
+    any |= low != high;
+  }
+  return !any;
+}
+
+/// Rounds x >= 0 by adding and subtracting 1.5 2^(q + 52), with 2^q the spacing there.
+static inline v8 round_to(v8 x, struct numcheck_rounding f) {
+  i8 q = (((i8)(x)) >> 52) - 1023;
+  const i8 least = (i8)(int64_t)f.min_exponent, most = (i8)(int64_t)(f.max_exponent + 1);
+  q = q < least ? least : q;
+  q = q > most ? most : q;
+  const i8 bits = ((q - f.fraction_bits + 52 + 1023) << 52) | ((int64_t)1 << 51);
+  const v8 magic = ((v8)(bits));
+  return (x + magic) - magic;
+}
+
+static inline i8 test(
+    v8 e, v8 x, double m, double r, double c, double k, struct numcheck_rounding f, v8 *p, v8 *y) {
+  *p = e * r;
+  const v8 margin = *p * fma8(abs8(x - m), (v8)k, (v8)c);
+  *y = round_to(*p + margin, f);
+  return *y != round_to(*p - margin, f);
+}
+
+bool numcheck_quotients0(
+    const double *e, const double *x, double m, double r, double c, double k, struct numcheck_rounding f,
+    double *p, double *y, uint8_t *open, long n) {
+  uint8_t any = 0;
+  for (long block = 0; block < n; block += 64) {
+    i8 bad = 0;
+    const long end = block + 64 < n ? block + 64 : n;
+    long i = block;
+    v8 pi, yi;
+    for (; i + LANES <= end; i += LANES) {
+      bad |= test(load(e + i), load(x + i), m, r, c, k, f, &pi, &yi);
+      store(p + i, pi);
+      store(y + i, yi);
+    }
+    if (i < end) {
+      bad |= test(load_part(e + i, end - i, 0), load_part(x + i, end - i, m), m, r, c, k, f, &pi, &yi);
+      store_part(p + i, pi, end - i);
+      store_part(y + i, yi, end - i);
+    }
+    open[block / 64] = __builtin_reduce_or(bad) != 0;
+    any |= open[block / 64];
+  }
+  return !any;
+}
+
+// --- Tier 2 (section 6): exp as a double-double, by a table of 1024 and a polynomial in r <= ln2/2048
+
+static inline void exp2tier(v8 dh, v8 dl, const double *table, v8 *h, v8 *l, v8 *exponent) {
+  const v8 t = fma8(dh, (v8)0x1.71547652b82fep+10, (v8)MAGIC);
+  const v8 k = t - MAGIC;
+  // r1 is exact; k L2 is a product and its own rounding error.
+  const v8 r1 = fma8(-k, (v8)0x1.62e42fefa39efp-11, dh);
+  const v8 b = k * 0x1.abc9e3b400000p-66;
+  const v8 be = fma8(k, (v8)0x1.abc9e3b400000p-66, -b);
+  const v8 s = r1 - b;
+  const v8 z = s - r1;
+  const v8 low = ((r1 - (s - z)) - (b + z)) + (fma8(-k, (v8)-0x1.9ff0342542fc3p-100, dl) - be);
+  const v8 rh = s + low;
+  const v8 rl = low - (rh - s);
+  // e^r - 1 = r + r^2/2 + r^3/6 + r^4 (1/24 + ...): the first three as pairs.
+  const v8 q = fma8(fma8(fma8((v8)(1.0 / 5040.0), rh, (v8)(1.0 / 720.0)), rh, (v8)(1.0 / 120.0)), rh, (v8)(1.0 / 24.0));
+  // u = 1/6 + r q
+  const v8 ub = rh * q;
+  const v8 uh = 0x1.5555555555555p-3 + ub;
+  const v8 ul = (ub - (uh - 0x1.5555555555555p-3)) + 0x1.5555555555555p-57;
+  // w = 1/2 + r u
+  const v8 c = rh * uh;
+  const v8 cl = fma8(rh, uh, -c) + fma8(rh, ul, rl * uh);
+  const v8 wh = 0.5 + c;
+  const v8 wl = (c - (wh - 0.5)) + cl;
+  // v = 1 + r w
+  const v8 d = rh * wh;
+  const v8 dlow = fma8(rh, wh, -d) + fma8(rh, wl, rl * wh);
+  const v8 vh = 1.0 + d;
+  const v8 vl = (d - (vh - 1.0)) + dlow;
+  // g = r v = e^r - 1
+  const v8 g = rh * vh;
+  const v8 gl = fma8(rh, vh, -g) + fma8(rh, vl, rl * vh);
+  const i8 index = ((i8)(t)) & 1023;
+  v8 th, tl;
+  for (int j = 0; j < LANES; j++) {
+    th[j] = table[2 * index[j]];
+    tl[j] = table[2 * index[j] + 1];
+  }
+  // T + T g
+  const v8 a = th * g;
+  const v8 al = fma8(th, g, -a) + fma8(th, gl, fma8(tl, g, tl));
+  const v8 sum = th + a;
+  const v8 sl = (a - (sum - th)) + al;
+  *h = sum + sl;
+  *l = sl - (*h - sum);
+  *exponent = (k - __builtin_convertvector(index, v8)) * 0x1p-10;
+}
+
+void numcheck_exponentials2(
+    const double *dh, const double *dl, const double *table, double *h, double *l, double *k, long n) {
+  v8 hi, lo, e;
+  long i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    exp2tier(load(dh + i), load(dl + i), table, &hi, &lo, &e);
+    store(h + i, hi);
+    store(l + i, lo);
+    store(k + i, e);
+  }
+  if (i < n) {
+    exp2tier(load_part(dh + i, n - i, 0), load_part(dl + i, n - i, 0), table, &hi, &lo, &e);
+    store_part(h + i, hi, n - i);
+    store_part(l + i, lo, n - i);
+    store_part(k + i, e, n - i);
+  }
+}
+
+void numcheck_differences2(const double *x, double m, double tau, double *dh, double *dl, long n) {
+  for (long i = 0; i < n; i++) {
+    const double s = x[i] - m;
+    const double z = s - x[i];
+    double high = s, low = (x[i] - (s - z)) - (m + z);
+    if (tau != 1) {
+      const double q = high / tau;
+      low = (fma(-q, tau, high) + low) / tau;
+      high = q + low;
+      low = low - (high - q);
+    }
+    dh[i] = high;
+    dl[i] = low;
+  }
+}
+
+/// 2^k for k >= -960, 0 below.
+static inline v8 power(v8 k) {
+  const i8 usable = k >= -960;
+  const v8 t = (usable ? k : (v8)0) + MAGIC;
+  const v8 one = 1.0;
+  const i8 bits = (i8)(one) + ((i8)(t) << 52);
+  return select8(usable, (v8)(bits), (v8)0.0);
+}
+
+struct numcheck_pair numcheck_sum2(const double *h, const double *l, const double *k, long n) {
+  v8 sh = 0, sl = 0;
+  for (long i = 0; i < n; i += LANES) {
+    const long left = n - i;
+    const v8 scale = power(left >= LANES ? load(k + i) : load_part(k + i, left, 0));
+    const v8 a = (left >= LANES ? load(h + i) : load_part(h + i, left, 0)) * scale;
+    const v8 b = (left >= LANES ? load(l + i) : load_part(l + i, left, 0)) * scale;
+    const v8 s = sh + a;
+    const v8 z = s - sh;
+    const v8 low = ((sh - (s - z)) + (a - z)) + (sl + b);
+    sh = s + low;
+    sl = low - (sh - s);
+  }
+  double high = 0, low = 0;
+  for (int j = 0; j < LANES; j++) {
+    const double s = high + sh[j];
+    const double z = s - high;
+    const double rest = ((high - (s - z)) + (sh[j] - z)) + (low + sl[j]);
+    high = s + rest;
+    low = rest - (high - s);
+  }
+  return (struct numcheck_pair){high, low};
+}
+
+static inline i8 quotient2(
+    v8 h, v8 l, v8 k, v8 dh, double rh, double rl, double c, double q, v8 *ph, v8 *pl) {
+  const v8 a = h * rh;
+  const v8 al = fma8(h, (v8)rh, -a) + fma8(h, (v8)rl, l * rh);
+  const v8 high = a + al;
+  const v8 low = al - (high - a);
+  const v8 margin = high * fma8(abs8(dh), (v8)q, (v8)c);
+  const v8 scale = power(k);
+  *ph = high * scale;
+  *pl = low * scale;
+  return (high + (low + margin) != high) | (high + (low - margin) != high) | (scale == 0);
+}
+
+bool numcheck_quotients2(
+    const double *h, const double *l, const double *k, const double *dh, double rh, double rl, double c, double q,
+    double *ph, double *pl, uint8_t *open, long n) {
+  uint8_t any = 0;
+  for (long block = 0; block < n; block += 64) {
+    const long end = block + 64 < n ? block + 64 : n;
+    i8 bad = 0;
+    long i = block;
+    v8 high, low;
+    for (; i + LANES <= end; i += LANES) {
+      bad |= quotient2(load(h + i), load(l + i), load(k + i), load(dh + i), rh, rl, c, q, &high, &low);
+      store(ph + i, high);
+      store(pl + i, low);
+    }
+    if (i < end) {
+      const long left = end - i;
+      bad |= quotient2(
+          load_part(h + i, left, 1), load_part(l + i, left, 0), load_part(k + i, left, 0), load_part(dh + i, left, 0), rh,
+          rl, c, q, &high, &low);
+      store_part(ph + i, high, left);
+      store_part(pl + i, low, left);
+    }
+    open[block / 64] = __builtin_reduce_or(bad) != 0;
+    any |= open[block / 64];
+  }
+  return !any;
+}

@@ -1,0 +1,70 @@
+// Inner loops of the certified reference: exponentials of a row, their sum, quotients with a rounding test. What is proven
+// of each is in Documentation/CertifiedReference.md, whose numbering the comments use.
+#ifndef NUMCHECK_CVECTOR_CERTIFIED_H
+#define NUMCHECK_CVECTOR_CERTIFIED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// What a scan finds in a row.
+struct numcheck_scan {
+  double maximum;
+  double minimum;
+  /// Whether every element is finite.
+  bool finite;
+};
+
+/// A sum as an unevaluated pair.
+struct numcheck_pair {
+  double high;
+  double low;
+};
+
+/// A rounding to nearest even that keeps `fraction_bits` bits below the leading one, down to a fixed least exponent.
+struct numcheck_rounding {
+  int fraction_bits;
+  int min_exponent;
+  int max_exponent;
+};
+
+struct numcheck_scan numcheck_scan_f64(const double *x, long n);
+struct numcheck_scan numcheck_scan_f32(const float *x, long n);
+void numcheck_widen(const float *x, double *y, long n);
+
+/// One exponential of tier 0, for -700 <= d <= 0 (and up to 700).
+double numcheck_exp0(double d);
+
+/// e[i] = exp((x[i] - m) / tau) by tier 0, 0 where the exponent is below -700; returns their sum.
+struct numcheck_pair numcheck_exponentials0(const double *x, double m, double tau, double *e, long n);
+
+/// The sum of e[0] ... e[n - 1] >= 0, to within the bound of section 4.
+struct numcheck_pair numcheck_sum0(const double *e, long n);
+
+/// p[i] = e[i] * r and its rounding to f32; returns whether every rounding is proven, and otherwise marks the blocks of 64
+/// that hold one that is not, a byte each, in `open`. The relative error of p[i] is at most c + k |x[i] - m|.
+bool numcheck_quotients0_f32(
+    const double *e, const double *x, double m, double r, double c, double k, float *y, uint8_t *open, long n);
+
+/// The same for any format, results as exact doubles.
+bool numcheck_quotients0(
+    const double *e, const double *x, double m, double r, double c, double k, struct numcheck_rounding f,
+    double *p, double *y, uint8_t *open, long n);
+
+/// Tier 2: (h + l) 2^k = exp(dh + dl) as a double-double for each (dh, dl) <= 0, with |dh| <= 2^29; `table` holds 1024 pairs,
+/// 2^(j/1024).
+void numcheck_exponentials2(
+    const double *dh, const double *dl, const double *table, double *h, double *l, double *k, long n);
+
+/// The exact differences x[i] - m as pairs, divided by tau where that is not 1.
+void numcheck_differences2(const double *x, double m, double tau, double *dh, double *dl, long n);
+
+/// The sum of the (h + l) 2^k with k >= -960, as a pair.
+struct numcheck_pair numcheck_sum2(const double *h, const double *l, const double *k, long n);
+
+/// (ph + pl) = (h + l) (rh + rl) 2^k where k >= -960; marks the blocks of 64 that hold a smaller one, or one whose rounding to
+/// f64 a relative error of c + q |dh| could change, a byte each, in `open`. Returns whether there are none.
+bool numcheck_quotients2(
+    const double *h, const double *l, const double *k, const double *dh, double rh, double rl, double c, double q,
+    double *ph, double *pl, uint8_t *open, long n);
+
+#endif

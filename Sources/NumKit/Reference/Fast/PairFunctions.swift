@@ -1,0 +1,54 @@
+import CMPFR
+import CVector
+import RealModule
+
+/// Exponential and logarithm as pairs.
+enum PairFunctions {
+  /// 2^(j/1024) for j = 0 … 1023 as pairs, by MPFR: high rounded to nearest, low the rest rounded to nearest.
+  nonisolated(unsafe) static let table: UnsafeMutableBufferPointer<Double> = {
+    let table = UnsafeMutableBufferPointer<Double>.allocate(capacity: 2048)
+    withUnsafeTemporaryAllocation(of: __mpfr_struct.self, capacity: 1) { x in
+      guard let p = x.baseAddress else { return }
+      mpfr_init2(p, 160)
+      for j in 0..<1024 {
+        mpfr_set_d(p, Double(j) / 1024, MPFR_RNDN)
+        mpfr_exp2(p, p, MPFR_RNDN)
+        table[2 * j] = mpfr_get_d(p, MPFR_RNDN)
+        mpfr_sub_d(p, p, table[2 * j], MPFR_RNDN)
+        table[2 * j + 1] = mpfr_get_d(p, MPFR_RNDN)
+      }
+      mpfr_clear(p)
+    }
+    return table
+  }()
+
+  /// e^d = (high + low)·2^exponent for |d| ≤ 2^29: relative error at most `exponentialError(d)`.
+  static func exp(_ d: Pair) -> (Pair, exponent: Int) {
+    var result = Pair(0)
+    var k = 0.0
+    var dh = d.high
+    var dl = d.low
+    numcheck_exponentials2(&dh, &dl, table.baseAddress, &result.high, &result.low, &k, 1)
+    return (result, Int(k))
+  }
+
+  /// Section 6 of Documentation/CertifiedReference.md: 2^−100 + |d|·2^−103.
+  static func exponentialError(_ d: Double) -> Double { 0x1p-100 + d.magnitude * 0x1p-103 }
+
+  /// log s for 2^−900 ≤ s ≤ 2^900, with an absolute error of at most 2^−96 (1 + |log s|); nil if the first guess, which nothing
+  /// is assumed of, was no good.
+  ///
+  /// log s = a + log(s e^−a) for any a; the second logarithm is of a number near 1.
+  static func log(_ s: Pair) -> Pair? {
+    let a = Double.log(s.high)
+    let (e, k) = exp(Pair(-a))
+    let scaled = Pair(
+      Double(sign: .plus, exponent: k, significand: e.high),
+      Double(sign: .plus, exponent: k, significand: e.low))
+    let t = s * scaled + Pair(-1)
+    guard t.high.magnitude < 0x1p-40 else { return nil }
+    // log(1 + t) = t − t²/2 + t³/3 − …; the third is below 2^−121.
+    let square = t.high * t.high
+    return Pair(a) + (t + Pair(-0.5 * square))
+  }
+}
