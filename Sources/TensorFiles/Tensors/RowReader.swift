@@ -137,13 +137,15 @@ public struct RowReader: Sendable {
     if elementStride <= stride || rows == 1 {
       for row in 0..<rows {
         tensor.decode(
-          first: first + row * stride, stride: elementStride, count: length, into: out + row * length,
+          first: first + row * stride, stride: elementStride, count: length, spacing: stride,
+          into: out + row * length,
           outStride: 1)
       }
     } else {
       for element in 0..<length {
         tensor.decode(
-          first: first + element * elementStride, stride: stride, count: rows, into: out + element,
+          first: first + element * elementStride, stride: stride, count: rows, spacing: elementStride,
+          into: out + element,
           outStride: length)
       }
     }

@@ -119,8 +119,11 @@ extension TensorView {
   }
 
   /// Decodes `count` elements from the `first` in file order, `stride` elements apart. They must exist.
+  ///
+  /// Where the next call will begin `spacing` elements further on, pages up to there come in with these.
   func decode<T: DecodedValue>(
-    first: Int, stride: Int, count: Int, into out: UnsafeMutablePointer<T>, outStride: Int
+    first: Int, stride: Int, count: Int, spacing: Int = 0, into out: UnsafeMutablePointer<T>,
+    outStride: Int
   ) {
     guard let start = file.bytes.baseAddress else { return }
     let size = elementType.unit.bytes
@@ -135,7 +138,7 @@ extension TensorView {
       StoredRun(
         base: base + done * step, type: elementType, isByteSwapped: info.isByteSwapped, stride: step, count: n
       ).decode(into: out + done * outStride, outStride: outStride)
-      file.noteRead(n * cost)
+      file.noteRead(max(n * cost, min(spacing * size, 1 << 16)))
       done += n
     }
   }
