@@ -120,6 +120,9 @@ private func truth(
     parameters.cotangent = [1, 0, 2, 0x1p-1074, 2]
     let d = truth(.softmaxVJP, row, .f64, parameters)
     #expect(d.rounded[0].sign == .minus && d.high[0] < 0 && d.exponent[0] < -1074)
+    parameters.cotangent[3] = -0x1p-1074
+    let e = truth(.softmaxVJP, row, .f64, parameters)
+    #expect(e.rounded[0].sign == .plus && e.high[0] > 0 && e.exponent[0] < -1074)
   }
 
   @Test func sigmoidIsTheSoftmaxOfTwo() {

@@ -122,9 +122,12 @@ private let nan = Double.nan
     // Above the largest finite number + half an ulp, by less than any Double.
     #expect(same(answers(.logSumExp, [65519.99999, -1e300], .f16), [65504]))
     #expect(same(answers(.logSumExp, [65520, -1e300], .f16), [inf]))
-    // x/τ is a tie of Double: 2^53 + 1 = 1.5·(2^53 + 1)/1.5, held exactly by no Double.
-    let parameters = OperationParameters(temperature: 0.5)
-    #expect(same(answers(.logSumExp, [4503599627370496.5, -1e300], .f64, parameters), [9007199254740992]))
+    // A quotient of Doubles is a tie only where Double is subnormal.
+    let half = OperationParameters(temperature: 2)
+    #expect(same(answers(.logSumExp, [0x1p-1074, -1e300], .f64, half), [0x1p-1074]))
+    #expect(same(answers(.logSumExp, [0x1p-1074], .f64, half), [0]))
+    #expect(same(answers(.logSumExp, [-0x1p-1074, -1e300], .f64, half), [0]))
+    #expect(same(answers(.logSumExp, [-0x1.8p-1073, -1e300], .f64, half), [-0x1p-1074]))
   }
 
   /// Spreads beyond what exp can reach, in both directions.
