@@ -56,7 +56,10 @@ let package = Package(
       name: "TestSupport", dependencies: ["NumKit"], path: "Tests/TestSupport",
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "NumKitTests", dependencies: ["NumKit", "CMPFR", "TestSupport"],
+      name: "NumKitTests",
+      dependencies: [
+        "NumKit", "CMPFR", "CVector", "TestSupport", .product(name: "RealModule", package: "swift-numerics"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"],

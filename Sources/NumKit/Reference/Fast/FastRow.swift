@@ -27,7 +27,7 @@ final class FastRow {
   private var hasDifferences = false
   private var hasTier0 = false
 
-  /// What tier 0 and 2 are proven for: exponents below 2^29 in magnitude and rows of fewer than 2^31.
+  /// What tier 0 and 2 are proven for: exponents below 2^28 in magnitude and rows of fewer than 2^31.
   func load(_ x: UnsafeBufferPointer<Double>, maximum: Double, minimum: Double, temperature: Double) -> Bool {
     self.x = x
     self.maximum = maximum
@@ -36,7 +36,7 @@ final class FastRow {
     hasTier0 = false
     hasTier2 = false
     hasDifferences = false
-    return spread < 0x1p29 && x.count < 1 << 31 && temperature > 0x1p-500 && temperature < 0x1p500
+    return spread < 0x1p28 && x.count < 1 << 31 && temperature > 0x1p-500 && temperature < 0x1p500
       && (maximum - minimum == 0 || maximum - minimum > 0x1p-900)
   }
 

@@ -52,3 +52,11 @@ enum PairFunctions {
     return Pair(a) + (t + Pair(-0.5 * square))
   }
 }
+
+/// Tier 2's exponential of dh + dl, for tests to attack.
+package func certifiedExponentialPair(_ dh: Double, _ dl: Double) -> (
+  value: (high: Double, low: Double), exponent: Int
+) {
+  let (e, k) = PairFunctions.exp(Pair(dh, dl))
+  return ((e.high, e.low), k)
+}

@@ -9,7 +9,8 @@ struct ScaledValue {
   var relativeError = 0.0
 
   /// Non-zero results below 2^smallestExponent stand as ±2^smallestExponent, which `relativeError` does not cover.
-  static let smallestExponent: Int32 = -(1 << 30)
+  /// MPFR's own range ends at 2^±2^30 unless a caller changes it.
+  static let smallestExponent: Int32 = -(1 << 29)
 }
 
 extension Enclosure {
@@ -20,10 +21,11 @@ extension Enclosure {
   /// rounded to odd in Double, after which rounding once more is innocuous (Boldo, Melquiond 2008).
   func rounded(to format: NumberFormat) -> Double? {
     if isExact {
-      if format.significandBits == 52 { return positiveZero(mpfr_get_d(lower, MPFR_RNDN)) }
+      if numcheck_mpfr_is_zero(lower) != 0 { return format.round(0) }
+      if format.significandBits == 52 { return mpfr_get_d(lower, MPFR_RNDN) }
       let down = mpfr_get_d(lower, MPFR_RNDD)
       let up = mpfr_get_d(lower, MPFR_RNDU)
-      return positiveZero(format.round(down == up ? down : odd(down, up)))
+      return format.round(down == up ? down : odd(down, up))
     }
     let a: Double
     let b: Double
@@ -50,8 +52,6 @@ extension Enclosure {
     let b = mpfr_get_d(upper, MPFR_RNDN)
     return format.round(a / 2 + b / 2)
   }
-
-  private func positiveZero(_ x: Double) -> Double { x == 0 ? 0 : x }
 
   /// The odd one of two neighbours: the rounding to odd of everything between them.
   private func odd(_ a: Double, _ b: Double) -> Double { a.bitPattern & 1 == 1 ? a : b }
@@ -103,7 +103,7 @@ extension Enclosure {
       high: high, low: low, exponent: Int32(exponent), relativeError: (width + 0x1p-106).nextUp)
   }
 
-  /// What stands for a value of known sign too small for a 32-bit exponent: ±2^−2^30.
+  /// What stands for a value of known sign too small for a 32-bit exponent: ±2^−2^29.
   private var vanishing: ScaledValue? {
     func tiny(_ x: mpfr_ptr) -> Bool {
       numcheck_mpfr_is_zero(x) != 0
