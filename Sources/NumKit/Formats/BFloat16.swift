@@ -1,13 +1,13 @@
 extension NumberFormat {
   /// bfloat16: the upper half of binary32.
-  @inlinable public static var bf16: NumberFormat {
+  @inlinable @inline(__always) public static var bf16: NumberFormat {
     NumberFormat(name: "bf16", exponentBits: 8, significandBits: 7, hasInfinity: true, nanEncoding: .ieee)
   }
 }
 
 /// Names `NumberFormat.bf16` at compile time.
 public enum BFloat16Format: SimulatedFormat {
-  @inlinable public static var format: NumberFormat { .bf16 }
+  @inlinable @inline(__always) public static var format: NumberFormat { .bf16 }
 }
 
 /// bfloat16: the upper half of binary32.

@@ -1,6 +1,6 @@
 extension NumberFormat {
   /// IEEE 754 binary32 (single precision).
-  @inlinable public static var f32: NumberFormat {
+  @inlinable @inline(__always) public static var f32: NumberFormat {
     NumberFormat(name: "f32", exponentBits: 8, significandBits: 23, hasInfinity: true, nanEncoding: .ieee)
   }
 }

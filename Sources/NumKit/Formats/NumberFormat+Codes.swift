@@ -1,7 +1,8 @@
 extension NumberFormat {
   /// The code of `x` after rounding to nearest even, in the low `bitWidth` bits.
   ///
-  /// NaN is the canonical quiet NaN (sign clear, top significand bit set), or the format's only one.
+  /// NaN is the canonical quiet NaN (sign clear, top significand bit set), or the format's only
+  /// one; in a format without NaN the code of −0.
   public func encode(_ x: Double, overflow: Overflow = .special) -> UInt64 {
     if significandBits == 52 { return x.isNaN ? 0x7ff8_0000_0000_0000 : x.bitPattern }
     let y = round(x, overflow: overflow)
@@ -44,8 +45,8 @@ extension NumberFormat {
     return negative ? -magnitude : magnitude
   }
 
-  /// How many codes there are; traps for f64.
-  public var codeCount: Int { 1 << bitWidth }
+  /// Every code.
+  public var codes: ClosedRange<UInt64> { 0...UInt64.max >> UInt64(64 - bitWidth) }
 
   private var exponentMask: UInt64 { (1 << UInt64(exponentBits)) - 1 }
 
@@ -55,10 +56,8 @@ extension NumberFormat {
       return (exponentMask << UInt64(significandBits)) | (1 << UInt64(significandBits - 1))
     case .allOnes:
       return (1 << UInt64(exponentBits + significandBits)) - 1
-    case .negativeZero:
+    case .negativeZero, .none:
       return 1 << UInt64(bitWidth - 1)
-    case .none:
-      return 0
     }
   }
 }

@@ -10,45 +10,47 @@ public enum Overflow: String, Sendable, Hashable, CaseIterable {
 extension NumberFormat {
   /// `x` rounded to nearest, ties to even, as its exact value in Double.
   ///
-  /// A finite `x` whose rounding with an unbounded exponent exceeds the largest number overflows as `overflow`
-  /// says. NaN stays NaN; in a format without it, NaN becomes the largest number's negative zero: that is, 0.
-  /// In a format without a sign negative values are NaN.
-  @inlinable
+  /// - An `x` whose rounding with an unbounded exponent exceeds the largest number, ±∞ included, becomes what
+  ///   `overflow` says.
+  /// - NaN stays NaN. In a format without NaN it becomes −0, whatever its sign bit: what ml_dtypes makes of a quiet
+  ///   NaN with the sign clear. (Processors differ in the sign of the NaN that 0/0 makes; results must not.)
+  /// - A zero keeps its sign, unless the format has but one zero (`fnuz`, no sign).
+  /// - In a format without a sign every number below zero is NaN, also one that would round to zero.
+  ///
+  /// A format without a zero (e8m0) holds powers of two: a tie, 1.5·2^k, goes to the even exponent field, a value
+  /// below the smallest to the smallest; zero and below are NaN.
+  @inlinable @inline(__always)
   public func round(_ x: Double, overflow: Overflow = .special) -> Double {
     if significandBits == 52 { return x }
     if !hasZero { return roundToPowerOfTwo(x, overflow: overflow) }
-    // Adding and subtracting 1.5·2^(q + 52) rounds to a multiple of 2^q, to nearest even.
-    let field = Int(truncatingIfNeeded: (x.bitPattern >> 52) & 0x7ff) - 1023
-    let q = Swift.min(Swift.max(field, minExponent), maxExponent + 1) - significandBits
-    let magic = Double(bitPattern: (UInt64(truncatingIfNeeded: q + 52 + 1023) << 52) | (1 << 51))
-    let magnitude = (x.magnitude + magic) - magic
-    if magnitude <= largestFinite {
-      if nanEncoding == .negativeZero && magnitude == 0 { return 0 }
-      return Double(signOf: x, magnitudeOf: magnitude)
-    }
-    return overflowed(x, overflow)
+    if !hasSign && x < 0 { return hasNaN ? .nan : 0 }
+    // With 2^q the spacing at x, adding and taking away 1.5·2^(q + 52) rounds to a multiple of 2^q, to nearest even.
+    // Selects, no branches: this is the inner loop of every simulated kernel, and as it stands it vectorises.
+    let magnitude = x.magnitude
+    let binade = Double(bitPattern: x.bitPattern & Double.infinity.bitPattern)
+    let magic = Swift.max(binade, smallestNormal) * roundingFactor
+    let rounded = (magnitude + magic) - magic
+    let y = magnitude >= overflowThreshold ? overflowResult(overflow) : rounded
+    let signed = Double(bitPattern: y.bitPattern | (x.bitPattern & (1 << 63)))
+    if nanEncoding == .none { return x.isNaN ? -0.0 : signed }
+    return nanEncoding == .negativeZero || !hasSign ? (y == 0 ? 0 : signed) : signed
   }
 
-  /// What `x`, not finite or too large, becomes.
-  @usableFromInline
-  package func overflowed(_ x: Double, _ overflow: Overflow) -> Double {
-    if x.isNaN { return hasNaN ? .nan : 0 }
-    let largest = Double(signOf: x, magnitudeOf: largestFinite)
-    if overflow == .saturate { return largest }
-    if hasInfinity { return Double(signOf: x, magnitudeOf: .infinity) }
-    return hasNaN ? .nan : largest
+  /// What a positive value too large becomes.
+  @inlinable @inline(__always)
+  package func overflowResult(_ overflow: Overflow) -> Double {
+    if overflow == .saturate { return largestFinite }
+    return hasInfinity ? .infinity : hasNaN ? .nan : largestFinite
   }
 
-  /// e8m0: nearest power of two, ties (1.5·2^k) to the even exponent field; zero and below are NaN.
   @usableFromInline
   package func roundToPowerOfTwo(_ x: Double, overflow: Overflow) -> Double {
     guard x > 0 else { return .nan }
-    let smallest = Double.powerOfTwo(minExponent)
-    if x <= smallest { return smallest }
-    guard x.isFinite else { return overflowed(x, overflow) }
+    if x <= smallestNormal { return smallestNormal }
+    guard x.isFinite else { return overflowResult(overflow) }
     var e = Int(x.exponent)
     let s = x.significand
     if s > 1.5 || (s == 1.5 && (e + bias) & 1 == 1) { e += 1 }
-    return e > maxExponent ? overflowed(x, overflow) : Double.powerOfTwo(e)
+    return e > maxExponent ? overflowResult(overflow) : Double.powerOfTwo(e)
   }
 }

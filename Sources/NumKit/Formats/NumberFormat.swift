@@ -18,8 +18,8 @@ public struct NumberFormat: Sendable, Hashable {
     case none
   }
 
-  /// The dtype name, as on the command line.
-  public let name: String
+  /// `name`, as a type without a destructor: a String in the record would keep the compiler from folding it away.
+  @usableFromInline let staticName: StaticString
   /// Width of the exponent field, in bits.
   public let exponentBits: Int
   /// Width of the trailing significand field, in bits, without the hidden one.
@@ -35,60 +35,90 @@ public struct NumberFormat: Sendable, Hashable {
   /// Whether the zero exponent field holds zero and the subnormals (all but e8m0).
   public let hasZero: Bool
 
+  // Derived, and kept so that `round` reads nothing else.
+
+  /// The exponent of the smallest normal number.
+  public let minExponent: Int
+  /// The exponent of the largest finite number.
+  public let maxExponent: Int
+  /// The largest finite number.
+  public let largestFinite: Double
+  /// 2^minExponent.
+  public let smallestNormal: Double
+  /// The smallest Double that overflows: the midpoint of the largest number and what would come next, or one Double
+  /// above it where the tie goes down, to an even last bit.
+  @usableFromInline let overflowThreshold: Double
+  /// 1.5·2^(52 − significandBits).
+  @usableFromInline let roundingFactor: Double
+
   /// Makes a record; `bias` defaults to 2^(exponentBits − 1) − 1.
-  @inlinable
+  ///
+  /// Every number of the format, and twice its largest, must be a normal Double; `significandBits` is at most 50. (The
+  /// one exception is binary64 itself, which is passed through.) Infinity stands with NaN of kind `.ieee` and with no
+  /// other. Without a zero the format is one of powers of two, unsigned.
+  @inlinable @inline(__always)
   public init(
-    name: String, exponentBits: Int, significandBits: Int, bias: Int? = nil, hasInfinity: Bool,
+    name: StaticString, exponentBits: Int, significandBits: Int, bias: Int? = nil, hasInfinity: Bool,
     nanEncoding: NaNEncoding, hasSign: Bool = true, hasZero: Bool = true
   ) {
-    self.name = name
+    let bias = bias ?? (1 << (exponentBits - 1)) - 1
+    staticName = name
     self.exponentBits = exponentBits
     self.significandBits = significandBits
-    self.bias = bias ?? (1 << (exponentBits - 1)) - 1
+    self.bias = bias
     self.hasInfinity = hasInfinity
     self.nanEncoding = nanEncoding
     self.hasSign = hasSign
     self.hasZero = hasZero
+    minExponent = hasZero ? 1 - bias : -bias
+    // No number has the full exponent field where it is IEEE's for infinity and NaN, nor where, for want of
+    // significand bits, NaN's one code takes it all.
+    let ieee = nanEncoding == .ieee
+    let allOnes = nanEncoding == .allOnes
+    let top = (1 << exponentBits) - 1 - (ieee || (allOnes && significandBits == 0) ? 1 : 0) - bias
+    maxExponent = top
+    let allOnesIsNaN = allOnes && significandBits > 0
+    let largest =
+      (2 - Double.powerOfTwo(allOnesIsNaN ? 1 - significandBits : -significandBits)) * Double.powerOfTwo(top)
+    largestFinite = largest
+    let midpoint = largest + 0.5 * Double.powerOfTwo(top - significandBits)
+    overflowThreshold = allOnesIsNaN ? Double(bitPattern: midpoint.bitPattern + 1) : midpoint
+    smallestNormal = Double.powerOfTwo(minExponent)
+    roundingFactor = 1.5 * Double.powerOfTwo(52 - significandBits)
   }
 }
 
 extension NumberFormat {
+  /// The dtype name, as on the command line.
+  public var name: String { staticName.description }
+
+  public static func == (a: NumberFormat, b: NumberFormat) -> Bool {
+    a.exponentBits == b.exponentBits && a.significandBits == b.significandBits && a.bias == b.bias
+      && a.hasInfinity == b.hasInfinity && a.nanEncoding == b.nanEncoding && a.hasSign == b.hasSign
+      && a.hasZero == b.hasZero && a.name == b.name
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(exponentBits)
+    hasher.combine(significandBits)
+    hasher.combine(bias)
+    hasher.combine(nanEncoding)
+  }
+
   /// Bits of a code.
   @inlinable public var bitWidth: Int { (hasSign ? 1 : 0) + exponentBits + significandBits }
 
   /// p: bits of the significand, the hidden one counted.
   @inlinable public var precision: Int { significandBits + 1 }
 
-  /// The exponent of the smallest normal number.
-  @inlinable public var minExponent: Int { hasZero ? 1 - bias : -bias }
-
-  /// The exponent of the largest finite number.
-  @inlinable public var maxExponent: Int {
-    let full = (1 << exponentBits) - 1
-    if hasInfinity || nanEncoding == .ieee { return full - 1 - bias }
-    // With no fraction bits the one all-ones code takes the whole binade.
-    if nanEncoding == .allOnes && significandBits == 0 { return full - 1 - bias }
-    return full - bias
-  }
-
   /// Whether the format can say NaN.
-  @inlinable public var hasNaN: Bool { nanEncoding != .none }
+  @inlinable @inline(__always) public var hasNaN: Bool { nanEncoding != .none }
 
   /// u = 2^−p: the largest relative error of rounding to nearest.
   @inlinable public var unitRoundoff: Double { Double.powerOfTwo(-precision) }
 
   /// The distance from 1 to the next larger number, 2^(1 − p).
-  @inlinable public var epsilon: Double { Double.powerOfTwo(1 - precision) }
-
-  /// The largest finite number.
-  @inlinable public var largestFinite: Double {
-    let allOnesIsNaN = nanEncoding == .allOnes && significandBits > 0
-    let significand = 2 - epsilon * (allOnesIsNaN ? 2 : 1)
-    return significand * Double.powerOfTwo(maxExponent)
-  }
-
-  /// 2^minExponent.
-  @inlinable public var smallestNormal: Double { Double.powerOfTwo(minExponent) }
+  @inlinable @inline(__always) public var epsilon: Double { Double.powerOfTwo(1 - precision) }
 
   /// The smallest positive number: subnormal where there are subnormals.
   @inlinable public var smallestPositive: Double {
@@ -107,7 +137,7 @@ extension NumberFormat {
 
 extension Double {
   /// 2^`exponent`, exactly, for −1074 … 1023.
-  @inlinable
+  @inlinable @inline(__always)
   package static func powerOfTwo(_ exponent: Int) -> Double {
     exponent >= -1022
       ? Double(bitPattern: UInt64(exponent + 1023) << 52)

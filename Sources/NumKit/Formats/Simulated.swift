@@ -14,7 +14,7 @@ extension SimulatedFormat {
 
 /// The format `F` with results too large becoming its largest number.
 public enum Saturating<F: SimulatedFormat>: SimulatedFormat {
-  @inlinable public static var format: NumberFormat { F.format }
+  @inlinable @inline(__always) public static var format: NumberFormat { F.format }
   @inlinable public static var overflow: Overflow { .saturate }
 }
 
@@ -32,28 +32,48 @@ public struct Simulated<F: SimulatedFormat>: Scalar {
   @inlinable
   package init(unchecked value: Double) { exact = value }
 
-  @inlinable
+  @inlinable @inline(__always)
   public init(rounding value: Double) { exact = F.format.round(value, overflow: F.overflow) }
 
-  @inlinable public static var format: NumberFormat { F.format }
+  @inlinable @inline(__always) public static var format: NumberFormat { F.format }
 
   @inlinable public static func == (a: Self, b: Self) -> Bool { a.exact == b.exact }
   @inlinable public static func < (a: Self, b: Self) -> Bool { a.exact < b.exact }
   @inlinable public static func <= (a: Self, b: Self) -> Bool { a.exact <= b.exact }
   @inlinable public static func > (a: Self, b: Self) -> Bool { a.exact > b.exact }
   @inlinable public static func >= (a: Self, b: Self) -> Bool { a.exact >= b.exact }
-  @inlinable public static func + (a: Self, b: Self) -> Self { Self(rounding: a.exact + b.exact) }
-  @inlinable public static func - (a: Self, b: Self) -> Self { Self(rounding: a.exact - b.exact) }
-  @inlinable public static func * (a: Self, b: Self) -> Self { Self(rounding: a.exact * b.exact) }
-  @inlinable public static func / (a: Self, b: Self) -> Self { Self(rounding: a.exact / b.exact) }
-  @inlinable public static prefix func - (a: Self) -> Self { Self(rounding: -a.exact) }
-  @inlinable public static func fusedMultiplyAdd(_ a: Self, _ b: Self, _ c: Self) -> Self {
+  @inlinable @inline(__always) public static func + (a: Self, b: Self) -> Self {
+    Self(rounding: a.exact + b.exact)
+  }
+  @inlinable @inline(__always) public static func - (a: Self, b: Self) -> Self {
+    Self(rounding: a.exact - b.exact)
+  }
+  @inlinable @inline(__always) public static func * (a: Self, b: Self) -> Self {
+    Self(rounding: a.exact * b.exact)
+  }
+  @inlinable @inline(__always) public static func / (a: Self, b: Self) -> Self {
+    Self(rounding: a.exact / b.exact)
+  }
+  @inlinable @inline(__always) public static prefix func - (a: Self) -> Self { Self(rounding: -a.exact) }
+  @inlinable @inline(__always) public static func fusedMultiplyAdd(_ a: Self, _ b: Self, _ c: Self) -> Self {
     Self(rounding: roundingOddSum(of: a.exact * b.exact, c.exact))
   }
-  @inlinable public static func exp(_ x: Self) -> Self { Self(rounding: Double.exp(x.exact)) }
-  @inlinable public static func exp2(_ x: Self) -> Self { Self(rounding: Double.exp2(x.exact)) }
-  @inlinable public static func log(_ x: Self) -> Self { Self(rounding: Double.log(x.exact)) }
-  @inlinable public static func log1p(_ x: Self) -> Self { Self(rounding: Double.log(onePlus: x.exact)) }
-  @inlinable public static func sqrt(_ x: Self) -> Self { Self(rounding: Double.sqrt(x.exact)) }
-  @inlinable public static func tanh(_ x: Self) -> Self { Self(rounding: Double.tanh(x.exact)) }
+  @inlinable @inline(__always) public static func exp(_ x: Self) -> Self {
+    Self(rounding: Double.exp(x.exact))
+  }
+  @inlinable @inline(__always) public static func exp2(_ x: Self) -> Self {
+    Self(rounding: Double.exp2(x.exact))
+  }
+  @inlinable @inline(__always) public static func log(_ x: Self) -> Self {
+    Self(rounding: Double.log(x.exact))
+  }
+  @inlinable @inline(__always) public static func log1p(_ x: Self) -> Self {
+    Self(rounding: Double.log(onePlus: x.exact))
+  }
+  @inlinable @inline(__always) public static func sqrt(_ x: Self) -> Self {
+    Self(rounding: Double.sqrt(x.exact))
+  }
+  @inlinable @inline(__always) public static func tanh(_ x: Self) -> Self {
+    Self(rounding: Double.tanh(x.exact))
+  }
 }
