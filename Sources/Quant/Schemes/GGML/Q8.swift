@@ -1,0 +1,131 @@
+// Blocks of 32 in 8 bits: d = (largest magnitude)/127.
+//
+// Special values, as x86-64 gives them. The reference's maximum forgets what came before a NaN, so d comes from the
+// elements after the last NaN of the block (NaN when it is the last element); NaN and what is divided by an infinite
+// or an overflowing scale get code 0. The AVX2 code takes the maximum of eight lanes in its own order (so a NaN
+// counts or not by its place), and what is no integer gets code −128. An infinity makes d infinite.
+
+/// The largest magnitude as the reference finds it.
+@inline(__always)
+func forgetfulGreatestMagnitude(_ p: UnsafePointer<Float>, count: Int) -> Float {
+  var greatest: Float = 0
+  for i in 0..<count {
+    let magnitude = abs(p[i])
+    greatest = greatest > magnitude ? greatest : magnitude
+  }
+  return greatest
+}
+
+@inline(__always)
+private func referenceCodes(
+  _ p: UnsafePointer<Float>, _ x: Floats32, _ magnitudeBits: Int32, careful: Bool
+) -> (d: Float, codes: Bytes32) {
+  let greatest =
+    careful
+    ? forgetfulGreatestMagnitude(p, count: 32) : Float(bitPattern: UInt32(bitPattern: magnitudeBits))
+  let d = greatest / 127
+  let inverse = d == 0 ? 0 : 1 / d
+  let shifted = (x * Floats32(inverse)).awayFromZero
+  return (d, (careful ? shifted.guardedlyTruncated : shifted.truncated).bytes)
+}
+
+@inline(__always)
+private func referenceBlock(_ p: UnsafePointer<Float>) -> (d: Float, codes: Bytes32) {
+  let x = Floats32(at: p)
+  let greatest = x.magnitudeBits.greatest
+  return Floats32.isOrdinary(magnitudeBits: greatest)
+    ? referenceCodes(p, x, greatest, careful: false) : referenceCodes(p, x, greatest, careful: true)
+}
+
+/// ggml's Q8_0: 34 bytes a block of 32: Float16 d, 32 codes of Int8. x = d·code.
+/// The reference multiplies by 1/d and rounds half away from zero.
+struct Q8_0: GGMLScheme {
+  let name = "q8_0"
+  static let blockLength = 32
+  static let blockBytes = 34
+
+  static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
+    for i in 0..<blocks {
+      let (d, codes) = referenceBlock(x + 32 * i)
+      Half.write(d, y + blockBytes * i, 0)
+      codes.store(at: y + blockBytes * i + 2)
+    }
+  }
+
+  static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>) {
+    for i in 0..<blocks {
+      let b = y + blockBytes * i
+      (Floats32(Ints32(signed: Bytes32(at: b + 2))) * Floats32(Half.read(b, 0))).store(at: x + 32 * i)
+    }
+  }
+}
+
+/// Q8_0 as ggml's AVX2 code writes it: 127/(largest magnitude) as the factor, half to even.
+struct Q8_0SIMD: GGMLScheme {
+  let name = "q8_0:simd"
+  static let blockLength = Q8_0.blockLength
+  static let blockBytes = Q8_0.blockBytes
+
+  static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
+    for i in 0..<blocks {
+      let (p, b) = (x + 32 * i, y + blockBytes * i)
+      let v = Floats32(at: p)
+      let bits = v.magnitudeBits.greatest
+      if Floats32.isOrdinary(magnitudeBits: bits) {
+        let greatest = Float(bitPattern: UInt32(bitPattern: bits))
+        Half.write(greatest / 127, b, 0)
+        (v * Floats32(127 / greatest)).roundedLowBits.bytes.store(at: b + 2)
+      } else {
+        careful(p, b)
+      }
+    }
+  }
+
+  static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>) {
+    Q8_0.decode(y, blocks: blocks, into: x)
+  }
+
+  private static func careful(_ p: UnsafePointer<Float>, _ b: UnsafeMutableRawPointer) {
+    // Eight running maxima, then halves against halves; the second operand survives a NaN.
+    func larger(_ a: Float, _ b: Float) -> Float { a > b ? a : b }
+    func lane(_ l: Int) -> Float {
+      larger(larger(larger(abs(p[l]), abs(p[l + 8])), abs(p[l + 16])), abs(p[l + 24]))
+    }
+    func four(_ l: Int) -> Float { larger(lane(l + 4), lane(l)) }
+    let greatest = larger(larger(four(0), four(2)), larger(four(1), four(3)))
+    Half.write(greatest / 127, b, 0)
+    let factor = greatest == 0 ? 0 : 127 / greatest
+    for i in 0..<32 {
+      let product = p[i] * factor
+      let code: Float = abs(product) < 0x1p31 ? max(-128, min(127, product)) : -128
+      b.storeBytes(of: Int8(code.rounded(.toNearestOrEven)), toByteOffset: 2 + i, as: Int8.self)
+    }
+  }
+}
+
+/// ggml's Q8_1: 36 bytes a block of 32: Float16 d, Float16 s = d·Σ codes (with the unrounded d), then Q8_0's codes.
+struct Q8_1: GGMLScheme {
+  let name = "q8_1"
+  static let blockLength = 32
+  static let blockBytes = 36
+
+  static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
+    for i in 0..<blocks {
+      let b = y + blockBytes * i
+      let (d, codes) = referenceBlock(x + 32 * i)
+      var s = Float(Ints32(signed: codes).sum) * d
+      if s.isNaN && !d.isNaN { s = -.nan }  // 0 · ∞
+      Half.write(d, b, 0)
+      Half.write(s, b, 2)
+      codes.store(at: b + 4)
+    }
+  }
+
+  /// ggml has no decoder of its own: as Q8_0, s is for dot products.
+  static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>) {
+    for i in 0..<blocks {
+      let b = y + blockBytes * i
+      (Floats32(Ints32(signed: Bytes32(at: b + 4))) * Floats32(Half.read(b, 0))).store(at: x + 32 * i)
+    }
+  }
+}
