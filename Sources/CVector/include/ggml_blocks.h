@@ -74,7 +74,8 @@ typedef uint8_t numcheck_b16 __attribute__((ext_vector_type(16)));
     return __builtin_elementwise_max(a, b);                                                                    \
   }                                                                                                            \
   NUMCHECK_INLINE int32_t numcheck_reduce_max_i##W(numcheck_i##W a) { return __builtin_reduce_max(a); }        \
-  NUMCHECK_INLINE bool numcheck_any_i##W(numcheck_i##W m) { return __builtin_reduce_or(m) != 0; }
+  NUMCHECK_INLINE bool numcheck_any_i##W(numcheck_i##W m) { return __builtin_reduce_or(m) != 0; }  \
+  NUMCHECK_INLINE bool numcheck_all_i##W(numcheck_i##W m) { return __builtin_reduce_and(m) != 0; }
 
 NUMCHECK_VECTOR(8)
 NUMCHECK_VECTOR(32)

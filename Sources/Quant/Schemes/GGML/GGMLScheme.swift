@@ -6,7 +6,7 @@ public enum GGMLSchemes {
   /// Every scheme, cheapest first within its family.
   public static let all: [any Scheme] = [
     Q4_0(), Q4_1(), Q5_0(), Q5_1(), Q8_0(), Q8_0SIMD(), Q8_1(), TQ1_0(), TQ2_0(),
-    MXFP4GGML(), NVFP4GGML(),
+    Q2_K(), Q3_K(), Q4_K(), Q5_K(), Q6_K(), IQ4_NL(), IQ4_XS(), MXFP4GGML(), NVFP4GGML(),
   ]
 }
 

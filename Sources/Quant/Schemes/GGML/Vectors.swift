@@ -183,4 +183,5 @@ struct Ints8 {
     Floats8(numcheck_select_f8(v, a.v, b.v))
   }
   @inline(__always) var any: Bool { numcheck_any_i8(v) }
+  @inline(__always) var all: Bool { numcheck_all_i8(v) }
 }
