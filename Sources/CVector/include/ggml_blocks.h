@@ -117,6 +117,7 @@ NUMCHECK_INLINE uint32_t numcheck_mask_i32(numcheck_i32 m) {
   return bits;
 }
 
+NUMCHECK_INLINE numcheck_b32 numcheck_splat_b32(uint8_t s) { return (numcheck_b32)s; }
 NUMCHECK_INLINE numcheck_b32 numcheck_load_b32(const void *p) {
   numcheck_b32 v;
   memcpy(&v, p, sizeof v);
@@ -138,6 +139,54 @@ NUMCHECK_INLINE numcheck_i32 numcheck_widen_s32(numcheck_b32 a) {
   return __builtin_convertvector((numcheck_s32)a, numcheck_i32);
 }
 
+// Bytes of integers within −128 ... 127; of the halves, rounded away from zero, of integers within ±255; and of floats
+// within ±127.4 rounded half to even. Packing with saturation needs one permutation where truncation needs three.
+#if defined(__AVX2__)
+typedef int32_t numcheck_pack_i __attribute__((vector_size(32)));
+typedef int16_t numcheck_pack_s __attribute__((vector_size(32)));
+typedef float numcheck_pack_f __attribute__((vector_size(32)));
+NUMCHECK_INLINE numcheck_b32 numcheck_pack_shorts(numcheck_pack_s low, numcheck_pack_s high) {
+  numcheck_pack_i mixed = (numcheck_pack_i)__builtin_ia32_packsswb256(low, high);
+  return (numcheck_b32)__builtin_ia32_permvarsi256(mixed, (numcheck_pack_i){0, 4, 1, 5, 2, 6, 3, 7});
+}
+NUMCHECK_INLINE numcheck_pack_s numcheck_pack_ints(numcheck_i8 a, numcheck_i8 b) {
+  return __builtin_ia32_packssdw256((numcheck_pack_i)a, (numcheck_pack_i)b);
+}
+NUMCHECK_INLINE numcheck_b32 numcheck_narrow_small_i32(numcheck_i32 a) {
+  return numcheck_pack_shorts(numcheck_pack_ints(a.lo.lo, a.lo.hi), numcheck_pack_ints(a.hi.lo, a.hi.hi));
+}
+NUMCHECK_INLINE numcheck_b32 numcheck_narrow_halves_i32(numcheck_i32 a) {
+  numcheck_pack_s low = numcheck_pack_ints(a.lo.lo, a.lo.hi), high = numcheck_pack_ints(a.hi.lo, a.hi.hi);
+  return numcheck_pack_shorts((low + 1 + (low >> 15)) >> 1, (high + 1 + (high >> 15)) >> 1);
+}
+NUMCHECK_INLINE numcheck_i8 numcheck_convert_even(numcheck_f8 a) {
+  return (numcheck_i8)__builtin_ia32_cvtps2dq256((numcheck_pack_f)a);
+}
+NUMCHECK_INLINE numcheck_b32 numcheck_narrow_rounded_f32(numcheck_f32 a) {
+  return numcheck_pack_shorts(
+      numcheck_pack_ints(numcheck_convert_even(a.lo.lo), numcheck_convert_even(a.lo.hi)),
+      numcheck_pack_ints(numcheck_convert_even(a.hi.lo), numcheck_convert_even(a.hi.hi)));
+}
+#else
+NUMCHECK_INLINE numcheck_b32 numcheck_narrow_small_i32(numcheck_i32 a) { return numcheck_narrow_i32(a); }
+NUMCHECK_INLINE numcheck_b32 numcheck_narrow_halves_i32(numcheck_i32 a) {
+  return numcheck_narrow_i32((a + 1 + (a >> 31)) >> 1);
+}
+NUMCHECK_INLINE numcheck_b32 numcheck_narrow_rounded_f32(numcheck_f32 a) {
+  return numcheck_narrow_i32(numcheck_round_bits_f32(a));
+}
+#endif
+
+NUMCHECK_INLINE numcheck_b32 numcheck_min_b32(numcheck_b32 a, uint8_t b) {
+  return __builtin_elementwise_min(a, (numcheck_b32)b);
+}
+// |a| of signed bytes; all ones where a signed byte is less than `b`, zero elsewhere.
+NUMCHECK_INLINE numcheck_b32 numcheck_abs_s32(numcheck_b32 a) {
+  return (numcheck_b32)__builtin_elementwise_abs((numcheck_s32)a);
+}
+NUMCHECK_INLINE numcheck_b32 numcheck_less_s32(numcheck_b32 a, int8_t b) {
+  return (numcheck_b32)((numcheck_s32)a < (numcheck_s32)b);
+}
 NUMCHECK_INLINE numcheck_b32 numcheck_and_b32(numcheck_b32 a, uint8_t b) { return a & b; }
 NUMCHECK_INLINE numcheck_b32 numcheck_or_b32(numcheck_b32 a, numcheck_b32 b) { return a | b; }
 NUMCHECK_INLINE numcheck_b32 numcheck_sub_b32(numcheck_b32 a, uint8_t b) { return a - b; }

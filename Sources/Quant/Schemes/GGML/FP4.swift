@@ -25,6 +25,23 @@ private func codes(_ x: Floats32, _ d: Floats32) -> Bytes32 {
   return (count | (negative & Ints32(8))).bytes
 }
 
+/// The magnitude's index for ⌈4·|x|/scale⌉ − 1 in 0 ..< 16, and 16 ..< 20 as 15; above that it is 7.
+private let indices: SIMD16<UInt8> = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 6]
+
+/// Codes for scale 2^(e − 127), every |x| at most 8 scales.
+///
+/// All midpoints are multiples of a quarter scale, and belong to the magnitude below: so the quarters that lie wholly
+/// below |x| decide. Multiplying by the float below a power of two gives the float below the exact product.
+@inline(__always)
+private func codes(_ x: Floats32, exponent e: UInt8) -> Bytes32 {
+  let quarters = Float(bitPattern: (256 - UInt32(e)) << 23).nextDown
+  let n = (x * Floats32(quarters)).truncated.bytes
+  let magnitude = n.magnitude
+  // isLess gives −1 or 0. What is below zero here has an index above 0.
+  let index = magnitude.atMost(15).looked(upIn: indices) + (magnitude.isLess(than: 20) + Bytes32(1))
+  return index | (n.isLess(than: 0) & 8)
+}
+
 /// The definition, rounding of the differences included: the first of the 16 with the least |value·d − x|.
 private func nearestCode(_ x: Float, _ d: Float) -> UInt8 {
   var (best, error): (UInt8, Float) = (0, abs(0 * d - x))
@@ -83,7 +100,7 @@ struct MXFP4GGML: GGMLScheme {
       if Floats32.isOrdinary(magnitudeBits: bits) {
         let e = UInt8(truncatingIfNeeded: floorLog2(bits: UInt32(bitPattern: bits)) + 125)
         b.storeBytes(of: e, as: UInt8.self)
-        codes(v, Floats32(halfScale(e))).storeNibbles(at: b + 1)
+        codes(v, exponent: e).storeNibbles(at: b + 1)
       } else {
         careful(p, b)
       }

@@ -27,7 +27,7 @@ private func symmetricCodes(
   let inverse = d == 0 ? 0 : 1 / d
   let shifted = x * Floats32(inverse) + Floats32(Float(levels) + 0.5)
   let codes = careful ? shifted.guardedlyTruncated : shifted.truncated
-  return (d, codes.atMost(2 * levels - 1).bytes)
+  return (d, codes.bytes.atMost(UInt8(2 * levels - 1)))
 }
 
 /// What the asymmetric schemes share: the scale, the minimum, and codes in 0 ... steps.
@@ -63,7 +63,7 @@ private func carefulAsymmetricCodes(
   if d.isNaN { d = -.nan }
   let inverse = d == 0 ? 0 : 1 / d
   let shifted = (Floats32(at: p) - Floats32(least)) * Floats32(inverse) + Floats32(0.5)
-  return (d, least, shifted.guardedlyTruncated.atMost(steps).bytes)
+  return (d, least, shifted.guardedlyTruncated.bytes.atMost(UInt8(steps)))
 }
 
 /// ggml's Q4_0: 18 bytes a block of 32: Float16 d, 16 bytes of code j | code j+16 « 4. x = d·(code − 8).

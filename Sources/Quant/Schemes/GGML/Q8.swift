@@ -17,24 +17,19 @@ func forgetfulGreatestMagnitude(_ p: UnsafePointer<Float>, count: Int) -> Float 
 }
 
 @inline(__always)
-private func referenceCodes(
-  _ p: UnsafePointer<Float>, _ x: Floats32, _ magnitudeBits: Int32, careful: Bool
-) -> (d: Float, codes: Bytes32) {
-  let greatest =
-    careful
-    ? forgetfulGreatestMagnitude(p, count: 32) : Float(bitPattern: UInt32(bitPattern: magnitudeBits))
-  let d = greatest / 127
-  let inverse = d == 0 ? 0 : 1 / d
-  let shifted = (x * Floats32(inverse)).awayFromZero
-  return (d, (careful ? shifted.guardedlyTruncated : shifted.truncated).bytes)
-}
-
-@inline(__always)
 private func referenceBlock(_ p: UnsafePointer<Float>) -> (d: Float, codes: Bytes32) {
   let x = Floats32(at: p)
-  let greatest = x.magnitudeBits.greatest
-  return Floats32.isOrdinary(magnitudeBits: greatest)
-    ? referenceCodes(p, x, greatest, careful: false) : referenceCodes(p, x, greatest, careful: true)
+  let bits = x.magnitudeBits.greatest
+  guard Floats32.isOrdinary(magnitudeBits: bits) else { return carefulBlock(p) }
+  let d = Float(bitPattern: UInt32(bitPattern: bits)) / 127
+  return (d, (x * Floats32(2 * (1 / d))).truncated.halvedBytes)
+}
+
+@inline(never)
+private func carefulBlock(_ p: UnsafePointer<Float>) -> (d: Float, codes: Bytes32) {
+  let d = forgetfulGreatestMagnitude(p, count: 32) / 127
+  let inverse = d == 0 ? 0 : 1 / d
+  return (d, (Floats32(at: p) * Floats32(inverse)).awayFromZero.guardedlyTruncated.lowBytes)
 }
 
 /// ggml's Q8_0: 34 bytes a block of 32: Float16 d, 32 codes of Int8. x = d·code.
@@ -74,7 +69,7 @@ struct Q8_0SIMD: GGMLScheme {
       if Floats32.isOrdinary(magnitudeBits: bits) {
         let greatest = Float(bitPattern: UInt32(bitPattern: bits))
         Half.write(greatest / 127, b, 0)
-        (v * Floats32(127 / greatest)).roundedLowBits.bytes.store(at: b + 2)
+        (v * Floats32(127 / greatest)).roundedBytes.store(at: b + 2)
       } else {
         careful(p, b)
       }

@@ -18,9 +18,11 @@ private func trits(_ p: UnsafePointer<Float>, into codes: UnsafeMutableRawPointe
     ? Float(bitPattern: UInt32(bitPattern: bits.greatest)) : forgetfulGreatestMagnitude(p, count: 256)
   let inverse = Floats32(d == 0 ? 0 : 1 / d)
   for i in 0..<8 {
-    let shifted = (Floats32(at: p + 32 * i) * inverse).awayFromZero
-    let codes32 = (ordinary ? shifted.truncated : shifted.guardedlyTruncated) + Ints32(1)
-    codes32.bytes.store(at: codes + 32 * i)
+    let quotient = Floats32(at: p + 32 * i) * inverse
+    let rounded =
+      ordinary
+      ? (quotient + quotient).truncated.halvedBytes : quotient.awayFromZero.guardedlyTruncated.lowBytes
+    (rounded + Bytes32(1)).store(at: codes + 32 * i)
   }
   return d
 }

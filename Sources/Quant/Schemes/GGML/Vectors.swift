@@ -42,12 +42,12 @@ struct Floats32 {
     let fits = magnitude < Floats32(0x1p31)
     return Self(numcheck_select_f32(fits.v, v, numcheck_splat_f32(0))).truncated
   }
-  /// The nearest integer, half to even, in the low byte, for |x| < 2²²; the rest of the lane is anything.
-  @inline(__always) var roundedLowBits: Ints32 { Ints32(numcheck_round_bits_f32(v)) }
+  /// The nearest integers, half to even, of floats within ±127.4.
+  @inline(__always) var roundedBytes: Bytes32 { Bytes32(numcheck_narrow_rounded_f32(v)) }
   /// The nearest integer, half to even, for |x| < 2²²; beyond that what the trick of adding 1.5 · 2²³ leaves in
   /// the low 23 bits, as ggml's `nearest_int` does.
   @inline(__always) var nearestInteger: Ints32 {
-    (roundedLowBits & Ints32(0x7F_FFFF)) - Ints32(0x40_0000)
+    (Ints32(numcheck_round_bits_f32(v)) & Ints32(0x7F_FFFF)) - Ints32(0x40_0000)
   }
   /// x plus the largest float below ½, with the sign of x: truncating it rounds x half away from zero.
   @inline(__always) var awayFromZero: Self {
@@ -73,7 +73,6 @@ struct Ints32 {
   @inline(__always) func clamped(_ low: Int32, _ high: Int32) -> Self {
     Self(numcheck_max_i32(numcheck_splat_i32(low), numcheck_min_i32(numcheck_splat_i32(high), v)))
   }
-  @inline(__always) func atMost(_ high: Int32) -> Self { Self(numcheck_min_i32(v, numcheck_splat_i32(high))) }
   @inline(__always) func choose(_ a: Self, _ b: Self) -> Self { Self(numcheck_select_i32(v, a.v, b.v)) }
 
   @inline(__always) var greatest: Int32 { numcheck_reduce_max_i32(v) }
@@ -83,7 +82,11 @@ struct Ints32 {
   /// One bit a lane of a mask.
   @inline(__always) var mask: UInt32 { numcheck_mask_i32(v) }
   /// The low bytes.
-  @inline(__always) var bytes: Bytes32 { Bytes32(numcheck_narrow_i32(v)) }
+  @inline(__always) var lowBytes: Bytes32 { Bytes32(numcheck_narrow_i32(v)) }
+  /// The bytes of integers within −128 ... 127.
+  @inline(__always) var bytes: Bytes32 { Bytes32(numcheck_narrow_small_i32(v)) }
+  /// The bytes of the halves, rounded away from zero, of integers within ±255.
+  @inline(__always) var halvedBytes: Bytes32 { Bytes32(numcheck_narrow_halves_i32(v)) }
 }
 
 /// 32 bytes: codes of a block, or of the 32 elements that share a plane of a super-block.
@@ -91,6 +94,7 @@ struct Bytes32 {
   var v: SIMD32<UInt8>
 
   @inline(__always) init(_ v: SIMD32<UInt8>) { self.v = v }
+  @inline(__always) init(_ s: UInt8) { v = numcheck_splat_b32(s) }
   @inline(__always) init(at p: UnsafeRawPointer) { v = numcheck_load_b32(p) }
   @inline(__always) init(nibblesAt p: UnsafeRawPointer) { v = numcheck_unpack_nibbles(numcheck_load_b16(p)) }
   /// As `nibblesAt`, in two runs of 16 lanes.
@@ -116,6 +120,12 @@ struct Bytes32 {
   @inline(__always) static func * (a: Self, b: UInt8) -> Self { Self(numcheck_mul_b32(a.v, b)) }
   @inline(__always) static func << (a: Self, n: UInt8) -> Self { Self(numcheck_shift_left_b32(a.v, n)) }
   @inline(__always) static func >> (a: Self, n: UInt8) -> Self { Self(numcheck_shift_right_b32(a.v, n)) }
+
+  @inline(__always) func atMost(_ b: UInt8) -> Self { Self(numcheck_min_b32(v, b)) }
+  /// |x| of signed bytes.
+  @inline(__always) var magnitude: Self { Self(numcheck_abs_s32(v)) }
+  /// 255 where the signed byte is less than `b`, 0 elsewhere.
+  @inline(__always) func isLess(than b: Int8) -> Self { Self(numcheck_less_s32(v, b)) }
 
   /// Bit `n` of every byte.
   @inline(__always) func mask(ofBit n: UInt8) -> UInt32 { numcheck_gather_bit(v, n) }
