@@ -280,6 +280,27 @@ NUMCHECK_INLINE void numcheck_transpose_8x8(const float *from, intptr_t stride, 
 #undef NUMCHECK_HIGH4
 }
 
+// Lane g: the greatest of the magnitudes of 32 floats, as bits, of the g-th of 8 consecutive runs.
+NUMCHECK_INLINE numcheck_i8 numcheck_magnitudes_of_8(const float *p) {
+  float partial[64], columns[64];
+  for (int g = 0; g < 8; g++) {
+    numcheck_i32 bits = (numcheck_i32)numcheck_load_f32(p + 32 * g) & 0x7FFFFFFF;
+    numcheck_i8 low = numcheck_max_i8(bits.lo.lo, bits.lo.hi), high = numcheck_max_i8(bits.hi.lo, bits.hi.hi);
+    numcheck_store_f8(partial + 8 * g, (numcheck_f8)numcheck_max_i8(low, high));
+  }
+  numcheck_transpose_8x8(partial, 8, columns);
+  numcheck_i8 greatest = (numcheck_i8)numcheck_load_f8(columns);
+  for (int j = 1; j < 8; j++) greatest = numcheck_max_i8(greatest, (numcheck_i8)numcheck_load_f8(columns + 8 * j));
+  return greatest;
+}
+
+// Float16 bits, rounded to nearest even.
+typedef uint16_t numcheck_h8 __attribute__((ext_vector_type(8)));
+NUMCHECK_INLINE numcheck_h8 numcheck_half_f8(numcheck_f8 a) {
+  typedef _Float16 halves __attribute__((ext_vector_type(8)));
+  return (numcheck_h8)__builtin_convertvector(a, halves);
+}
+
 #pragma clang diagnostic pop
 
 #endif

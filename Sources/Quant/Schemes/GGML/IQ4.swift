@@ -7,7 +7,7 @@ private let gridValues: [Int8] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 1
 private let grid: SIMD16<UInt8> = SIMD16(gridValues.map { UInt8(bitPattern: $0) })
 
 /// The midpoints between neighbours: exact, and so are ggml's comparisons of the distances near them.
-private let m: SIMD16<Float> = [
+private let midpoints: SIMD16<Float> = [
   -115.5, -93.5, -74, -57, -42, -28.5, -16, -4.5, 7, 19, 31.5, 45.5, 61, 79, 101, .infinity,
 ]
 
@@ -37,7 +37,7 @@ private func nearestValue(_ x: Floats8) -> Floats8 {
 private func codes(_ x: Floats32) -> Bytes32 {
   // A mask is −1.
   var index = Ints32(15)
-  for i in 0..<15 { index = index + (x < Floats32(m[i])) }
+  for i in 0..<15 { index = index + (x < Floats32(midpoints[i])) }
   return index.bytes
 }
 
@@ -79,11 +79,11 @@ struct IQ4_NL: GGMLScheme {
         let (qx, qq) = sums(lanes, factor)
         let zero = Floats8(0)
         let d = isZero.choose(zero, (zero < qq).choose(qx / qq, zero))
-        let used = isZero.choose(zero, factor)
         for g in 0..<count {
           let b = y + blockBytes * (i + g)
           Half.write(d.v[g], b, 0)
-          codes(Floats32(at: x + 32 * (i + g)) * Floats32(used.v[g])).storeNibbles(at: b + 2)
+          let nearest = codes(Floats32(at: x + 32 * (i + g)) * Floats32(factor.v[g]))
+          (isZero.v[g] == 0 ? nearest : Bytes32(8)).storeNibbles(at: b + 2)
         }
       }
     }

@@ -32,6 +32,32 @@ private func carefulBlock(_ p: UnsafePointer<Float>) -> (d: Float, codes: Bytes3
   return (d, (Floats32(at: p) * Floats32(inverse)).awayFromZero.guardedlyTruncated.lowBytes)
 }
 
+/// Q8_0 for eight blocks at a time, whose scales are computed together; `alone` writes one block by itself.
+/// `factors` turns the largest magnitudes into what `codes` multiplies by.
+@inline(__always)
+private func encodeEights(
+  _ x: UnsafePointer<Float>, _ blocks: Int, _ y: UnsafeMutableRawPointer,
+  factors: (Floats8) -> Floats8, codes: (Floats32, Float) -> Bytes32,
+  alone: (UnsafePointer<Float>, UnsafeMutableRawPointer) -> Void
+) {
+  var i = 0
+  while i < blocks {
+    let (p, b) = (x + 32 * i, y + 34 * i)
+    if i + 8 <= blocks, let greatest = Floats8.ordinaryMagnitudes(ofBlocksAt: p) {
+      let halves = (greatest / Floats8(127)).halfBits
+      let factors = factors(greatest).v
+      for g in 0..<8 {
+        (b + 34 * g).storeBytes(of: halves[g].littleEndian, as: UInt16.self)
+        codes(Floats32(at: p + 32 * g), factors[g]).store(at: b + 34 * g + 2)
+      }
+      i += 8
+    } else {
+      for g in 0..<min(8, blocks - i) { alone(p + 32 * g, b + 34 * g) }
+      i += 8
+    }
+  }
+}
+
 /// ggml's Q8_0: 34 bytes a block of 32: Float16 d, 32 codes of Int8. x = d·code.
 /// The reference multiplies by 1/d and rounds half away from zero.
 struct Q8_0: GGMLScheme {
@@ -40,11 +66,15 @@ struct Q8_0: GGMLScheme {
   static let blockBytes = 34
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
-    for i in 0..<blocks {
-      let (d, codes) = referenceBlock(x + 32 * i)
-      Half.write(d, y + blockBytes * i, 0)
-      codes.store(at: y + blockBytes * i + 2)
-    }
+    encodeEights(
+      x, blocks, y,
+      factors: { Floats8(2) / ($0 / Floats8(127)) },
+      codes: { ($0 * Floats32($1)).truncated.halvedBytes },
+      alone: { p, b in
+        let (d, codes) = referenceBlock(p)
+        Half.write(d, b, 0)
+        codes.store(at: b + 2)
+      })
   }
 
   static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>) {
@@ -62,18 +92,11 @@ struct Q8_0SIMD: GGMLScheme {
   static let blockBytes = Q8_0.blockBytes
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
-    for i in 0..<blocks {
-      let (p, b) = (x + 32 * i, y + blockBytes * i)
-      let v = Floats32(at: p)
-      let bits = v.magnitudeBits.greatest
-      if Floats32.isOrdinary(magnitudeBits: bits) {
-        let greatest = Float(bitPattern: UInt32(bitPattern: bits))
-        Half.write(greatest / 127, b, 0)
-        (v * Floats32(127 / greatest)).roundedBytes.store(at: b + 2)
-      } else {
-        careful(p, b)
-      }
-    }
+    encodeEights(
+      x, blocks, y,
+      factors: { Floats8(127) / $0 },
+      codes: { ($0 * Floats32($1)).roundedBytes },
+      alone: careful)
   }
 
   static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>) {

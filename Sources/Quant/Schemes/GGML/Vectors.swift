@@ -178,6 +178,21 @@ struct Floats8 {
   }
 }
 
+extension Floats8 {
+  /// The largest magnitudes of 8 consecutive blocks of 32; nil unless all are ordinary.
+  @inline(__always) static func ordinaryMagnitudes(ofBlocksAt p: UnsafePointer<Float>) -> Floats8? {
+    let bits = Ints8(numcheck_magnitudes_of_8(p))
+    let low = Int32(0x0400_0000)
+    let inside =
+      Ints8(numcheck_less_i8(numcheck_splat_i8(low - 1), bits.v))
+      & Ints8(numcheck_less_i8(bits.v, numcheck_splat_i8(0x7F80_0000)))
+    return inside.all ? Floats8(numcheck_float_bits_i8(bits.v)) : nil
+  }
+
+  /// Float16 bits, rounded to nearest even.
+  @inline(__always) var halfBits: SIMD8<UInt16> { numcheck_half_f8(v) }
+}
+
 /// 8 integers, or 8 masks.
 struct Ints8 {
   var v: SIMD8<Int32>
