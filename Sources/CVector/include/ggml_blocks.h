@@ -294,6 +294,24 @@ NUMCHECK_INLINE numcheck_i8 numcheck_magnitudes_of_8(const float *p) {
   return greatest;
 }
 
+// Lane g: the least, and the greatest, of 32 floats (no NaN) of the g-th of 8 consecutive runs.
+#define NUMCHECK_OF_8(NAME)                                                                                    \
+  NUMCHECK_INLINE numcheck_f8 numcheck_##NAME##_of_8(const float *p) {                                         \
+    float partial[64], columns[64];                                                                            \
+    for (int g = 0; g < 8; g++) {                                                                              \
+      numcheck_f32 v = numcheck_load_f32(p + 32 * g);                                                          \
+      numcheck_f8 low = numcheck_##NAME##_f8(v.lo.lo, v.lo.hi), high = numcheck_##NAME##_f8(v.hi.lo, v.hi.hi); \
+      numcheck_store_f8(partial + 8 * g, numcheck_##NAME##_f8(low, high));                                     \
+    }                                                                                                          \
+    numcheck_transpose_8x8(partial, 8, columns);                                                               \
+    numcheck_f8 r = numcheck_load_f8(columns);                                                                 \
+    for (int j = 1; j < 8; j++) r = numcheck_##NAME##_f8(r, numcheck_load_f8(columns + 8 * j));                \
+    return r;                                                                                                  \
+  }
+NUMCHECK_OF_8(min)
+NUMCHECK_OF_8(max)
+#undef NUMCHECK_OF_8
+
 // Float16 bits, rounded to nearest even.
 typedef uint16_t numcheck_h8 __attribute__((ext_vector_type(8)));
 NUMCHECK_INLINE numcheck_h8 numcheck_half_f8(numcheck_f8 a) {

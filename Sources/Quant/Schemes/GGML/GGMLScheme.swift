@@ -77,10 +77,12 @@ enum Half {
     Float(Float16(bitPattern: UInt16(littleEndian: p.loadUnaligned(fromByteOffset: offset, as: UInt16.self))))
   }
 
-  /// Writes `value` rounded to nearest even; a NaN as 0x7E00 with its sign.
+  /// `value` rounded to nearest even; a NaN is 0x7E00 with its sign.
+  @inline(__always) static func bits(_ value: Float) -> UInt16 {
+    value.isNaN ? (value.sign == .minus ? 0xFE00 : 0x7E00) : Float16(value).bitPattern
+  }
+
   @inline(__always) static func write(_ value: Float, _ p: UnsafeMutableRawPointer, _ offset: Int) {
-    let bits =
-      value.isNaN ? (value.sign == .minus ? 0xFE00 : 0x7E00) : Float16(value).bitPattern
-    p.storeBytes(of: bits.littleEndian, toByteOffset: offset, as: UInt16.self)
+    p.storeBytes(of: bits(value).littleEndian, toByteOffset: offset, as: UInt16.self)
   }
 }

@@ -30,23 +30,45 @@ private func symmetricCodes(
   return (d, codes.bytes.atMost(UInt8(2 * levels - 1)))
 }
 
-/// What the asymmetric schemes share: the scale, the minimum, and codes in 0 ... steps.
+/// What the asymmetric schemes share, for eight blocks at a time, whose scales are computed together: `write` gets the
+/// place of a block, the Float16 bits of d and m, and codes in 0 ... steps.
 @inline(__always)
-private func asymmetricCodes(
-  _ p: UnsafePointer<Float>, _ x: Floats32, steps: Int32
-) -> (d: Float, m: Float, codes: Bytes32) {
-  var least = x.least
-  let range = x.greatest - least
-  if least == 0 {
-    least = p[(x == Floats32(0)).mask.trailingZeroBitCount]  // of zeros the first gives its sign
+private func encodeAsymmetric(
+  _ x: UnsafePointer<Float>, _ blocks: Int, steps: Int32, write: (Int, UInt16, UInt16, Bytes32) -> Void
+) {
+  for i in stride(from: 0, to: blocks, by: 8) {
+    let count = min(8, blocks - i)
+    var (least, greatest) = (Floats8(0), Floats8(0))
+    if count == 8 {
+      (least, greatest) = Floats8.extremes(ofBlocksAt: x + 32 * i)
+    } else {
+      for g in 0..<count {
+        let v = Floats32(at: x + 32 * (i + g))
+        (least.v[g], greatest.v[g]) = (v.least, v.greatest)
+      }
+    }
+    let range = greatest - least
+    let d = range / Floats8(Float(steps))
+    let inverse = Floats8(1) / d
+    let (scales, minima) = (d.halfBits, least.halfBits)
+    for g in 0..<count {
+      let p = x + 32 * (i + g)
+      let v = Floats32(at: p)
+      let shifted = (v - Floats32(least.v[g])) * Floats32(inverse.v[g]) + Floats32(0.5)
+      // Neither a NaN nor an infinity passes both tests, nor a range whose reciprocal overflows.
+      if range.v[g] >= 0x1p-119, (shifted < Floats32(Float(steps) + 1)).mask == .max {
+        var m = minima[g]
+        if least.v[g] == 0 {
+          // Of zeros the first gives its sign.
+          m = p[(v == Floats32(0)).mask.trailingZeroBitCount].sign == .minus ? 0x8000 : 0
+        }
+        write(i + g, scales[g], m, shifted.truncated.bytes)
+      } else {
+        let (d, m, codes) = carefulAsymmetricCodes(p, steps: steps)
+        write(i + g, Half.bits(d), Half.bits(m), codes)
+      }
+    }
   }
-  let d = range / Float(steps)
-  let shifted = (x - Floats32(least)) * Floats32(1 / d) + Floats32(0.5)
-  // Neither a NaN nor an infinity passes both tests, nor a range whose reciprocal overflows.
-  guard range >= 0x1p-119, (shifted < Floats32(Float(steps) + 1)).mask == .max else {
-    return carefulAsymmetricCodes(p, steps: steps)
-  }
-  return (d, least, shifted.truncated.bytes)
 }
 
 @inline(never)
@@ -102,11 +124,10 @@ struct Q4_1: GGMLScheme {
   static let blockBytes = 20
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
-    for i in 0..<blocks {
-      let (p, b) = (x + 32 * i, y + blockBytes * i)
-      let (d, m, codes) = asymmetricCodes(p, Floats32(at: p), steps: 15)
-      Half.write(d, b, 0)
-      Half.write(m, b, 2)
+    encodeAsymmetric(x, blocks, steps: 15) { i, d, m, codes in
+      let b = y + blockBytes * i
+      b.storeBytes(of: d.littleEndian, as: UInt16.self)
+      b.storeBytes(of: m.littleEndian, toByteOffset: 2, as: UInt16.self)
       codes.storeNibbles(at: b + 4)
     }
   }
@@ -159,11 +180,10 @@ struct Q5_1: GGMLScheme {
   static let blockBytes = 24
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
-    for i in 0..<blocks {
-      let (p, b) = (x + 32 * i, y + blockBytes * i)
-      let (d, m, codes) = asymmetricCodes(p, Floats32(at: p), steps: 31)
-      Half.write(d, b, 0)
-      Half.write(m, b, 2)
+    encodeAsymmetric(x, blocks, steps: 31) { i, d, m, codes in
+      let b = y + blockBytes * i
+      b.storeBytes(of: d.littleEndian, as: UInt16.self)
+      b.storeBytes(of: m.littleEndian, toByteOffset: 2, as: UInt16.self)
       b.storeBytes(of: codes.mask(ofBit: 4).littleEndian, toByteOffset: 4, as: UInt32.self)
       (codes & 15).storeNibbles(at: b + 8)
     }

@@ -32,30 +32,44 @@ private func carefulBlock(_ p: UnsafePointer<Float>) -> (d: Float, codes: Bytes3
   return (d, (Floats32(at: p) * Floats32(inverse)).awayFromZero.guardedlyTruncated.lowBytes)
 }
 
-/// Q8_0 for eight blocks at a time, whose scales are computed together; `alone` writes one block by itself.
-/// `factors` turns the largest magnitudes into what `codes` multiplies by.
+/// Eight blocks at a time, whose scales are computed together; `alone` writes one block by itself.
+/// `factors` turns the largest magnitudes into what `codes` multiplies by; `write` gets the place of a block, the
+/// scale, its Float16 bits and the codes.
 @inline(__always)
 private func encodeEights(
-  _ x: UnsafePointer<Float>, _ blocks: Int, _ y: UnsafeMutableRawPointer,
+  _ x: UnsafePointer<Float>, _ blocks: Int,
   factors: (Floats8) -> Floats8, codes: (Floats32, Float) -> Bytes32,
-  alone: (UnsafePointer<Float>, UnsafeMutableRawPointer) -> Void
+  write: (Int, Float, UInt16, Bytes32) -> Void, alone: (Int) -> Void
 ) {
   var i = 0
   while i < blocks {
-    let (p, b) = (x + 32 * i, y + 34 * i)
+    let p = x + 32 * i
     if i + 8 <= blocks, let greatest = Floats8.ordinaryMagnitudes(ofBlocksAt: p) {
-      let halves = (greatest / Floats8(127)).halfBits
+      let d = greatest / Floats8(127)
+      let halves = d.halfBits
       let factors = factors(greatest).v
-      for g in 0..<8 {
-        (b + 34 * g).storeBytes(of: halves[g].littleEndian, as: UInt16.self)
-        codes(Floats32(at: p + 32 * g), factors[g]).store(at: b + 34 * g + 2)
-      }
-      i += 8
+      for g in 0..<8 { write(i + g, d.v[g], halves[g], codes(Floats32(at: p + 32 * g), factors[g])) }
     } else {
-      for g in 0..<min(8, blocks - i) { alone(p + 32 * g, b + 34 * g) }
-      i += 8
+      for g in i..<min(i + 8, blocks) { alone(g) }
     }
+    i += 8
   }
+}
+
+/// The reference's way: 1/d (doubled, for the rounding), half away from zero.
+@inline(__always)
+private func encodeReference(
+  _ x: UnsafePointer<Float>, _ blocks: Int, write: (Int, Float, UInt16, Bytes32) -> Void
+) {
+  encodeEights(
+    x, blocks,
+    factors: { Floats8(2) / ($0 / Floats8(127)) },
+    codes: { ($0 * Floats32($1)).truncated.halvedBytes },
+    write: write,
+    alone: { i in
+      let (d, codes) = referenceBlock(x + 32 * i)
+      write(i, d, Half.bits(d), codes)
+    })
 }
 
 /// ggml's Q8_0: 34 bytes a block of 32: Float16 d, 32 codes of Int8. x = d·code.
@@ -66,15 +80,11 @@ struct Q8_0: GGMLScheme {
   static let blockBytes = 34
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
-    encodeEights(
-      x, blocks, y,
-      factors: { Floats8(2) / ($0 / Floats8(127)) },
-      codes: { ($0 * Floats32($1)).truncated.halvedBytes },
-      alone: { p, b in
-        let (d, codes) = referenceBlock(p)
-        Half.write(d, b, 0)
-        codes.store(at: b + 2)
-      })
+    encodeReference(x, blocks) { i, _, half, codes in
+      let b = y + blockBytes * i
+      b.storeBytes(of: half.littleEndian, as: UInt16.self)
+      codes.store(at: b + 2)
+    }
   }
 
   static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>) {
@@ -93,10 +103,15 @@ struct Q8_0SIMD: GGMLScheme {
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
     encodeEights(
-      x, blocks, y,
+      x, blocks,
       factors: { Floats8(127) / $0 },
       codes: { ($0 * Floats32($1)).roundedBytes },
-      alone: careful)
+      write: { i, _, half, codes in
+        let b = y + blockBytes * i
+        b.storeBytes(of: half.littleEndian, as: UInt16.self)
+        codes.store(at: b + 2)
+      },
+      alone: { careful(x + 32 * $0, y + blockBytes * $0) })
   }
 
   static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>) {
@@ -128,12 +143,11 @@ struct Q8_1: GGMLScheme {
   static let blockBytes = 36
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
-    for i in 0..<blocks {
+    encodeReference(x, blocks) { i, d, half, codes in
       let b = y + blockBytes * i
-      let (d, codes) = referenceBlock(x + 32 * i)
       var s = Float(Ints32(signed: codes).sum) * d
       if s.isNaN && !d.isNaN { s = -.nan }  // 0 · ∞
-      Half.write(d, b, 0)
+      b.storeBytes(of: half.littleEndian, as: UInt16.self)
       Half.write(s, b, 2)
       codes.store(at: b + 4)
     }

@@ -189,6 +189,11 @@ extension Floats8 {
     return inside.all ? Floats8(numcheck_float_bits_i8(bits.v)) : nil
   }
 
+  /// The least and the greatest of each of 8 consecutive blocks of 32 numbers; which zero among zeros is open.
+  @inline(__always) static func extremes(ofBlocksAt p: UnsafePointer<Float>) -> (Floats8, Floats8) {
+    (Floats8(numcheck_min_of_8(p)), Floats8(numcheck_max_of_8(p)))
+  }
+
   /// Float16 bits, rounded to nearest even.
   @inline(__always) var halfBits: SIMD8<UInt16> { numcheck_half_f8(v) }
 }
