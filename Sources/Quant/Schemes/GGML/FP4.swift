@@ -97,7 +97,7 @@ struct MXFP4GGML: GGMLScheme {
       let (p, b) = (x + 32 * i, y + blockBytes * i)
       let v = Floats32(at: p)
       let bits = v.magnitudeBits.greatest
-      if Floats32.isOrdinary(magnitudeBits: bits) {
+      if Floats32.isOrdinary(magnitudeBits: bits), bits < largestOrdinary {
         let e = UInt8(truncatingIfNeeded: floorLog2(bits: UInt32(bitPattern: bits)) + 125)
         b.storeBytes(of: e, as: UInt8.self)
         codes(v, exponent: e).storeNibbles(at: b + 1)
@@ -106,6 +106,9 @@ struct MXFP4GGML: GGMLScheme {
       }
     }
   }
+
+  /// 2¹²⁷: from there on the larger codes may decode to infinity, and are then not the nearest.
+  private static let largestOrdinary: Int32 = 0x7F00_0000
 
   private static func careful(_ p: UnsafePointer<Float>, _ b: UnsafeMutableRawPointer) {
     var greatest: Float = 0

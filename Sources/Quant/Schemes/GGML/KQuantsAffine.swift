@@ -2,7 +2,7 @@
 //
 // Zero scale: where d·s is zero the codes are those of the search (q·0 − m all the same). Special values: the
 // arithmetic of x86-64, in which a NaN or an infinity spoils its super-block: d or dmin become NaN or infinite, or the
-// codes zero. (ggml's debug builds stop there.)
+// codes zero. (ggml's debug builds stop there.) What a NaN with a payload leaves depends on the order of operands.
 
 /// The scales and minima of the groups of a super-block, and what reproduces the codes of the search.
 private struct GroupFits {
