@@ -80,13 +80,6 @@ private func same(_ a: Float, _ b: Float) -> Bool { a.bitPattern == b.bitPattern
     for i in golden.indices { #expect(same(ours[i], golden[i]), "element \(i): \(ours[i]), \(golden[i])") }
   }
 
-  /// Blocks of a real file, read by the gguf package.
-  @Test(arguments: ["q8_0", "q4_1"]) func decodesRealWeights(name: String) throws {
-    let golden = try floats("smollm2-\(name).decoded")
-    let ours = try decoded(scheme(name), bytes("smollm2-\(name).encoded"), count: golden.count)
-    #expect(ours.map(\.bitPattern) == golden.map(\.bitPattern))
-  }
-
   /// What a block holds comes back from encoding what it decodes to, whatever the codes, when the block is one that
   /// the encoder can write: its scale's extreme code is in use.
   @Test(arguments: names) func decodeEncodeDecodeIsTheIdentity(name: String) throws {

@@ -8,6 +8,11 @@ public enum GGMLSchemes {
     Q4_0(), Q4_1(), Q5_0(), Q5_1(), Q8_0(), Q8_0SIMD(), Q8_1(), TQ1_0(), TQ2_0(),
     Q2_K(), Q3_K(), Q4_K(), Q5_K(), Q6_K(), IQ4_NL(), IQ4_XS(), MXFP4GGML(), NVFP4GGML(),
   ]
+
+  /// The scheme of a GGUF file's block type (`q4_0`, `mxfp4`), nil for types without one.
+  public static func scheme(ofBlockType name: String) -> (any Scheme)? {
+    all.first { $0.name == name || $0.name == name + ":ggml" }
+  }
 }
 
 /// A scheme of fixed blocks that know nothing of each other; a row holds a whole number of them.
