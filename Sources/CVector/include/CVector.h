@@ -4,6 +4,7 @@
 #define NUMCHECK_CVECTOR_H
 
 #include "certified.h"
+#include "ggml_blocks.h"
 #include "processor.h"
 
 #endif
