@@ -1,5 +1,3 @@
-import NumKit
-
 /// The header of an .npy file: a Python dictionary literal with the keys descr, fortran_order and shape.
 ///
 /// Layout: magic `\x93NUMPY`, major and minor version, header length (2 bytes in version 1, else 4), the literal,
