@@ -326,8 +326,10 @@ void numcheck_differences2(const double *x, double m, double tau, double *dh, do
       high = q + low;
       low = low - (high - q);
     }
-    dh[i] = high;
-    dl[i] = low;
+    // A masked logit stands as one far too small to count.
+    const bool masked = x[i] == -INFINITY;
+    dh[i] = masked ? -0x1p28 : high;
+    dl[i] = masked ? 0 : low;
   }
 }
 

@@ -55,7 +55,7 @@ bool numcheck_quotients0(
 void numcheck_exponentials2(
     const double *dh, const double *dl, const double *table, double *h, double *l, double *k, long n);
 
-/// The exact differences x[i] - m as pairs, divided by tau where that is not 1.
+/// The exact differences x[i] - m as pairs, divided by tau where that is not 1; -2^28 for an x[i] of -infinity.
 void numcheck_differences2(const double *x, double m, double tau, double *dh, double *dl, long n);
 
 /// The sum of the (h + l) 2^k with k >= -960, as a pair.

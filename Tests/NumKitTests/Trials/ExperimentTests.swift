@@ -120,7 +120,7 @@ import Testing
   }
 }
 
-@Suite struct RegistryTests {
+@Suite struct KernelRegistryTests {
   @Test func everyKernelIsSpecifiedOnce() {
     let names = KernelRegistry.all.map { "\($0.operation) \($0.name)" }
     #expect(Set(names).count == names.count)

@@ -40,6 +40,7 @@ enum PairFunctions {
   ///
   /// log s = a + log(s e^−a) for any a; the second logarithm is of a number near 1.
   static func log(_ s: Pair) -> Pair? {
+    guard s.high > 0x1p-900, s.high < 0x1p900 else { return nil }
     let a = Double.log(s.high)
     let (e, k) = exp(Pair(-a))
     let scaled = Pair(

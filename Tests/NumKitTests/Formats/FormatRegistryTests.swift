@@ -2,7 +2,7 @@ import Foundation
 import NumKit
 import Testing
 
-@Suite struct RegistryTests {
+@Suite struct FormatRegistryTests {
   /// A format's file is one that declares a record: `static var f16: NumberFormat` or `static let int8 = …`.
   @Test func everyFormatOfTheFolderIsRegistered() throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -62,7 +62,7 @@ func relativeDistance(_ truth: Truth, _ i: Int, _ decimal: String) -> Double {
   return mpfr_get_d(numbers, MPFR_RNDA).magnitude
 }
 
-@Suite struct GoldenTests {
+@Suite struct ReferenceGoldenTests {
   /// Correctly rounded results, the double-double value, and that nothing was left undecided.
   /// By MPFR alone, and with the fast tiers before it.
   @Test(arguments: [false, true])
