@@ -69,6 +69,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "numcheckTests", dependencies: ["numcheck", "TensorFiles", "TestSupport"],
+      exclude: ["Snapshots"],
       swiftSettings: swiftSettings),
   ]
 )

@@ -48,6 +48,7 @@ import Testing
         "--max-ulp", "8",
       ]
     ),
+    ("exhaustive-e2m1", ["softmax", "--dtype", "f4e2m1", "--length", "2", "--exhaustive"]),
     ("list-formats", ["list", "formats"]),
     ("list-kernels", ["list", "kernels"]),
     ("list-distributions", ["list", "distributions"]),

@@ -50,6 +50,11 @@ import Testing
     ["nonsense"],
     ["softmax", "--nonsense"],
     ["softmax", "stray"],
+    ["softmax", "--exhaustive"],
+    ["softmax", "--exhaustive", "--length", "2", "--dtype", "f32"],
+    ["softmax", "--exhaustive", "--length", "2", "--dtype", "int8"],
+    ["lse", "--exhaustive", "--length", "2", "--dtype", "f16"],
+    ["softmax", "--exhaustive", "--length", "2", "--rows", "5", "--dtype", "f4e2m1"],
   ]
 
   @Test(arguments: wrong)

@@ -6,5 +6,6 @@
 #include "certified.h"
 #include "ggml_blocks.h"
 #include "processor.h"
+#include "sweep.h"
 
 #endif

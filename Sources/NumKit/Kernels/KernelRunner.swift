@@ -51,13 +51,13 @@ public struct KernelRunner {
       return
     }
     let request = RunnerRequest(algorithm: algorithm, configuration: configuration, parameters: parameters)
-    guard let body = ScalarDispatch.withFormats(configuration, request) else { return nil }
+    guard let body = ScalarDispatch.visit(configuration, request) else { return nil }
     self.body = body
   }
 }
 
 /// Makes the body of a runner for a pair of formats.
-struct RunnerRequest {
+struct RunnerRequest: FormatPairVisitor {
   let algorithm: Algorithm
   let configuration: KernelConfiguration
   let parameters: OperationParameters
@@ -68,7 +68,7 @@ struct RunnerRequest {
   ) -> Void
 
   /// Every kernel stands here by name, so that each is specialised for each pair of formats.
-  func body<C: Scalar, A: Scalar>(_: C.Type, _: A.Type) -> Body? {
+  func visit<C: Scalar, A: Scalar>(_: C.Type, _: A.Type) -> Body? {
     switch (algorithm.operation, algorithm.kernel) {
     case (.softmax, NaiveSoftmax.name): return body(NaiveSoftmax.self, C.self, A.self)
     case (.softmax, ShiftedSoftmax.name): return body(ShiftedSoftmax.self, C.self, A.self)

@@ -41,7 +41,12 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     if output != nil && algorithms.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
     }
-    let source = try RowInput(input, operation: Q.operation)
+    if input.exhaustive, input.length == 2, Q.operation == .softmax,
+      let sweeps = sweeps(algorithms, configuration)
+    {
+      return try sweep(sweeps, configuration)
+    }
+    let source = try RowInput(input, operation: Q.operation, dtype: configuration.storage)
     let question = try QuestionInput(parameters, Q.operation, source, seed: input.seed)
     let experiment = Experiment(
       Q.operation, algorithms: algorithms, configuration: configuration, parameters: question.parameters,
@@ -68,6 +73,39 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     }
     if let failed = report.checks.first(where: { !$0.passed }) {
       throw CheckFailed(message: format == .text ? "" : failed.message)
+    }
+  }
+
+  /// Sweeps over all pairs, where there are too many for one row after another.
+  private func sweeps(
+    _ algorithms: [Algorithm], _ configuration: KernelConfiguration
+  ) -> [(Algorithm, PairSweep)]? {
+    guard let format = configuration.storage.numberFormat, format.bitWidth > 12,
+      parameters.temperature.value == 1,
+      thresholds.isEmpty, output == nil
+    else { return nil }
+    // With two terms every order of summation is the same.
+    let distinct = algorithms.filter { $0.variant == nil }
+    let sweeps = distinct.compactMap { a in PairSweep(a, configuration).map { (a, $0) } }
+    return sweeps.isEmpty ? nil : sweeps
+  }
+
+  private func sweep(_ sweeps: [(Algorithm, PairSweep)], _ configuration: KernelConfiguration) throws {
+    let each = configuration.storage.finiteCount
+    let progress = Progress(total: sweeps.count * each, what: "logits")
+    let show = progress.callback
+    var results: [(Algorithm, PairSweep.Result)] = []
+    for (k, (algorithm, sweep)) in sweeps.enumerated() {
+      let result = try sweep.run(threads: threads.count, progress: { show?(k * each + $0) })
+      results.append((algorithm, result))
+    }
+    progress.finish()
+    let report = SweepReport(configuration: configuration, results: results)
+    switch format {
+    case .text: print(report.text, terminator: "")
+    case .json: print(report.json.text, terminator: "")
+    case .markdown: print(report.markdown, terminator: "")
+    case .csv: print(report.table.csv, terminator: "")
     }
   }
 
@@ -112,30 +150,5 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     }
     if chosen.isEmpty { throw UsageError("--algorithm names none") }
     return chosen
-  }
-}
-
-/// Rows done, on standard error, if that is a terminal and the work is long.
-final class Progress: Sendable {
-  private let total: Int
-  private let start = Date()
-  private let shown: Bool
-
-  init(total: Int) {
-    self.total = total
-    shown = isatty(STDERR_FILENO) == 1
-  }
-
-  var callback: (@Sendable (Int) -> Void)? {
-    guard shown else { return nil }
-    return { [total, start] done in
-      guard Date().timeIntervalSince(start) > 1 else { return }
-      FileHandle.standardError.write(Data("\r\(done) of \(total) rows".utf8))
-    }
-  }
-
-  func finish() {
-    guard shown, Date().timeIntervalSince(start) > 1 else { return }
-    FileHandle.standardError.write(Data("\r\u{1b}[K".utf8))
   }
 }

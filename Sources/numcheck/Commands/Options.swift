@@ -83,6 +83,12 @@ struct InputOptions: ParsableArguments {
   @Option(help: "Logits in a generated row (default: 1024; 32 for the Jacobian).")
   var length: Int?
 
+  @Flag(
+    help:
+      "Instead of a sample run every row of --length finite numbers of the dtype: up to all pairs in 16 bits."
+  )
+  var exhaustive = false
+
   @Option(help: "Seed of everything random.")
   var seed: UInt64 = 1
 
@@ -91,6 +97,9 @@ struct InputOptions: ParsableArguments {
     if let length, length < 1 { throw ValidationError("--length must be 1 or more") }
     if let length, length > 1 << 28 { throw ValidationError("--length must be at most \(1 << 28)") }
     guard range.value.isFinite else { throw ValidationError("--range must be finite") }
+    if exhaustive && (length == nil || rows != nil || input != nil) {
+      throw ValidationError("--exhaustive needs --length, and neither --rows nor --input")
+    }
     if input != nil && length != nil {
       throw ValidationError("--length is for generated rows, not for --input")
     }

@@ -23,6 +23,9 @@ struct Thresholds: ParsableArguments {
     if let limit = maxRelative?.value, limit < 0 { throw ValidationError("--max-relative must be 0 or more") }
   }
 
+  /// Whether nothing is checked.
+  var isEmpty: Bool { maxUlp == nil && maxRelative == nil && !noNaN && !noOverflow && !noBug }
+
   /// The outcome of each check on each algorithm.
   func checks(_ result: ExperimentResult) -> [Check] {
     var list: [Check] = []

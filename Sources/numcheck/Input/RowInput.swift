@@ -9,7 +9,15 @@ struct RowInput {
   /// The rows' axis, from 0.
   let axis: Int
 
-  init(_ options: InputOptions, operation: RowOperation) throws {
+  init(_ options: InputOptions, operation: RowOperation, dtype: DType? = nil) throws {
+    if options.exhaustive {
+      let all = try Self.exhaustive(dtype, length: options.length ?? 0)
+      rows = all
+      origin = .exhaustive
+      otherShape = [all.rowCount]
+      axis = 1
+      return
+    }
     if let input = options.input {
       let tensor = try TensorRows(input, axis: options.axis, limit: options.rows)
       rows = tensor
@@ -32,6 +40,18 @@ struct RowInput {
         "a Jacobian of rows of \(rows.length) has \(rows.length * rows.length) entries; the limit is 4096 a row"
       )
     }
+  }
+
+  private static func exhaustive(_ dtype: DType?, length: Int) throws -> ExhaustiveRows {
+    guard let format = dtype?.numberFormat else {
+      throw UsageError("--exhaustive needs a floating-point --dtype")
+    }
+    guard let rows = ExhaustiveRows(format, length: length) else {
+      throw UsageError(
+        "--exhaustive: all rows of \(length) numbers in \(format.name) are more than 2^26; "
+          + "only pairs of 16 bits go further, for softmax")
+    }
+    return rows
   }
 
   func run(_ experiment: Experiment, progress: (@Sendable (Int) -> Void)?) throws -> ExperimentResult {

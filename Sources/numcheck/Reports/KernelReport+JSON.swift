@@ -18,7 +18,9 @@ extension KernelReport {
       ]
     case .file(let name, let shape):
       members += [("input", .string(name)), ("shape", .array(shape.map { .int($0) })), ("seed", .null)]
+    case .exhaustive: break
     }
+    if case .exhaustive = origin { members += [("exhaustive", .bool(true)), ("seed", .null)] }
     members += [
       ("temperature", .number(parameters.temperature)),
       ("policy", .string(parameters.specialValues.rawValue)),

@@ -76,6 +76,7 @@ extension KernelReport {
       }
       s += ", seed \(seed)"
     case .file(let name, _): s += " from \(name)"
+    case .exhaustive: s += ", all there are"
     }
     if parameters.temperature != 1 { s += ", temperature \(Figures.number(parameters.temperature))" }
     return s

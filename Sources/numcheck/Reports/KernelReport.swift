@@ -15,6 +15,7 @@ struct KernelReport {
   enum Origin {
     case generated(Distribution, range: Double, seed: UInt64)
     case file(String, shape: [Int])
+    case exhaustive
   }
 
   /// What the kernels were given for the row and index of an algorithm's witness: the input as rounded, and its row's
