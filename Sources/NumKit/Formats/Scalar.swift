@@ -8,6 +8,9 @@ public protocol Scalar: Comparable, Sendable {
   /// The format of every value of this type.
   static var format: NumberFormat { get }
 
+  /// 0. (A requirement and no default: `Double.zero` would be ambiguous to whoever imports this module.)
+  static var zero: Self { get }
+
   /// `value` rounded to nearest even.
   init(rounding value: Double)
 
@@ -38,8 +41,6 @@ public protocol Scalar: Comparable, Sendable {
 }
 
 extension Scalar {
-  /// 0.
-  @inlinable public static var zero: Self { Self(rounding: 0) }
   /// 1.
   @inlinable public static var one: Self { Self(rounding: 1) }
   /// −∞, or the most negative number where there is no infinity or overflow saturates.
@@ -49,10 +50,10 @@ extension Scalar {
   /// Whether this is not a number.
   @inlinable public var isNaN: Bool { !(self == self) }
 
-  /// The larger; `a` if they are equal (zeros of either sign are); NaN if either is.
-  @inlinable public static func maximum(_ a: Self, _ b: Self) -> Self {
-    if a.isNaN { return a }
-    return b.isNaN || b > a ? b : a
+  /// The larger; `a` if they are equal (zeros of either sign are); NaN if either is (which is not what
+  /// `Double.maximum` answers).
+  @inlinable public static func larger(_ a: Self, _ b: Self) -> Self {
+    b.isNaN || b > a ? b : a
   }
 }
 

@@ -36,6 +36,7 @@ public struct Simulated<F: SimulatedFormat>: Scalar {
   public init(rounding value: Double) { exact = F.format.round(value, overflow: F.overflow) }
 
   @inlinable @inline(__always) public static var format: NumberFormat { F.format }
+  @inlinable public static var zero: Self { Self(unchecked: 0) }
 
   @inlinable public static func == (a: Self, b: Self) -> Bool { a.exact == b.exact }
   @inlinable public static func < (a: Self, b: Self) -> Bool { a.exact < b.exact }

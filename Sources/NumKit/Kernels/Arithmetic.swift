@@ -34,7 +34,7 @@ extension UnsafeMutableBufferPointer where Element: Scalar {
   @inlinable
   func maximum() -> Element {
     var m = self[0]
-    for i in 1..<Swift.max(count, 1) { m = Element.maximum(m, self[i]) }
+    for i in 1..<Swift.max(count, 1) { m = Element.larger(m, self[i]) }
     return m
   }
 

@@ -41,8 +41,8 @@ import Testing
     func check<S: Scalar>(_: S.Type) -> String? {
       let truth = ExactRounding(S.format, overflow: S.overflow)
       var pairs = Operands<S>(seed: 3)
-      for i in 0..<1_250_000 {
-        let (a, b) = pairs.next(kind: i % 5)
+      for i in 0..<1_500_000 {
+        let (a, b) = pairs.next(kind: i % 6)
         if let wrong = Self.mistake(a, b, truth) { return wrong }
       }
       return nil
@@ -97,7 +97,8 @@ import Testing
   }
 }
 
-/// Pairs of numbers that are hard to round: close exponents, subnormals, products at the underflow boundary, ties.
+/// Pairs of numbers that are hard to round: close exponents, subnormals, products at the underflow boundary, ties
+/// of sums and of quotients.
 struct Operands<S: Scalar> {
   private var random: RandomBits
   private let format = S.format
@@ -131,6 +132,14 @@ struct Operands<S: Scalar> {
       let x = value(a)
       let half = format.ulp(of: x.exact) / 2 * Double(1 + other % 4)
       return (x, S(rounding: other >> 63 == 0 ? half : -half))
+    case 5:
+      // A quotient that is a tie, which only a subnormal one can be: an odd multiple of half the smallest number.
+      let odd = 1 + 2 * (a % UInt64(2 * format.precision))
+      let significand = 1 + other % (Swift.max((1 << UInt64(format.precision)) / odd, 1))
+      let b =
+        Double(significand)
+        * .powerOfTwo(Int.random(in: 1...format.maxExponent - format.precision, using: &random))
+      return (S(rounding: Double(odd) * 0.5 * format.smallestPositive * b), S(rounding: b))
     default: return (value(a), value(other))
     }
   }

@@ -20,7 +20,7 @@ import Testing
           (nan + one).isNaN && (one - nan).isNaN && (nan * one).isNaN && (one / nan).isNaN && (-nan).isNaN)
         #expect(S.fusedMultiplyAdd(one, one, nan).isNaN && S.exp(nan).isNaN && S.tanh(nan).isNaN)
         #expect(!(nan == nan) && nan != nan && !(nan < one) && !(nan > one) && !(nan <= nan) && !(nan >= nan))
-        #expect(S.maximum(nan, one).isNaN && S.maximum(one, nan).isNaN && S.maximum(nan, nan).isNaN)
+        #expect(S.larger(nan, one).isNaN && S.larger(one, nan).isNaN && S.larger(nan, nan).isNaN)
       }
       // 0/0 has no sign that one could rely on: where there is no NaN it is −0 on every processor.
       let indeterminate = S.zero / S.zero
@@ -67,14 +67,21 @@ import Testing
   }
 
   @Test(arguments: types)
-  func maximumIsTheLarger(type: any Scalar.Type) {
+  func largerPassesNaNOn(type: any Scalar.Type) {
     func check<S: Scalar>(_: S.Type) {
-      #expect(S.maximum(S.one, S.zero) == S.one && S.maximum(S.zero, S.one) == S.one)
-      #expect(S.maximum(S.lowest, -S.one) == -S.one)
-      #expect(same(S.maximum(S.zero, -S.zero).exact, 0))
-      #expect(same(S.maximum(-S.zero, S.zero).exact, (-S.zero).exact))
+      #expect(S.larger(S.one, S.zero) == S.one && S.larger(S.zero, S.one) == S.one)
+      #expect(S.larger(S.lowest, -S.one) == -S.one)
+      #expect(same(S.larger(S.zero, -S.zero).exact, 0))
+      #expect(same(S.larger(-S.zero, S.zero).exact, (-S.zero).exact))
     }
     check(type)
+  }
+
+  /// Compiles only while `Scalar` leaves the names that the standard library gives its own types alone.
+  @Test func importersKeepTheirOwnNames() {
+    #expect(Double.zero + Double.maximum(.nan, 1) == 1)
+    #expect(Float.zero + Float.maximum(1, .nan) == 1)
+    #expect(Float16.zero + Float16.maximum(2, 1) == 2 && !Float16.zero.isNaN)
   }
 
   /// The policy of a record that no dtype has: unsigned, with a zero (as the scales of NVFP4 would be).
