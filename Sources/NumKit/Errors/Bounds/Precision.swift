@@ -6,9 +6,9 @@ struct Precision {
   /// Absolute error of a result rounded in the subnormal range: half the smallest positive number, or all of it where a
   /// function may err by one ulp.
   let tiny: Double
-  /// Relative errors of the functions: u where they are correctly rounded. For f32 and f64 what glibc's manual states for
-  /// x86-64 ("Known Maximum Errors in Math Functions": 1 ulp for exp, exp2, log; 2 for log1p and tanh), an ulp being
-  /// at most 2u.
+  /// Relative errors of the functions: u where they are correctly rounded. For f32 and f64, whose functions are the
+  /// platform's, an ulp (at most 2u) more than the largest error that `LibraryAccuracyTests` sees of glibc, rounded up: 1 for
+  /// exp, exp2 and log, 2 for log1p, 3 for tanh.
   let exp: Double
   let log: Double
   let log1p: Double
@@ -21,7 +21,7 @@ struct Precision {
     exp = fromLibrary ? 2 * u : u
     log = fromLibrary ? 2 * u : u
     log1p = fromLibrary ? 4 * u : u
-    tanh = fromLibrary ? 4 * u : u
+    tanh = fromLibrary ? 6 * u : u
     tiny = format.smallestPositive * (fromLibrary ? 1 : 0.5)
   }
 
