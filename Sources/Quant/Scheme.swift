@@ -20,6 +20,34 @@ public protocol Scheme: Sendable {
   func decode(
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) throws
+
+  /// Bands of a multiple of this many rows, encoded apart and concatenated, give the bytes of the whole matrix;
+  /// nil where rows share a scale or the layout gathers something from all of them.
+  var independentRows: Int? { get }
+
+  /// How many of the encoded `bytes` hold something: fewer than `byteCount(rows:columns:)` in a scheme whose size
+  /// depends on the data, where that is the largest possible. Bits per weight count these.
+  func storedByteCount(_ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int) throws -> Int
+}
+
+extension Scheme {
+  public var independentRows: Int? { nil }
+
+  public func storedByteCount(_ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int) throws -> Int {
+    try byteCount(rows: rows, columns: columns)
+  }
+}
+
+/// A scheme that tells where its error comes from: what `ErrorSplit` needs.
+public protocol GridScheme: Scheme {
+  /// The same scheme with the blocks' scales in f32; nil where nothing rounds them further than that.
+  var unrounded: (any Scheme)? { get }
+
+  /// For each element the smallest and the largest value it could have, beside the scales in `bytes`.
+  func decodeLimits(
+    _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int,
+    lowest: UnsafeMutableBufferPointer<Float>, highest: UnsafeMutableBufferPointer<Float>
+  ) throws
 }
 
 /// Why a scheme refuses a matrix or its bytes.
