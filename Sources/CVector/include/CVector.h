@@ -6,6 +6,8 @@
 #include "certified.h"
 #include "ggml_blocks.h"
 #include "processor.h"
+#include "schemes_block.h"
+#include "schemes_cast.h"
 #include "sweep.h"
 
 #endif

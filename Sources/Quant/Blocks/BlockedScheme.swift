@@ -1,0 +1,200 @@
+import CVector
+
+/// What the elements of a block span; NaN and infinities count only where a scheme says so.
+struct BlockRange {
+  /// The largest magnitude; ∞ or NaN where those count.
+  var magnitude: Float
+  /// The smallest and the largest number; 0 in a block without numbers. Only where a scheme asks for them.
+  var lowest: Float
+  var highest: Float
+}
+
+/// What a block stores, and what that means for its elements.
+struct BlockScale {
+  /// What is written for the block, in its own terms.
+  var stored: Float = 1
+  /// What decoded codes are multiplied by.
+  var scale: Float = 1
+  /// What elements are divided or multiplied by before they are rounded.
+  var divisor: Float = 1
+  /// The zero point, or the block's offset.
+  var zero: Float = 0
+}
+
+/// What the loops need of an element's block, for a stretch of a row.
+struct BlockRun {
+  let count: Int
+  let scales: UnsafePointer<Float>
+  let divisors: UnsafePointer<Float>
+  let zeros: UnsafePointer<Float>
+}
+
+/// Which range of its blocks a scheme looks at.
+enum BlockRangeKind {
+  /// The largest magnitude of the numbers.
+  case magnitude
+  /// The largest magnitude of all: an infinity or NaN in a block shows.
+  case magnitudeOfAll
+  /// The largest magnitude, infinities included, NaN not.
+  case magnitudeWithInfinities
+  /// The smallest and the largest number.
+  case extremes
+}
+
+/// A scheme of narrow codes with a scale for each block of elements.
+///
+/// Storage: the tensor's scale, if the scheme has one (f32). Then for each band, that is the rows of one row of
+/// blocks: what the band's blocks store, from left to right, then for each row its codes, packed without gaps
+/// (the first in the lowest bits; `highNibbleFirst` turns that round) and filled up to a byte.
+/// All is little-endian. Nothing is padded: blocks at the edges are smaller.
+protocol BlockedScheme: GridScheme {
+  var granularity: Granularity { get }
+  var elementBits: Int { get }
+  var highNibbleFirst: Bool { get }
+  var rangeKind: BlockRangeKind { get }
+  var hasZeros: Bool { get }
+  var hasTensorScale: Bool { get }
+
+  /// Bytes that a block stores beside its codes.
+  var blockBytes: Int { get }
+  /// The tensor's scale for its largest finite magnitude.
+  func tensorScale(magnitude: Float) -> Float
+  /// What a block stores.
+  func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale
+  func write(_ block: BlockScale, to bytes: UnsafeMutableRawPointer)
+  func read(_ bytes: UnsafeRawPointer, tensor: Float) -> BlockScale
+  func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>)
+  func decode(_ codes: UnsafePointer<UInt8>, _ run: BlockRun, into values: UnsafeMutablePointer<Float>)
+  /// The smallest and the largest value of an element.
+  func limits(_ block: BlockScale) -> (lowest: Float, highest: Float)
+}
+
+extension BlockedScheme {
+  var highNibbleFirst: Bool { false }
+  var rangeKind: BlockRangeKind { .magnitude }
+  var hasZeros: Bool { false }
+  var hasTensorScale: Bool { false }
+  func tensorScale(magnitude: Float) -> Float { 1 }
+
+  public var independentRows: Int? { hasTensorScale ? nil : granularity.independentRows }
+
+  /// The places of a matrix in its bytes.
+  func layout(rows: Int, columns: Int) throws -> BlockLayout {
+    try BlockLayout(
+      rows: rows, columns: columns, granularity: granularity, elementBits: elementBits,
+      blockBytes: blockBytes, headerBytes: hasTensorScale ? 4 : 0, name: name)
+  }
+
+  public func byteCount(rows: Int, columns: Int) throws -> Int {
+    try layout(rows: rows, columns: columns).byteCount
+  }
+
+  public func encode(
+    _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into bytes: UnsafeMutableRawBufferPointer
+  ) throws {
+    let layout = try layout(rows: rows, columns: columns)
+    try layout.check(values: values.count, bytes: bytes.count)
+    guard let x = values.baseAddress, let y = bytes.baseAddress, layout.count > 0 else { return }
+    var tensor: Float = 1
+    if hasTensorScale {
+      var magnitude: Int32 = 0
+      nc_finite_magnitudes(x, 1, layout.count, &magnitude)
+      tensor = tensorScale(magnitude: Float(bitPattern: UInt32(bitPattern: magnitude)))
+      y.storeBytes(of: tensor.bitPattern.littleEndian, as: UInt32.self)
+    }
+    let scratch = BlockScratch(layout)
+    let tiles = layout.tiles
+    defer { scratch.deallocate() }
+    for band in 0..<layout.bands {
+      let rows = layout.rows(band: band)
+      let start = y + layout.offset(band: band)
+      scratch.measure(x + rows.lowerBound * layout.columns, rows: rows.count, layout, rangeKind)
+      for block in 0..<layout.blocksAcross {
+        let chosen = blockScale(scratch.range(block, rangeKind), tensor: tensor)
+        scratch.blocks[block] = chosen
+        write(chosen, to: start + block * blockBytes)
+      }
+      let codesStart = start + layout.blocksAcross * blockBytes
+      for tile in tiles {
+        let run = scratch.run(tile, layout, divisors: true, zeros: hasZeros)
+        for row in 0..<rows.count {
+          let source = x + (rows.lowerBound + row) * layout.columns + tile.lowerBound
+          let target = codesStart + row * layout.rowBytes + tile.lowerBound * elementBits / 8
+          if elementBits == 8 {
+            encode(source, run, into: target.assumingMemoryBound(to: UInt8.self))
+          } else {
+            encode(source, run, into: scratch.codes)
+            nc_pack(
+              scratch.codes, tile.count, Int32(elementBits), highNibbleFirst ? 1 : 0,
+              target.assumingMemoryBound(to: UInt8.self))
+          }
+        }
+      }
+    }
+  }
+
+  public func decode(
+    _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    let layout = try layout(rows: rows, columns: columns)
+    try layout.check(values: values.count, bytes: bytes.count)
+    guard let y = bytes.baseAddress, let x = values.baseAddress, layout.count > 0 else { return }
+    let tensor = storedTensorScale(y)
+    let scratch = BlockScratch(layout)
+    let tiles = layout.tiles
+    defer { scratch.deallocate() }
+    for band in 0..<layout.bands {
+      let rows = layout.rows(band: band)
+      let start = y + layout.offset(band: band)
+      for block in 0..<layout.blocksAcross {
+        scratch.blocks[block] = read(start + block * blockBytes, tensor: tensor)
+      }
+      let codesStart = start + layout.blocksAcross * blockBytes
+      for tile in tiles {
+        let run = scratch.run(tile, layout, divisors: false, zeros: hasZeros)
+        for row in 0..<rows.count {
+          let target = x + (rows.lowerBound + row) * layout.columns + tile.lowerBound
+          let source = (codesStart + row * layout.rowBytes + tile.lowerBound * elementBits / 8)
+            .assumingMemoryBound(to: UInt8.self)
+          if elementBits == 8 {
+            decode(source, run, into: target)
+          } else {
+            nc_unpack(source, tile.count, Int32(elementBits), highNibbleFirst ? 1 : 0, scratch.codes)
+            decode(scratch.codes, run, into: target)
+          }
+        }
+      }
+    }
+  }
+
+  public func decodeLimits(
+    _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int,
+    lowest: UnsafeMutableBufferPointer<Float>, highest: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    let layout = try layout(rows: rows, columns: columns)
+    try layout.check(values: lowest.count, bytes: bytes.count)
+    try layout.check(values: highest.count, bytes: bytes.count)
+    guard let y = bytes.baseAddress, let low = lowest.baseAddress, let high = highest.baseAddress,
+      layout.count > 0
+    else { return }
+    let tensor = storedTensorScale(y)
+    for band in 0..<layout.bands {
+      let rows = layout.rows(band: band)
+      let start = y + layout.offset(band: band)
+      for block in 0..<layout.blocksAcross {
+        let ends = limits(read(start + block * blockBytes, tensor: tensor))
+        let first = block * layout.blockColumns
+        let width = min(layout.blockColumns, layout.columns - first)
+        for row in rows {
+          (low + row * layout.columns + first).update(repeating: ends.lowest, count: width)
+          (high + row * layout.columns + first).update(repeating: ends.highest, count: width)
+        }
+      }
+    }
+  }
+
+  private func storedTensorScale(_ bytes: UnsafeRawPointer) -> Float {
+    guard hasTensorScale else { return 1 }
+    return Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
+  }
+}

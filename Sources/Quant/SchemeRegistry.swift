@@ -1,0 +1,97 @@
+/// What a file of schemes tells the registry.
+public struct SchemeFamily: Sendable {
+  /// The file or folder in Schemes, without `.swift`.
+  public let file: String
+  /// The schemes that a comparison of everything shows.
+  public let defaults: @Sendable () -> [any Scheme]
+  /// Dialects that only a name or a glob asks for.
+  public let variants: @Sendable () -> [any Scheme]
+  /// The scheme of a name, if it is this family's.
+  public let make: @Sendable (SchemeName) -> (any Scheme)?
+
+  public init(
+    file: String, defaults: @escaping @Sendable () -> [any Scheme],
+    variants: @escaping @Sendable () -> [any Scheme] = { [] },
+    make: @escaping @Sendable (SchemeName) -> (any Scheme)?
+  ) {
+    self.file = file
+    self.defaults = defaults
+    self.variants = variants
+    self.make = make
+  }
+
+  /// A family of a fixed list, found by their exact names; the dialects among them (with a colon) are variants.
+  public init(file: String, _ schemes: [any Scheme]) {
+    self.init(
+      file: file, defaults: { schemes.filter { !$0.name.contains(":") } },
+      variants: { schemes.filter { $0.name.contains(":") } },
+      make: { name in
+        let wanted = SchemeName.joined(name.base, name.granularity, name.dialects)
+        return schemes.first { $0.name == wanted }
+      })
+  }
+}
+
+/// Every scheme by its name.
+public enum SchemeRegistry {
+  /// One line for each file or folder in Schemes.
+  public static let families: [SchemeFamily] = [
+    castFamily,
+    integerFamily,
+    llmInt8Family,
+    microscalingFamily,
+    nvfp4Family,
+    bitsandbytesFamily,
+  ]
+
+  /// The default list.
+  public static let all: [any Scheme] = families.flatMap { $0.defaults() }
+
+  /// The default list and the dialects, what a glob looks through.
+  public static let known: [any Scheme] = all + families.flatMap { $0.variants() }
+
+  /// The scheme of a name, in any case; granularities and dialects need not be in `known`.
+  ///
+  /// Throws `SchemeError.unknown`.
+  public static func scheme(named text: String) throws -> any Scheme {
+    let wanted = text.lowercased()
+    if let exact = known.first(where: { $0.name == wanted }) { return exact }
+    guard let name = SchemeName(text) else { throw SchemeError.unknown(text) }
+    for family in families {
+      if let scheme = family.make(name) { return scheme }
+    }
+    throw SchemeError.unknown(text)
+  }
+
+  /// The scheme of a name, or all known ones that a glob (`*`, `?`) matches, in the registry's order.
+  ///
+  /// Throws `SchemeError.unknown` where there is none.
+  public static func schemes(matching pattern: String) throws -> [any Scheme] {
+    guard pattern.contains("*") || pattern.contains("?") else { return [try scheme(named: pattern)] }
+    let glob = Array(pattern.lowercased().unicodeScalars)
+    let found = known.filter { matches(Array($0.name.unicodeScalars), glob) }
+    if found.isEmpty { throw SchemeError.unknown(pattern) }
+    return found
+  }
+
+  /// Whether all of `text` matches `glob`: after a mismatch the last star takes one more character.
+  static func matches(_ text: [Unicode.Scalar], _ glob: [Unicode.Scalar]) -> Bool {
+    var (t, g) = (0, 0)
+    var retry: (text: Int, glob: Int)?
+    while t < text.count {
+      if g < glob.count, glob[g] == "*" {
+        retry = (t, g + 1)
+        g += 1
+      } else if g < glob.count, glob[g] == "?" || glob[g] == text[t] {
+        t += 1
+        g += 1
+      } else if let star = retry {
+        retry = (star.text + 1, star.glob)
+        (t, g) = (star.text + 1, star.glob)
+      } else {
+        return false
+      }
+    }
+    return glob[g...].allSatisfy { $0 == "*" }
+  }
+}

@@ -1,0 +1,156 @@
+import CVector
+
+/// LLM.int8() (Dettmers et al., arXiv 2208.07339): `llmint8`.
+let llmInt8Family = SchemeFamily(
+  file: "LLMInt8",
+  defaults: { [LLMInt8()] },
+  make: { $0.base == "llmint8" && $0.granularity == nil && $0.isUsedUp ? LLMInt8() : nil })
+
+/// Columns that hold a magnitude of 6 or more are kept in f16, the rest is int8 with a scale for each row.
+///
+/// Storage: a bit for each column (kept: 1), the first in the lowest bit, filled up to a byte; for each row amax
+/// (f32, over the elements not kept), its int8 codes, its kept elements (f16), both in order of columns. Codes are
+/// round(x·(127/amax)), ties to even, values q·amax/127 = q·(amax·(1/127)). A row of zeros has amax 0 and codes 0.
+/// An infinity is ≥ 6, so its column is kept and it stays infinite; NaN keeps its column too. Kept numbers beyond
+/// 65504 become ±∞. The largest scheme size, every column kept, is `byteCount`; unused bytes at the end are 0.
+struct LLMInt8: GridScheme {
+  var name: String { "llmint8" }
+  var unrounded: (any Scheme)? { nil }
+
+  static let threshold: Float = 6
+
+  private func maskBytes(_ columns: Int) -> Int { (columns + 7) / 8 }
+
+  func byteCount(rows: Int, columns: Int) throws -> Int {
+    let layout = try BlockLayout(
+      rows: rows, columns: columns, granularity: .token, elementBits: 16, blockBytes: 4, headerBytes: 0,
+      name: name)
+    return layout.count == 0 ? 0 : layout.byteCount + maskBytes(columns)
+  }
+
+  private func check(_ rows: Int, _ columns: Int, values: Int, bytes: Int) throws {
+    let expected = try byteCount(rows: rows, columns: columns)
+    guard values == rows * columns else {
+      throw SchemeError.shape("\(rows) rows of \(columns) elements are not \(values) values")
+    }
+    guard bytes == expected else { throw SchemeError.bytes(expected: expected, found: bytes) }
+  }
+
+  func storedByteCount(_ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int) throws -> Int {
+    try check(rows, columns, values: rows * columns, bytes: bytes.count)
+    if bytes.isEmpty { return 0 }
+    let kept = keptColumns(bytes, columns).count
+    return maskBytes(columns) + rows * (4 + columns + kept)
+  }
+
+  private func keptColumns(_ bytes: UnsafeRawBufferPointer, _ columns: Int) -> [Int] {
+    (0..<columns).filter { bytes[$0 / 8] >> ($0 % 8) & 1 == 1 }
+  }
+
+  func encode(
+    _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into bytes: UnsafeMutableRawBufferPointer
+  ) throws {
+    try check(rows, columns, values: values.count, bytes: bytes.count)
+    guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
+    bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    var largest = [Int32](repeating: 0, count: columns)
+    for row in 0..<rows { nc_magnitudes(x + row * columns, columns, 1, &largest) }
+    let threshold = Int32(bitPattern: LLMInt8.threshold.bitPattern)
+    let kept = (0..<columns).filter { largest[$0] >= threshold }
+    for column in kept { bytes[column / 8] |= 1 << UInt8(column % 8) }
+    var place = y + maskBytes(columns)
+    // Rows without their kept columns, so that the loops see only the rest.
+    let rest = columns - kept.count
+    let masked = UnsafeMutablePointer<Float>.allocate(capacity: columns)
+    let factors = UnsafeMutablePointer<Float>.allocate(capacity: columns)
+    defer {
+      masked.deallocate()
+      factors.deallocate()
+    }
+    for row in 0..<rows {
+      let source = x + row * columns
+      var gap = 0
+      for column in kept + [columns] {
+        (masked + gap - gapCount(kept, gap)).update(from: source + gap, count: column - gap)
+        gap = column + 1
+      }
+      var magnitude: Int32 = 0
+      nc_finite_magnitudes(masked, 1, rest, &magnitude)
+      let amax = Float(bitPattern: UInt32(bitPattern: magnitude))
+      place.storeBytes(of: amax.bitPattern.littleEndian, as: UInt32.self)
+      place += 4
+      // 127/amax overflows for amax below 2^−121: a scale that small is no scale.
+      let factor = amax == 0 ? 0 : min(127 / amax, .greatestFiniteMagnitude)
+      factors.update(repeating: factor, count: rest)
+      nc_integers(
+        masked, factors, factors, rest, -127, 127, place.assumingMemoryBound(to: UInt8.self), 4, 0)
+      place += rest
+      for column in kept {
+        place.storeBytes(of: Float16(source[column]).bitPattern.littleEndian, as: UInt16.self)
+        place += 2
+      }
+    }
+  }
+
+  /// How many of the ascending `kept` lie before `column`.
+  private func gapCount(_ kept: [Int], _ column: Int) -> Int {
+    var (low, high) = (0, kept.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if kept[middle] < column { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  func decode(
+    _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    try check(rows, columns, values: values.count, bytes: bytes.count)
+    guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
+    let kept = keptColumns(bytes, columns)
+    let rest = columns - kept.count
+    let plain = (0..<columns).filter { bytes[$0 / 8] >> ($0 % 8) & 1 == 0 }
+    let scratch = UnsafeMutablePointer<Float>.allocate(capacity: 2 * columns)
+    defer { scratch.deallocate() }
+    var place = y + maskBytes(columns)
+    for row in 0..<rows {
+      let target = x + row * columns
+      let amax = Float(bitPattern: UInt32(littleEndian: place.loadUnaligned(as: UInt32.self)))
+      place += 4
+      (scratch + columns).update(repeating: amax * (1 / 127), count: rest)
+      let codes = place.assumingMemoryBound(to: UInt8.self)
+      nc_signed_values(codes, scratch + columns, rest, 8, kept.isEmpty ? target : scratch)
+      if !kept.isEmpty { for (index, column) in plain.enumerated() { target[column] = scratch[index] } }
+      place += rest
+      for column in kept {
+        target[column] = Float(
+          Float16(bitPattern: UInt16(littleEndian: place.loadUnaligned(as: UInt16.self))))
+        place += 2
+      }
+    }
+  }
+
+  func decodeLimits(
+    _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int,
+    lowest: UnsafeMutableBufferPointer<Float>, highest: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    try check(rows, columns, values: lowest.count, bytes: bytes.count)
+    guard highest.count == lowest.count else {
+      throw SchemeError.shape("\(highest.count) upper limits for \(lowest.count) lower ones")
+    }
+    guard let y = bytes.baseAddress else { return }
+    let kept = keptColumns(bytes, columns)
+    let rowBytes = 4 + columns + kept.count
+    for row in 0..<rows {
+      let start = y + maskBytes(columns) + row * rowBytes
+      let amax = Float(bitPattern: UInt32(littleEndian: start.loadUnaligned(as: UInt32.self)))
+      let end = 127 * (amax * (1 / 127))
+      let range = row * columns..<(row + 1) * columns
+      for index in range { (lowest[index], highest[index]) = (-end, end) }
+      for column in kept {
+        let largest = Float(Float16.greatestFiniteMagnitude)
+        (lowest[row * columns + column], highest[row * columns + column]) = (-largest, largest)
+      }
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import CVector
+import NumKit
+
+/// OCP Microscaling Formats (MX) v1.0.
+///
+/// Names: `mxfp8e4m3`, `mxfp8e5m2`, `mxfp6e3m2`, `mxfp6e2m3`, `mxfp4`, `mxint8`. The scale rule is a dialect, of amax in
+/// a block and emax, the exponent of the largest element: `floor` (default) 2^(⌊log2 amax⌋ − emax), `ceil`
+/// 2^(⌈log2 amax⌉ − emax), `rceil` 2^⌈log2(amax/largest)⌉, `even`: amax is first rounded to the element's
+/// precision, halves up, in its bits, then as `floor`.
+let microscalingFamily = SchemeFamily(
+  file: "Microscaling",
+  defaults: { Microscaling.Element.allCases.map { Microscaling($0) } },
+  variants: {
+    Microscaling.Element.allCases.flatMap { element in
+      [Microscaling.Rule.ceil, .rceil, .even].map { Microscaling(element, $0) }
+    }
+  },
+  make: { name in
+    guard let element = Microscaling.Element.allCases.first(where: { $0.rawValue == name.base }),
+      name.granularity == nil
+    else { return nil }
+    var name = name
+    let rule = name.take(["floor": .floor, "ceil": Microscaling.Rule.ceil, "rceil": .rceil, "even": .even])
+    return name.isUsedUp ? Microscaling(element, rule ?? .floor) : nil
+  })
+
+/// Blocks of 32 in a row, the last of a row maybe shorter, with a power of two as their scale X: x̂ = X·element.
+///
+/// Stored for a block: E8M0. Elements are x/X to nearest even, saturating; MXINT8 is q/64 with q in −128 … 127.
+/// X is kept between 2^−127 and 2^127. A block of zeros has X = 2^−127. A block that holds NaN or an infinity has X = NaN
+/// and decodes to nothing but NaN (torchao); its codes are those of NaN or, without such a code, zero.
+struct Microscaling: BlockedScheme {
+  enum Element: String, Sendable, Hashable, CaseIterable {
+    case mxfp8e4m3, mxfp8e5m2, mxfp6e3m2, mxfp6e2m3, mxfp4, mxint8
+
+    var float: SmallFloat? {
+      switch self {
+      case .mxfp8e4m3: return .e4m3fn
+      case .mxfp8e5m2: return .e5m2
+      case .mxfp6e3m2: return .e3m2
+      case .mxfp6e2m3: return .e2m3
+      case .mxfp4: return .e2m1
+      case .mxint8: return nil
+      }
+    }
+    var largest: Float { float?.largest ?? 127.0 / 64 }
+    var maxExponent: Int { float?.maxExponent ?? 0 }
+    /// Bits of the significand after the point.
+    var fractionBits: Int { float?.format.significandBits ?? 6 }
+  }
+  enum Rule: String, Sendable, Hashable { case floor, ceil, rceil, even }
+
+  let element: Element
+  let rule: Rule
+
+  init(_ element: Element, _ rule: Rule = .floor) {
+    self.element = element
+    self.rule = rule
+  }
+
+  var name: String { element.rawValue + (rule == .floor ? "" : ":" + rule.rawValue) }
+  var granularity: Granularity { .group(32) }
+  var elementBits: Int { element.float?.bits ?? 8 }
+  var blockBytes: Int { 1 }
+  var rangeKind: BlockRangeKind { .magnitudeOfAll }
+  var unrounded: (any Scheme)? {
+    if let float = element.float { return ScaledCast(float, granularity) }
+    return AffineInteger(bits: 8, signed: true, granularity)
+  }
+
+  /// The E8M0 code for the largest magnitude of a block.
+  func scaleCode(magnitude: Float) -> UInt8 {
+    guard magnitude.isFinite else { return 0xff }
+    var bits = magnitude.bitPattern
+    switch rule {
+    case .floor, .ceil: break
+    case .even: bits += 1 << UInt32(22 - element.fractionBits)
+    case .rceil:
+      // In f32 with the rounded reciprocal, as torchao; E8M0's 0 is 2^−127, half of the smallest normal number.
+      let wanted = (magnitude * (1 / element.largest)).bitPattern
+      let fraction = wanted & 0x7f_ffff
+      let up = wanted < 0x80_0000 ? fraction > 0x40_0000 : fraction != 0
+      return UInt8(min(wanted >> 23 + (up ? 1 : 0), 254))
+    }
+    var exponent = Int(bits >> 23) - element.maxExponent
+    if rule == .ceil && bits & 0x7f_ffff != 0 { exponent += 1 }
+    return UInt8(min(max(exponent, 0), 254))
+  }
+
+  private func block(_ code: UInt8) -> BlockScale {
+    BlockScale(
+      stored: Float(code), scale: Microscaling.power(Int(code) - 127),
+      divisor: code == 0xff ? .nan : Microscaling.power(127 - Int(code)))
+  }
+
+  /// 2^e for −127 … 127; NaN for 128, E8M0's NaN.
+  private static func power(_ e: Int) -> Float {
+    if e == 128 { return .nan }
+    return e == -127 ? Float(bitPattern: 0x40_0000) : Float(bitPattern: UInt32(e + 127) << 23)
+  }
+
+  func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
+    block(scaleCode(magnitude: range.magnitude))
+  }
+
+  func write(_ block: BlockScale, to bytes: UnsafeMutableRawPointer) {
+    bytes.storeBytes(of: UInt8(block.stored), as: UInt8.self)
+  }
+
+  func read(_ bytes: UnsafeRawPointer, tensor: Float) -> BlockScale {
+    var block = block(bytes.load(as: UInt8.self))
+    // The loops give integers, not 64ths.
+    if element == .mxint8 { block.scale /= 64 }
+    return block
+  }
+
+  func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
+    if let float = element.float {
+      float.multiply(values, run, into: codes)
+    } else {
+      nc_integers(values, run.divisors, run.zeros, run.count, -128, 127, codes, 5, 0)
+    }
+  }
+
+  func decode(_ codes: UnsafePointer<UInt8>, _ run: BlockRun, into values: UnsafeMutablePointer<Float>) {
+    if let float = element.float {
+      float.scale(codes, run, into: values)
+    } else {
+      nc_signed_values(codes, run.scales, run.count, 8, values)
+    }
+  }
+
+  func limits(_ block: BlockScale) -> (lowest: Float, highest: Float) {
+    let largest = element.float?.largest ?? 127
+    return (element == .mxint8 ? -128 * block.scale : -largest * block.scale, largest * block.scale)
+  }
+}
