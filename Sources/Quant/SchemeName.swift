@@ -25,7 +25,8 @@ public struct SchemeName: Sendable, Hashable {
     self.base = String(base)
     self.granularity = granularity
     dialects =
-      parts.count == 1 ? [] : parts[1].split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+      parts.count == 1
+      ? [] : parts[1].split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     if dialects.contains("") { return nil }
   }
 

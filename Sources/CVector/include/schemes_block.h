@@ -126,6 +126,7 @@ NC_INLINE void nc_integer_loop(const float *x, const float *m, const float *z, s
     v = v == v ? v : 0.0f;
     float y = form == 3 ? (v - z[i]) / m[i] : form == 0 || form == 2 ? v / m[i] : v * m[i];
     y = form == 2 ? y + z[i] : form == 5 ? y * 64.0f : y;
+    y = form == 5 && y != y ? 0.0f : y;
     y = nc_integer(y, ties) + (form < 2 ? z[i] : 0.0f);
     y = y > low ? y : low;
     y = y < high ? y : high;
@@ -191,19 +192,27 @@ static inline void nc_book_values(const uint8_t *codes, const float *s, size_t n
 
 // Packing: 8 codes of b bits in b bytes, the first in the lowest bits. Little-endian machines only.
 
+// One halving: in each field of 2·width bits the low w bits of both halves come together, or go apart.
+NC_INLINE uint64_t nc_join(uint64_t v, int width, int w, uint64_t ones) {
+  uint64_t low = (((uint64_t)1 << w) - 1) * ones;
+  return (v & low) | (v >> (width - w) & low << w);
+}
+
+NC_INLINE uint64_t nc_part(uint64_t v, int width, int w, uint64_t ones) {
+  uint64_t low = (((uint64_t)1 << w) - 1) * ones;
+  return (v & low) | (v & low << w) << (width - w);
+}
+
 NC_INLINE uint64_t nc_narrow(uint64_t v, int b) {
-  uint64_t one = (1u << b) - 1;
-  v &= one * 0x0101010101010101u;
-  v = (v | v >> (8 - b)) & (((one << b) | one) * 0x0001000100010001u);
-  v = (v | v >> (16 - 2 * b)) & ((((uint64_t)1 << 4 * b) - 1) * 0x0000000100000001u);
-  return v | v >> (32 - 4 * b);
+  v = nc_join(v, 8, b, 0x0001000100010001u);
+  v = nc_join(v, 16, 2 * b, 0x0000000100000001u);
+  return nc_join(v, 32, 4 * b, 1);
 }
 
 NC_INLINE uint64_t nc_widen(uint64_t v, int b) {
-  uint64_t one = (1u << b) - 1, four = ((uint64_t)1 << 4 * b) - 1;
-  v = (v & four) | (v >> (4 * b) & four) << 32;
-  v = (v | v << (16 - 2 * b)) & (((one << b) | one) * 0x0001000100010001u);
-  return (v | v << (8 - b)) & (one * 0x0101010101010101u);
+  v = nc_part(v, 32, 4 * b, 1);
+  v = nc_part(v, 16, 2 * b, 0x0000000100000001u);
+  return nc_part(v, 8, b, 0x0001000100010001u);
 }
 
 NC_INLINE uint64_t nc_swap_pairs(uint64_t v) {

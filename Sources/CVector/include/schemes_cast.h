@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
+// Where these are imported no compiler flag says so: products and sums are rounded apart.
+#pragma STDC FP_CONTRACT OFF
+
 #define NC_INLINE static inline __attribute__((always_inline))
 
 NC_INLINE int32_t nc_bits(float x) { int32_t u; memcpy(&u, &x, 4); return u; }

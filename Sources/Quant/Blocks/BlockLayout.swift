@@ -118,6 +118,7 @@ struct BlockScratch {
     }
   }
 
+  /// A zero of a range is +0.
   @inline(__always)
   func range(_ block: Int, _ kind: BlockRangeKind) -> BlockRange {
     guard kind == .extremes else {
@@ -126,7 +127,8 @@ struct BlockScratch {
     }
     guard lowest[block] <= highest[block] else { return BlockRange(magnitude: 0, lowest: 0, highest: 0) }
     return BlockRange(
-      magnitude: max(abs(lowest[block]), abs(highest[block])), lowest: lowest[block], highest: highest[block])
+      magnitude: max(abs(lowest[block]), abs(highest[block])), lowest: lowest[block] + 0,
+      highest: highest[block] + 0)
   }
 
   /// Spreads the blocks' numbers over the elements of `tile`.
@@ -155,7 +157,8 @@ struct BlockScratch {
           nc_spread(fields + block * stride + field, stride, count, width, out + column - tile.lowerBound)
           column += count * width
         } else {
-          (out + column - tile.lowerBound).update(repeating: fields[block * stride + field], count: end - column)
+          (out + column - tile.lowerBound).update(
+            repeating: fields[block * stride + field], count: end - column)
           column = end
         }
       }

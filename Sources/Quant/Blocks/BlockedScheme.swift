@@ -55,6 +55,8 @@ protocol BlockedScheme: GridScheme {
   var hasZeros: Bool { get }
   var hasTensorScale: Bool { get }
 
+  /// The places of a matrix in its bytes.
+  func layout(rows: Int, columns: Int) throws -> BlockLayout
   /// Bytes that a block stores beside its codes.
   var blockBytes: Int { get }
   /// The tensor's scale for its largest finite magnitude.
@@ -78,7 +80,6 @@ extension BlockedScheme {
 
   public var independentRows: Int? { hasTensorScale ? nil : granularity.independentRows }
 
-  /// The places of a matrix in its bytes.
   func layout(rows: Int, columns: Int) throws -> BlockLayout {
     try BlockLayout(
       rows: rows, columns: columns, granularity: granularity, elementBits: elementBits,

@@ -42,7 +42,8 @@ let integerFamily = SchemeFamily(
   make: { name in
     let signed = !name.base.hasPrefix("u")
     let digits = name.base.dropFirst(signed ? 3 : 4)
-    guard name.base == (signed ? "int" : "uint") + digits, let bits = Int(digits), [2, 3, 4, 8].contains(bits)
+    guard name.base == (signed ? "int" : "uint") + digits, let bits = Int(digits),
+      [2, 3, 4, 8].contains(bits)
     else { return nil }
     var name = name
     let top = (1 << (bits - 1)) - 1

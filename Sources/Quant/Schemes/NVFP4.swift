@@ -22,7 +22,8 @@ let nvfp4Family = SchemeFamily(
 ///   x/(s/G), values e·(s/G).
 ///
 /// The last block of a row may be shorter. Neither NaN nor infinities count for amax: an infinity becomes the largest
-/// value of its block, NaN a zero. amax_t is at least 2^−126 here, so a zero tensor decodes to zeros; g is no less.
+/// value of its block, NaN a zero. A zero tensor has g = 1; g is at least 2^−120, so that 1/(g·s) is finite. amax_t is
+/// at least 2^−126 for G, and G at most the largest f32.
 struct NVFP4: BlockedScheme {
   enum Rule: Sendable, Hashable { case torchao, torchaoDividing, compressedTensors }
   let rule: Rule
@@ -43,9 +44,10 @@ struct NVFP4: BlockedScheme {
   var unrounded: (any Scheme)? { ScaledCast(.e2m1, granularity) }
 
   func tensorScale(magnitude: Float) -> Float {
-    let magnitude = max(magnitude, .leastNormalMagnitude)
-    return rule == .compressedTensors
-      ? min(2688 / magnitude, .greatestFiniteMagnitude) : max(magnitude / 2688, .leastNormalMagnitude)
+    if rule == .compressedTensors {
+      return min(2688 / max(magnitude, .leastNormalMagnitude), .greatestFiniteMagnitude)
+    }
+    return magnitude == 0 ? 1 : max(magnitude / 2688, 0x1p-120)
   }
 
   private func block(_ s: Float, _ tensor: Float) -> BlockScale {
