@@ -8,6 +8,7 @@
 #include "processor.h"
 #include "schemes_block.h"
 #include "schemes_cast.h"
+#include "schemes_measure.h"
 #include "sweep.h"
 
 #endif

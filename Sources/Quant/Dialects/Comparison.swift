@@ -1,0 +1,183 @@
+import CVector
+
+/// What two schemes disagree about in a block.
+public enum DifferenceKind: String, Sendable, Hashable, CaseIterable {
+  /// The blocks' scales: what their elements can say at most differs.
+  case scale
+  /// The codes of elements under the same scale.
+  case element
+  /// The answer for NaN, an infinity or a zero's sign.
+  case special
+  /// The values, by schemes that do not tell their scales (no `GridScheme`).
+  case value
+}
+
+/// A small input on which two schemes differ.
+public struct DialectWitness: Sendable, Hashable {
+  /// One row; the schemes see nothing else.
+  public let values: [Float]
+  /// Where the difference shows.
+  public let index: Int
+  /// What the first scheme decodes there.
+  public let first: Float
+  /// What the second decodes there.
+  public let second: Float
+}
+
+/// How two schemes differ on a matrix.
+public struct DialectComparison: Sendable {
+  /// The runs of a row that were compared.
+  public let blockLength: Int
+  /// How many there were.
+  public private(set) var blockCount = 0
+  /// How many of them decode differently.
+  public private(set) var differingBlocks = 0
+  /// How many of them differ in what way; a block can do so in several.
+  public private(set) var kinds: [DifferenceKind: Int] = [:]
+  /// The error of the first scheme, and of the second.
+  public private(set) var first = ErrorStatistics()
+  public private(set) var second = ErrorStatistics()
+  /// The same within the blocks that differ.
+  public private(set) var firstWhereDiffering = ErrorStatistics()
+  public private(set) var secondWhereDiffering = ErrorStatistics()
+  /// The smallest witness found for each kind.
+  public private(set) var witnesses: [DifferenceKind: DialectWitness] = [:]
+
+  /// The share of blocks that differ.
+  public var share: Double { blockCount == 0 ? 0 : Double(differingBlocks) / Double(blockCount) }
+  /// How many dB of SQNR the second scheme loses against the first; 0 where both are exact.
+  public var cost: Double { first.sqnr == second.sqnr ? 0 : first.sqnr - second.sqnr }
+
+  /// Compares two schemes on a matrix that both fit. Throws what they throw.
+  public init(
+    _ a: any Scheme, _ b: any Scheme, _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int
+  ) throws {
+    blockLength = try DialectPair.blockLength(a, b)
+    let pair = try DialectPair(a, b, values, rows: rows, columns: columns)
+    first.add(values, pair.a.valuesBuffer)
+    second.add(values, pair.b.valuesBuffer)
+    // Blocks from which to look for witnesses, a few of each kind.
+    var candidates: [DifferenceKind: [Range<Int>]] = [:]
+    for row in 0..<rows {
+      for start in stride(from: 0, to: columns, by: blockLength) {
+        let range = row * columns + start..<row * columns + min(start + blockLength, columns)
+        blockCount += 1
+        let found = pair.kinds(range, values)
+        if found.isEmpty { continue }
+        differingBlocks += 1
+        let x = UnsafeBufferPointer(rebasing: values[range])
+        firstWhereDiffering.add(x, UnsafeBufferPointer(rebasing: pair.a.valuesBuffer[range]))
+        secondWhereDiffering.add(x, UnsafeBufferPointer(rebasing: pair.b.valuesBuffer[range]))
+        for kind in found {
+          kinds[kind, default: 0] += 1
+          if candidates[kind, default: []].count < 8 { candidates[kind, default: []].append(range) }
+        }
+      }
+    }
+    for (kind, ranges) in candidates {
+      for range in ranges {
+        var block = Array(values[range])
+        block += [Float](repeating: 0, count: blockLength - block.count)
+        guard let witness = try WitnessSearch(a, b, kind).shrink(block) else { continue }
+        if witnesses[kind].map({ WitnessSearch.size(witness.values) < WitnessSearch.size($0.values) }) ?? true
+        {
+          witnesses[kind] = witness
+        }
+      }
+    }
+  }
+}
+
+/// What one scheme makes of a matrix.
+final class DecodedMatrix {
+  let values: UnsafeMutableBufferPointer<Float>
+  let highest: UnsafeMutableBufferPointer<Float>?
+  let lowest: UnsafeMutableBufferPointer<Float>?
+
+  var valuesBuffer: UnsafeBufferPointer<Float> { UnsafeBufferPointer(values) }
+
+  init(_ scheme: any Scheme, _ x: UnsafeBufferPointer<Float>, rows: Int, columns: Int) throws {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: try scheme.byteCount(rows: rows, columns: columns), alignment: 64)
+    defer { bytes.deallocate() }
+    values = .allocate(capacity: x.count)
+    values.initialize(repeating: 0)
+    let grid = scheme as? any GridScheme
+    lowest = grid.map { _ in .allocate(capacity: x.count) }
+    highest = grid.map { _ in .allocate(capacity: x.count) }
+    try scheme.encode(x, rows: rows, columns: columns, into: bytes)
+    try scheme.decode(UnsafeRawBufferPointer(bytes), rows: rows, columns: columns, into: values)
+    if let grid, let lowest, let highest {
+      try grid.decodeLimits(
+        UnsafeRawBufferPointer(bytes), rows: rows, columns: columns, lowest: lowest, highest: highest)
+    }
+  }
+
+  deinit {
+    values.deallocate()
+    lowest?.deallocate()
+    highest?.deallocate()
+  }
+}
+
+/// What two schemes make of the same matrix.
+struct DialectPair {
+  let a: DecodedMatrix
+  let b: DecodedMatrix
+
+  init(
+    _ a: any Scheme, _ b: any Scheme, _ x: UnsafeBufferPointer<Float>, rows: Int, columns: Int
+  ) throws {
+    self.a = try DecodedMatrix(a, x, rows: rows, columns: columns)
+    self.b = try DecodedMatrix(b, x, rows: rows, columns: columns)
+  }
+
+  static func same(_ x: Float, _ y: Float) -> Bool {
+    x.bitPattern == y.bitPattern || (x.isNaN && y.isNaN)
+  }
+
+  /// How the elements of `range` differ; empty where they do not.
+  func kinds(_ range: Range<Int>, _ x: UnsafeBufferPointer<Float>) -> Set<DifferenceKind> {
+    var found: Set<DifferenceKind> = []
+    for index in range {
+      if let kind = kind(index, x[index]) { found.insert(kind) }
+    }
+    return found
+  }
+
+  /// How an element differs; nil if it does not.
+  func kind(_ index: Int, _ x: Float) -> DifferenceKind? {
+    let (first, second) = (a.values[index], b.values[index])
+    if DialectPair.same(first, second) { return nil }
+    if !x.isFinite || first.isFinite != second.isFinite || first == second { return .special }
+    guard let low = a.lowest, let high = a.highest, let otherLow = b.lowest, let otherHigh = b.highest
+    else { return .value }
+    let sameScale =
+      DialectPair.same(low[index], otherLow[index]) && DialectPair.same(high[index], otherHigh[index])
+    return sameScale ? .element : .scale
+  }
+
+  /// The shortest row, of a multiple of 32 elements, that holds whole blocks of both.
+  static func blockLength(_ a: any Scheme, _ b: any Scheme) throws -> Int {
+    var refusal: (any Error)?
+    for length in [32, 64, 128, 256, 512] {
+      if let width = natural(a), length < width { continue }
+      if let width = natural(b), length < width { continue }
+      do {
+        _ = try (a.byteCount(rows: 1, columns: length), b.byteCount(rows: 1, columns: length))
+        return length
+      } catch { refusal = error }
+    }
+    throw refusal ?? SchemeError.shape("\(a.name) and \(b.name) share no block of up to 512 elements")
+  }
+
+  /// The length of a scheme's blocks where a row has several.
+  private static func natural(_ scheme: any Scheme) -> Int? {
+    guard let blocked = scheme as? any BlockedScheme else { return nil }
+    switch blocked.granularity {
+    case .group(let length) where length <= 512: return length
+    case .block(_, let width) where width <= 512: return width
+    default: return nil
+    }
+  }
+}
