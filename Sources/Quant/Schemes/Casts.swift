@@ -171,9 +171,11 @@ struct SmallCast: GridScheme {
 struct ScaledCast: BlockedScheme {
   let element: SmallFloat
   let granularity: Granularity
+  private let largest: Float
 
   init(_ element: SmallFloat, _ granularity: Granularity) {
     self.element = element
+    largest = element.largest
     self.granularity = granularity
   }
 
@@ -183,7 +185,7 @@ struct ScaledCast: BlockedScheme {
   var unrounded: (any Scheme)? { nil }
 
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
-    let s = usableScale(range.magnitude / element.largest)
+    let s = usableScale(range.magnitude / largest)
     return BlockScale(stored: s, scale: s, divisor: s)
   }
 
@@ -205,6 +207,6 @@ struct ScaledCast: BlockedScheme {
   }
 
   func limits(_ block: BlockScale) -> (lowest: Float, highest: Float) {
-    (-element.largest * block.scale, element.largest * block.scale)
+    (-largest * block.scale, largest * block.scale)
   }
 }

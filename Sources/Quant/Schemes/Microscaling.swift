@@ -52,10 +52,19 @@ struct Microscaling: BlockedScheme {
 
   let element: Element
   let rule: Rule
+  // Of the element, at hand for every block.
+  private let float: SmallFloat?
+  private let largest: Float
+  private let maxExponent: Int
+  private let fractionBits: Int
 
   init(_ element: Element, _ rule: Rule = .floor) {
     self.element = element
     self.rule = rule
+    float = element.float
+    largest = element.largest
+    maxExponent = element.maxExponent
+    fractionBits = element.fractionBits
   }
 
   var name: String { element.rawValue + (rule == .floor ? "" : ":" + rule.rawValue) }
@@ -69,20 +78,21 @@ struct Microscaling: BlockedScheme {
   }
 
   /// The E8M0 code for the largest magnitude of a block.
+  @inline(__always)
   func scaleCode(magnitude: Float) -> UInt8 {
     guard magnitude.isFinite else { return 0xff }
     var bits = magnitude.bitPattern
     switch rule {
     case .floor, .ceil: break
-    case .even: bits += 1 << UInt32(22 - element.fractionBits)
+    case .even: bits += 1 << UInt32(22 - fractionBits)
     case .rceil:
       // In f32 with the rounded reciprocal, as torchao; E8M0's 0 is 2^−127, half of the smallest normal number.
-      let wanted = (magnitude * (1 / element.largest)).bitPattern
+      let wanted = (magnitude * (1 / largest)).bitPattern
       let fraction = wanted & 0x7f_ffff
       let up = wanted < 0x80_0000 ? fraction > 0x40_0000 : fraction != 0
       return UInt8(min(wanted >> 23 + (up ? 1 : 0), 254))
     }
-    var exponent = Int(bits >> 23) - element.maxExponent
+    var exponent = Int(bits >> 23) - maxExponent
     if rule == .ceil && bits & 0x7f_ffff != 0 { exponent += 1 }
     return UInt8(min(max(exponent, 0), 254))
   }
@@ -99,6 +109,7 @@ struct Microscaling: BlockedScheme {
     return e == -127 ? Float(bitPattern: 0x40_0000) : Float(bitPattern: UInt32(e + 127) << 23)
   }
 
+  @inline(__always)
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
     block(scaleCode(magnitude: range.magnitude))
   }
@@ -115,7 +126,7 @@ struct Microscaling: BlockedScheme {
   }
 
   func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
-    if let float = element.float {
+    if let float {
       float.multiply(values, run, into: codes)
     } else {
       nc_integers(values, run.divisors, run.zeros, run.count, -128, 127, codes, 5, 0)
@@ -123,7 +134,7 @@ struct Microscaling: BlockedScheme {
   }
 
   func decode(_ codes: UnsafePointer<UInt8>, _ run: BlockRun, into values: UnsafeMutablePointer<Float>) {
-    if let float = element.float {
+    if let float {
       float.scale(codes, run, into: values)
     } else {
       nc_signed_values(codes, run.scales, run.count, 8, values)
@@ -131,7 +142,7 @@ struct Microscaling: BlockedScheme {
   }
 
   func limits(_ block: BlockScale) -> (lowest: Float, highest: Float) {
-    let largest = element.float?.largest ?? 127
+    let largest = float == nil ? 127 : largest
     return (element == .mxint8 ? -128 * block.scale : -largest * block.scale, largest * block.scale)
   }
 }

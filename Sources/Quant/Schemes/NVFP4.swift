@@ -1,5 +1,3 @@
-import NumKit
-
 /// NVFP4 in two levels: `nvfp4` (torchao), `nvfp4:div` (the same, dividing), `nvfp4:ct` (compressed-tensors).
 let nvfp4Family = SchemeFamily(
   file: "NVFP4",
@@ -61,18 +59,18 @@ struct NVFP4: BlockedScheme {
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
     let wanted = range.magnitude / 6
     if rule == .compressedTensors {
-      let s = SmallFloat.e4m3fn.rounded(tensor * wanted)
+      let s = E4M3Scale.value(E4M3Scale.code(tensor * wanted))
       return block(s == 0 ? 0.125 : s, tensor)
     }
-    return block(SmallFloat.e4m3fn.rounded(min(max(wanted / tensor, 0x1p-6), 448)), tensor)
+    return block(E4M3Scale.value(E4M3Scale.code(max(wanted / tensor, 0x1p-6))), tensor)
   }
 
   func write(_ block: BlockScale, to bytes: UnsafeMutableRawPointer) {
-    bytes.storeBytes(of: UInt8(NumberFormat.f8e4m3fn.encode(Double(block.stored))), as: UInt8.self)
+    bytes.storeBytes(of: E4M3Scale.code(block.stored), as: UInt8.self)
   }
 
   func read(_ bytes: UnsafeRawPointer, tensor: Float) -> BlockScale {
-    block(Float(NumberFormat.f8e4m3fn.decode(UInt64(bytes.load(as: UInt8.self)))), tensor)
+    block(E4M3Scale.value(bytes.load(as: UInt8.self)), tensor)
   }
 
   func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {

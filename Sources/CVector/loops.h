@@ -1,0 +1,18 @@
+// What the loops share.
+#ifndef NUMCHECK_CVECTOR_LOOPS_H
+#define NUMCHECK_CVECTOR_LOOPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// Products and sums are rounded apart, whatever the flags say.
+#pragma STDC FP_CONTRACT OFF
+
+#define NC_INLINE static inline __attribute__((always_inline))
+
+NC_INLINE int32_t nc_bits(float x) { int32_t u; memcpy(&u, &x, 4); return u; }
+NC_INLINE float nc_float(int32_t u) { float x; memcpy(&x, &u, 4); return x; }
+NC_INLINE int nc_is_number(float x) { return (nc_bits(x) & 0x7fffffff) < 0x7f800000; }
+
+#endif
