@@ -42,26 +42,54 @@ void nc_add_columns(const float *x, const float *y, size_t n, double *errors, do
 }
 
 
+// The squared error of each run of `width`, the last of which may be shorter; returns the first of the largest.
+size_t nc_worst_run(const float *x, const float *y, size_t n, size_t width, double *largest) {
+  size_t worst = 0;
+  *largest = 0;
+  for (size_t start = 0; start < n; start += width) {
+    size_t end = n - start < width ? n : start + width;
+    double lanes[8] = {0};
+    size_t i = start;
+    for (; i + 8 <= end; i += 8) {
+      for (size_t j = 0; j < 8; j++) {
+        int both = nc_is_number(x[i + j]) & nc_is_number(y[i + j]);
+        double e = both ? (double)y[i + j] - (double)x[i + j] : 0.0;
+        lanes[j] += e * e;
+      }
+    }
+    for (size_t j = 0; i < end; i++, j++) {
+      int both = nc_is_number(x[i]) & nc_is_number(y[i]);
+      double e = both ? (double)y[i] - (double)x[i] : 0.0;
+      lanes[j] += e * e;
+    }
+    double sum = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+    if (sum > *largest) { *largest = sum; worst = start; }
+  }
+  return worst;
+}
+
 // See ErrorSplit. `ideal` may be y itself: then nothing is due to the scale.
 nc_split_sums nc_split_errors(const float *x, const float *y, const float *ideal, const float *low,
-                                            const float *high, size_t n) {
+                              const float *high, size_t n) {
   double r[8] = {0}, c[8] = {0}, f[8] = {0}, s[8] = {0};
-  for (size_t i = 0; i < n; i += 8) {
-    size_t most = n - i < 8 ? n - i : 8;
-    for (size_t j = 0; j < most; j++) {
-      float v = x[i + j], w = y[i + j], u = ideal[i + j];
-      int both = nc_is_number(v) & nc_is_number(w);
-      double e = both ? (double)w - (double)v : 0.0;
-      double e0 = both & nc_is_number(u) ? (double)u - (double)v : e;
-      int clipped = (v < low[i + j]) | (v > high[i + j]);
-      int flushed = !clipped & (w == 0.0f);
-      double square = e * e, square0 = e0 * e0;
-      c[j] += clipped ? square : 0.0;
-      f[j] += flushed ? square : 0.0;
-      r[j] += clipped | flushed ? 0.0 : square0;
-      s[j] += clipped | flushed ? 0.0 : square - square0;
-    }
+  size_t i = 0;
+#define NC_STEP(j, k)                                                        \
+  float v = x[k], w = y[k], u = ideal[k];                                    \
+  int both = nc_is_number(v) & nc_is_number(w), known = nc_is_number(u);     \
+  double e = both ? (double)w - (double)v : 0.0;                             \
+  double e0 = (both & known) ? (double)u - (double)v : e;                      \
+  int clipped = (v < low[k]) | (v > high[k]), zero = w == 0.0f;              \
+  double square = e * e, kept = (clipped | zero) ? 0.0 : e0 * e0;              \
+  double rest = (clipped | zero) ? 0.0 : square;                               \
+  c[j] += clipped ? square : 0.0;                                            \
+  f[j] += (zero & !clipped) ? square : 0.0;                                  \
+  r[j] += kept;                                                              \
+  s[j] += rest - kept
+  for (; i + 8 <= n; i += 8) {
+    for (size_t j = 0; j < 8; j++) { NC_STEP(j, i + j); }
   }
+  for (size_t j = 0; i < n; i++, j++) { NC_STEP(j, i); }
+#undef NC_STEP
   nc_split_sums t = {0};
   for (int j = 0; j < 8; j++) { t.rounding += r[j]; t.clipping += c[j]; t.flush += f[j]; t.scale += s[j]; }
   return t;

@@ -14,6 +14,7 @@ typedef struct { double rounding, clipping, flush, scale; } nc_split_sums;
 
 nc_error_sums nc_sum_errors(const float *x, const float *y, size_t n);
 void nc_add_columns(const float *x, const float *y, size_t n, double *errors, double *squares);
+size_t nc_worst_run(const float *x, const float *y, size_t n, size_t width, double *largest);
 nc_split_sums nc_split_errors(const float *x, const float *y, const float *ideal, const float *low, const float *high,
                               size_t n);
 void nc_fill_bins(const float *x, size_t n, double *bins);

@@ -179,16 +179,22 @@ extension BlockedScheme {
       layout.count > 0
     else { return }
     let tensor = storedTensorScale(y)
+    let scratch = BlockScratch(layout)
+    let tiles = layout.tiles
+    defer { scratch.deallocate() }
     for band in 0..<layout.bands {
       let rows = layout.rows(band: band)
       let start = y + layout.offset(band: band)
       for block in 0..<layout.blocksAcross {
         let ends = limits(read(start + block * blockBytes, tensor: tensor))
-        let first = block * layout.blockColumns
-        let width = min(layout.blockColumns, layout.columns - first)
+        scratch.blocks[block] = BlockScale(scale: ends.lowest, zero: ends.highest)
+      }
+      for tile in tiles {
+        let run = scratch.run(tile, layout, divisors: false, zeros: true)
         for row in rows {
-          (low + row * layout.columns + first).update(repeating: ends.lowest, count: width)
-          (high + row * layout.columns + first).update(repeating: ends.highest, count: width)
+          let place = row * layout.columns + tile.lowerBound
+          (low + place).update(from: run.scales, count: tile.count)
+          (high + place).update(from: run.zeros, count: tile.count)
         }
       }
     }

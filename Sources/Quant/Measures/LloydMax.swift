@@ -16,8 +16,10 @@ public struct LloydMax: Sendable {
     guard levelCount > 0, distribution.binCount > 0 else { return nil }
     let count = min(levelCount, distribution.binCount)
     var best: (levels: [Double], error: Double)?
-    for start in LloydMax.designs(count, distribution) {
-      let found = LloydMax.refine(start, distribution)
+    let starts =
+      count == distribution.binCount ? [Array(0...count)] : LloydMax.designs(count, distribution)
+    for start in starts {
+      let found = LloydMax.refine(start, count, distribution)
       if best.map({ found.error < $0.error }) ?? true { best = found }
     }
     guard let best else { return nil }
@@ -54,20 +56,31 @@ public struct LloydMax: Sendable {
     let steps = (0...count).map {
       distribution.bin(from: first + (last - first) * Double($0) / Double(count))
     }
-    return [companded, equal, [0] + steps.dropFirst().dropLast() + [bins]].map(repaired)
+    return [companded, equal, [0] + steps.dropFirst().dropLast() + [bins]]
   }
 
-  /// Ascending edges without empty cells.
-  private static func repaired(_ edges: [Int]) -> [Int] {
+  /// Edges without empty cells; in place of those, cells with the largest error are cut in two.
+  private static func repaired(_ edges: [Int], _ count: Int, _ distribution: EmpiricalDistribution) -> [Int] {
     var result: [Int] = []
     for edge in edges where result.last.map({ edge > $0 }) ?? true { result.append(edge) }
+    while result.count <= count {
+      var worst: (cell: Int, error: Double)?
+      for cell in 0..<result.count - 1 where result[cell + 1] - result[cell] > 1 {
+        let error = distribution.roughScatter(result[cell]..<result[cell + 1])
+        if worst.map({ error > $0.error }) ?? true { worst = (cell, error) }
+      }
+      guard let cell = worst?.cell else { break }
+      let (low, high) = (result[cell], result[cell + 1])
+      let cut = distribution.bin(from: distribution.centroid(low..<high))
+      result.insert(min(max(cut, low + 1), high - 1), at: cell + 1)
+    }
     return result
   }
 
-  private static func refine(_ start: [Int], _ distribution: EmpiricalDistribution) -> (
+  private static func refine(_ start: [Int], _ count: Int, _ distribution: EmpiricalDistribution) -> (
     levels: [Double], error: Double
   ) {
-    var edges = start
+    var edges = repaired(start, count, distribution)
     var levels = centroids(edges, distribution)
     var error = Double.infinity
     var quiet = 0
@@ -76,7 +89,7 @@ public struct LloydMax: Sendable {
       for index in 1..<max(levels.count, 1) {
         next.append(distribution.bin(from: (levels[index - 1] + levels[index]) / 2))
       }
-      edges = repaired(next + [distribution.binCount])
+      edges = repaired(next + [distribution.binCount], count, distribution)
       levels = centroids(edges, distribution)
       var new = 0.0
       for cell in levels.indices { new += distribution.roughScatter(edges[cell]..<edges[cell + 1]) }

@@ -42,13 +42,13 @@ public struct WorstPlaces: Sendable, Hashable {
     guard let a = x.baseAddress, let b = decoded.baseAddress, x.count == columns, decoded.count == columns
     else { return }
     nc_add_columns(a, b, columns, &errors, &squares)
-    for start in stride(from: 0, to: columns, by: blockLength) {
-      let width = min(blockLength, columns - start)
-      let sums = nc_sum_errors(a + start, b + start, width)
-      consider(
-        ErrorPlace(
-          row: row, column: start, width: width, squaredError: sums.squaredError, energy: sums.squares))
-    }
+    var largest = 0.0
+    let start = nc_worst_run(a, b, columns, blockLength, &largest)
+    if largest < block?.squaredError ?? 0 { return }
+    let width = min(blockLength, columns - start)
+    let sums = nc_sum_errors(a + start, b + start, width)
+    consider(
+      ErrorPlace(row: row, column: start, width: width, squaredError: largest, energy: sums.squares))
   }
 
   private mutating func consider(_ place: ErrorPlace) {

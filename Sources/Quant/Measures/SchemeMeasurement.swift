@@ -1,5 +1,5 @@
 /// What a scheme costs a matrix: its size and all measures of its error.
-public struct Measurement: Sendable {
+public struct SchemeMeasurement: Sendable {
   /// The scheme's name.
   public let scheme: String
   /// Elements measured.
@@ -60,12 +60,14 @@ public struct Measurement: Sendable {
     defer { decoded.deallocate() }
     try scheme.decode(encoded, rows: rows, columns: columns, into: decoded)
     let result = UnsafeBufferPointer(decoded)
-    statistics.add(values, result)
+    // Row by row, so that it makes no difference how rows were put into bands.
     for row in 0..<rows {
       let range = row * columns..<(row + 1) * columns
-      places.add(
-        row: firstRow + row, UnsafeBufferPointer(rebasing: values[range]),
-        UnsafeBufferPointer(rebasing: result[range]))
+      let (x, y) = (
+        UnsafeBufferPointer(rebasing: values[range]), UnsafeBufferPointer(rebasing: result[range])
+      )
+      statistics.add(x, y)
+      places.add(row: firstRow + row, x, y)
     }
     guard let grid = scheme as? any GridScheme else { return }
     try addSplit(grid, values, result, encoded, rows: rows, columns: columns)
@@ -91,13 +93,18 @@ public struct Measurement: Sendable {
       try unrounded.decode(UnsafeRawBufferPointer(bytes), rows: rows, columns: columns, into: target)
       ideal = UnsafeBufferPointer(target)
     }
-    split?.add(
-      values, decoded: decoded, ideal: ideal, lowest: UnsafeBufferPointer(lowest),
-      highest: UnsafeBufferPointer(highest))
+    for row in 0..<rows {
+      let range = row * columns..<(row + 1) * columns
+      split?.add(
+        UnsafeBufferPointer(rebasing: values[range]), decoded: UnsafeBufferPointer(rebasing: decoded[range]),
+        ideal: UnsafeBufferPointer(rebasing: ideal[range]),
+        lowest: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(lowest)[range]),
+        highest: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(highest)[range]))
+    }
   }
 
   /// Adds another band of the same matrix, measured with the same scheme.
-  public mutating func merge(_ other: Measurement) {
+  public mutating func merge(_ other: SchemeMeasurement) {
     elementCount += other.elementCount
     storedBytes += other.storedBytes
     statistics.merge(other.statistics)
@@ -139,7 +146,7 @@ public enum MetricDisagreement: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-extension Measurement {
+extension SchemeMeasurement {
   /// The disagreements among the metrics; `divergence` where rows are logits.
   public func disagreements(divergence: SoftmaxDivergence? = nil) -> [MetricDisagreement] {
     var found: [MetricDisagreement] = []

@@ -1,0 +1,58 @@
+import Foundation
+import Quant
+import Testing
+
+struct RegistryTests {
+  @Test func everyFileOfSchemesIsInTheRegistry() throws {
+    let folder = fixtures.deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Sources/Quant/Schemes")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { !$0.hasPrefix(".") }
+      .map { $0.hasSuffix(".swift") ? String($0.dropLast(6)) : $0 }
+    #expect(!files.isEmpty)
+    #expect(Set(files) == Set(SchemeRegistry.families.map(\.file)))
+  }
+
+  @Test func namesAreUniqueAndFindTheirScheme() throws {
+    let names = SchemeRegistry.known.map(\.name)
+    #expect(Set(names).count == names.count)
+    for family in SchemeRegistry.families {
+      for scheme in family.defaults() + family.variants() {
+        let found = try SchemeRegistry.scheme(named: scheme.name.uppercased())
+        #expect(found.name == scheme.name)
+        // By its parts too, not only in the list.
+        let name = try #require(SchemeName(scheme.name))
+        #expect(family.make(name)?.name == scheme.name)
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("int8", "int8@tensor"), ("int8:127@g64", "int8@g64"), ("INT8@channel:127.5", "int8@channel:127.5"),
+    ("int4@g32:away,f16", "int4@g32:away,f16"), ("int4:f16,away@row", "int4@token:away,f16"),
+    ("fp8_e4m3", "f8e4m3fn"), ("half", "f16"), ("e2m1@b4x8", "f4e2m1@b4x8"), ("mxfp4:floor", "mxfp4"),
+    ("uint8:dynamic", "uint8@tensor"), ("uint3@column:min", "uint3@channel:min"), ("nvfp4:torchao", "nvfp4"),
+    ("f6e3m2:saturate", "f6e3m2"), ("fp4", "fp4"),
+  ]) func namesAreRead(text: String, name: String) throws {
+    #expect(try SchemeRegistry.scheme(named: text).name == name)
+  }
+
+  @Test(arguments: [
+    "", "@", ":", "int8@", "int8:", "int8@g", "int8@g0", "int8@g-3", "int8@b3", "int8@b3x", "int8@b0x4",
+    "int5",
+    "int", "uint", "int8:7", "int8:min", "uint8:127.5", "int8@tensor@token", "int8:even,even", "mxfp4@token",
+    "mxfp4:down", "nf4@g32", "f16@token", "f8e4m3fn@token:saturate", "e8m0", "f32", "llmint8:6",
+    "int8:away:f16",
+    "int8@g99999999999999999999", "int٨", "int8@g٣", "*nothing*", "🙂",
+  ]) func rubbishIsUnknown(text: String) {
+    #expect(throws: SchemeError.unknown(text)) { try SchemeRegistry.schemes(matching: text) }
+  }
+
+  @Test func globsFindWhatTheyMatch() throws {
+    let names = try SchemeRegistry.schemes(matching: "MXFP?*:r*").map(\.name)
+    #expect(
+      names == ["mxfp8e4m3:rceil", "mxfp8e5m2:rceil", "mxfp6e3m2:rceil", "mxfp6e2m3:rceil", "mxfp4:rceil"])
+    #expect(try SchemeRegistry.schemes(matching: "nf4*").map(\.name) == ["nf4", "nf4:dq"])
+    #expect(try SchemeRegistry.schemes(matching: "*").count == SchemeRegistry.known.count)
+    #expect(try SchemeRegistry.schemes(matching: "n?4").map(\.name) == ["nf4"])
+  }
+}
