@@ -42,6 +42,7 @@ public enum SchemeRegistry {
     microscalingFamily,
     nvfp4Family,
     bitsandbytesFamily,
+    SchemeFamily(file: "GGML", GGMLSchemes.all),
   ]
 
   /// The default list.

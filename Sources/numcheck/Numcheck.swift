@@ -27,6 +27,8 @@ struct Numcheck: ParsableCommand {
       KernelCommand<SoftmaxJacobianQuestion>.self,
       KernelCommand<SoftmaxVJPQuestion>.self,
       ReferenceCommand.self,
+      QuantizeCommand.self,
+      DialectCommand.self,
       ListCommand.self,
     ])
 

@@ -1,5 +1,5 @@
-// Header-only vector functions for the few inner loops where Swift's SIMD types do not become vectors.
-// Each is one expression over vectors; the numerics (bounds, choices, tables) stay in Swift.
+// Inner loops in C that Swift's SIMD types do not reliably turn into vectors. Numerics beyond a loop (choices, bounds, tables)
+// stay in Swift.
 #ifndef NUMCHECK_CVECTOR_H
 #define NUMCHECK_CVECTOR_H
 

@@ -109,7 +109,10 @@ struct LLMInt8: GridScheme {
     guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
     let kept = keptColumns(bytes, columns)
     let rest = columns - kept.count
-    let plain = (0..<columns).filter { bytes[$0 / 8] >> ($0 % 8) & 1 == 0 }
+    let plain = (0..<columns).filter { (column: Int) -> Bool in
+      let mask: UInt8 = bytes[column / 8]
+      return (mask >> UInt8(column % 8)) & 1 == 0
+    }
     let scratch = UnsafeMutablePointer<Float>.allocate(capacity: 2 * columns)
     defer { scratch.deallocate() }
     var place = y + maskBytes(columns)

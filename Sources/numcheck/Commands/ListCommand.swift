@@ -1,23 +1,30 @@
 import ArgumentParser
 import NumKit
+import Quant
 
 /// What there is: formats, kernels, algorithms.
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List number formats, kernels or distributions.")
+    commandName: "list", abstract: "List number formats, kernels, schemes or distributions.")
 
   enum Topic: String, CaseIterable, ExpressibleByArgument {
-    case formats, kernels, distributions
+    case formats, kernels, schemes, distributions
   }
 
-  @Argument(help: "formats, kernels or distributions.")
+  @Argument(help: "formats, kernels, schemes or distributions.")
   var topic: Topic
 
   @Option(help: "text, json, markdown or csv.")
   var format: OutputFormat = .text
 
   func run() throws {
-    let list = topic == .formats ? Self.formats : topic == .kernels ? Self.kernels : Self.distributions
+    let list =
+      switch topic {
+      case .formats: Self.formats
+      case .kernels: Self.kernels
+      case .schemes: Self.schemes
+      case .distributions: Self.distributions
+      }
     switch format {
     case .text: print(list.text(), terminator: "")
     case .markdown: print(list.markdown, terminator: "")
@@ -69,6 +76,23 @@ struct ListCommand: ParsableCommand {
           operation.rawValue, a.description, a.isInteger ? "integer" : "all",
           a.summary + (a.variant == "pairwise" ? ", summed pairwise" : ""),
         ])
+      }
+    }
+    return table
+  }
+
+  static var schemes: Table {
+    var table = Table(columns: [
+      ("--scheme", .left), ("bits", .right), ("family", .left), ("tried by default", .left),
+    ])
+    for family in SchemeRegistry.families {
+      for (list, isDefault) in [(family.defaults(), "yes"), (family.variants(), "")] {
+        for scheme in list {
+          // A matrix that every block divides, large enough for its scales not to count where there are few.
+          let bytes = try? scheme.byteCount(rows: 1024, columns: 4096)
+          let bits = bytes.map { Figures.short(Double($0) * 8 / Double(1024 * 4096)) } ?? "-"
+          table.rows.append([scheme.name, bits, family.file, isDefault])
+        }
       }
     }
     return table
