@@ -5,6 +5,8 @@
 
 #include "certified.h"
 #include "ggml_blocks.h"
+#include "light.h"
+#include "pairs.h"
 #include "processor.h"
 
 #endif
