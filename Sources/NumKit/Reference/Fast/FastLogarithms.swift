@@ -19,7 +19,8 @@ extension FastReference {
     }
     // The largest towers above all others: log(1 + R) from R itself, or its digits would be lost in 1 + R.
     let others = row.others2(row.argmax)
-    guard others.high > 0x1p-900 else { return nil }
+    // Terms below 2^−900 are not in the sum: they weigh less than 2^−100 only if it is far larger.
+    guard others.high > 0x1p-700 else { return LogOfSum(value: Pair(0), error: 0x1p-690) }
     let value = PairFunctions.logOnePlus(small: others)
     return LogOfSum(value: value, error: (row.worstSumRatioError + 0x1p-99) * value.high)
   }

@@ -168,7 +168,8 @@ final class FastReference {
   ) {
     row.prepareTier2()
     let others = row.others2(t)
-    guard others.high > 0x1p-900 else {
+    // Terms below 2^−900, which the sum leaves out, must not count.
+    guard others.high > 0x1p-700 else {
       pending.append(t)
       return
     }
