@@ -4,6 +4,7 @@
 #define NUMCHECK_CVECTOR_H
 
 #include "certified.h"
+#include "dots.h"
 #include "ggml_blocks.h"
 #include "light.h"
 #include "pairs.h"

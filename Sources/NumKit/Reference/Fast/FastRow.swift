@@ -8,7 +8,7 @@ final class FastRow {
   private(set) var maximum = 0.0
   private(set) var argmax = 0
   private(set) var temperature = 1.0
-  private var spread = 0.0
+  private(set) var spread = 0.0
 
   /// Tier 0: e^((x − max)/τ), 0 below e^−650, and the sum.
   private(set) var exponentials = Buffer<Double>()
@@ -110,6 +110,11 @@ final class FastRow {
       mantissaLow.base, exponents.base, x.count)
     let s = numcheck_sum2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
     sum2 = Pair(s.high, s.low)
+  }
+
+  /// Puts the exponents into the mantissas, 0 below 2^−900; only sums can be asked for afterwards.
+  func scaleMantissas() {
+    numcheck_scale2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
   }
 
   /// Bound on the relative error of `sum2`: the exponentials', the exponents' mean, n/8 + 16 additions of pairs.
