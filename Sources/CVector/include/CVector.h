@@ -4,7 +4,10 @@
 #define NUMCHECK_CVECTOR_H
 
 #include "certified.h"
+#include "dots.h"
 #include "ggml_blocks.h"
+#include "light.h"
+#include "pairs.h"
 #include "processor.h"
 #include "schemes_block.h"
 #include "schemes_cast.h"

@@ -34,7 +34,7 @@ void numcheck_widen(const float *x, double *y, long n);
 /// One exponential of tier 0, for -700 <= d <= 0 (and up to 700).
 double numcheck_exp0(double d);
 
-/// e[i] = exp((x[i] - m) / tau) by tier 0, 0 where the exponent is below -700; returns their sum.
+/// e[i] = exp((x[i] - m) / tau) by tier 0, 0 where the exponent is below -650; returns their sum.
 struct numcheck_pair numcheck_exponentials0(const double *x, double m, double tau, double *e, long n);
 
 /// The sum of e[0] ... e[n - 1] >= 0, to within the bound of section 4.
@@ -55,13 +55,13 @@ bool numcheck_quotients0(
 void numcheck_exponentials2(
     const double *dh, const double *dl, const double *table, double *h, double *l, double *k, long n);
 
-/// The exact differences x[i] - m as pairs, divided by tau where that is not 1; -2^28 for an x[i] of -infinity.
+/// The exact differences x[i] - m as pairs, divided by tau where that is not 1; -2^29 where x[i] is -inf.
 void numcheck_differences2(const double *x, double m, double tau, double *dh, double *dl, long n);
 
-/// The sum of the (h + l) 2^k with k >= -960, as a pair.
+/// The sum of the (h + l) 2^k with k >= -900, as a pair.
 struct numcheck_pair numcheck_sum2(const double *h, const double *l, const double *k, long n);
 
-/// (ph + pl) = (h + l) (rh + rl) 2^k where k >= -960; marks the blocks of 64 that hold a smaller one, or one whose rounding to
+/// (ph + pl) = (h + l) (rh + rl) 2^k where k >= -900; marks the blocks of 64 that hold a smaller one, or one whose rounding to
 /// f64 a relative error of c + q |dh| could change, a byte each, in `open`. Returns whether there are none.
 bool numcheck_quotients2(
     const double *h, const double *l, const double *k, const double *dh, double rh, double rl, double c, double q,

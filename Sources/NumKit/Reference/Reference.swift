@@ -15,6 +15,9 @@ public final class Reference {
   private let usesFastTiers: Bool
   private var replacement: [Double] = []
   private var pending: [Int] = []
+  private let light = LightRow()
+  private var widened: [Double] = []
+  private var wideTruth = Truth()
 
   /// Prepares to answer `operation` with results rounded to `format`; without the fast tiers MPFR answers all.
   public init(_ operation: RowOperation, format: NumberFormat, usesFastTiers: Bool = true) {
@@ -66,6 +69,49 @@ public final class Reference {
     } else {
       refine(row, shape, parameters, count, &truth)
     }
+  }
+
+  /// The proven roundings alone, of a row of Floats, for a format whose numbers a Float holds: plain Double proves all but
+  /// about one in a million, and nothing else is computed. The other tiers prove those.
+  ///
+  /// - Precondition: as for `answer`; `results` has room for every result, and the format at most 24 bits of precision.
+  public func round(
+    _ row: UnsafeBufferPointer<Float>, parameters: OperationParameters,
+    into results: UnsafeMutableBufferPointer<Float>
+  ) -> Certificate {
+    let count = operation.resultCount(length: row.count)
+    precondition(parameters.temperature >= 0, "a temperature is at least 0")
+    precondition(results.count == count, "room for every result")
+    precondition(format.significandBits <= 23, "a Float holds the results")
+    if operation == .crossEntropy || operation == .crossEntropyGradient {
+      precondition(row.indices.contains(parameters.target), "a target is an index of its row")
+    }
+    var certificate = Certificate()
+    let isTried = usesFastTiers && light.answer(operation, format, row, parameters, into: results)
+    if isTried {
+      certificate.double = count - light.unproven.count
+      if light.unproven.isEmpty { return certificate }
+    }
+    widened.removeAll(keepingCapacity: true)
+    widened.append(contentsOf: row.lazy.map { Double($0) })
+    widened.withUnsafeBufferPointer { wide in
+      guard isTried else {
+        answer(wide, parameters: parameters, into: &wideTruth)
+        for i in 0..<count { results[i] = Float(wideTruth.rounded[i]) }
+        return
+      }
+      wideTruth.reset(count: count)
+      let shape = RowShape(
+        wide, temperature: parameters.temperature, specialValues: parameters.specialValues,
+        replacement: &replacement)
+      fast.answer(
+        operation, format, wide, shape, parameters, only: light.unproven, pending: &pending, into: &wideTruth)
+      refinement.answer(
+        operation, format, wide, shape, parameters, pending: &pending, into: &wideTruth)
+      for i in light.unproven { results[i] = Float(wideTruth.rounded[i]) }
+    }
+    certificate.merge(wideTruth.certificate)
+    return certificate
   }
 
   /// The tiers, one after the other, each for what the one before could not prove.

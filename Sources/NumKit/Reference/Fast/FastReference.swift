@@ -3,7 +3,8 @@ import RealModule
 
 /// The tiers before MPFR: what they can prove of a row's results they write, the rest they leave pending.
 final class FastReference {
-  private let row = FastRow()
+  let row = FastRow()
+  let sigmoidRow = FastSigmoidRow()
 
   /// Answers for a finite row (−∞ allowed) whose logits are not all equal; `pending` receives what is not proven. Returns false
   /// where nothing was tried.
@@ -15,8 +16,7 @@ final class FastReference {
     if operation == .sigmoid {
       return sigmoid(format, x, parameters.temperature, &pending, &truth)
     }
-    guard row.load(x, maximum: shape.maximum, minimum: shape.minimum, temperature: shape.temperature)
-    else { return false }
+    guard row.load(x, shape) else { return false }
     switch operation {
     case .softmax: softmax(format, skipping: nil, &pending, &truth)
     case .crossEntropyGradient:
@@ -24,12 +24,33 @@ final class FastReference {
       gradientAtTarget(parameters.target, format, &pending, &truth)
     case .logSumExp: logSumExp(format, &pending, &truth)
     case .logSoftmax:
-      logarithms(format, Array(x.indices), negated: false, &pending, &truth)
+      logSoftmax(format, &pending, &truth)
     case .crossEntropy:
-      logarithms(format, [parameters.target], negated: true, &pending, &truth)
+      crossEntropy(parameters.target, format, &pending, &truth)
     case .sigmoid, .softmaxJacobian, .softmaxVJP: return false
     }
     return true
+  }
+
+  /// Answers by tier 2 for the results in `indices` alone, the others being known; `pending` receives what is not proven.
+  func answer(
+    _ operation: RowOperation, _ format: NumberFormat, _ x: UnsafeBufferPointer<Double>, _ shape: RowShape,
+    _ parameters: OperationParameters, only indices: [Int], pending: inout [Int], into truth: inout Truth
+  ) {
+    let isLoaded =
+      operation != .sigmoid && !shape.isLevel && shape.kind == .finite
+      && row.load(x, shape)
+    switch operation {
+    case .softmax where isLoaded:
+      for i in indices { inPairs(i, format, &pending, &truth) }
+    case .crossEntropyGradient where isLoaded:
+      for i in indices where i != parameters.target { inPairs(i, format, &pending, &truth) }
+      if indices.contains(parameters.target) { gradientAtTarget(parameters.target, format, &pending, &truth) }
+    case .logSoftmax where isLoaded:
+      logSoftmax(format, only: indices, &pending, &truth)
+    default:
+      pending.append(contentsOf: indices)
+    }
   }
 
   // MARK: Softmax
@@ -70,7 +91,7 @@ final class FastReference {
     }
   }
 
-  /// A quotient below e^−700: 0 in the narrow formats; its exact value with an exponent.
+  /// A quotient below e^−650: 0 in the narrow formats; its exact value with an exponent.
   private func vanish(_ i: Int, _ truth: inout Truth) {
     truth.rounded[i] = 0
     if row.x[i] == -.infinity {
@@ -118,7 +139,7 @@ final class FastReference {
   }
 
   /// Writes a result that a pair proves, or leaves it pending.
-  private func settle(
+  func settle(
     _ i: Int, _ x: Pair, exponent: Int, error: Double, _ format: NumberFormat, _ pending: inout [Int],
     _ truth: inout Truth
   ) {
@@ -147,106 +168,14 @@ final class FastReference {
   ) {
     row.prepareTier2()
     let others = row.others2(t)
-    guard others.high > 0x1p-900 else {
+    // Terms below 2^−900, which the sum leaves out, must not count.
+    guard others.high > 0x1p-700 else {
       pending.append(t)
       return
     }
     let q = -(others / row.sum2)
     settle(
       t, q, exponent: 0, error: 2 * row.worstSumRatioError * q.high.magnitude, format, &pending, &truth)
-  }
-
-  // MARK: Logarithms
-
-  private func logSumExp(_ format: NumberFormat, _ pending: inout [Int], _ truth: inout Truth) {
-    let scaled = row.temperature == 1 ? Pair(row.maximum) : Pair(row.maximum) / Pair(row.temperature)
-    for tier in format.significandBits <= 23 ? [0, 2] : [2] {
-      guard let (log, error) = logOfSum(tier) else { continue }
-      let y = scaled + log
-      let slack = error + (scaled.high.magnitude + log.high.magnitude) * 0x1p-101
-      if accept(0, y, slack, format, tier, &truth) { return }
-    }
-    pending.append(0)
-  }
-
-  /// xᵢ − LSE, or its negative, for each index.
-  private func logarithms(
-    _ format: NumberFormat, _ indices: [Int], negated: Bool, _ pending: inout [Int], _ truth: inout Truth
-  ) {
-    row.prepareDifferences()
-    let first = format.significandBits <= 23 ? logOfSum(0) : nil
-    var second: (Pair, Double)?
-    for (place, i) in indices.enumerated() {
-      if row.x[i] == -.infinity {
-        truth.setKnown(negated ? .infinity : -.infinity, at: place, format)
-        continue
-      }
-      let d = Pair(row.differenceHigh.base[i], row.differenceLow.base[i])
-      func result(_ log: Pair, _ error: Double) -> (Pair, Double) {
-        let y = d + -log
-        return (negated ? -y : y, error + (d.high.magnitude + log.high.magnitude) * 0x1p-101)
-      }
-      if let (log, error) = first {
-        let (y, slack) = result(log, error)
-        if accept(place, y, slack, format, 0, &truth) { continue }
-      }
-      if second == nil { second = logOfSum(2) }
-      if let (log, error) = second {
-        let (y, slack) = result(log, error)
-        if accept(place, y, slack, format, 2, &truth) { continue }
-      }
-      pending.append(place)
-    }
-  }
-
-  /// log Σ eⱼ by a tier, and its absolute error.
-  private func logOfSum(_ tier: Int) -> (Pair, Double)? {
-    if tier == 0 { row.prepareTier0() } else { row.prepareTier2() }
-    guard let log = PairFunctions.log(tier == 0 ? row.sum : row.sum2) else { return nil }
-    // log(1 + ε) ≤ 1.01 ε for the bounds that occur here.
-    let fromSum = (tier == 0 ? row.sumError : row.sum2Error) * 1.01
-    return (log, fromSum + 0x1p-96 * (1 + log.high.magnitude))
-  }
-
-  private func accept(
-    _ place: Int, _ y: Pair, _ error: Double, _ format: NumberFormat, _ tier: Int, _ truth: inout Truth
-  ) -> Bool {
-    // Errors are measured against this value too: it must have digits of its own.
-    let needed = format.significandBits <= 23 ? 0x1p-36 : 0x1p-80
-    guard y.high.magnitude > 0x1p-900, error <= needed * y.high.magnitude,
-      let rounded = PairRounding.round(y, exponent: 0, error: error, to: format)
-    else { return false }
-    truth.set(
-      rounded,
-      ScaledValue(high: y.high, low: y.low, exponent: 0, relativeError: error / y.high.magnitude * 1.01),
-      at: place)
-    if tier == 0 { truth.certificate.double += 1 } else { truth.certificate.doubleDouble += 1 }
-    return true
-  }
-
-  // MARK: Sigmoid
-
-  /// 1/(1 + e^−z) = e^min(z,0) / (1 + e^−|z|), element by element, by tier 2.
-  private func sigmoid(
-    _ format: NumberFormat, _ x: UnsafeBufferPointer<Double>, _ temperature: Double, _ pending: inout [Int],
-    _ truth: inout Truth
-  ) -> Bool {
-    guard temperature > 0x1p-500, temperature < 0x1p500 else { return false }
-    for i in x.indices {
-      let z = temperature == 1 ? Pair(x[i]) : Pair(x[i]) / Pair(temperature)
-      guard x[i] != 0, z.high.magnitude > 0x1p-900, z.high.magnitude < 0x1p29 else {
-        pending.append(i)
-        continue
-      }
-      let (e, k) = PairFunctions.exp(z.high < 0 ? z : -z)
-      // Below 2^−960 the denominator is 1 to within far less than the bound.
-      let scale = k >= -960 ? Double.powerOfTwo(k) : 0
-      let denominator = Pair(1) + Pair(e.high * scale, e.low * scale)
-      let q = (z.high < 0 ? e : Pair(1)) / denominator
-      let error = 2 * PairFunctions.exponentialError(z.high) + 0x1p-99
-      settle(i, q, exponent: z.high < 0 ? k : 0, error: error * q.high, format, &pending, &truth)
-    }
-    return true
   }
 }
 

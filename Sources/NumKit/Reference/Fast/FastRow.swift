@@ -6,10 +6,11 @@ import RealModule
 final class FastRow {
   private(set) var x = UnsafeBufferPointer<Double>(start: nil, count: 0)
   private(set) var maximum = 0.0
+  private(set) var argmax = 0
   private(set) var temperature = 1.0
-  private var spread = 0.0
+  private(set) var spread = 0.0
 
-  /// Tier 0: e^((x − max)/τ), 0 below e^−700, and the sum.
+  /// Tier 0: e^((x − max)/τ), 0 below e^−650, and the sum.
   private(set) var exponentials = Buffer<Double>()
   private(set) var sum = Pair(0)
   let quotients = Buffer<Double>()
@@ -28,7 +29,9 @@ final class FastRow {
   private var hasTier0 = false
 
   /// What tier 0 and 2 are proven for: exponents below 2^28 in magnitude and rows of fewer than 2^31.
-  func load(_ x: UnsafeBufferPointer<Double>, maximum: Double, minimum: Double, temperature: Double) -> Bool {
+  func load(_ x: UnsafeBufferPointer<Double>, _ shape: RowShape) -> Bool {
+    let (maximum, minimum, temperature) = (shape.maximum, shape.minimum, shape.temperature)
+    argmax = shape.argmax
     self.x = x
     self.maximum = maximum
     self.temperature = temperature
@@ -56,7 +59,10 @@ final class FastRow {
   }
 
   /// Bound on the relative error of the sum: the exponentials' 2, four additions, their exponents' Σ pⱼ|dⱼ| ≤ log n.
-  var sumError: Double { (7 + exponentRoundings * Double.log(Double(x.count) + 1)) * units }
+  static func sumError(count: Int, roundings: Double) -> Double {
+    (7 + roundings * Double.log(Double(count) + 1)) * 0x1p-53
+  }
+  var sumError: Double { Self.sumError(count: x.count, roundings: exponentRoundings) }
 
   /// The relative error of a quotient e/sum is at most `quotientConstant` + `quotientSlope`·|x − m|.
   var quotientConstant: Double { sumError + 7 * units }
@@ -106,6 +112,11 @@ final class FastRow {
     sum2 = Pair(s.high, s.low)
   }
 
+  /// Puts the exponents into the mantissas, 0 below 2^−900; only sums can be asked for afterwards.
+  func scaleMantissas() {
+    numcheck_scale2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
+  }
+
   /// Bound on the relative error of `sum2`: the exponentials', the exponents' mean, n/8 + 16 additions of pairs.
   var sum2Error: Double {
     0x1p-99 + (Double(x.count) / 8 + 16 + 2 * Double.log(Double(x.count) + 1)) * 0x1p-102
@@ -138,7 +149,7 @@ final class FastRow {
   /// Σ eⱼ over j ≠ i by tier 2, with its relative error; needs i not to carry all the sum.
   func others2(_ i: Int) -> Pair {
     let kept = exponents.base[i]
-    // Below −960 terms do not count.
+    // Below −900 terms do not count.
     exponents.base[i] = -4096
     let s = numcheck_sum2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
     exponents.base[i] = kept

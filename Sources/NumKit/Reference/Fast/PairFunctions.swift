@@ -54,6 +54,18 @@ enum PairFunctions {
   }
 }
 
+extension PairFunctions {
+  /// log(1 + r) for 0 < r < 2^−19, with a relative error of at most 2^−99: the series to r⁶, whose rest is below
+  /// r⁶/7 ≤ 2^−116 of it.
+  static func logOnePlus(small r: Pair) -> Pair {
+    let x = r.high
+    // Weighs at most 2^−59 of the result, so that plain Double errs by 2^−110 of it.
+    let tail = x * (1 / 4.0 - x * (1 / 5.0 - x / 6))
+    let cubic = Pair(1) / Pair(3) + Pair(-tail)
+    return r * (Pair(1) + -(r * (Pair(0.5) + -(r * cubic))))
+  }
+}
+
 /// Tier 2's exponential of dh + dl, for tests to attack.
 package func certifiedExponentialPair(_ dh: Double, _ dl: Double) -> (
   value: (high: Double, low: Double), exponent: Int

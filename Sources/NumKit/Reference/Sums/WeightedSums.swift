@@ -1,0 +1,204 @@
+import CVector
+
+extension SumReference {
+  /// oₖ = Σⱼ pⱼ vⱼₖ with p = softmax(x/τ) of the logits x, for each column k of the row-major matrix `values`, which has a row for
+  /// each logit: one query's attention.
+  ///
+  /// A result is rational if and only if the mean of v over every group of equal finite logits is one number, which it then is:
+  /// oₖ = r means Σ_g e^g Σ_{j ∈ g} (vⱼ − r) = 0, and the e^g are linearly independent (Lindemann–Weierstrass). Special rows as for the
+  /// softmax; a logit of −∞ takes no part, whatever its value.
+  ///
+  /// - Precondition: the logits are as many as the rows; the temperature is not NaN and not negative. Values that are not finite make
+  ///   NaN of their column.
+  public func weightedSums(
+    _ logits: UnsafeBufferPointer<Double>, values: UnsafeBufferPointer<Double>,
+    parameters: OperationParameters,
+    into truth: inout Truth
+  ) {
+    precondition(parameters.temperature >= 0, "a temperature is at least 0")
+    guard let v = values.baseAddress, !logits.isEmpty else { return truth.reset(count: 0) }
+    precondition(values.count % logits.count == 0, "a row for each logit")
+    let width = values.count / logits.count
+    truth.reset(count: width)
+    let shape = RowShape(
+      logits, temperature: parameters.temperature, specialValues: parameters.specialValues,
+      replacement: &replacement)
+    if shape.hasNaN || shape.kind != .finite {
+      for k in 0..<width { truth.setKnown(shape.kind == .masked && !shape.hasNaN ? 0 : .nan, at: k, format) }
+      return
+    }
+    if shape.usesReplacement {
+      replacement.withUnsafeBufferPointer { answer($0, shape, v, width, parameters, &truth) }
+    } else {
+      answer(logits, shape, v, width, parameters, &truth)
+    }
+  }
+
+  /// The same for logits that are known as pairs high + low, each to within `error`, such as `dotPairs` gives; −∞ in `high` masks.
+  /// By tier 2 alone: what it cannot prove counts as undecided, with its middle as the result and `relativeError` telling how far.
+  ///
+  /// Returns the log-sum-exp of the logits with a bound on its absolute error, nil for rows that have none.
+  @discardableResult
+  public func weightedSums(
+    high logits: UnsafeBufferPointer<Double>, low: UnsafeBufferPointer<Double>, error logitError: Double,
+    values: UnsafeBufferPointer<Double>, specialValues: SpecialValues = .ieee, into truth: inout Truth
+  ) -> (high: Double, low: Double, error: Double)? {
+    guard let v = values.baseAddress, !logits.isEmpty else {
+      truth.reset(count: 0)
+      return nil
+    }
+    precondition(values.count % logits.count == 0 && low.count == logits.count, "a row for each logit")
+    let width = values.count / logits.count
+    truth.reset(count: width)
+    let shape = RowShape(logits, temperature: 1, specialValues: specialValues, replacement: &replacement)
+    let isKnown = !shape.hasNaN && shape.kind == .finite && !shape.usesReplacement
+    guard isKnown, logitError < 0x1p-20, row.load(logits, shape) else {
+      let special = shape.kind == .masked && !shape.hasNaN ? 0 : Double.nan
+      for k in 0..<width {
+        if isKnown { truth.certificate.undecided += 1 }
+        truth.set(format.round(special), ScaledValue(high: special), at: k)
+        if !isKnown { truth.certificate.exact += 1 }
+      }
+      return nil
+    }
+    row.prepareDifferences()
+    let base = low[shape.argmax]
+    for j in logits.indices where logits[j] > -.infinity {
+      let d = Pair(row.differenceHigh.base[j], row.differenceLow.base[j]) + (Pair(low[j]) + Pair(-base))
+      row.differenceHigh.base[j] = d.high
+      row.differenceLow.base[j] = d.low
+    }
+    // Every exponent is off by at most twice the logits' error, which e^x − 1 ≤ 1.01 x turns into a relative one.
+    let slack = 2.02 * logitError
+    sums(v, width, logits.count, weightError: slack)
+    for k in 0..<width {
+      let (value, error) = quotient(k, logits.count, weightError: slack)
+      if accept(value, error, at: k, into: &truth) { continue }
+      let size = value.high.magnitude
+      truth.set(
+        format.round(value.high),
+        ScaledValue(high: value.high, low: value.low, relativeError: size > 0 ? error / size : .infinity),
+        at: k)
+      truth.certificate.undecided += 1
+    }
+    guard let log = PairFunctions.log(row.sum2) else { return nil }
+    let y = Pair(logits[shape.argmax]) + Pair(base) + log
+    let error =
+      logitError + 1.01 * (row.sum2Error + slack) + 0x1p-96 * (1 + log.high.magnitude) + 0x1p-100
+      * y.high.magnitude
+    return (y.high, y.low, error)
+  }
+
+  // MARK: Tier 2
+
+  /// The weights e^d, their sum, and the weighted sums, not yet divided.
+  private func sums(_ v: UnsafePointer<Double>, _ width: Int, _ n: Int, weightError: Double) {
+    row.prepareTier2()
+    for buffer in [high, low, magnitude] { buffer.reserve(width) }
+    row.scaleMantissas()
+    numcheck_weighted2(
+      row.mantissaHigh.base, row.mantissaLow.base, v, n, width, width, high.base, low.base, magnitude.base)
+    largestValue = 0
+    if row.spread > 600 {
+      for i in 0..<n * width { largestValue = Swift.max(largestValue, v[i].magnitude) }
+    }
+  }
+
+  /// Result k and its absolute error: that of the weights, of the summation, of what is left out, and of the division.
+  private func quotient(_ k: Int, _ n: Int, weightError: Double) -> (Pair, error: Double) {
+    let numerator = Pair(high.base[k], low.base[k])
+    let value = numerator / row.sum2
+    let flushes = Double(n / 64 + 1)
+    let summation = 1.02 * (68 * 68 + flushes * (68 + flushes)) * 0x1p-106
+    // Weights below 2^−900 are left out; those that count have |d| ≤ 640.
+    let weights = 0x1p-99 + Swift.min(row.spread, 640) * 0x1p-101 + weightError
+    let error =
+      1.01 * (summation + weights) * magnitude.base[k] + Double(n) * 0x1p-899 * largestValue
+      + Double(n) * 0x1p-1073
+    let relative = row.sum2Error + weightError + 0x1p-101
+    return (value, error / row.sum2.high * 1.01 + value.high.magnitude * relative)
+  }
+
+  // MARK: MPFR
+
+  private func answer(
+    _ logits: UnsafeBufferPointer<Double>, _ shape: RowShape, _ v: UnsafePointer<Double>, _ width: Int,
+    _ parameters: OperationParameters, _ truth: inout Truth
+  ) {
+    var pending = Array(0..<width)
+    if usesFastTiers && !shape.isLevel && row.load(logits, shape) {
+      sums(v, width, logits.count, weightError: 0)
+      pending.removeAll { k in
+        let (value, error) = quotient(k, logits.count, weightError: 0)
+        return accept(value, error, at: k, into: &truth)
+      }
+    }
+    if pending.isEmpty { return }
+    let order = logits.indices.filter { logits[$0] > -.infinity }.sorted { logits[$0] < logits[$1] }
+    pending.removeAll { k in
+      guard order.allSatisfy({ v[$0 * width + k].isFinite }) else {
+        truth.setKnown(.nan, at: k, format)
+        return true
+      }
+      enclosure.reserve(2, precision: 192)
+      guard exact.commonMean(order, logits, v + k, stride: width, into: enclosure[0]) else { return false }
+      // Where 192 bits do not decide, refinement will: the mean is then no tie, which they would hold exactly.
+      if enclosure[0].isExact, enclosure[0].containsZero {
+        truth.setKnown(0, at: k, format)
+        return true
+      }
+      guard let y = enclosure[0].rounded(to: format),
+        let value = enclosure[0].scaled(scratch: enclosure[1].lower)
+      else { return false }
+      truth.set(y, value, at: k)
+      truth.certificate.exact += 1
+      return true
+    }
+    refine(logits, shape, v, width, parameters, order, &pending, &truth)
+  }
+
+  private func refine(
+    _ logits: UnsafeBufferPointer<Double>, _ shape: RowShape, _ v: UnsafePointer<Double>, _ width: Int,
+    _ parameters: OperationParameters, _ order: [Int], _ pending: inout [Int], _ truth: inout Truth
+  ) {
+    enclosedRow.load(logits, shape: shape, parameters: parameters)
+    var precision = 192
+    while !pending.isEmpty {
+      let isLast = precision >= Refinement.precisionLimit
+      enclosedRow.prepare(precision: precision, exponentials: true)
+      enclosure.reserve(2, precision: precision)
+      pending.removeAll { k in
+        // o = v_m + Σ eⱼ(vⱼ − v_m)/S from the largest logit's v_m: what is far below it then only says to which side.
+        let total = enclosedRow.kept(0)
+        let difference = enclosedRow.scratch(0)
+        let term = enclosedRow.scratch(1)
+        let anchor = v[shape.argmax * width + k]
+        total.set(0)
+        for j in order where j != shape.argmax {
+          difference.setDifference(v[j * width + k], anchor)
+          term.setProduct(nonnegative: enclosedRow.exponential(j), difference)
+          total.add(term)
+        }
+        term.setQuotient(total, positive: enclosedRow.sum)
+        difference.set(anchor)
+        let result = enclosure[0]
+        result.setSum(difference, term)
+        let y = result.rounded(to: format)
+        let value = result.scaled(scratch: enclosure[1].lower)
+        if let y, let value, value.relativeError <= Refinement.relativeWidth {
+          truth.set(y, value, at: k)
+          truth.certificate.mpfr += 1
+          truth.certificate.maxPrecision = Swift.max(truth.certificate.maxPrecision, precision)
+          return true
+        }
+        if isLast {
+          let middle = result.middle(in: .f64)
+          truth.set(y ?? format.round(middle), value ?? ScaledValue(high: middle), at: k)
+          if y == nil { truth.certificate.undecided += 1 } else { truth.certificate.mpfr += 1 }
+        }
+        return isLast
+      }
+      precision *= 2
+    }
+  }
+}
