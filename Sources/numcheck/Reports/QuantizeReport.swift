@@ -98,7 +98,7 @@ struct QuantizeReport {
       let floor = e.floor?.decibelsAboveLloydMax(s.mse).map { Figures.short($0) } ?? "-"
       let parts = e.measurement.split.map { split in
         [split.elementRounding, split.clipping, split.flushToZero, split.scaleRounding].map {
-          split.total == 0 ? "-" : "\(Figures.short(100 * $0 / split.total)) %"
+          Self.percent($0, of: split.total)
         }
       }
       table.rows.append(
@@ -111,6 +111,13 @@ struct QuantizeReport {
         ] + (parts ?? ["-", "-", "-", "-"]))
     }
     return table
+  }
+
+  /// What is only the rounding of the measures themselves shows as 0.
+  private static func percent(_ part: Double, of total: Double) -> String {
+    guard total > 0 else { return "-" }
+    let share = 100 * part / total
+    return share < 1e-6 ? "0 %" : "\(Figures.short(share)) %"
   }
 
   private var heading: String { "\(tensor): \(Figures.count(rows)) x \(Figures.count(columns))" }

@@ -80,7 +80,7 @@ struct ErrorSplitTests {
     var matrix = random.normals(rows: 16, columns: 200)
     matrix.values[333] = 500
     matrix.values[900] = 1e-6
-    for scheme in SchemeRegistry.known {
+    for scheme in OwnSchemes.known {
       let m = try measure(scheme.name, matrix)
       let split = try #require(m.split, "\(scheme.name)")
       let total = m.statistics.squaredError

@@ -34,7 +34,7 @@ struct GoldenTests {
         separator: ":")
     }
     let covered = Set(try Golden.entries().map { try rule($0.scheme) })
-    for scheme in SchemeRegistry.known {
+    for scheme in OwnSchemes.known {
       #expect(covered.contains(try rule(scheme.name)), "\(scheme.name)")
     }
   }

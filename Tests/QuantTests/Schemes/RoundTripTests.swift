@@ -19,7 +19,7 @@ struct RoundTripTests {
   }
 
   @Test func decodingAndEncodingAgainChangesNoCode() throws {
-    for scheme in SchemeRegistry.known where !["f16", "bf16"].contains(scheme.name) {
+    for scheme in OwnSchemes.known where !["f16", "bf16"].contains(scheme.name) {
       let name = try #require(SchemeName(scheme.name))
       let anchor = anchor(name)
       let boundaries = try DecisionBoundaries(of: scheme, anchor: anchor).all
@@ -89,7 +89,7 @@ struct RoundTripTests {
     // Longer than any tile of the loops, with ragged ends: row by row the same as on its own.
     var random = Seeded(11)
     let matrix = random.normals(rows: 3, columns: 5003)
-    for scheme in SchemeRegistry.known where scheme.independentRows == 1 {
+    for scheme in OwnSchemes.known where scheme.independentRows == 1 {
       let whole = try scheme.encoded(matrix)
       var parts: [UInt8] = []
       for row in 0..<3 {
@@ -112,7 +112,7 @@ struct RoundTripTests {
   }
 
   @Test func shapesThatDoNotFitAreErrors() throws {
-    for scheme in SchemeRegistry.known {
+    for scheme in OwnSchemes.known {
       #expect(throws: SchemeError.self) { try scheme.byteCount(rows: -1, columns: 32) }
       #expect(throws: SchemeError.self) { try scheme.byteCount(rows: Int.max, columns: Int.max) }
       #expect(throws: SchemeError.self) { try scheme.byteCount(rows: 1 << 62, columns: 1) }
@@ -133,7 +133,7 @@ struct RoundTripTests {
 
   @Test func anyBytesDecodeWithoutATrap() throws {
     var random = Seeded(5)
-    for scheme in SchemeRegistry.known {
+    for scheme in OwnSchemes.known {
       let count = try scheme.byteCount(rows: 3, columns: 70)
       let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
       #expect(try scheme.decoded(bytes, rows: 3, columns: 70).count == 210)
