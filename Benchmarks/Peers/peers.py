@@ -8,6 +8,15 @@ def load(name):
     except Exception as problem:
         print(f"{name}: skipped ({type(problem).__name__})", file=sys.stderr)
 
+if len(sys.argv) > 2:  # no measurement: the versions
+    from importlib.metadata import version, PackageNotFoundError
+    for name in "numpy scipy ml_dtypes gfloat onnxruntime jax python-flint mpmath gmpy2 pywhispercpp".split():
+        try:
+            print(name, version(name))
+        except PackageNotFoundError:
+            print(name, "missing")
+    sys.exit()
+
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 LENGTH = 4096
 np = load("numpy")
@@ -114,15 +123,6 @@ if jax := load("jax"):
     a32, a64 = jax.numpy.asarray(x32), jax.numpy.asarray(x64)
     cases["jax.softmax.f32"] = (x32.size, lambda: f(a32).block_until_ready())
     cases["jax.softmax.f64"] = (x64.size, lambda: f(a64).block_until_ready())
-
-if len(sys.argv) > 2:  # no measurement: the versions
-    from importlib.metadata import version, PackageNotFoundError
-    for name in "numpy scipy ml_dtypes gfloat onnxruntime jax python-flint mpmath gmpy2 pywhispercpp".split():
-        try:
-            print(name, version(name))
-        except PackageNotFoundError:
-            print(name, "missing")
-    sys.exit()
 
 for n, call in cases.values():
     call()

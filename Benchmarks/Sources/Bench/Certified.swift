@@ -3,7 +3,8 @@ import NumKit
 
 private let formats: [(String, NumberFormat)] = [("f16", .f16), ("bf16", .bf16), ("f32", .f32), ("f64", .f64)]
 
-/// The certified softmax and log-sum-exp, as a user of the library calls them.
+/// The certified softmax and log-sum-exp: `answer` (values for error measurement too) and `round` (the proven
+/// roundings alone).
 func certifiedCases(_ rows: Rows) -> [Case] {
   var cases: [Case] = []
   for (name, format) in formats {
@@ -15,6 +16,16 @@ func certifiedCases(_ rows: Rows) -> [Case] {
         Case(name: "ours.\(operation.rawValue).\(name)", elements: rows.f64.count) {
           for i in 0..<rows.count {
             reference.answer(rows.wideRow(i), parameters: parameters, into: &truth)
+          }
+        })
+      if format.significandBits > 23 { continue }
+      let results = UnsafeMutableBufferPointer<Float>.allocate(capacity: operation == .softmax ? Rows.length : 1)
+      results.initialize(repeating: 0)
+      var certificate = Certificate()
+      cases.append(
+        Case(name: "ours.round.\(operation.rawValue).\(name)", elements: rows.f32.count) {
+          for i in 0..<rows.count {
+            certificate.merge(reference.round(rows.row(i), parameters: parameters, into: results))
           }
         })
     }
