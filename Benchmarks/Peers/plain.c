@@ -1,0 +1,21 @@
+// Softmax in plain double precision, no bound known: compiled with NAME(x) = scalar_x, vector_x or native_x and the flags
+// that give libm's scalar exp or libmvec's.
+#include <math.h>
+
+#define SOFTMAX(T, suffix) \
+  void NAME(suffix)(const float *restrict x, T *restrict y, long n) { \
+    static double e[4096]; \
+    float m = x[0]; \
+    for (long i = 1; i < n; i++) m = x[i] > m ? x[i] : m; \
+    double s = 0; \
+    for (long i = 0; i < n; i++) e[i] = exp((double)x[i] - m); \
+    for (long i = 0; i < n; i++) s += e[i]; \
+    double r = 1 / s; \
+    for (long i = 0; i < n; i++) y[i] = (T)(e[i] * r); \
+  }
+
+SOFTMAX(double, f64)
+SOFTMAX(float, f32)
+#ifdef __FLT16_MAX__
+SOFTMAX(_Float16, f16)
+#endif
