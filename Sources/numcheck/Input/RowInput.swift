@@ -3,7 +3,7 @@ import NumKit
 /// The rows of a run: generated, or those of a tensor in a file.
 struct RowInput {
   let rows: any RowSource
-  let origin: KernelReport.Origin
+  let origin: RowOrigin
   /// The dimensions beside the rows' axis.
   let otherShape: [Int]
   /// The rows' axis, from 0.
@@ -71,7 +71,7 @@ struct RowInput {
   /// What the kernel was given where a witness stands.
   func witnessInput(
     _ witness: ErrorStatistics.Witness?, _ configuration: KernelConfiguration, _ operation: RowOperation
-  ) throws -> KernelReport.WitnessInput? {
+  ) throws -> WitnessInput? {
     guard let witness else { return nil }
     let given = try row(witness.row)
     var rounded = given
@@ -79,6 +79,6 @@ struct RowInput {
     let maximum = rounded.reduce(-Double.infinity) { $1.isNaN ? $0 : Swift.max($0, $1) }
     let index = operation == .softmaxJacobian ? witness.index / rounded.count : witness.index
     let hasOwn = operation.resultCount(length: rounded.count) >= rounded.count
-    return KernelReport.WitnessInput(input: hasOwn ? rounded[index] : nil, rowMaximum: maximum)
+    return WitnessInput(input: hasOwn ? rounded[index] : nil, rowMaximum: maximum)
   }
 }

@@ -8,23 +8,11 @@ struct KernelReport {
   let configuration: KernelConfiguration
   let parameters: OperationParameters
   /// `uniform in [-1000, 1000], seed 1` or a file's name.
-  let origin: Origin
+  let origin: RowOrigin
   let result: ExperimentResult
   let checks: [Check]
-
-  enum Origin {
-    case generated(Distribution, range: Double, seed: UInt64)
-    case file(String, shape: [Int])
-    case exhaustive
-  }
 
   /// What the kernels were given for the row and index of an algorithm's witness: the input as rounded, and its row's
   /// largest.
   let witnessInputs: [WitnessInput?]
-
-  struct WitnessInput {
-    /// The input at the witness's index; nil where results have no input of their own.
-    let input: Double?
-    let rowMaximum: Double
-  }
 }

@@ -1,37 +1,3 @@
-/// What a file of schemes tells the registry.
-public struct SchemeFamily: Sendable {
-  /// The file or folder in Schemes, without `.swift`.
-  public let file: String
-  /// The schemes that a comparison of everything shows.
-  public let defaults: @Sendable () -> [any Scheme]
-  /// Dialects that only a name or a glob asks for.
-  public let variants: @Sendable () -> [any Scheme]
-  /// The scheme of a name, if it is this family's.
-  public let make: @Sendable (SchemeName) -> (any Scheme)?
-
-  public init(
-    file: String, defaults: @escaping @Sendable () -> [any Scheme],
-    variants: @escaping @Sendable () -> [any Scheme] = { [] },
-    make: @escaping @Sendable (SchemeName) -> (any Scheme)?
-  ) {
-    self.file = file
-    self.defaults = defaults
-    self.variants = variants
-    self.make = make
-  }
-
-  /// A family of a fixed list, found by their exact names; the dialects among them (with a colon) are variants.
-  public init(file: String, _ schemes: [any Scheme]) {
-    self.init(
-      file: file, defaults: { schemes.filter { !$0.name.contains(":") } },
-      variants: { schemes.filter { $0.name.contains(":") } },
-      make: { name in
-        let wanted = SchemeName.joined(name.base, name.granularity, name.dialects)
-        return schemes.first { $0.name == wanted }
-      })
-  }
-}
-
 /// Every scheme by its name.
 public enum SchemeRegistry {
   /// One line for each file or folder in Schemes.

@@ -1,0 +1,34 @@
+extension Truth {
+  /// Makes room for `count` results, keeping storage.
+  mutating func reset(count: Int) {
+    func resize(_ array: inout [Double]) {
+      if array.count != count {
+        array.removeAll(keepingCapacity: true)
+        array.append(contentsOf: repeatElement(0, count: count))
+      }
+    }
+    resize(&rounded)
+    resize(&high)
+    resize(&low)
+    if exponent.count != count {
+      exponent.removeAll(keepingCapacity: true)
+      exponent.append(contentsOf: repeatElement(0, count: count))
+    }
+    relativeError = 0
+    certificate = Certificate()
+  }
+
+  mutating func set(_ rounded: Double, _ value: ScaledValue, at i: Int) {
+    self.rounded[i] = rounded
+    high[i] = value.high
+    low[i] = value.low
+    exponent[i] = value.exponent
+    relativeError = Swift.max(relativeError, value.relativeError)
+  }
+
+  /// Writes an exactly known Double, which may be special.
+  mutating func setKnown(_ value: Double, at i: Int, _ format: NumberFormat) {
+    set(format.round(value), ScaledValue(high: value), at: i)
+    certificate.exact += 1
+  }
+}
