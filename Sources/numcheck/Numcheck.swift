@@ -36,6 +36,8 @@ struct Numcheck: ParsableCommand {
     guard numcheck_processor_suffices() else {
       fail("this build needs an x86-64-v3 processor (AVX2, FMA, F16C, BMI2)")
     }
+    // A full file is then an error like any other, not the end of the process.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
       try command.run()
@@ -45,7 +47,7 @@ struct Numcheck: ParsableCommand {
     } catch {
       if exitCode(for: error) == .success {
         // --help, --version, completion scripts.
-        print(fullMessage(for: error))
+        do { try emit(fullMessage(for: error) + "\n") } catch { fail("\(error)") }
         Foundation.exit(0)
       }
       fail(message(of: error))
@@ -56,7 +58,9 @@ struct Numcheck: ParsableCommand {
   private static func message(of error: any Error) -> String {
     let text = message(for: error)
     let known = text.isEmpty ? "\(error)" : text
-    return known.split(whereSeparator: \.isNewline).first.map(String.init) ?? known
+    let lines = known.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+    return lines.map { $0.hasPrefix("- ") ? String($0.dropFirst(2)) + "," : $0 }.joined(separator: " ")
+      .trimmingCharacters(in: CharacterSet(charactersIn: ","))
   }
 
   private static func report(_ message: String) {

@@ -50,6 +50,20 @@ import Testing
     ["nonsense"],
     ["softmax", "--nonsense"],
     ["softmax", "stray"],
+    ["softmax", "--max-ulp", "inf"],
+    ["softmax", "--target", "3"],
+    ["lse", "--cotangent", "x.npy"],
+    ["softmax", "--as", "f32"],
+    ["softmax", "--axis", "-3", "--input", "no-such-file.npy"],
+    ["quantize", "--scheme", "q9"],
+    ["quantize", "--scheme", "q4_k", "--length", "100", "--rows", "2"],
+    ["quantize", "--scheme", "int8,int4", "--output", "x.npy"],
+    ["quantize", "--output", "x.npy"],
+    ["quantize", "--recommend"],
+    ["quantize", "--max-bits", "4"],
+    ["quantize", "--input", "no-such-file.npy"],
+    ["dialect", "mxfp4"],
+    ["dialect", "mxfp4", "nothing"],
     ["softmax", "--exhaustive"],
     ["softmax", "--exhaustive", "--length", "2", "--dtype", "f32"],
     ["softmax", "--exhaustive", "--length", "2", "--dtype", "int8"],
@@ -67,6 +81,19 @@ import Testing
     #expect(outcome.errors.hasPrefix("numcheck: "), "\(outcome.errors)")
     #expect(outcome.errors.filter { $0 == "\n" }.count == 1, "\(outcome.errors)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+  }
+
+  /// A report that could not be written is no success.
+  @Test func aFullDeviceIsAnError() throws {
+    guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
+    for arguments in ["softmax --rows 2 --length 8", "list formats", "--help"] {
+      let shell = Process()
+      shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+      shell.arguments = ["-c", "\"$0\" \(arguments) >/dev/full 2>/dev/null", CommandRunner.binary.path]
+      try shell.run()
+      shell.waitUntilExit()
+      #expect(shell.terminationStatus == 2, "\(arguments)")
+    }
   }
 
   @Test func helpAndVersionSucceed() throws {

@@ -30,6 +30,6 @@ struct DialectCommand: ParsableCommand {
     let matrix = try Matrix(input)
     let comparison = try DialectComparison(a, b, matrix.values, rows: matrix.rows, columns: matrix.columns)
     let report = DialectReport(first: a.name, second: b.name, tensor: matrix.name, comparison: comparison)
-    print(format == .json ? report.json.text : report.text, terminator: "")
+    try emit(format == .json ? report.json.text : report.text)
   }
 }

@@ -38,6 +38,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
   mutating func run() throws {
     let configuration = try precision.configuration()
     let algorithms = try chosenAlgorithms(configuration.storage)
+    if output == nil && outputType != nil { throw UsageError("--as is for --output") }
     if output != nil && algorithms.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
     }
@@ -66,10 +67,15 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     }
     let colour = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     switch format {
-    case .text: print(report.text(colour: colour), terminator: "")
-    case .json: print(report.json.text, terminator: "")
-    case .markdown: print(report.markdown, terminator: "")
-    case .csv: print(report.csv, terminator: "")
+    case .text: try emit(report.text(colour: colour))
+    case .json: try emit(report.json.text)
+    case .markdown: try emit(report.markdown)
+    case .csv: try emit(report.csv)
+    }
+    if !report.checks.isEmpty, result.entries.allSatisfy({ $0.kernel.finiteCount == 0 }),
+      report.checks.allSatisfy(\.passed)
+    {
+      throw UsageError("nothing was checked: no row has a finite truth")
     }
     if let failed = report.checks.first(where: { !$0.passed }) {
       throw CheckFailed(message: format == .text ? "" : failed.message)
@@ -102,10 +108,10 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     progress.finish()
     let report = SweepReport(configuration: configuration, results: results)
     switch format {
-    case .text: print(report.text, terminator: "")
-    case .json: print(report.json.text, terminator: "")
-    case .markdown: print(report.markdown, terminator: "")
-    case .csv: print(report.table.csv, terminator: "")
+    case .text: try emit(report.text)
+    case .json: try emit(report.json.text)
+    case .markdown: try emit(report.markdown)
+    case .csv: try emit(report.table.csv)
     }
   }
 

@@ -26,10 +26,10 @@ struct ListCommand: ParsableCommand {
       case .distributions: Self.distributions
       }
     switch format {
-    case .text: print(list.text(), terminator: "")
-    case .markdown: print(list.markdown, terminator: "")
-    case .json: print(list.json(command: "list \(topic.rawValue)").text, terminator: "")
-    case .csv: print(list.csv, terminator: "")
+    case .text: try emit(list.text())
+    case .markdown: try emit(list.markdown)
+    case .json: try emit(list.json(command: "list \(topic.rawValue)").text)
+    case .csv: try emit(list.csv)
     }
   }
 

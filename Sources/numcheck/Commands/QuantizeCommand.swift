@@ -71,10 +71,10 @@ struct QuantizeCommand: ParsableCommand {
           recommendation: recommend ? (maxBits?.value, minSqnr?.value) : nil))
     }
     switch format {
-    case .text: print(reports.map(\.text).joined(separator: "\n"), terminator: "")
-    case .markdown: print(reports.map(\.markdown).joined(separator: "\n"), terminator: "")
-    case .csv: print(QuantizeReport.csv(reports), terminator: "")
-    case .json: print(QuantizeReport.json(reports).text, terminator: "")
+    case .text: try emit(reports.map(\.text).joined(separator: "\n"))
+    case .markdown: try emit(reports.map(\.markdown).joined(separator: "\n"))
+    case .csv: try emit(QuantizeReport.csv(reports))
+    case .json: try emit(QuantizeReport.json(reports).text)
     }
     if recommend, reports.contains(where: { $0.recommended == nil }) {
       throw CheckFailed(message: "no scheme keeps the limits")

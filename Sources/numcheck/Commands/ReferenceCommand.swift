@@ -49,7 +49,7 @@ struct ReferenceCommand: ParsableCommand {
     guard let format = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
-    let source = try RowInput(input, operation: operation)
+    let source = try RowInput(input, operation: operation, dtype: roundInputs ?? dtype)
     let question = try QuestionInput(parameters, operation, source, seed: input.seed)
     try question.check(operation, source)
     let writer = try ResultWriter(
@@ -70,12 +70,12 @@ struct ReferenceCommand: ParsableCommand {
         ("dtype", .string(dtype.name)), ("rows", .int(rows)), ("length", .int(source.rows.length)),
         ("output", .string(output)), ("certificate", KernelReport.certificate(certificate)),
       ])
-      print(document.text, terminator: "")
+      try emit(document.text)
     } else {
-      print(
+      try emit(
         "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-          + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(output)")
-      print(KernelReport.proof(certificate))
+          + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(output)\n"
+          + KernelReport.proof(certificate) + "\n")
     }
     if certificate.undecided > 0 {
       throw CheckFailed(message: "\(certificate.undecided) results could not be proven")

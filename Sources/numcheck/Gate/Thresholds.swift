@@ -19,8 +19,11 @@ struct Thresholds: ParsableArguments {
   var noBug = false
 
   func validate() throws {
-    if let limit = maxUlp?.value, limit < 0 { throw ValidationError("--max-ulp must be 0 or more") }
-    if let limit = maxRelative?.value, limit < 0 { throw ValidationError("--max-relative must be 0 or more") }
+    for (flag, limit) in [("--max-ulp", maxUlp), ("--max-relative", maxRelative)] {
+      if let limit, !(limit.value >= 0 && limit.value.isFinite) {
+        throw ValidationError("\(flag) must be finite and 0 or more")
+      }
+    }
   }
 
   /// Whether nothing is checked.

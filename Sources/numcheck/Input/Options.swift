@@ -66,7 +66,9 @@ struct InputOptions: ParsableArguments {
       valueName: "FILE[:TENSOR]"))
   var input: String?
 
-  @Option(help: "The axis that rows run along; negative counts from the last.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The axis that rows run along; negative counts from the last.", valueName: "k"))
   var axis: Int = -1
 
   @Option(

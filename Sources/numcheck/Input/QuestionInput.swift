@@ -9,7 +9,12 @@ struct QuestionInput {
     parameters = OperationParameters(
       temperature: options.temperature.value, specialValues: options.policy)
     let length = input.rows.length
-    if operation == .crossEntropy || operation == .crossEntropyGradient {
+    let hasTarget = operation == .crossEntropy || operation == .crossEntropyGradient
+    if !hasTarget && options.target != "0" { throw UsageError("--target is for the cross-entropy") }
+    if operation != .softmaxVJP && options.cotangent != nil {
+      throw UsageError("--cotangent is for softmax-vjp")
+    }
+    if hasTarget {
       if let index = Int(options.target) {
         parameters.target = index
       } else {

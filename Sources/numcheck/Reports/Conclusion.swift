@@ -3,6 +3,9 @@ import NumKit
 extension KernelReport {
   /// One line that a person can act on.
   var conclusion: String {
+    if result.entries.allSatisfy({ $0.kernel.finiteCount == 0 && $0.verdict == .ok }) {
+      return "no row has a finite truth: nothing to measure"
+    }
     let entries = readingOrder.map { result.entries[$0] }
     let bugs = entries.filter { $0.verdict == .bug }
     let rest = entries.filter { $0.verdict != .bug }
