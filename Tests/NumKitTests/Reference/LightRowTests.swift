@@ -53,6 +53,46 @@ import Testing
     if format.hasZero { #expect(counts.double > 4 * (counts.doubleDouble + counts.mpfr), "\(counts)") }
   }
 
+  /// Temperatures chosen so that a result lies some Double ulps beside a tie of the format: the margin must send it on.
+  @Test(arguments: [NumberFormat.f32, .f16, .bf16]) func nearTiesAreSentOn(_ format: NumberFormat) {
+    var sentOn = 0
+    var truth = Truth()
+    for operation in [RowOperation.softmax, .sigmoid, .logSoftmax, .logSumExp, .crossEntropy] {
+      let light = Reference(operation, format: format)
+      let slow = Reference(operation, format: format, usesFastTiers: false)
+      let first = format.encode(operation == .logSumExp ? 0.8 : 0.51)
+      let last = format.encode(
+        operation == .logSumExp ? 8 : operation == .softmax || operation == .sigmoid ? 0.99 : 0.69)
+      for step in 0..<60 {
+        let code = first + (last - first) * UInt64(step) / 60
+        let tie = (format.decode(code) + format.decode(code + 1)) / 2
+        // 1/τ, from p = 1/(1 + e^−1/τ), −log p, or log(1 + e^1/τ).
+        let inverse: Double
+        switch operation {
+        case .softmax, .sigmoid: inverse = -Double.log(1 / tie - 1)
+        case .logSumExp: inverse = Double.log(Double.expMinusOne(tie))
+        default: inverse = -Double.log(Double.expMinusOne(tie))
+        }
+        guard inverse > 0 else { continue }
+        for ulps in -2...2 {
+          let tau = Double(bitPattern: (1 / inverse).bitPattern &+ UInt64(bitPattern: Int64(ulps)))
+          let parameters = OperationParameters(temperature: tau, target: 0)
+          let x: [Float] = [1, 0]
+          var results = [Float](repeating: 0, count: operation.resultCount(length: 2))
+          let certificate = x.withUnsafeBufferPointer { p in
+            results.withUnsafeMutableBufferPointer { light.round(p, parameters: parameters, into: $0) }
+          }
+          sentOn += certificate.total - certificate.double
+          [1.0, 0].withUnsafeBufferPointer { slow.answer($0, parameters: parameters, into: &truth) }
+          #expect(
+            results.map { Double($0) } == truth.rounded,
+            "\(operation) \(format.name), tie \(tie), \(ulps) ulps")
+        }
+      }
+    }
+    #expect(sentOn > 500)
+  }
+
   /// Fewer than one in 10⁵ left to the other tiers (one in 10⁶ is aimed at), on a long row.
   @Test func almostAllAreProvenInDouble() {
     for format in [NumberFormat.f32, .f16, .bf16] {
