@@ -1,7 +1,9 @@
 import Foundation
 import NumKit
 
-private let formats: [(String, NumberFormat)] = [("f16", .f16), ("bf16", .bf16), ("f32", .f32), ("f64", .f64)]
+private let formats: [(String, NumberFormat)] = [
+  ("f16", .f16), ("bf16", .bf16), ("f32", .f32), ("f64", .f64),
+]
 
 /// The certified softmax and log-sum-exp: `answer` (values for error measurement too) and `round` (the proven
 /// roundings alone).
@@ -19,7 +21,8 @@ func certifiedCases(_ rows: Rows) -> [Case] {
           }
         })
       if format.significandBits > 23 { continue }
-      let results = UnsafeMutableBufferPointer<Float>.allocate(capacity: operation == .softmax ? Rows.length : 1)
+      let results = UnsafeMutableBufferPointer<Float>.allocate(
+        capacity: operation == .softmax ? Rows.length : 1)
       results.initialize(repeating: 0)
       var certificate = Certificate()
       cases.append(
