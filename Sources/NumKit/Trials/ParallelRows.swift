@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 /// Work on numbered rows by several threads, each with state of its own that is merged at the end. What is merged must not
@@ -18,14 +17,14 @@ package struct ParallelRows {
     body: @escaping (Worker, Int) throws -> Void, merge: (Worker, Worker) -> Void
   ) throws -> Worker {
     let workerCount = Swift.max(1, Swift.min(threads, (count + chunk - 1) / chunk))
-    // Each thread touches its own worker, and none outlives concurrentPerform.
+    // Each thread touches its own worker, and none outlives the call.
     nonisolated(unsafe) let workers = (0..<workerCount).map { _ in make() }
     nonisolated(unsafe) let body = body
     let next = Atomic<Int>(0)
     let done = Atomic<Int>(0)
     let failure = Mutex<(row: Int, error: any Error)?>(nil)
     let chunk = chunk
-    DispatchQueue.concurrentPerform(iterations: workerCount) { index in
+    onThreads(workerCount) { index in
       while true {
         let start = next.add(chunk, ordering: .relaxed).oldValue
         guard start < count else { return }
