@@ -89,6 +89,10 @@ public enum Stage: String, Sendable, CaseIterable {
   case probabilities
   /// The results.
   case output
+  /// Products of queries and keys, before scale and mask.
+  case scores
+  /// Sums of values weighted by probabilities.
+  case weighted
 }
 
 /// No storage between stages and nothing observed: the kernel alone.

@@ -101,6 +101,8 @@ extension Stage {
     case .logarithm: return 5
     case .probabilities: return 6
     case .output: return 7
+    case .scores: return 8
+    case .weighted: return 9
     }
   }
 }
