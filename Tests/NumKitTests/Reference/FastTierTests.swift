@@ -150,6 +150,27 @@ import Testing
     #expect(counts.undecided == 0)
   }
 
+  /// Where f64 turns subnormal, binade by binade: the spacing changes from the result's own to 2^−1074.
+  @Test func theEdgeOfTheSubnormals() {
+    let fast = Reference(.softmax, format: .f64)
+    let slow = Reference(.softmax, format: .f64, usesFastTiers: false)
+    var a = Truth()
+    var b = Truth()
+    var random = RandomSource(seed: 5, row: 0)
+    var proven = 0
+    for i in 0..<3000 {
+      // 2^−1019 is e^−706.3, 2^−1075 is e^−745.1.
+      let d = i % 2 == 0 ? -706.3 - 4 * random.uniform() : -706.3 - 40 * random.uniform()
+      [0, d].withUnsafeBufferPointer {
+        fast.answer($0, parameters: .init(), into: &a)
+        slow.answer($0, parameters: .init(), into: &b)
+      }
+      #expect(a.rounded == b.rounded, "d = \(d)")
+      proven += a.certificate.doubleDouble
+    }
+    #expect(proven > 5900)
+  }
+
   /// Logits chosen so that results lie next to a tie of the format: the test must send them on, not guess.
   @Test func nearTiesAreSentOn() {
     let format = NumberFormat.f16

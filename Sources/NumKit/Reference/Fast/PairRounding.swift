@@ -3,9 +3,11 @@ enum PairRounding {
   /// The number of `format` that every value within `error` of (high + low)·2^exponent rounds to, or nil if the test cannot
   /// tell. `error` is absolute, in the scale of the pair.
   static func round(_ x: Pair, exponent: Int, error: Double, to format: NumberFormat) -> Double? {
-    if exponent != 0 || x.high.magnitude < 0x1p-960 || x.high.magnitude > 0x1p1000 {
-      return roundScaled(x, exponent, error, format)
+    if exponent == 0 && x.high.magnitude < 0x1p-960 {
+      let scale = 0x1p900
+      return roundScaled(Pair(x.high * scale, x.low * scale), -900, error * scale, format)
     }
+    if exponent != 0 || x.high.magnitude > 0x1p1000 { return roundScaled(x, exponent, error, format) }
     // A quarter more covers the rounding of low ± error itself, which is below 2^−53 (|low| + error).
     let margin = error * 1.25 + x.low.magnitude * 0x1p-52
     if format.significandBits == 52 {
@@ -33,7 +35,7 @@ enum PairRounding {
       return format.nanEncoding == .negativeZero ? 0 : Double(signOf: x.high, magnitudeOf: 0)
     }
     guard format.significandBits == 52 else { return nil }
-    if magnitude > -1021 {
+    if magnitude > -1022 {
       guard let y = round(Pair(x.high, x.low), exponent: 0, error: error, to: format) else { return nil }
       return Double(sign: .plus, exponent: exponent, significand: y)
     }
