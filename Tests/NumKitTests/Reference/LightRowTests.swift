@@ -77,13 +77,16 @@ import Testing
         for ulps in -2...2 {
           let tau = Double(bitPattern: (1 / inverse).bitPattern &+ UInt64(bitPattern: Int64(ulps)))
           let parameters = OperationParameters(temperature: tau, target: 0)
-          let x: [Float] = [1, 0]
-          var results = [Float](repeating: 0, count: operation.resultCount(length: 2))
+          // A part of a vector by itself, and whole vectors with a part.
+          let x: [Float] = [1, 0] + [Float](repeating: -.infinity, count: step % 2 == 0 ? 0 : 68)
+          var results = [Float](repeating: 0, count: operation.resultCount(length: x.count))
           let certificate = x.withUnsafeBufferPointer { p in
             results.withUnsafeMutableBufferPointer { light.round(p, parameters: parameters, into: $0) }
           }
           sentOn += certificate.total - certificate.double
-          [1.0, 0].withUnsafeBufferPointer { slow.answer($0, parameters: parameters, into: &truth) }
+          x.map { Double($0) }.withUnsafeBufferPointer {
+            slow.answer($0, parameters: parameters, into: &truth)
+          }
           #expect(
             results.map { Double($0) } == truth.rounded,
             "\(operation) \(format.name), tie \(tie), \(ulps) ulps")
