@@ -6,6 +6,7 @@
 #include "certified.h"
 #include "dots.h"
 #include "ggml_blocks.h"
+#include "kernels.h"
 #include "light.h"
 #include "pairs.h"
 #include "processor.h"

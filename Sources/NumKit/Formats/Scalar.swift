@@ -38,6 +38,17 @@ public protocol Scalar: Comparable, Sendable {
   static func sqrt(_ x: Self) -> Self
   /// The hyperbolic tangent.
   static func tanh(_ x: Self) -> Self
+
+  /// e^x in place of every x: what `exp` answers.
+  static func formExponentials(_ values: UnsafeMutableBufferPointer<Self>)
+  /// 2^x in place of every x: what `exp2` answers.
+  static func formExponentials2(_ values: UnsafeMutableBufferPointer<Self>)
+  /// `start` and all values added one after the other, each addition rounded.
+  static func sum(_ values: UnsafeMutableBufferPointer<Self>, from start: Self) -> Self
+  /// The largest of at least one value; of equals the first; NaN if any is.
+  static func maximum(_ values: UnsafeMutableBufferPointer<Self>) -> Self
+  /// The largest finite magnitude, and whether all values are finite.
+  static func peak(_ values: UnsafeMutableBufferPointer<Self>) -> (largest: Double, isFinite: Bool)
 }
 
 extension Scalar {

@@ -31,33 +31,45 @@ extension Scalar {
 
 extension UnsafeMutableBufferPointer where Element: Scalar {
   /// The largest element; NaN if any is.
-  @inlinable
-  func maximum() -> Element {
-    var m = self[0]
-    for i in 1..<Swift.max(count, 1) { m = Element.larger(m, self[i]) }
-    return m
-  }
+  @inlinable func maximum() -> Element { Element.maximum(self) }
 
   /// Σ in the accumulator format, in the given order.
   @inlinable
   func sum<A: Scalar>(_ order: Summation, in: A.Type) -> A {
     switch order {
-    case .sequential: return sequentialSum(from: 0, to: count)
+    case .sequential:
+      guard let first else { return .zero }
+      return UnsafeMutableBufferPointer(rebasing: self[1...]).sequentialSum(from: A(converting: first))
     case .pairwise: return pairwiseSum(from: 0, to: count)
     }
   }
 
+  /// `start` and all elements, converted to the accumulator and added one after the other.
   @inlinable
-  func sequentialSum<A: Scalar>(from start: Int, to end: Int) -> A {
-    guard start < end else { return .zero }
-    var s = A(converting: self[start])
-    for i in start + 1..<Swift.max(end, start + 1) { s = s + A(converting: self[i]) }
-    return s
+  func sequentialSum<A: Scalar>(from start: A) -> A {
+    if A.self == Element.self {
+      return withMemoryRebound(to: A.self) { A.sum($0, from: start) }
+    }
+    return withUnsafeTemporaryAllocation(of: A.self, capacity: 64) { block in
+      block.initialize(repeating: .zero)
+      var s = start
+      for begin in stride(from: 0, to: count, by: 64) {
+        let part = UnsafeMutableBufferPointer<A>(rebasing: block[..<Swift.min(64, count - begin)])
+        for i in part.indices { part[i] = A(converting: self[begin + i]) }
+        s = A.sum(part, from: s)
+      }
+      return s
+    }
   }
 
   @inlinable
   func pairwiseSum<A: Scalar>(from start: Int, to end: Int) -> A {
-    if end - start <= 8 { return sequentialSum(from: start, to: end) }
+    if end - start <= 8 {
+      guard start < end else { return .zero }
+      var s = A(converting: self[start])
+      for i in start + 1..<end { s = s + A(converting: self[i]) }
+      return s
+    }
     let middle = start + (end - start) / 2
     let left: A = pairwiseSum(from: start, to: middle)
     return left + pairwiseSum(from: middle, to: end)

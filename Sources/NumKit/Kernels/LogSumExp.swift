@@ -11,7 +11,8 @@ public enum NaiveLogSumExp: Kernel {
     _ setting: KernelSetting<C>, accumulator: A.Type, stages: inout S
   ) {
     let e = setting.scratch
-    for i in x.indices { e[i] = C.exp(x[i]) }
+    _ = e.update(fromContentsOf: x)
+    C.formExponentials(e)
     stages.store(e, .exponential)
     let s = stages.total(e, setting.summation, in: A.self)
     y[0] = C(converting: A.log(s))
@@ -65,7 +66,7 @@ public enum ShiftedLog1pLogSumExp: Kernel {
     let largest = x.firstIndex(of: m) ?? 0
     for i in x.indices { e[i] = x[i] - m }
     stages.store(e, .shift)
-    for i in x.indices { e[i] = C.exp(e[i]) }
+    C.formExponentials(e)
     stages.store(e, .exponential)
     // The place of the maximum takes the last term, so that n − 1 are added.
     e[largest] = e[e.count - 1]

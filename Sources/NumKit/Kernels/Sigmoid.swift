@@ -10,7 +10,8 @@ public enum NaiveSigmoid: Kernel {
     _ x: UnsafeMutableBufferPointer<C>, into y: UnsafeMutableBufferPointer<C>,
     _ setting: KernelSetting<C>, accumulator: A.Type, stages: inout S
   ) {
-    for i in x.indices { y[i] = C.exp(-x[i]) }
+    for i in x.indices { y[i] = -x[i] }
+    C.formExponentials(y)
     stages.store(y, .exponential)
     for i in y.indices { y[i] = C.one + y[i] }
     stages.store(y, .sum)
@@ -31,7 +32,8 @@ public enum StableSigmoid: Kernel {
     _ x: UnsafeMutableBufferPointer<C>, into y: UnsafeMutableBufferPointer<C>,
     _ setting: KernelSetting<C>, accumulator: A.Type, stages: inout S
   ) {
-    for i in x.indices { y[i] = C.exp(x[i] < C.zero ? x[i] : -x[i]) }
+    for i in x.indices { y[i] = x[i] < C.zero ? x[i] : -x[i] }
+    C.formExponentials(y)
     stages.store(y, .exponential)
     let sums = setting.scratch
     for i in y.indices { sums[i] = C.one + y[i] }

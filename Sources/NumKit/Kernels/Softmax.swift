@@ -10,7 +10,8 @@ public enum NaiveSoftmax: Kernel {
     _ x: UnsafeMutableBufferPointer<C>, into y: UnsafeMutableBufferPointer<C>,
     _ setting: KernelSetting<C>, accumulator: A.Type, stages: inout S
   ) {
-    for i in x.indices { y[i] = C.exp(x[i]) }
+    _ = y.update(fromContentsOf: x)
+    C.formExponentials(y)
     stages.store(y, .exponential)
     let s = stages.total(y, setting.summation, in: A.self)
     for i in y.indices { y[i] = y[i].divided(by: s) }
@@ -54,7 +55,7 @@ public enum OnlineSoftmax: Kernel {
     let s = sum + A(converting: m - m)
     for i in x.indices { y[i] = x[i] - m }
     stages.store(y, .shift)
-    for i in y.indices { y[i] = C.exp(y[i]) }
+    C.formExponentials(y)
     stages.store(y, .exponential)
     for i in y.indices { y[i] = y[i].divided(by: s) }
     stages.store(y, .output)
@@ -77,7 +78,7 @@ public enum TwoPassLogSoftmax: Kernel {
     let l = stages.store(m.adding(A.log(s)), .logarithm)
     for i in x.indices { y[i] = x[i] - l }
     stages.store(y, .shift)
-    for i in y.indices { y[i] = C.exp(y[i]) }
+    C.formExponentials(y)
     stages.store(y, .output)
   }
 }
@@ -100,7 +101,7 @@ public enum Base2Softmax: Kernel {
     let m = y.maximum()
     for i in y.indices { y[i] = y[i] - m }
     stages.store(y, .shift)
-    for i in y.indices { y[i] = C.exp2(y[i]) }
+    C.formExponentials2(y)
     stages.store(y, .exponential)
     let s = stages.total(y, setting.summation, in: A.self)
     for i in y.indices { y[i] = y[i].divided(by: s) }
@@ -117,7 +118,7 @@ func shiftedExponentials<C: Scalar, A: Scalar, S: Stages>(
   let m = x.maximum()
   for i in x.indices { y[i] = x[i] - m }
   stages.store(y, .shift)
-  for i in x.indices { y[i] = C.exp(y[i]) }
+  C.formExponentials(y)
   stages.store(y, .exponential)
   return (m, stages.total(y, order, in: A.self))
 }
@@ -129,17 +130,37 @@ func onlineNormalizer<C: Scalar, A: Scalar, S: Stages>(
 ) -> (maximum: C, sum: A) {
   var m = x[0]
   var s = A.one
-  for i in 1..<Swift.max(x.count, 1) {
-    let xi = x[i]
-    if xi == m {
-      // Two infinities among them: their difference would be NaN.
-      s = s + A.one
-    } else if xi > m {
-      s = s * A(converting: C.exp(m - xi)) + A.one
-      m = xi
-    } else {
-      s = s + A(converting: C.exp(xi - m))
+  withUnsafeTemporaryAllocation(of: C.self, capacity: onlineBlock) { block in
+    block.initialize(repeating: .zero)
+    var i = 1
+    while i < x.count {
+      // Exponentials of a run below the maximum do not wait for each other; they are added in order all the same.
+      var count = 0
+      while count < onlineBlock, i + count < x.count, x[i + count] < m {
+        block[count] = x[i + count] - m
+        count += 1
+      }
+      if count > 0 {
+        let run = UnsafeMutableBufferPointer(rebasing: block[..<count])
+        C.formExponentials(run)
+        s = run.sequentialSum(from: s)
+        i += count
+        continue
+      }
+      let xi = x[i]
+      if xi == m {
+        // Two infinities among them: their difference would be NaN.
+        s = s + A.one
+      } else if xi > m {
+        s = s * A(converting: C.exp(m - xi)) + A.one
+        m = xi
+      } else {
+        s = s + A(converting: C.exp(xi - m))
+      }
+      i += 1
     }
   }
   return (m, stages.store(s, .sum))
 }
+
+@usableFromInline let onlineBlock = 64

@@ -40,18 +40,9 @@ public struct StageTrace: Sendable {
   }
 
   mutating func observe<C: Scalar>(_ values: UnsafeMutableBufferPointer<C>, _ stage: Stage) {
-    var peak = 0.0
-    var finite = true
-    for v in values {
-      let magnitude = v.exact.magnitude
-      if magnitude < .infinity {
-        peak = magnitude > peak ? magnitude : peak
-      } else {
-        finite = false
-      }
-    }
+    let (peak, isFinite) = C.peak(values)
     record(peak: peak, stage, C.format)
-    if finite { return }
+    if isFinite { return }
     for i in values.indices where !values[i].exact.isFinite { record(values[i].exact, at: i, stage) }
   }
 
