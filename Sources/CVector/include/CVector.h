@@ -5,6 +5,7 @@
 
 #include "certified.h"
 #include "dots.h"
+#include "errors.h"
 #include "ggml_blocks.h"
 #include "kernels.h"
 #include "light.h"

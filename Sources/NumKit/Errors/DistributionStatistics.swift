@@ -23,6 +23,11 @@ public struct DistributionStatistics: Sendable {
   /// The divergence is Σ t log(t/y) − t + y, which is KL for distributions and stays ≥ 0 when Σy ≠ 1; a lost
   /// probability (y = 0 though t is not too small for the format) makes it ∞, one too small for the format does not count.
   public mutating func add(computed: UnsafeBufferPointer<Double>, truth: Truth) {
+    add(computed: computed, truth: truth, flat: FlatTruth(truth))
+  }
+
+  /// The same, with the truth in Double at hand.
+  public mutating func add(computed: UnsafeBufferPointer<Double>, truth: Truth, flat: FlatTruth) {
     var total = 0.0
     var row = 0.0
     var top = 0
@@ -31,7 +36,7 @@ public struct DistributionStatistics: Sendable {
       let y = computed[i]
       let t = truth.rounded[i]
       guard y.isFinite, t.isFinite else { return }
-      let (_, exact) = truth.error(of: y, at: i)
+      let exact = flat.value[i]
       total += y
       if truth.high[i] > largest && truth.exponent[i] == 0 {
         largest = truth.high[i]

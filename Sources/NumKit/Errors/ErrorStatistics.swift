@@ -1,3 +1,5 @@
+import CVector
+
 /// The error of computed results against the exact ones, gathered over many rows. Adding rows in another order, or
 /// merging the statistics of shards, gives the same numbers.
 public struct ErrorStatistics: Sendable {
@@ -29,6 +31,8 @@ public struct ErrorStatistics: Sendable {
   public private(set) var specialMismatches = 0
   /// Results above the sound bound on their error.
   public private(set) var aboveBound = 0
+  /// The largest bound in ulps.
+  public private(set) var maxBoundUlp = 0.0
   /// The largest error in ulps over results that are finite and whose truth is.
   public private(set) var maxUlp = 0.0
   /// The largest error in ulps of the row's largest exact result: what counts where small results come from cancellation.
@@ -65,52 +69,125 @@ public struct ErrorStatistics: Sendable {
     row: Int, computed: UnsafeBufferPointer<Double>, truth: Truth, unit: ErrorUnit,
     bounds: UnsafeBufferPointer<Double>?
   ) {
+    add(row: row, computed: computed, truth: truth, flat: FlatTruth(truth), unit: unit, bounds: bounds)
+  }
+
+  /// The same, with the truth in Double at hand.
+  public mutating func add(
+    row: Int, computed: UnsafeBufferPointer<Double>, truth: Truth, flat: FlatTruth, unit: ErrorUnit,
+    bounds: UnsafeBufferPointer<Double>?
+  ) {
     rows += 1
     count += computed.count
-    var sawNaN = false
+    var sight = Sight()
+    for start in stride(from: 0, to: computed.count, by: Self.block) {
+      let block = start..<Swift.min(start + Self.block, computed.count)
+      if addVectors(row, block, computed, truth, flat, unit, bounds, &sight) { continue }
+      for i in block { addOne(row, i, computed[i], truth, flat, unit, bounds, &sight) }
+    }
+    maxAbsolute = Swift.max(maxAbsolute, sight.worst)
+    if sight.scale > 0 {
+      maxNormwise = Swift.max(maxNormwise, sight.worst / sight.scale)
+      maxUlpAtPeak = Swift.max(maxUlpAtPeak, sight.worst / unit.size(at: sight.scale))
+    }
+    if sight.hasNaN && !sight.truthHasNaN { nanRows += 1 }
+  }
+
+  /// What has been seen of a row.
+  private struct Sight {
+    var hasNaN = false
     var truthHasNaN = false
     var worst = 0.0
     var scale = 0.0
-    for i in computed.indices {
-      let y = computed[i]
-      let t = truth.rounded[i]
-      if t.isNaN { truthHasNaN = true }
-      if y.isNaN && !t.isNaN { sawNaN = true }
-      if !y.isFinite || !t.isFinite {
-        addSpecial(row, i, y, t, exact: truth.error(of: 0, at: i).exact)
-        continue
-      }
-      if y == 0 && t != 0 { underflow += 1 }
-      let (absolute, exact) = truth.error(of: y, at: i)
-      let ulps = absolute / unit.size(at: exact)
-      sum.add(ulps)
-      sumOfSquares.add(ulps * ulps)
-      histogram.add(ulps)
-      worst = Swift.max(worst, absolute)
-      scale = Swift.max(scale, exact.magnitude)
-      if exact != 0 {
-        maxRelative = Swift.max(maxRelative, absolute / exact.magnitude)
-      } else if truth.isTiny(i) {
-        maxRelative = Swift.max(maxRelative, y == 0 ? 1 : .infinity)
-      }
-      let isWorse = ulps > maxUlp || (witness == nil && ulps >= maxUlp)
-      if isWorse {
-        maxUlp = ulps
-        offer(Witness(row: row, index: i, computed: y, exact: exact, ulp: ulps))
-      }
-      if let bounds, absolute > bounds[i] {
-        aboveBound += 1
-        if boundWitness == nil {
-          boundWitness = Witness(row: row, index: i, computed: y, exact: exact, ulp: ulps)
+  }
+
+  private static let block = 1024
+  /// From here on what the vector sums round away, 2^−90 a result, is below what a Double can show.
+  private static let leastVectorUlp = 0x1p-16
+
+  /// Adds a block of results; false, and nothing done, where some number in it is out of the ordinary.
+  private mutating func addVectors(
+    _ row: Int, _ block: Range<Int>, _ computed: UnsafeBufferPointer<Double>, _ truth: Truth,
+    _ flat: FlatTruth,
+    _ unit: ErrorUnit, _ bounds: UnsafeBufferPointer<Double>?, _ sight: inout Sight
+  ) -> Bool {
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: block.count) { ulps in
+      let b = block.lowerBound
+      let seen = truth.rounded.withUnsafeBufferPointer { rounded in
+        flat.value.withUnsafeBufferPointer { value in
+          flat.remainder.withUnsafeBufferPointer { remainder in
+            flat.tiny.withUnsafeBufferPointer { tiny in
+              numcheck_measure_row(
+                computed.baseAddress! + b, rounded.baseAddress! + b, value.baseAddress! + b,
+                remainder.baseAddress! + b, tiny.isEmpty ? nil : tiny.baseAddress! + b,
+                bounds.map { $0.baseAddress! + b }, block.count, unit.vector, ulps.baseAddress)
+            }
+          }
         }
       }
+      guard seen.regular != 0 else { return false }
+      underflow += seen.underflow
+      if seen.ulp >= Self.leastVectorUlp {
+        sum.add(seen.sum)
+        sumOfSquares.add(seen.squares)
+      } else {
+        for u in ulps {
+          sum.add(u)
+          sumOfSquares.add(u * u)
+        }
+      }
+      histogram.add(UnsafeBufferPointer(ulps))
+      sight.worst = Swift.max(sight.worst, seen.absolute)
+      sight.scale = Swift.max(sight.scale, seen.scale)
+      maxRelative = Swift.max(maxRelative, seen.relative)
+      if seen.ulp > maxUlp || witness == nil, let i = ulps.firstIndex(of: seen.ulp) {
+        maxUlp = seen.ulp
+        offer(
+          Witness(row: row, index: b + i, computed: computed[b + i], exact: flat.value[b + i], ulp: seen.ulp))
+      }
+      if let bounds {
+        maxBoundUlp = Swift.max(maxBoundUlp, seen.bound_ulp)
+        aboveBound += seen.above
+        if seen.above > 0 && boundWitness == nil {
+          let i = block.first { flat.error(of: computed[$0], at: $0) > bounds[$0] } ?? b
+          boundWitness = Witness(
+            row: row, index: i, computed: computed[i], exact: flat.value[i], ulp: ulps[i - b])
+        }
+      }
+      return true
     }
-    maxAbsolute = Swift.max(maxAbsolute, worst)
-    if scale > 0 {
-      maxNormwise = Swift.max(maxNormwise, worst / scale)
-      maxUlpAtPeak = Swift.max(maxUlpAtPeak, worst / unit.size(at: scale))
+  }
+
+  private mutating func addOne(
+    _ row: Int, _ i: Int, _ y: Double, _ truth: Truth, _ flat: FlatTruth, _ unit: ErrorUnit,
+    _ bounds: UnsafeBufferPointer<Double>?, _ sight: inout Sight
+  ) {
+    let t = truth.rounded[i]
+    let exact = flat.value[i]
+    let size = unit.size(at: exact)
+    if let bounds, exact.isFinite { maxBoundUlp = Swift.max(maxBoundUlp, bounds[i] / size) }
+    if t.isNaN { sight.truthHasNaN = true }
+    if y.isNaN && !t.isNaN { sight.hasNaN = true }
+    guard y.isFinite && t.isFinite else { return addSpecial(row, i, y, t, exact: exact) }
+    if y == 0 && t != 0 { underflow += 1 }
+    let absolute = flat.error(of: y, at: i)
+    let ulps = absolute / size
+    sum.add(ulps)
+    sumOfSquares.add(ulps * ulps)
+    histogram.add(ulps)
+    sight.worst = Swift.max(sight.worst, absolute)
+    sight.scale = Swift.max(sight.scale, exact.magnitude)
+    maxRelative = Swift.max(maxRelative, flat.relative(absolute, of: y, at: i))
+    if ulps > maxUlp || (witness == nil && ulps >= maxUlp) {
+      maxUlp = ulps
+      offer(Witness(row: row, index: i, computed: y, exact: exact, ulp: ulps))
     }
-    if sawNaN && !truthHasNaN { nanRows += 1 }
+    if let bounds, absolute > bounds[i] {
+      aboveBound += 1
+      if boundWitness == nil {
+        boundWitness = Witness(row: row, index: i, computed: y, exact: exact, ulp: ulps)
+      }
+    }
   }
 
   private mutating func addSpecial(_ row: Int, _ i: Int, _ y: Double, _ t: Double, exact: Double) {
@@ -137,6 +214,7 @@ public struct ErrorStatistics: Sendable {
     underflow += other.underflow
     specialMismatches += other.specialMismatches
     aboveBound += other.aboveBound
+    maxBoundUlp = Swift.max(maxBoundUlp, other.maxBoundUlp)
     maxUlp = Swift.max(maxUlp, other.maxUlp)
     maxUlpAtPeak = Swift.max(maxUlpAtPeak, other.maxUlpAtPeak)
     maxAbsolute = Swift.max(maxAbsolute, other.maxAbsolute)
@@ -163,19 +241,4 @@ extension ErrorStatistics.Witness {
     if !ulp.isNaN && ulp != other.ulp { return ulp > other.ulp }
     return (row, index) < (other.row, other.index)
   }
-}
-
-extension Truth {
-  /// |y − exact| for the result `i`, and the exact value rounded to Double.
-  func error(of y: Double, at i: Int) -> (absolute: Double, exact: Double) {
-    let e = Int(exponent[i])
-    if e == 0 { return (((y - high[i]) - low[i]).magnitude, high[i]) }
-    // Outside Double's comfort: scaled by the exponent, which rounds only what underflows.
-    let h = Double(sign: .plus, exponent: e, significand: high[i])
-    let l = Double(sign: .plus, exponent: e, significand: low[i])
-    return (((y - h) - l).magnitude, h)
-  }
-
-  /// Whether the exact result is not zero, though too small for Double.
-  func isTiny(_ i: Int) -> Bool { high[i] != 0 }
 }

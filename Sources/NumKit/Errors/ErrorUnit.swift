@@ -1,3 +1,5 @@
+import CVector
+
 /// What one ulp is for the results under test.
 public enum ErrorUnit: Sendable, Hashable {
   /// The spacing of a floating-point format at the exact value.
@@ -10,6 +12,16 @@ public enum ErrorUnit: Sendable, Hashable {
     switch self {
     case .ulp(let format): return format.ulp(of: t)
     case .step(let step): return step
+    }
+  }
+
+  /// As the vector loops take it.
+  var vector: numcheck_unit {
+    switch self {
+    case .ulp(let format):
+      return numcheck_unit(
+        step: 0, fraction_bits: Int32(format.precision - 1), min_exponent: Int32(format.minExponent))
+    case .step(let step): return numcheck_unit(step: step, fraction_bits: 0, min_exponent: 0)
     }
   }
 }

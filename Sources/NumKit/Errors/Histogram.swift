@@ -17,6 +17,20 @@ public struct Histogram: Sendable {
     count += 1
   }
 
+  /// Counts each of `values`.
+  mutating func add(_ values: UnsafeBufferPointer<Double>) {
+    var small: UInt64 = 0
+    buckets.withUnsafeMutableBufferPointer { buckets in
+      for x in values {
+        let i = Self.index(x)
+        // Many results are exact; an increment of one place in memory waits for the last.
+        if i == 0 { small += 1 } else { buckets[i] += 1 }
+      }
+    }
+    buckets[0] += small
+    count += UInt64(values.count)
+  }
+
   /// Adds the counts of another.
   public mutating func merge(_ other: Histogram) {
     for i in buckets.indices { buckets[i] += other.buckets[i] }

@@ -8,7 +8,6 @@ final class ExperimentWorker {
     var total = ErrorStatistics()
     var distribution = DistributionStatistics()
     var bound = RowBound.sound
-    var boundUlp = 0.0
     var trace = StageTrace()
   }
 
@@ -22,9 +21,10 @@ final class ExperimentWorker {
   private var rounded: [Double]
   private var results: [Double]
   private var bounds: [Double]
-  private var exact: [Double]
   private var truth = Truth()
   private var truthOfGiven = Truth()
+  private var flat = FlatTruth()
+  private var flatOfGiven = FlatTruth()
   private var profile = RowProfile()
   private var certificate = Certificate()
   private var conditioning = Double.nan
@@ -50,7 +50,6 @@ final class ExperimentWorker {
     rounded = given
     results = Array(repeating: 0, count: experiment.operation.resultCount(length: length))
     bounds = results
-    exact = results
   }
 
   func measure(_ row: Int, of rows: some RowSource) throws {
@@ -65,6 +64,7 @@ final class ExperimentWorker {
       profile.update($0, temperature: kernelParameters.temperature)
     }
     certificate.merge(truth.certificate)
+    flat.update(truth)
     let sameQuestion = !changed && kernelParameters == parameters
     if !sameQuestion {
       inputsRounded = true
@@ -72,11 +72,11 @@ final class ExperimentWorker {
         reference.answer($0, parameters: parameters, into: &truthOfGiven)
       }
       certificate.merge(truthOfGiven.certificate)
+      flatOfGiven.update(truthOfGiven)
       compareTruths()
     }
     let condition = profile.conditioning(experiment.operation, target: kernelParameters.target)
     if !condition.isNaN { conditioning = conditioning.isNaN ? condition : Swift.max(conditioning, condition) }
-    for i in results.indices { exact[i] = truth.error(of: 0, at: i).exact }
     for k in candidates.indices { measure(&candidates[k], row, sameQuestion: sameQuestion) }
   }
 
@@ -90,29 +90,25 @@ final class ExperimentWorker {
     let unit = unit(c)
     var rowBound = RowBound.none
     if let errorBounds = c.bounds {
-      rowBound = exact.withUnsafeBufferPointer { t in
+      rowBound = flat.value.withUnsafeBufferPointer { t in
         bounds.withUnsafeMutableBufferPointer {
           errorBounds.bound(profile, target: kernelParameters.target, truth: t, into: $0)
-        }
-      }
-      if rowBound != .none {
-        for i in exact.indices where exact[i].isFinite {
-          c.boundUlp = Swift.max(c.boundUlp, bounds[i] / unit.size(at: exact[i]))
         }
       }
     }
     c.bound = c.bound.worse(rowBound)
     results.withUnsafeBufferPointer { y in
       if rowBound == .none {
-        c.kernel.add(row: row, computed: y, truth: truth, unit: unit, bounds: nil)
+        c.kernel.add(row: row, computed: y, truth: truth, flat: flat, unit: unit, bounds: nil)
       } else {
         bounds.withUnsafeBufferPointer {
-          c.kernel.add(row: row, computed: y, truth: truth, unit: unit, bounds: $0)
+          c.kernel.add(row: row, computed: y, truth: truth, flat: flat, unit: unit, bounds: $0)
         }
       }
       c.total.add(
-        row: row, computed: y, truth: sameQuestion ? truth : truthOfGiven, unit: unit, bounds: nil)
-      if experiment.operation == .softmax { c.distribution.add(computed: y, truth: truth) }
+        row: row, computed: y, truth: sameQuestion ? truth : truthOfGiven,
+        flat: sameQuestion ? flat : flatOfGiven, unit: unit, bounds: nil)
+      if experiment.operation == .softmax { c.distribution.add(computed: y, truth: truth, flat: flat) }
     }
   }
 
@@ -130,8 +126,8 @@ final class ExperimentWorker {
     var worst = 0.0
     var scale = 0.0
     for i in results.indices {
-      let t = truthOfGiven.error(of: 0, at: i).exact
-      let other = truth.error(of: 0, at: i).exact
+      let t = flatOfGiven.value[i]
+      let other = flat.value[i]
       guard t.isFinite, other.isFinite else { continue }
       worst = Swift.max(worst, (t - other).magnitude)
       scale = Swift.max(scale, t.magnitude)
@@ -146,7 +142,6 @@ final class ExperimentWorker {
       candidates[k].total.merge(other.candidates[k].total)
       candidates[k].distribution.merge(other.candidates[k].distribution)
       candidates[k].bound = candidates[k].bound.worse(other.candidates[k].bound)
-      candidates[k].boundUlp = Swift.max(candidates[k].boundUlp, other.candidates[k].boundUlp)
       candidates[k].trace.merge(other.candidates[k].trace)
     }
     certificate.merge(other.certificate)
@@ -167,7 +162,7 @@ final class ExperimentWorker {
         ExperimentResult.Entry(
           algorithm: c.runner.algorithm, kernel: c.kernel, total: c.total,
           distribution: experiment.operation == .softmax ? c.distribution : nil, bound: c.bound,
-          boundUlp: c.boundUlp, trace: c.trace,
+          boundUlp: c.kernel.maxBoundUlp, trace: c.trace,
           verdict: Verdict(
             c.kernel, inherent: inherent, bound: c.bound, overflowed: c.trace.firstOverflow != nil,
             unitRoundoff: u))

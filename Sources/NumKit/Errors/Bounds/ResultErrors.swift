@@ -1,3 +1,4 @@
+import CVector
 import RealModule
 
 typealias Exact = UnsafeBufferPointer<Double>
@@ -14,14 +15,11 @@ extension RowErrors {
   private func divisionFree(_ truth: Exact, _ bounds: Bounds) {
     let l = shiftedLogSumExpError()
     for i in z.indices {
-      guard z[i].isFinite else {
-        bounds[i] = 0
-        continue
-      }
       let before = l + self.bounds.inputError.error(z[i])
-      let exponent = before + c.u * ((z[i] - lse).magnitude + before)
-      bounds[i] = p[i] * (Double.expMinusOne(exponent) * (1 + c.exp) + c.exp) + c.tiny
+      bounds[i] = z[i].isFinite ? before + c.u * ((z[i] - lse).magnitude + before) : 0
     }
+    numcheck_expm1_above(bounds.baseAddress, bounds.count)
+    for i in z.indices { bounds[i] = z[i].isFinite ? p[i] * (bounds[i] * (1 + c.exp) + c.exp) + c.tiny : 0 }
   }
 
   /// m + log s: the error of s, the rounding of the logarithm in the accumulator, of the addition in the wider format, of

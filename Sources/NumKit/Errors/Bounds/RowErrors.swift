@@ -1,3 +1,4 @@
+import CVector
 import RealModule
 
 /// The errors in the common stages of one row: exponents, exponentials, their sum.
@@ -54,11 +55,9 @@ struct RowErrors {
     if !shifted && Double.exp(m) * (1 + 8 * c.u) > c.largest { return nil }
     shiftError = shifted ? scaledError(m) : 0
     absolute = c.tiny * Double.exp(shiftError)
-    relative = profile.z.map { zi in
-      guard zi.isFinite else { return 0 }
-      let e = exponentError(zi)
-      return Double.expMinusOne(e) * (1 + c.exp) + c.exp
-    }
+    relative = profile.z.map { $0.isFinite ? exponentError($0) : 0 }
+    relative.withUnsafeMutableBufferPointer { numcheck_expm1_above($0.baseAddress, $0.count) }
+    for i in relative.indices { relative[i] = z[i].isFinite ? relative[i] * (1 + c.exp) + c.exp : 0 }
     let total = sumOfExponentials(dropping: nil)
     sum = total.error / total.exact
   }

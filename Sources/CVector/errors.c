@@ -1,0 +1,128 @@
+#include "errors.h"
+
+#include <math.h>
+
+#include "loops.h"
+
+enum { LANES = 4 };
+typedef double v4 __attribute__((ext_vector_type(LANES), aligned(8)));
+typedef int64_t i4 __attribute__((ext_vector_type(LANES), aligned(8)));
+
+NC_INLINE v4 magnitude(v4 x) { return (v4)((i4)x & INT64_MAX); }
+/// The larger of numbers that are not negative; NaN if either is.
+NC_INLINE v4 larger(v4 a, v4 b) { return (v4)__builtin_elementwise_max((i4)a, (i4)b); }
+NC_INLINE double largest(v4 x) {
+  double m = x[0];
+  for (int j = 1; j < LANES; j++) m = x[j] > m ? x[j] : m;
+  return m;
+}
+NC_INLINE long marked(i4 masks) { return -(long)(masks[0] + masks[1] + masks[2] + masks[3]); }
+
+/// Adds and takes away 1.5 2^52 times the spacing of each part.
+struct parts {
+  v4 part[3];
+};
+NC_INLINE void add(struct parts *s, v4 x) {
+  const v4 magic[3] = {(v4)0x1.8p36, (v4)0x1.8p-1, (v4)0x1.8p-38};
+  for (int k = 0; k < 3; k++) {
+    const v4 part = (x + magic[k]) - magic[k];
+    s->part[k] += part;
+    x -= part;
+  }
+}
+NC_INLINE struct numcheck_parts total(struct parts s) {
+  struct numcheck_parts t;
+  for (int k = 0; k < 3; k++) t.part[k] = (s.part[k][0] + s.part[k][1]) + (s.part[k][2] + s.part[k][3]);
+  return t;
+}
+
+struct gathered {
+  i4 irregular, underflow, above;
+  v4 ulp, bound_ulp, absolute, relative, scale;
+  struct parts sum, squares;
+};
+
+NC_INLINE v4 measure(struct gathered *g, v4 y, v4 rounded, v4 high, v4 low, v4 tiny, v4 bound, struct numcheck_unit unit) {
+  const v4 exact = magnitude(high);
+  i4 field = (i4)exact >> 52;
+  const i4 least = (i4)(int64_t)(unit.min_exponent + 1023);
+  field = (field < least ? least : field) - unit.fraction_bits;
+  const v4 size = unit.step != 0 ? (v4)unit.step : (v4)(field << 52);
+  const v4 error = magnitude((y - high) - low);
+  const v4 ulps = error / size;
+  // Comparisons with NaN are false.
+  g->irregular |= ~(magnitude(y) < INFINITY) | ~(magnitude(rounded) < INFINITY) | ~(ulps < 0x1p13);
+  if (unit.step == 0) g->irregular |= field < 1;
+  g->underflow += (y == 0) & (rounded != 0);
+  g->above += error > bound;
+  g->ulp = larger(g->ulp, ulps);
+  g->bound_ulp = larger(g->bound_ulp, bound / size);
+  g->absolute = larger(g->absolute, error);
+  const v4 quotient = error / exact;
+  const v4 lost = ((y == 0) | (tiny == 0)) ? tiny : (v4)INFINITY;
+  g->relative = larger(g->relative, exact != 0 ? quotient : lost);
+  g->scale = larger(g->scale, exact);
+  add(&g->sum, ulps);
+  add(&g->squares, ulps * ulps);
+  return ulps;
+}
+
+NC_INLINE v4 load(const double *p, long i, double otherwise) { return p ? *(const v4 *)(p + i) : (v4)otherwise; }
+
+struct numcheck_row_errors numcheck_measure_row(
+    const double *y, const double *rounded, const double *high, const double *low, const double *tiny,
+    const double *bounds, long n, struct numcheck_unit unit, double *ulps) {
+  struct gathered g = {0};
+  long i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    *(v4 *)(ulps + i) = measure(
+        &g, load(y, i, 0), load(rounded, i, 0), load(high, i, 0), load(low, i, 0), load(tiny, i, 0),
+        load(bounds, i, INFINITY), unit);
+  }
+  if (i < n) {
+    // Lanes beyond the end hold zeros, which add nothing.
+    v4 last[6] = {0};
+    for (long j = 0; i + j < n; j++) {
+      last[0][j] = y[i + j];
+      last[1][j] = rounded[i + j];
+      last[2][j] = high[i + j];
+      last[3][j] = low[i + j];
+      last[4][j] = tiny ? tiny[i + j] : 0;
+      last[5][j] = bounds ? bounds[i + j] : INFINITY;
+    }
+    const v4 u = measure(&g, last[0], last[1], last[2], last[3], last[4], last[5], unit);
+    for (long j = 0; i + j < n; j++) ulps[i + j] = u[j];
+  }
+  return (struct numcheck_row_errors){
+      marked(g.irregular) == 0, marked(g.underflow), marked(g.above), largest(g.ulp), largest(g.bound_ulp),
+      largest(g.absolute), largest(g.relative), largest(g.scale), total(g.sum), total(g.squares)};
+}
+
+void numcheck_expm1_above(double *v, long n) {
+  for (long i = 0; i < n; i++) {
+    const double x = v[i] > 710 ? 710 : v[i];
+    const double shifted = __builtin_fma(x, 0x1.71547652b82fep+0, 0x1.8p52), k = shifted - 0x1.8p52;
+    const double r = __builtin_fma(-k, 0x1.abc9e3b39803fp-56, __builtin_fma(-k, 0x1.62e42fefa39efp-1, x));
+    double p = 1.0 / 6227020800.0;
+    p = __builtin_fma(p, r, 1.0 / 479001600.0);
+    p = __builtin_fma(p, r, 1.0 / 39916800.0);
+    p = __builtin_fma(p, r, 1.0 / 3628800.0);
+    p = __builtin_fma(p, r, 1.0 / 362880.0);
+    p = __builtin_fma(p, r, 1.0 / 40320.0);
+    p = __builtin_fma(p, r, 1.0 / 5040.0);
+    p = __builtin_fma(p, r, 1.0 / 720.0);
+    p = __builtin_fma(p, r, 1.0 / 120.0);
+    p = __builtin_fma(p, r, 1.0 / 24.0);
+    p = __builtin_fma(p, r, 1.0 / 6.0);
+    p = __builtin_fma(p, r, 0.5);
+    p = __builtin_fma(p * r, r, r);
+    // 2^(k - 1), for 2^1024 is none; the low bits of `shifted` are k.
+    int64_t bits;
+    memcpy(&bits, &shifted, 8);
+    bits = (int64_t)((uint64_t)(bits + 1022) << 52);
+    double half;
+    memcpy(&half, &bits, 8);
+    const double y = (2 * p * half + (2 * half - 1)) * (1 + 0x1p-47);
+    v[i] = v[i] > 700 ? INFINITY : y;
+  }
+}
