@@ -9,6 +9,7 @@
 #include "ggml_blocks.h"
 #include "kernels.h"
 #include "light.h"
+#include "low_word.h"
 #include "pairs.h"
 #include "processor.h"
 #include "schemes_block.h"

@@ -16,6 +16,7 @@ public final class Reference {
   private var replacement: [Double] = []
   private var pending: [Int] = []
   private let light = LightRow()
+  private let lowWord = LowWordRow()
   private var widened: [Double] = []
   private var wideTruth = Truth()
 
@@ -94,24 +95,54 @@ public final class Reference {
     }
     widened.removeAll(keepingCapacity: true)
     widened.append(contentsOf: row.lazy.map { Double($0) })
-    widened.withUnsafeBufferPointer { wide in
-      guard isTried else {
-        answer(wide, parameters: parameters, into: &wideTruth)
-        for i in 0..<count { results[i] = Float(wideTruth.rounded[i]) }
-        return
-      }
-      wideTruth.reset(count: count)
-      let shape = RowShape(
-        wide, temperature: parameters.temperature, specialValues: parameters.specialValues,
-        replacement: &replacement)
-      fast.answer(
-        operation, format, wide, shape, parameters, only: light.unproven, pending: &pending, into: &wideTruth)
-      refinement.answer(
-        operation, format, wide, shape, parameters, pending: &pending, into: &wideTruth)
-      for i in light.unproven { results[i] = Float(wideTruth.rounded[i]) }
-    }
+    let open = isTried ? light.unproven : nil
+    widened.withUnsafeBufferPointer { prove(open, of: $0, parameters) }
+    for i in open ?? Array(0..<count) { results[i] = Float(wideTruth.rounded[i]) }
     certificate.merge(wideTruth.certificate)
     return certificate
+  }
+
+  /// The proven roundings alone, of a row of Doubles. To f64, Double with a low word proves all but about one in 10⁵ where no
+  /// logit is infinite, and nothing else is computed; other results are those of `answer`.
+  ///
+  /// - Precondition: as for `answer`; `results` has room for every result.
+  public func round(
+    _ row: UnsafeBufferPointer<Double>, parameters: OperationParameters,
+    into results: UnsafeMutableBufferPointer<Double>
+  ) -> Certificate {
+    let count = operation.resultCount(length: row.count)
+    precondition(parameters.temperature >= 0, "a temperature is at least 0")
+    precondition(results.count == count, "room for every result")
+    if operation == .crossEntropy || operation == .crossEntropyGradient {
+      precondition(row.indices.contains(parameters.target), "a target is an index of its row")
+    }
+    var certificate = Certificate()
+    var open: [Int]?
+    if usesFastTiers && format.significandBits == 52 && !row.isEmpty && operation != .sigmoid {
+      let shape = RowShape(
+        row, temperature: parameters.temperature, specialValues: parameters.specialValues,
+        replacement: &replacement)
+      if !shape.usesReplacement && lowWord.answer(operation, row, shape, parameters, into: results) {
+        certificate.doubleLow = count - lowWord.unproven.count
+        if lowWord.unproven.isEmpty { return certificate }
+        open = lowWord.unproven
+      }
+    }
+    prove(open, of: row, parameters)
+    for i in open ?? Array(0..<count) { results[i] = wideTruth.rounded[i] }
+    certificate.merge(wideTruth.certificate)
+    return certificate
+  }
+
+  /// Answers into `wideTruth` for the results `open` alone, or for all where that is nil.
+  private func prove(_ open: [Int]?, of row: UnsafeBufferPointer<Double>, _ parameters: OperationParameters) {
+    guard let open else { return answer(row, parameters: parameters, into: &wideTruth) }
+    wideTruth.reset(count: operation.resultCount(length: row.count))
+    let shape = RowShape(
+      row, temperature: parameters.temperature, specialValues: parameters.specialValues,
+      replacement: &replacement)
+    fast.answer(operation, format, row, shape, parameters, only: open, pending: &pending, into: &wideTruth)
+    refinement.answer(operation, format, row, shape, parameters, pending: &pending, into: &wideTruth)
   }
 
   /// The tiers, one after the other, each for what the one before could not prove.

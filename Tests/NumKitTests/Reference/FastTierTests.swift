@@ -98,6 +98,24 @@ import Testing
     #expect(worst <= 1 && worst >= 0x1p-8)
   }
 
+  /// Section 6a: 2^−74 relative, beside |d|·2^−103 of the difference itself.
+  @Test func tier1Exponential() async {
+    let worst = await Self.forChunks(6_000_000) { range in
+      let exact = Exact()
+      var random = RandomSource(seed: 47, row: range.lowerBound)
+      var worst = 0.0
+      for i in range {
+        let dh = Self.exponent(i, &random, parts: 1024, reach: 1900)
+        let dl = i % 2 == 0 ? 0 : dh.ulp * (random.uniform() - 0.5)
+        let (e, k) = lowWordExponential(dh, dl)
+        worst = max(worst, exact.relativeError(e.high, e.low, k, of: dh, dl) / 0x1p-74)
+      }
+      return worst
+    }
+    print("tier 1 exp: largest error 2^\(log2(worst * 0x1p-74)), bound 2^-74")
+    #expect(worst <= 1 && worst >= 0x1p-8)
+  }
+
   private func log2(_ x: Double) -> Double { (.log2(x) * 100).rounded() / 100 }
 
   /// Whole rows: every tier's results against MPFR's, bit for bit, and its values within their stated relative error.

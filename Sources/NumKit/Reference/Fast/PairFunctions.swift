@@ -73,3 +73,8 @@ package func certifiedExponentialPair(_ dh: Double, _ dl: Double) -> (
   let (e, k) = PairFunctions.exp(Pair(dh, dl))
   return ((e.high, e.low), k)
 }
+
+/// The logarithm of high + low, for tests to attack.
+package func certifiedLogarithm(_ high: Double, _ low: Double) -> (high: Double, low: Double)? {
+  PairFunctions.log(Pair(high, low)).map { ($0.high, $0.low) }
+}
