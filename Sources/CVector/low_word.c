@@ -2,7 +2,7 @@
 
 #include "vector8.h"
 
-/// Section 7: one polynomial in Double beside 1 + r, which is kept whole.
+/// Section 6a: one polynomial in Double beside 1 + r, which is kept whole.
 static inline void exp1(v8 dh, v8 dl, const double *table, v8 *h, v8 *l, v8 *exponent) {
   const v8 t = fma8(dh, (v8)0x1.71547652b82fep+10, (v8)MAGIC);
   const v8 k = t - MAGIC;

@@ -18,6 +18,8 @@ public final class Reference {
   private let light = LightRow()
   private let lowWord = LowWordRow()
   private var widened: [Double] = []
+  private var narrowed: [Float] = []
+  private var narrowResults: [Float] = []
   private var wideTruth = Truth()
 
   /// Prepares to answer `operation` with results rounded to `format`; without the fast tiers MPFR answers all.
@@ -103,7 +105,8 @@ public final class Reference {
   }
 
   /// The proven roundings alone, of a row of Doubles. To f64, Double with a low word proves all but about one in 10⁵ where no
-  /// logit is infinite, and nothing else is computed; other results are those of `answer`.
+  /// logit is infinite, and nothing else is computed; rows of numbers that Floats hold go the way of Floats; others are
+  /// answered as by `answer`.
   ///
   /// - Precondition: as for `answer`; `results` has room for every result.
   public func round(
@@ -117,6 +120,15 @@ public final class Reference {
       precondition(row.indices.contains(parameters.target), "a target is an index of its row")
     }
     var certificate = Certificate()
+    if format.significandBits <= 23 && usesFastTiers && narrow(row) {
+      narrowResults.removeAll(keepingCapacity: true)
+      narrowResults.append(contentsOf: repeatElement(0, count: count))
+      certificate = narrowed.withUnsafeBufferPointer { row in
+        narrowResults.withUnsafeMutableBufferPointer { round(row, parameters: parameters, into: $0) }
+      }
+      for i in 0..<count { results[i] = Double(narrowResults[i]) }
+      return certificate
+    }
     var open: [Int]?
     if usesFastTiers && format.significandBits == 52 && !row.isEmpty && operation != .sigmoid {
       let shape = RowShape(
@@ -132,6 +144,15 @@ public final class Reference {
     for i in open ?? Array(0..<count) { results[i] = wideTruth.rounded[i] }
     certificate.merge(wideTruth.certificate)
     return certificate
+  }
+
+  /// Puts the row into `narrowed`; false where a Float does not hold some element.
+  private func narrow(_ row: UnsafeBufferPointer<Double>) -> Bool {
+    narrowed.removeAll(keepingCapacity: true)
+    narrowed.append(contentsOf: row.lazy.map { Float($0) })
+    var differs = false
+    for i in row.indices { differs = differs || Double(narrowed[i]) != row[i] }
+    return !differs
   }
 
   /// Answers into `wideTruth` for the results `open` alone, or for all where that is nil.

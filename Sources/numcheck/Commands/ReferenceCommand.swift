@@ -147,6 +147,12 @@ private struct TruthRows {
     }
     var parameters = question.parameters
     parameters.target = question.targets?[row] ?? parameters.target
+    if overflow == .special {
+      let certificate = x.withUnsafeBufferPointer {
+        worker.reference.round($0, parameters: parameters, into: results)
+      }
+      return worker.certificate.merge(certificate)
+    }
     x.withUnsafeBufferPointer { worker.reference.answer($0, parameters: parameters, into: &worker.truth) }
     worker.certificate.merge(worker.truth.certificate)
     for i in results.indices {
