@@ -49,6 +49,27 @@ import Testing
     #expect(counts.doubleLow > counts.doubleDouble + counts.mpfr, "\(counts)")
   }
 
+  /// Rows of Doubles to narrow formats: as Floats where they are, as they stand where they are not.
+  @Test(arguments: [NumberFormat.f32, .f16, .f8e4m3fn, .e8m0]) func narrowFormats(_ format: NumberFormat) {
+    for operation in [RowOperation.softmax, .logSumExp, .sigmoid, .crossEntropy] {
+      let light = Reference(operation, format: format)
+      let slow = Reference(operation, format: format, usesFastTiers: false)
+      var truth = Truth()
+      for index in 0..<100 {
+        var random = RandomSource(seed: 299, row: index)
+        let x = row(index, &random)
+        let parameters = OperationParameters(temperature: [1, 0.7][index % 2], target: index % x.count)
+        var results = [Double](repeating: -77, count: operation.resultCount(length: x.count))
+        _ = x.withUnsafeBufferPointer { p in
+          results.withUnsafeMutableBufferPointer { light.round(p, parameters: parameters, into: $0) }
+        }
+        x.withUnsafeBufferPointer { slow.answer($0, parameters: parameters, into: &truth) }
+        #expect(
+          zip(results, truth.rounded).allSatisfy { $0 == $1 && $0.sign == $1.sign || $0.isNaN && $1.isNaN })
+      }
+    }
+  }
+
   /// Two million results beside tier 2's; about one in 10⁵ lies too near a tie for tier 1.
   @Test func almostAllAreProven() {
     let reference = Reference(.softmax, format: .f64)
