@@ -8,8 +8,10 @@ public struct SchemeMeasurement: Sendable {
   public private(set) var storedBytes: Int
   /// The error.
   public private(set) var statistics = ErrorStatistics()
-  /// Where it comes from; nil where the scheme does not tell (it is no `GridScheme`).
+  /// Where it comes from; nil where the scheme does not tell (it is no `LimitedScheme`).
   public private(set) var split: ErrorSplit?
+  /// Whether the split tells scale rounding apart; it counts as element rounding where not (no `GridScheme`).
+  public let splitsScale: Bool
   /// Where it is.
   public private(set) var places: WorstPlaces
 
@@ -28,7 +30,8 @@ public struct SchemeMeasurement: Sendable {
     elementCount = 0
     storedBytes = 0
     places = WorstPlaces(columns: columns, blockLength: blockLength)
-    split = scheme is any GridScheme ? ErrorSplit() : nil
+    split = scheme is any LimitedScheme ? ErrorSplit() : nil
+    splitsScale = scheme is any GridScheme
     // Also checks the shape before anything is read.
     _ = try scheme.byteCount(rows: rows, columns: columns)
     guard values.count == rows * columns else {
@@ -69,12 +72,12 @@ public struct SchemeMeasurement: Sendable {
       statistics.add(x, y)
       places.add(row: firstRow + row, x, y)
     }
-    guard let grid = scheme as? any GridScheme else { return }
+    guard let grid = scheme as? any LimitedScheme else { return }
     try addSplit(grid, values, result, encoded, rows: rows, columns: columns)
   }
 
   private mutating func addSplit(
-    _ scheme: any GridScheme, _ values: UnsafeBufferPointer<Float>, _ decoded: UnsafeBufferPointer<Float>,
+    _ scheme: any LimitedScheme, _ values: UnsafeBufferPointer<Float>, _ decoded: UnsafeBufferPointer<Float>,
     _ encoded: UnsafeRawBufferPointer, rows: Int, columns: Int
   ) throws {
     let scratch = UnsafeMutableBufferPointer<Float>.allocate(capacity: 3 * values.count)
@@ -84,7 +87,7 @@ public struct SchemeMeasurement: Sendable {
     let highest = UnsafeMutableBufferPointer(rebasing: scratch[n..<2 * n])
     try scheme.decodeLimits(encoded, rows: rows, columns: columns, lowest: lowest, highest: highest)
     var ideal = decoded
-    if let unrounded = scheme.unrounded {
+    if let unrounded = (scheme as? any GridScheme)?.unrounded {
       let target = UnsafeMutableBufferPointer(rebasing: scratch[2 * n..<3 * n])
       let bytes = UnsafeMutableRawBufferPointer.allocate(
         byteCount: try unrounded.byteCount(rows: rows, columns: columns), alignment: 64)

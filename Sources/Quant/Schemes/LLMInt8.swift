@@ -44,7 +44,12 @@ struct LLMInt8: GridScheme {
   }
 
   private func keptColumns(_ bytes: UnsafeRawBufferPointer, _ columns: Int) -> [Int] {
-    (0..<columns).filter { bytes[$0 / 8] >> ($0 % 8) & 1 == 1 }
+    (0..<columns).filter { isKept($0, bytes) }
+  }
+
+  private func isKept(_ column: Int, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    let mask: UInt8 = bytes[column / 8]
+    return mask & (1 << UInt8(column % 8)) != 0
   }
 
   func encode(
@@ -109,10 +114,7 @@ struct LLMInt8: GridScheme {
     guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
     let kept = keptColumns(bytes, columns)
     let rest = columns - kept.count
-    let plain = (0..<columns).filter { (column: Int) -> Bool in
-      let mask: UInt8 = bytes[column / 8]
-      return (mask >> UInt8(column % 8)) & 1 == 0
-    }
+    let plain = (0..<columns).filter { !isKept($0, bytes) }
     let scratch = UnsafeMutablePointer<Float>.allocate(capacity: 2 * columns)
     defer { scratch.deallocate() }
     var place = y + maskBytes(columns)
