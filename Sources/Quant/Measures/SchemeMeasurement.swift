@@ -18,51 +18,77 @@ public struct SchemeMeasurement: Sendable {
   /// Bits an element, scales and all.
   public var bitsPerWeight: Double { Double(8 * storedBytes) / Double(elementCount) }
 
+  /// What the error would mean if rows were logits, on a sample of them: every `divergenceStride`th row.
+  public private(set) var divergence = SoftmaxDivergence()
+  /// See `divergence`.
+  public let divergenceStride: Int
+  private let columns: Int
+
   /// Encodes and decodes a matrix and compares.
   ///
-  /// Where the scheme's rows are independent this goes band by band; `firstRow` is the number of the matrix's first
-  /// row where itself is a band of another. Throws what the scheme throws.
+  /// `firstRow` is the number of the matrix's first row where itself is a band of another. Throws what the scheme
+  /// throws.
   public init(
     _ scheme: any Scheme, _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, firstRow: Int = 0,
     blockLength: Int = 32
   ) throws {
-    self.scheme = scheme.name
-    elementCount = 0
-    storedBytes = 0
-    places = WorstPlaces(columns: columns, blockLength: blockLength)
-    split = scheme is any LimitedScheme ? ErrorSplit() : nil
-    splitsScale = scheme is any GridScheme
     // Also checks the shape before anything is read.
     _ = try scheme.byteCount(rows: rows, columns: columns)
     guard values.count == rows * columns else {
       throw SchemeError.shape("\(rows) rows of \(columns) elements are not \(values.count) values")
     }
-    var band = max(rows, 1)
-    if let unit = scheme.independentRows {
-      // About 2^18 elements: a band and its decoded copies stay in the cache.
-      band = min(band, max(unit, (1 << 18) / max(columns, 1) / unit * unit))
+    var survey: TensorSurvey?
+    if scheme.needsSurvey {
+      survey = TensorSurvey(columns: columns, for: [scheme])
+      survey?.add(values)
     }
-    for row in stride(from: 0, to: rows, by: band) {
-      let height = min(band, rows - row)
-      let part = UnsafeBufferPointer(rebasing: values[row * columns..<(row + height) * columns])
-      try add(scheme, part, rows: height, columns: columns, firstRow: firstRow + row)
+    let staged = try StagedScheme(scheme, rows: rows, columns: columns, survey: survey)
+    self.init(staged, rows: rows, columns: columns, blockLength: blockLength)
+    try add(staged, values, firstRow: firstRow, MeasurementScratch())
+  }
+
+  /// A measurement of nothing yet, of a tensor of `rows` rows in all.
+  init(_ staged: StagedScheme, rows: Int, columns: Int, blockLength: Int = 32) {
+    scheme = staged.scheme.name
+    elementCount = 0
+    storedBytes = staged.prefix.count
+    self.columns = columns
+    places = WorstPlaces(columns: columns, blockLength: blockLength)
+    split = staged.bands is any LimitedScheme ? ErrorSplit() : nil
+    splitsScale = staged.bands is any GridScheme
+    // About 2^16 elements are enough to see it.
+    divergenceStride = max(1, rows / max(1, (1 << 16) / max(columns, 1)))
+  }
+
+  /// Adds a band of whole rows: of `staged.rowUnit` rows each, but for the tensor's last. The sums come out the same however
+  /// rows are put into bands, as long as bands come in order.
+  mutating func add(
+    _ staged: StagedScheme, _ values: UnsafeBufferPointer<Float>, firstRow: Int, _ scratch: MeasurementScratch
+  ) throws {
+    guard columns > 0 else { return }
+    let rows = values.count / columns
+    let unit = staged.rowUnit
+    // About 2^15 elements: a piece and its four decoded copies stay in the cache.
+    let height = max(unit, (1 << 15) / columns / unit * unit)
+    for row in stride(from: 0, to: rows, by: height) {
+      let count = min(height, rows - row)
+      let part = UnsafeBufferPointer(rebasing: values[row * columns..<(row + count) * columns])
+      try addPiece(staged.bands, part, rows: count, firstRow: firstRow + row, scratch)
     }
   }
 
-  private mutating func add(
-    _ scheme: any Scheme, _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, firstRow: Int
+  private mutating func addPiece(
+    _ scheme: any Scheme, _ values: UnsafeBufferPointer<Float>, rows: Int, firstRow: Int,
+    _ scratch: MeasurementScratch
   ) throws {
-    let bytes = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: try scheme.byteCount(rows: rows, columns: columns), alignment: 64)
-    defer { bytes.deallocate() }
+    scratch.reserve(values.count)
+    let bytes = scratch.bytes(try scheme.byteCount(rows: rows, columns: columns))
     try scheme.encode(values, rows: rows, columns: columns, into: bytes)
     let encoded = UnsafeRawBufferPointer(bytes)
     storedBytes += try scheme.storedByteCount(encoded, rows: rows, columns: columns)
     elementCount += values.count
-    let decoded = UnsafeMutableBufferPointer<Float>.allocate(capacity: values.count)
-    defer { decoded.deallocate() }
-    try scheme.decode(encoded, rows: rows, columns: columns, into: decoded)
-    let result = UnsafeBufferPointer(decoded)
+    try scheme.decode(encoded, rows: rows, columns: columns, into: scratch[0])
+    let result = UnsafeBufferPointer(scratch[0])
     // Row by row, so that it makes no difference how rows were put into bands.
     for row in 0..<rows {
       let range = row * columns..<(row + 1) * columns
@@ -71,38 +97,26 @@ public struct SchemeMeasurement: Sendable {
       )
       statistics.add(x, y)
       places.add(row: firstRow + row, x, y)
+      if (firstRow + row) % divergenceStride == 0 { divergence.add(row: x, y) }
     }
     guard let grid = scheme as? any LimitedScheme else { return }
-    try addSplit(grid, values, result, encoded, rows: rows, columns: columns)
-  }
-
-  private mutating func addSplit(
-    _ scheme: any LimitedScheme, _ values: UnsafeBufferPointer<Float>, _ decoded: UnsafeBufferPointer<Float>,
-    _ encoded: UnsafeRawBufferPointer, rows: Int, columns: Int
-  ) throws {
-    let scratch = UnsafeMutableBufferPointer<Float>.allocate(capacity: 3 * values.count)
-    defer { scratch.deallocate() }
-    let n = values.count
-    let lowest = UnsafeMutableBufferPointer(rebasing: scratch[0..<n])
-    let highest = UnsafeMutableBufferPointer(rebasing: scratch[n..<2 * n])
-    try scheme.decodeLimits(encoded, rows: rows, columns: columns, lowest: lowest, highest: highest)
-    var ideal = decoded
+    try grid.decodeLimits(
+      encoded, rows: rows, columns: columns, lowest: scratch[1], highest: scratch[2])
+    var ideal = result
     if let unrounded = (scheme as? any GridScheme)?.unrounded {
-      let target = UnsafeMutableBufferPointer(rebasing: scratch[2 * n..<3 * n])
-      let bytes = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: try unrounded.byteCount(rows: rows, columns: columns), alignment: 64)
-      defer { bytes.deallocate() }
-      try unrounded.encode(values, rows: rows, columns: columns, into: bytes)
-      try unrounded.decode(UnsafeRawBufferPointer(bytes), rows: rows, columns: columns, into: target)
-      ideal = UnsafeBufferPointer(target)
+      let other = scratch.bytes(try unrounded.byteCount(rows: rows, columns: columns))
+      try unrounded.encode(values, rows: rows, columns: columns, into: other)
+      try unrounded.decode(UnsafeRawBufferPointer(other), rows: rows, columns: columns, into: scratch[3])
+      ideal = UnsafeBufferPointer(scratch[3])
     }
+    let (lowest, highest) = (UnsafeBufferPointer(scratch[1]), UnsafeBufferPointer(scratch[2]))
     for row in 0..<rows {
       let range = row * columns..<(row + 1) * columns
       split?.add(
-        UnsafeBufferPointer(rebasing: values[range]), decoded: UnsafeBufferPointer(rebasing: decoded[range]),
+        UnsafeBufferPointer(rebasing: values[range]), decoded: UnsafeBufferPointer(rebasing: result[range]),
         ideal: UnsafeBufferPointer(rebasing: ideal[range]),
-        lowest: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(lowest)[range]),
-        highest: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(highest)[range]))
+        lowest: UnsafeBufferPointer(rebasing: lowest[range]),
+        highest: UnsafeBufferPointer(rebasing: highest[range]))
     }
   }
 
@@ -112,64 +126,42 @@ public struct SchemeMeasurement: Sendable {
     storedBytes += other.storedBytes
     statistics.merge(other.statistics)
     places.merge(other.places)
+    divergence.merge(other.divergence)
     if let part = other.split { split?.merge(part) }
   }
 }
 
-/// Metrics that contradict each other: a good one hides what another shows.
-public enum MetricDisagreement: Sendable, Hashable, CustomStringConvertible {
-  /// The direction is right, the size is not: cosine ≥ 0.998 with ‖x̂ − x‖ > 0.1 ‖x‖.
-  case size(cosine: Double, relativeL2: Double)
-  /// A few large values carry the score: ‖x̂ − x‖ ≤ 0.1 ‖x‖ with a relative L1 more than 3 times that and above 0.1.
-  case smallValues(relativeL2: Double, relativeL1: Double)
-  /// Single elements are far off: the largest error is more than 32 times the root mean square, which is fine.
-  case peaks(relativeL2: Double, peakToRMS: Double)
-  /// Channels are lost: ‖x̂ − x‖ ≤ 0.1 ‖x‖ over all, but more than half of ‖x‖ in some channels.
-  case channels(relativeL2: Double, lost: Int, of: Int)
-  /// Cosine ≥ 0.998, yet the rows as logits give another softmax: mean KL > 0.01 nats.
-  case logits(cosine: Double, divergence: Double)
-  /// Finite numbers became NaN or ±∞, which no average counts.
-  case lost(count: Int)
+/// Memory for one piece of a tensor at a time: a thread has one and keeps it.
+final class MeasurementScratch {
+  private var floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: 0)
+  private var raw = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 64)
+  private var count = 0
 
-  public var description: String {
-    func short(_ x: Double) -> String { String(describing: (x * 1e4).rounded() / 1e4) }
-    switch self {
-    case .size(let cosine, let relative):
-      return "cosine \(short(cosine)) is fine, but the size is off: relative L2 \(short(relative))"
-    case .smallValues(let l2, let l1):
-      return "a few large values carry the score: relative L2 \(short(l2)), relative L1 \(short(l1))"
-    case .peaks(let l2, let ratio):
-      return "relative L2 \(short(l2)) is fine, but the largest error is \(short(ratio)) times the rms"
-    case .channels(let l2, let lost, let all):
-      return "relative L2 \(short(l2)) is fine, but \(lost) of \(all) channels lose more than half"
-    case .logits(let cosine, let divergence):
-      return "cosine \(short(cosine)) is fine, but as logits KL is \(short(divergence)) nats"
-    case .lost(let count): return "\(count) finite numbers became NaN or infinite and are in no average"
-    }
+  deinit {
+    floats.deallocate()
+    raw.deallocate()
   }
-}
 
-extension SchemeMeasurement {
-  /// The disagreements among the metrics; `divergence` where rows are logits.
-  public func disagreements(divergence: SoftmaxDivergence? = nil) -> [MetricDisagreement] {
-    var found: [MetricDisagreement] = []
-    let (l2, l1, cosine) = (statistics.relativeL2, statistics.relativeL1, statistics.cosine)
-    if statistics.lostCount > 0 { found.append(.lost(count: statistics.lostCount)) }
-    if cosine >= 0.998 && l2 > 0.1 { found.append(.size(cosine: cosine, relativeL2: l2)) }
-    if l2 <= 0.1 && l1 > max(3 * l2, 0.1) {
-      found.append(.smallValues(relativeL2: l2, relativeL1: l1))
+  /// Makes room for four copies of `count` elements; what is in it is lost.
+  func reserve(_ count: Int) {
+    self.count = count
+    if 4 * count <= floats.count { return }
+    floats.deallocate()
+    floats = .allocate(capacity: 4 * count)
+    floats.initialize(repeating: 0)
+  }
+
+  /// One of the copies.
+  subscript(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(rebasing: floats[index * count..<(index + 1) * count])
+  }
+
+  /// Room for encoded bytes; what is in it is lost.
+  func bytes(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    if count > raw.count {
+      raw.deallocate()
+      raw = .allocate(byteCount: count, alignment: 64)
     }
-    let rms = statistics.mse.squareRoot()
-    if l2 <= 0.1 && rms > 0 && statistics.maxAbsoluteError > 32 * rms {
-      found.append(.peaks(relativeL2: l2, peakToRMS: statistics.maxAbsoluteError / rms))
-    }
-    if l2 <= 0.1 {
-      let lost = places.channels(lostBeyond: 0.5).count
-      if lost > 0 { found.append(.channels(relativeL2: l2, lost: lost, of: places.columns)) }
-    }
-    if let divergence, cosine >= 0.998, divergence.mean > 0.01 {
-      found.append(.logits(cosine: cosine, divergence: divergence.mean))
-    }
-    return found
+    return UnsafeMutableRawBufferPointer(rebasing: raw[..<count])
   }
 }

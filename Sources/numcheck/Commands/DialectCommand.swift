@@ -27,7 +27,7 @@ struct DialectCommand: ParsableCommand {
   func run() throws {
     let a = try SchemeRegistry.scheme(named: first)
     let b = try SchemeRegistry.scheme(named: second)
-    let matrix = try Matrix(input)
+    let matrix = try Matrix(MatrixSource.only(input))
     let comparison = try DialectComparison(a, b, matrix.values, rows: matrix.rows, columns: matrix.columns)
     let report = DialectReport(first: a.name, second: b.name, tensor: matrix.name, comparison: comparison)
     try emit(format == .json ? report.json.text : report.text)

@@ -8,7 +8,7 @@ private func statistics(_ x: [Float], _ y: [Float]) -> ErrorStatistics {
   return result
 }
 
-private func measure(_ name: String, _ matrix: Matrix) throws -> SchemeMeasurement {
+func measure(_ name: String, _ matrix: Matrix) throws -> SchemeMeasurement {
   try matrix.values.withUnsafeBufferPointer {
     try SchemeMeasurement(
       SchemeRegistry.scheme(named: name), $0, rows: matrix.rows, columns: matrix.columns)
