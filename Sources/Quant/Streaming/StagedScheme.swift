@@ -23,7 +23,7 @@ public struct StagedScheme: Sendable {
       return
     }
     if let unit = scheme.independentRows {
-      (prefix, bands, rowUnit) = ([], scheme, unit)
+      (prefix, bands, rowUnit) = ([], scheme, min(unit, rows))
       return
     }
     if scheme is BitsandbytesBlocks {

@@ -27,7 +27,8 @@ extension QuantizeReport {
       ("sqnr", .number(s.sqnr)), ("mse", .number(s.mse)), ("maxAbsoluteError", .number(s.maxAbsoluteError)),
       ("maxAbsoluteErrorHex", .string(Figures.hex(s.maxAbsoluteError))),
       ("relativeL1", .number(s.relativeL1)),
-      ("relativeL2", .number(s.relativeL2)), ("cosine", .number(s.cosine)), ("lost", .int(s.lostCount)),
+      ("relativeL2", .number(s.relativeL2)), ("cosine", .number(s.cosine)),
+      ("softmaxDivergence", .number(e.measurement.divergence.mean)), ("lost", .int(s.lostCount)),
       ("paretoBest", .bool(e.isParetoBest)),
       (
         "floor",

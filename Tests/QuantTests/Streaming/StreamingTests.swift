@@ -23,7 +23,7 @@ private struct MatrixBands: BandSource {
     matrix.values[n / 3] = 700
     matrix.values[n / 2] = .nan
     matrix.values[n - 2] = -.infinity
-    matrix.values[n - columns - 1] = 1e-41
+    matrix.values[n - columns - 1] = Float(bitPattern: 7000)
     for index in 0..<min(columns, 40) { matrix.values[n / 5 + index] = 0 }
     return matrix
   }
