@@ -61,7 +61,7 @@ struct QuantizeCommand: ParsableCommand {
     if output != nil || raw != nil, let scheme = chosen?.first, let source = sources.first {
       try EncodedWriter.write(scheme, source, output: output, raw: raw)
     }
-    let found = try reports(sources, schemes: chosen ?? SchemeRegistry.all, isExplicit: chosen != nil)
+    let found = try reports(sources, schemes: chosen ?? SchemeRegistry.all)
     let all = QuantizeReports(reports: found, skipped: skipped)
     switch format {
     case .text: try emit(all.text)
@@ -75,7 +75,7 @@ struct QuantizeCommand: ParsableCommand {
   }
 
   /// A report on each tensor: its schemes in parallel, or, where those are few, the tensors.
-  private func reports(_ sources: [MatrixSource], schemes: [any Scheme], isExplicit: Bool) throws
+  private func reports(_ sources: [MatrixSource], schemes: [any Scheme]) throws
     -> [QuantizeReport]
   {
     final class Worker {
@@ -88,8 +88,7 @@ struct QuantizeCommand: ParsableCommand {
       count: sources.count, progress: nil, make: { Worker() },
       body: { worker, index in
         let report = try QuantizeReport(
-          sources[index], schemes: schemes, isExplicit: isExplicit && sources.count == 1,
-          threads: max(1, threads / tensorsAtOnce), recommendation: limits)
+          sources[index], schemes: schemes, threads: max(1, threads / tensorsAtOnce), recommendation: limits)
         worker.found.append((index, report))
       }, merge: { $0.found += $1.found })
     let reports = worker.found.sorted { $0.index < $1.index }.map(\.report)

@@ -87,7 +87,8 @@ struct DialectReport {
           boundaries.moved.map { m in
             .object([
               ("below", .number(Double(m.below))), ("above", .number(Double(m.above))),
-              ("firstLast", .number(Double(m.first))), ("firstLastHex", .string(Figures.hex(Double(m.first)))),
+              ("firstLast", .number(Double(m.first))),
+              ("firstLastHex", .string(Figures.hex(Double(m.first)))),
               ("secondLast", .number(Double(m.second))),
               ("secondLastHex", .string(Figures.hex(Double(m.second)))), ("ulps", .int(m.ulps)),
             ])
@@ -115,7 +116,8 @@ struct DialectReport {
                 w.map {
                   .object([
                     ("values", .array($0.values.map { .number(Double($0)) })), ("index", .int($0.index)),
-                    ("first", .number(Double($0.first))), ("firstHex", .string(Figures.hex(Double($0.first)))),
+                    ("first", .number(Double($0.first))),
+                    ("firstHex", .string(Figures.hex(Double($0.first)))),
                     ("second", .number(Double($0.second))),
                     ("secondHex", .string(Figures.hex(Double($0.second)))),
                   ])

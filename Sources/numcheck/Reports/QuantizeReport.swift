@@ -22,7 +22,7 @@ struct QuantizeReport {
   }
 
   init(
-    _ source: MatrixSource, schemes: [any Scheme], isExplicit: Bool, threads: Int,
+    _ source: MatrixSource, schemes: [any Scheme], threads: Int,
     recommendation: (maxBits: Double?, minSqnr: Double?)?
   ) throws {
     tensor = source.name
@@ -36,7 +36,6 @@ struct QuantizeReport {
         _ = try scheme.byteCount(rows: rows, columns: columns)
         fitting.append(scheme)
       } catch let error as SchemeError {
-        if isExplicit { throw UsageError("\(source.name): \(error)") }
         skipped.append((scheme.name, error.description))
       }
     }
@@ -100,7 +99,7 @@ struct QuantizeReport {
       ("max error", .right),
       ("rel L1", .right), ("cosine", .right), ("over floor dB", .right), ("rounding", .right),
       ("clipping", .right),
-      ("to zero", .right), ("scales", .right),
+      ("to zero", .right), ("scales", .right), ("worst channel", .right), ("worst block", .right),
     ])
     for e in entries {
       let s = e.statistics
@@ -117,7 +116,12 @@ struct QuantizeReport {
           Figures.short(s.mse), Figures.short(s.maxAbsoluteError), Figures.short(s.relativeL1),
           s.cosine >= 0.9995 && s.cosine < 1 ? "1 - \(Figures.short(1 - s.cosine))" : Figures.short(s.cosine),
           floor,
-        ] + (parts ?? ["-", "-", "-", "-"]))
+        ] + (parts ?? ["-", "-", "-", "-"])
+          + [
+            e.measurement.places.channel.map { "\($0.column): \(Figures.short($0.relativeL2))" } ?? "-",
+            e.measurement.places.block.map { "\($0.row),\($0.column): \(Figures.short($0.relativeL2))" }
+              ?? "-",
+          ])
     }
     return table
   }
