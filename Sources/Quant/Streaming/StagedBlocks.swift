@@ -1,11 +1,3 @@
-/// What a survey of the whole tensor settles for a `BlockedScheme`.
-struct KnownBlocks: Sendable {
-  /// The tensor's scale.
-  let tensor: Float
-  /// The blocks of a row where all rows share them: as encoding chooses them, and as decoding reads them back.
-  let blocks: (chosen: [BlockScale], restored: [BlockScale])?
-}
-
 /// Bands of a `BlockedScheme` whose scales, of the tensor or of its columns, are known.
 struct StagedBlocks: GridScheme {
   /// What the whole tensor's bytes begin with.
