@@ -38,16 +38,19 @@ extension Scheme {
   }
 }
 
-/// A scheme that tells where its error comes from: what `ErrorSplit` needs.
-public protocol GridScheme: Scheme {
-  /// The same scheme with the blocks' scales in f32; nil where nothing rounds them further than that.
-  var unrounded: (any Scheme)? { get }
-
+/// A scheme that tells where its grid ends: what tells clipping from rounding, and scales from elements.
+public protocol LimitedScheme: Scheme {
   /// For each element the smallest and the largest value it could have, beside the scales in `bytes`.
   func decodeLimits(
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int,
     lowest: UnsafeMutableBufferPointer<Float>, highest: UnsafeMutableBufferPointer<Float>
   ) throws
+}
+
+/// A scheme that also tells what rounding its scales costs.
+public protocol GridScheme: LimitedScheme {
+  /// The same scheme with the blocks' scales in f32; nil where nothing rounds them further than that.
+  var unrounded: (any Scheme)? { get }
 }
 
 /// Why a scheme refuses a matrix or its bytes.

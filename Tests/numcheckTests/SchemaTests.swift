@@ -96,6 +96,31 @@ struct SchemaValidator {
     #expect(try SchemaValidator(schema).errors(value) == [])
   }
 
+  private let schemes = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Documentation/numcheck-1-schemes.schema.json")
+
+  @Test(arguments: [
+    ["quantize", "--rows", "4", "--length", "64"],
+    ["quantize", "--rows", "1", "--length", "1", "--range", "0"],
+    ["quantize", "--rows", "2", "--length", "256", "--recommend", "--max-bits", "5", "--scheme", "*"],
+    ["dialect", "mxfp4:ggml", "mxfp4:floor", "--rows", "8", "--length", "64"],
+    ["dialect", "f8e5m2", "f8e5m2", "--rows", "1", "--length", "32"],
+    ["list", "schemes"],
+  ])
+  func schemeReportsKeepTheirSchema(_ arguments: [String]) throws {
+    let outcome = try CommandRunner.run(arguments + ["--format", "json"])
+    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+    #expect(try SchemaValidator(schemes).errors(value) == [], "\(outcome.errors)")
+  }
+
+  @Test func severalTensorsKeepTheirSchema() throws {
+    let file = CommandRunner.fixtures.appendingPathComponent("files/small.gguf").path
+    let outcome = try CommandRunner.run(["quantize", "--input", file, "--format", "json"])
+    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+    #expect((value as? [String: Any])?["tensors"] != nil, "\(outcome.errors)")
+    #expect(try SchemaValidator(schemes).errors(value) == [])
+  }
+
   @Test func aBrokenReportIsSeen() throws {
     let outcome = try CommandRunner.run(["lse", "--rows", "1", "--length", "2", "--format", "json"])
     var value = try #require(

@@ -49,6 +49,45 @@ import Testing
       ]
     ),
     ("exhaustive-e2m1", ["softmax", "--dtype", "f4e2m1", "--length", "2", "--exhaustive"]),
+    ("quantize", ["quantize", "--rows", "16", "--length", "256", "--distribution", "normal"]),
+    (
+      "quantize-ragged",
+      [
+        "quantize", "--rows", "3", "--length", "100", "--scheme", "*int4*", "--scheme", "q?_0", "--scheme",
+        "nf4",
+      ]
+    ),
+    (
+      "quantize-json",
+      [
+        "quantize", "--rows", "4", "--length", "64", "--scheme", "mxfp4", "--scheme", "q4_k", "--format",
+        "json",
+      ]
+    ),
+    (
+      "quantize-csv",
+      ["quantize", "--rows", "4", "--length", "64", "--scheme", "f*", "--format", "csv"]
+    ),
+    (
+      "quantize-markdown",
+      ["quantize", "--rows", "4", "--length", "64", "--scheme", "q4_*", "--format", "markdown"]
+    ),
+    (
+      "quantize-recommend",
+      ["quantize", "--rows", "4", "--length", "256", "--recommend", "--max-bits", "4.5", "--min-sqnr", "15"]
+    ),
+    ("dialect", ["dialect", "mxfp4:ggml", "mxfp4:floor", "--rows", "32", "--length", "256", "--range", "8"]),
+    (
+      "dialect-json",
+      [
+        "dialect", "q8_0", "q8_0:simd", "--rows", "8", "--length", "64", "--distribution", "normal",
+        "--anchor",
+        "127", "--format", "json",
+      ]
+    ),
+    ("help-quantize", ["quantize", "--help"]),
+    ("help-dialect", ["dialect", "--help"]),
+    ("list-schemes", ["list", "schemes"]),
     ("list-formats", ["list", "formats"]),
     ("list-kernels", ["list", "kernels"]),
     ("list-distributions", ["list", "distributions"]),

@@ -93,11 +93,20 @@ extension BlockedScheme {
   public func encode(
     _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into bytes: UnsafeMutableRawBufferPointer
   ) throws {
-    let layout = try layout(rows: rows, columns: columns)
+    try encode(values, layout(rows: rows, columns: columns), nil, into: bytes)
+  }
+
+  /// The same with what is `known` of the whole tensor already: `values` is then a band of it, and `bytes` hold nothing
+  /// of what all bands share.
+  func encode(
+    _ values: UnsafeBufferPointer<Float>, _ layout: BlockLayout, _ known: KnownBlocks?,
+    into bytes: UnsafeMutableRawBufferPointer
+  ) throws {
     try layout.check(values: values.count, bytes: bytes.count)
     guard let x = values.baseAddress, let y = bytes.baseAddress, layout.count > 0 else { return }
-    var tensor: Float = 1
-    if hasTensorScale {
+    let isShared = known?.blocks != nil
+    var tensor: Float = known?.tensor ?? 1
+    if known == nil && hasTensorScale {
       var magnitude: Int32 = 0
       nc_finite_magnitudes(x, 1, layout.count, &magnitude)
       tensor = tensorScale(magnitude: Float(bitPattern: UInt32(bitPattern: magnitude)))
@@ -109,13 +118,17 @@ extension BlockedScheme {
     for band in 0..<layout.bands {
       let rows = layout.rows(band: band)
       let start = y + layout.offset(band: band)
-      scratch.measure(x + rows.lowerBound * layout.columns, rows: rows.count, layout, rangeKind)
-      for block in 0..<layout.blocksAcross {
-        let chosen = blockScale(scratch.range(block, rangeKind), tensor: tensor)
-        scratch.blocks[block] = chosen
-        write(chosen, to: start + block * blockBytes)
+      if let blocks = known?.blocks {
+        for block in 0..<layout.blocksAcross { scratch.blocks[block] = blocks.chosen[block] }
+      } else {
+        scratch.measure(x + rows.lowerBound * layout.columns, rows: rows.count, layout, rangeKind)
+        for block in 0..<layout.blocksAcross {
+          let chosen = blockScale(scratch.range(block, rangeKind), tensor: tensor)
+          scratch.blocks[block] = chosen
+          write(chosen, to: start + block * blockBytes)
+        }
       }
-      let codesStart = start + layout.blocksAcross * blockBytes
+      let codesStart = start + (isShared ? 0 : layout.blocksAcross * blockBytes)
       for tile in tiles {
         let run = scratch.run(tile, layout, divisors: true, zeros: hasZeros)
         for row in 0..<rows.count {
@@ -137,10 +150,17 @@ extension BlockedScheme {
   public func decode(
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) throws {
-    let layout = try layout(rows: rows, columns: columns)
+    try decode(bytes, layout(rows: rows, columns: columns), nil, into: values)
+  }
+
+  func decode(
+    _ bytes: UnsafeRawBufferPointer, _ layout: BlockLayout, _ known: KnownBlocks?,
+    into values: UnsafeMutableBufferPointer<Float>
+  ) throws {
     try layout.check(values: values.count, bytes: bytes.count)
     guard let y = bytes.baseAddress, let x = values.baseAddress, layout.count > 0 else { return }
-    let tensor = storedTensorScale(y)
+    let tensor = known?.tensor ?? storedTensorScale(y)
+    let isShared = known?.blocks != nil
     let scratch = BlockScratch(layout)
     let tiles = layout.tiles
     defer { scratch.deallocate() }
@@ -148,9 +168,10 @@ extension BlockedScheme {
       let rows = layout.rows(band: band)
       let start = y + layout.offset(band: band)
       for block in 0..<layout.blocksAcross {
-        scratch.blocks[block] = read(start + block * blockBytes, tensor: tensor)
+        scratch.blocks[block] =
+          known?.blocks?.restored[block] ?? read(start + block * blockBytes, tensor: tensor)
       }
-      let codesStart = start + layout.blocksAcross * blockBytes
+      let codesStart = start + (isShared ? 0 : layout.blocksAcross * blockBytes)
       for tile in tiles {
         let run = scratch.run(tile, layout, divisors: false, zeros: hasZeros)
         for row in 0..<rows.count {
@@ -172,13 +193,19 @@ extension BlockedScheme {
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int,
     lowest: UnsafeMutableBufferPointer<Float>, highest: UnsafeMutableBufferPointer<Float>
   ) throws {
-    let layout = try layout(rows: rows, columns: columns)
+    try decodeLimits(bytes, layout(rows: rows, columns: columns), nil, lowest: lowest, highest: highest)
+  }
+
+  func decodeLimits(
+    _ bytes: UnsafeRawBufferPointer, _ layout: BlockLayout, _ known: KnownBlocks?,
+    lowest: UnsafeMutableBufferPointer<Float>, highest: UnsafeMutableBufferPointer<Float>
+  ) throws {
     try layout.check(values: lowest.count, bytes: bytes.count)
     try layout.check(values: highest.count, bytes: bytes.count)
     guard let y = bytes.baseAddress, let low = lowest.baseAddress, let high = highest.baseAddress,
       layout.count > 0
     else { return }
-    let tensor = storedTensorScale(y)
+    let tensor = known?.tensor ?? storedTensorScale(y)
     let scratch = BlockScratch(layout)
     let tiles = layout.tiles
     defer { scratch.deallocate() }
@@ -186,7 +213,8 @@ extension BlockedScheme {
       let rows = layout.rows(band: band)
       let start = y + layout.offset(band: band)
       for block in 0..<layout.blocksAcross {
-        let ends = limits(read(start + block * blockBytes, tensor: tensor))
+        let ends = limits(
+          known?.blocks?.restored[block] ?? read(start + block * blockBytes, tensor: tensor))
         scratch.blocks[block] = BlockScale(scale: ends.lowest, zero: ends.highest)
       }
       for tile in tiles {

@@ -8,7 +8,7 @@ public enum DifferenceKind: String, Sendable, Hashable, CaseIterable {
   case element
   /// The answer for NaN, an infinity or a zero's sign.
   case special
-  /// The values, by schemes that do not tell their scales (no `GridScheme`).
+  /// The values, by schemes that do not tell their scales (no `LimitedScheme`).
   case value
 }
 
@@ -102,7 +102,7 @@ final class DecodedMatrix {
     defer { bytes.deallocate() }
     values = .allocate(capacity: x.count)
     values.initialize(repeating: 0)
-    let grid = scheme as? any GridScheme
+    let grid = scheme as? any LimitedScheme
     lowest = grid.map { _ in .allocate(capacity: x.count) }
     highest = grid.map { _ in .allocate(capacity: x.count) }
     try scheme.encode(x, rows: rows, columns: columns, into: bytes)

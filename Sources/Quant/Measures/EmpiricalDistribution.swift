@@ -18,11 +18,26 @@ public struct EmpiricalDistribution: Sendable {
 
   /// The distribution of the finite numbers of some buffers.
   public init(_ parts: [UnsafeBufferPointer<Float>]) {
-    var bins = [Double](repeating: 0, count: 3 << 20)
-    for part in parts {
-      guard let x = part.baseAddress else { continue }
-      nc_fill_bins(x, part.count, &bins)
+    var counter = Counter()
+    for part in parts { counter.add(part) }
+    self.init(counter)
+  }
+
+  /// A distribution in the making, from a tensor's parts in order.
+  public struct Counter: Sendable {
+    fileprivate var bins = [Double](repeating: 0, count: 3 << 20)
+
+    public init() {}
+
+    /// Adds numbers.
+    public mutating func add(_ values: UnsafeBufferPointer<Float>) {
+      if let x = values.baseAddress { nc_fill_bins(x, values.count, &bins) }
     }
+  }
+
+  /// The distribution of what was counted.
+  public init(_ counter: Counter) {
+    let bins = counter.bins
     for bin in stride(from: 0, to: bins.count, by: 3) where bins[bin] > 0 {
       let (n, sum, squares) = (bins[bin], bins[bin + 1], bins[bin + 2])
       means.append(sum / n)

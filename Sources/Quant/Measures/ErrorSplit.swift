@@ -4,7 +4,7 @@ import CVector
 ///
 /// Each element with finite x and x̂ counts once. With e = x̂ − x and e₀ the error under the unrounded scale
 /// (`GridScheme.unrounded`):
-/// - clipping: e², where x lies outside what its block can say (`GridScheme.decodeLimits`);
+/// - clipping: e², where x lies outside what its block can say (`LimitedScheme.decodeLimits`);
 /// - flush to zero: e², where else x̂ = 0 and x ≠ 0;
 /// - element rounding: e₀², everywhere else;
 /// - scale rounding: e² − e₀² there. It can be negative: a rounded scale may happen to suit the elements better.

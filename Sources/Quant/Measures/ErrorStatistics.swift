@@ -1,24 +1,18 @@
 import CVector
+import NumKit
 
-/// A sum kept to twice the precision of Double, so that the order of its terms hardly ever shows in the result.
+/// A sum without rounding until it is read (`ExactSum`): neither the order of its terms nor how they were split into parts
+/// shows in it.
 struct LongSum: Sendable, Hashable {
-  private(set) var value = 0.0
-  private var rest = 0.0
+  private var sum = ExactSum()
 
-  static func += (sum: inout LongSum, term: Double) { sum.add(term) }
+  var value: Double { sum.value }
 
-  static func += (sum: inout LongSum, other: LongSum) {
-    sum.add(other.value)
-    sum.add(other.rest)
-  }
+  static func += (sum: inout LongSum, term: Double) { sum.sum.add(term) }
+  static func += (sum: inout LongSum, other: LongSum) { sum.sum.merge(other.sum) }
 
-  private mutating func add(_ term: Double) {
-    let total = value + term
-    let virtual = total - value
-    rest += (value - (total - virtual)) + (term - virtual)
-    value = total + rest
-    rest -= value - total
-  }
+  static func == (a: LongSum, b: LongSum) -> Bool { a.value == b.value }
+  func hash(into hasher: inout Hasher) { hasher.combine(value) }
 }
 
 /// How far decoded values x̂ are from x: sums that merge, over tensors of any length.

@@ -125,18 +125,22 @@ struct BitsandbytesBlocks: BlockedScheme {
 /// mean is taken over the others.
 struct DoubleQuantized: GridScheme {
   let inner: BitsandbytesBlocks
+  /// The mean where a survey of the whole tensor has found it; bands then do not store it.
+  var knownMean: Float?
 
   var name: String { inner.name + ":dq" }
   var unrounded: (any Scheme)? { inner }
 
-  private static let group = 256
+  static let group = 256
+  private var meanBytes: Int { knownMean == nil ? 4 : 0 }
 
   private func blockCount(_ rows: Int, _ columns: Int) throws -> Int {
     try inner.layout(rows: rows, columns: columns).blocksAcross
   }
 
   private func prefix(_ blocks: Int) -> Int {
-    blocks == 0 ? 0 : 4 + (blocks + DoubleQuantized.group - 1) / DoubleQuantized.group * 4 + blocks
+    blocks == 0
+      ? 0 : meanBytes + (blocks + DoubleQuantized.group - 1) / DoubleQuantized.group * 4 + blocks
   }
 
   func byteCount(rows: Int, columns: Int) throws -> Int {
@@ -156,10 +160,11 @@ struct DoubleQuantized: GridScheme {
     try inner.encode(values, rows: rows, columns: columns, into: plain)
     guard blocks > 0 else { return }
     let scales = (0..<blocks).map { Float(littleEndianBits: UnsafeRawBufferPointer(plain), at: 4 * $0) }
-    let finite = scales.filter(\.isFinite)
-    let mean = finite.isEmpty ? 0 : Float(finite.reduce(0.0) { $0 + Double($1) } / Double(finite.count))
-    bytes.store(mean, at: 0)
-    var place = 4
+    let finite = scales.lazy.filter(\.isFinite)
+    let mean =
+      knownMean ?? DoubleQuantized.mean(finite.reduce(0.0) { $0 + Double($1) }, count: finite.count)
+    if knownMean == nil { bytes.store(mean, at: 0) }
+    var place = meanBytes
     let codesPlace = prefix(blocks) - blocks
     for start in stride(from: 0, to: blocks, by: DoubleQuantized.group) {
       let group = start..<min(start + DoubleQuantized.group, blocks)
@@ -175,6 +180,8 @@ struct DoubleQuantized: GridScheme {
       from: UnsafeRawBufferPointer(rebasing: plain[(4 * blocks)...]))
   }
 
+  static func mean(_ sum: Double, count: Int) -> Float { count == 0 ? 0 : Float(sum / Double(count)) }
+
   /// The bytes of the scheme without double quantization, with the restored amax.
   private func restored(_ bytes: UnsafeRawBufferPointer, _ rows: Int, _ columns: Int) throws
     -> UnsafeMutableRawBufferPointer
@@ -185,10 +192,10 @@ struct DoubleQuantized: GridScheme {
     let plain = UnsafeMutableRawBufferPointer.allocate(
       byteCount: try inner.byteCount(rows: rows, columns: columns), alignment: 16)
     guard blocks > 0 else { return plain }
-    let mean = Float(littleEndianBits: bytes, at: 0)
+    let mean = knownMean ?? Float(littleEndianBits: bytes, at: 0)
     let codesPlace = prefix(blocks) - blocks
     for block in 0..<blocks {
-      let largest = Float(littleEndianBits: bytes, at: 4 + block / DoubleQuantized.group * 4)
+      let largest = Float(littleEndianBits: bytes, at: meanBytes + block / DoubleQuantized.group * 4)
       let product = DynamicMap.values[Int(bytes[codesPlace + block])] * largest
       plain.store(product + mean, at: 4 * block)
     }

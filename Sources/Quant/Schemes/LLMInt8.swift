@@ -19,12 +19,16 @@ struct LLMInt8: GridScheme {
 
   static let threshold: Float = 6
 
-  private func maskBytes(_ columns: Int) -> Int { (columns + 7) / 8 }
+  /// The kept columns where a survey of the whole tensor has found them; bands then have no mask and no slack.
+  var known: [Int]?
+
+  private func maskBytes(_ columns: Int) -> Int { known == nil ? (columns + 7) / 8 : 0 }
 
   func byteCount(rows: Int, columns: Int) throws -> Int {
     let layout = try BlockLayout(
       rows: rows, columns: columns, granularity: .token, elementBits: 16, blockBytes: 4, headerBytes: 0,
       name: name)
+    if let known { return rows * (4 + columns + known.count) }
     return layout.count == 0 ? 0 : layout.byteCount + maskBytes(columns)
   }
 
@@ -44,7 +48,21 @@ struct LLMInt8: GridScheme {
   }
 
   private func keptColumns(_ bytes: UnsafeRawBufferPointer, _ columns: Int) -> [Int] {
-    (0..<columns).filter { bytes[$0 / 8] >> ($0 % 8) & 1 == 1 }
+    known ?? (0..<columns).filter { isKept($0, bytes) }
+  }
+
+  /// The columns to keep, by the largest magnitude of each as bits, and the mask that is stored for them.
+  static func keptColumns(magnitudes: [Int32]) -> (columns: [Int], mask: [UInt8]) {
+    let threshold = Int32(bitPattern: LLMInt8.threshold.bitPattern)
+    let kept = magnitudes.indices.filter { magnitudes[$0] >= threshold }
+    var mask = [UInt8](repeating: 0, count: (magnitudes.count + 7) / 8)
+    for column in kept { mask[column / 8] |= 1 << UInt8(column % 8) }
+    return (kept, mask)
+  }
+
+  private func isKept(_ column: Int, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    let mask: UInt8 = bytes[column / 8]
+    return mask & (1 << UInt8(column % 8)) != 0
   }
 
   func encode(
@@ -53,11 +71,16 @@ struct LLMInt8: GridScheme {
     try check(rows, columns, values: values.count, bytes: bytes.count)
     guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
     bytes.initializeMemory(as: UInt8.self, repeating: 0)
-    var largest = [Int32](repeating: 0, count: columns)
-    for row in 0..<rows { nc_magnitudes(x + row * columns, columns, 1, &largest) }
-    let threshold = Int32(bitPattern: LLMInt8.threshold.bitPattern)
-    let kept = (0..<columns).filter { largest[$0] >= threshold }
-    for column in kept { bytes[column / 8] |= 1 << UInt8(column % 8) }
+    let kept: [Int]
+    if let known {
+      kept = known
+    } else {
+      var largest = [Int32](repeating: 0, count: columns)
+      for row in 0..<rows { nc_magnitudes(x + row * columns, columns, 1, &largest) }
+      let found = LLMInt8.keptColumns(magnitudes: largest)
+      kept = found.columns
+      bytes.copyBytes(from: found.mask)
+    }
     var place = y + maskBytes(columns)
     // Rows without their kept columns, so that the loops see only the rest.
     let rest = columns - kept.count
@@ -109,10 +132,9 @@ struct LLMInt8: GridScheme {
     guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
     let kept = keptColumns(bytes, columns)
     let rest = columns - kept.count
-    let plain = (0..<columns).filter { (column: Int) -> Bool in
-      let mask: UInt8 = bytes[column / 8]
-      return (mask >> UInt8(column % 8)) & 1 == 0
-    }
+    var isPlain = [Bool](repeating: true, count: columns)
+    for column in kept { isPlain[column] = false }
+    let plain = (0..<columns).filter { isPlain[$0] }
     let scratch = UnsafeMutablePointer<Float>.allocate(capacity: 2 * columns)
     defer { scratch.deallocate() }
     var place = y + maskBytes(columns)

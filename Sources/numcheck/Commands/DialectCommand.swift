@@ -6,7 +6,12 @@ import Quant
 struct DialectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dialect",
-    abstract: "Find where two schemes differ: how often, at what cost, on what smallest input.")
+    abstract: "Find where two schemes differ: how often, at what cost, on what smallest input.",
+    discussion: """
+      Compares both on a tensor, or on generated rows, block by block, and shrinks an example of each kind of \
+      difference. Then, with the scale held still, finds for every pair of neighbouring codes the last float that \
+      decodes to the lower one, in both schemes.
+      """)
 
   @Argument(help: "The first scheme, e.g. mxfp4:ggml.")
   var first: String
@@ -16,20 +21,33 @@ struct DialectCommand: ParsableCommand {
 
   @OptionGroup(title: "Input") var input: InputOptions
 
+  @Option(
+    help: ArgumentHelp(
+      "The largest magnitude of the block in which decision boundaries are searched.", valueName: "x"))
+  var anchor: Number = Number(4)
+
   @Option(help: "Report as text or json.")
   var format: OutputFormat = .text
 
   func validate() throws {
     if format == .markdown || format == .csv { throw ValidationError("--format is text or json here") }
+    guard anchor.value > 0, Float(anchor.value) > 0, Float(anchor.value).isFinite else {
+      throw ValidationError("--anchor must be a positive f32")
+    }
     if input.exhaustive { throw ValidationError("--exhaustive is not for dialect") }
   }
 
   func run() throws {
     let a = try SchemeRegistry.scheme(named: first)
     let b = try SchemeRegistry.scheme(named: second)
-    let matrix = try Matrix(input)
+    let matrix = try Matrix(MatrixSource.only(input))
     let comparison = try DialectComparison(a, b, matrix.values, rows: matrix.rows, columns: matrix.columns)
-    let report = DialectReport(first: a.name, second: b.name, tensor: matrix.name, comparison: comparison)
+    let place = Float(anchor.value)
+    let boundaries = try DialectReport.Boundaries(
+      anchor: place, first: DecisionBoundaries(of: a, anchor: place),
+      second: DecisionBoundaries(of: b, anchor: place))
+    let report = DialectReport(
+      first: a.name, second: b.name, tensor: matrix.name, comparison: comparison, boundaries: boundaries)
     try emit(format == .json ? report.json.text : report.text)
   }
 }

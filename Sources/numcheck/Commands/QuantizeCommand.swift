@@ -57,28 +57,46 @@ struct QuantizeCommand: ParsableCommand {
     if (output != nil || raw != nil) && chosen.map({ $0.count }) != 1 {
       throw UsageError("--output and --raw need exactly one --scheme")
     }
-    var reports: [QuantizeReport] = []
-    for name in try tensorNames() {
-      var options = input
-      if let name { options.input = name }
-      let matrix = try Matrix(options)
-      if output != nil || raw != nil, let only = chosen?.first {
-        try matrix.write(only, output: output, raw: raw)
-      }
-      reports.append(
-        try QuantizeReport(
-          matrix, schemes: chosen ?? SchemeRegistry.all, isExplicit: chosen != nil, threads: threads.count,
-          recommendation: recommend ? (maxBits?.value, minSqnr?.value) : nil))
+    let (sources, skipped) = try sources()
+    if output != nil || raw != nil, let scheme = chosen?.first, let source = sources.first {
+      try EncodedWriter.write(scheme, source, output: output, raw: raw)
     }
+    let found = try reports(sources, schemes: chosen ?? SchemeRegistry.all)
+    let all = QuantizeReports(reports: found, skipped: skipped)
     switch format {
-    case .text: try emit(reports.map(\.text).joined(separator: "\n"))
-    case .markdown: try emit(reports.map(\.markdown).joined(separator: "\n"))
-    case .csv: try emit(QuantizeReport.csv(reports))
-    case .json: try emit(QuantizeReport.json(reports).text)
+    case .text: try emit(all.text)
+    case .markdown: try emit(all.markdown)
+    case .csv: try emit(all.csv)
+    case .json: try emit(all.json.text)
     }
-    if recommend, reports.contains(where: { $0.recommended == nil }) {
+    if recommend, found.contains(where: { $0.recommended == nil }) {
       throw CheckFailed(message: "no scheme keeps the limits")
     }
+  }
+
+  /// A report on each tensor: its schemes in parallel, or, where those are few, the tensors.
+  private func reports(_ sources: [MatrixSource], schemes: [any Scheme]) throws
+    -> [QuantizeReport]
+  {
+    final class Worker {
+      var found: [(index: Int, report: QuantizeReport)] = []
+    }
+    let threads = threads.count
+    let tensorsAtOnce = schemes.count < threads ? min(threads, sources.count) : 1
+    let limits = recommend ? (maxBits?.value, minSqnr?.value) : nil
+    let worker = try ParallelRows(threads: tensorsAtOnce, chunk: 1).reduce(
+      count: sources.count, progress: nil, make: { Worker() },
+      body: { worker, index in
+        let report = try QuantizeReport(
+          sources[index], schemes: schemes, threads: max(1, threads / tensorsAtOnce), recommendation: limits)
+        worker.found.append((index, report))
+      }, merge: { $0.found += $1.found })
+    let reports = worker.found.sorted { $0.index < $1.index }.map(\.report)
+    if reports.allSatisfy({ $0.entries.isEmpty }) {
+      throw UsageError(
+        reports.first?.skipped.first.map { "no scheme fits: \($0.why)" } ?? "nothing to measure")
+    }
+    return reports
   }
 
   /// The schemes asked for; nil for the default list.
@@ -94,16 +112,26 @@ struct QuantizeCommand: ParsableCommand {
     return list
   }
 
-  /// The tensor asked for, or each numeric one of the file; nil stands for generated rows.
-  private func tensorNames() throws -> [String?] {
-    guard let text = input.input else { return [nil] }
+  /// The tensor asked for, or each of the file that can be read, and why others are left out.
+  private func sources() throws -> (sources: [MatrixSource], skipped: [(name: String, why: String)]) {
+    guard let text = input.input else { return ([MatrixSource(input)], []) }
     let specifier = TensorSpecifier(text)
-    if specifier.tensorName != nil || specifier.path == "-" { return [text] }
     let file = try TensorFile.open(specifier.path)
-    if file.tensors.count <= 1 { return [text] }
-    if output != nil || raw != nil { _ = try file.onlyTensor() }
-    let numeric = file.tensors.filter { $0.elementType.isNumeric && $0.count > 0 }
-    if numeric.isEmpty { throw UsageError("\(text): no tensor of plain numbers") }
-    return numeric.map { "\(specifier.path):\($0.name)" }
+    if let name = specifier.tensorName {
+      return ([try MatrixSource(file.tensor(named: name), name: text, input)], [])
+    }
+    if file.tensors.count <= 1 || output != nil || raw != nil {
+      return ([try MatrixSource(file.onlyTensor(), name: text, input)], [])
+    }
+    var sources: [MatrixSource] = []
+    var skipped: [(String, String)] = []
+    for view in file.views {
+      let name = "\(specifier.path):\(view.name)"
+      do { sources.append(try MatrixSource(view, name: name, input)) } catch {
+        skipped.append((name, "\(error)"))
+      }
+    }
+    if sources.isEmpty { throw UsageError(skipped.first?.1 ?? "\(text): holds no tensors") }
+    return (sources, skipped)
   }
 }

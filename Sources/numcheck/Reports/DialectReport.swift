@@ -6,6 +6,27 @@ struct DialectReport {
   let second: String
   let tensor: String
   let comparison: DialectComparison
+  let boundaries: Boundaries
+
+  /// Where both schemes change from one value to the next, in a block whose largest magnitude is `anchor`.
+  struct Boundaries {
+    let anchor: Float
+    let first: DecisionBoundaries
+    let second: DecisionBoundaries
+
+    /// The boundaries between the same two values that lie at different floats.
+    var moved: [BoundaryDifference] { first.differences(from: second) }
+
+    /// How many boundaries both have.
+    var shared: Int {
+      struct Sides: Hashable {
+        let below: Float
+        let above: Float
+      }
+      let theirs = Set(second.all.map { Sides(below: $0.below, above: $0.above) })
+      return first.all.count { theirs.contains(Sides(below: $0.below, above: $0.above)) }
+    }
+  }
 
   private var kinds: [DifferenceKind] { DifferenceKind.allCases.filter { comparison.kinds[$0] != nil } }
 
@@ -27,6 +48,7 @@ struct DialectReport {
       out +=
         "  at index \(w.index): \(first) gives \(Figures.number(Double(w.first))), \(second) \(Figures.number(Double(w.second)))\n"
     }
+    out += boundaryText
     if c.differingBlocks == 0 { return out + "\nno difference on this tensor\n" }
     let cost = c.cost
     out += "\n"
@@ -37,12 +59,51 @@ struct DialectReport {
     return out
   }
 
+  private var boundaryText: String {
+    let (b, moved) = (boundaries, boundaries.moved)
+    var out =
+      "\ndecision boundaries where the largest magnitude is \(Figures.number(Double(b.anchor))): "
+      + "\(Figures.count(b.first.all.count)) of \(first), \(Figures.count(b.second.all.count)) of \(second), "
+      + "\(Figures.count(b.shared)) between the same values, \(Figures.count(moved.count)) at different floats\n"
+    func number(_ x: Float) -> String { Figures.number(Double(x)) }
+    // From zero on: what people look for first.
+    let nearest = moved.sorted { ($0.first.magnitude, $0.first) < ($1.first.magnitude, $1.first) }
+    for m in nearest.prefix(6) {
+      out +=
+        "  \(number(m.below)) | \(number(m.above)): last float below is \(Figures.hex(Double(m.first))) for \(first), "
+        + "\(Figures.hex(Double(m.second))) for \(second) (\(Figures.count(m.ulps)) apart)\n"
+    }
+    if nearest.count > 6 { out += "  and \(Figures.count(nearest.count - 6)) more\n" }
+    return out
+  }
+
+  private var boundaryJSON: JSONValue {
+    .object([
+      ("anchor", .number(Double(boundaries.anchor))), ("first", .int(boundaries.first.all.count)),
+      ("second", .int(boundaries.second.all.count)), ("shared", .int(boundaries.shared)),
+      (
+        "moved",
+        .array(
+          boundaries.moved.map { m in
+            .object([
+              ("below", .number(Double(m.below))), ("above", .number(Double(m.above))),
+              ("firstLast", .number(Double(m.first))),
+              ("firstLastHex", .string(Figures.hex(Double(m.first)))),
+              ("secondLast", .number(Double(m.second))),
+              ("secondLastHex", .string(Figures.hex(Double(m.second)))), ("ulps", .int(m.ulps)),
+            ])
+          })
+      ),
+    ])
+  }
+
   var json: JSONValue {
     .object([
       ("schema", .string("numcheck/1")), ("command", .string("dialect")), ("first", .string(first)),
       ("second", .string(second)), ("tensor", .string(tensor)), ("blockLength", .int(comparison.blockLength)),
       ("blocks", .int(comparison.blockCount)), ("differingBlocks", .int(comparison.differingBlocks)),
-      ("costDecibels", .number(comparison.cost)),
+      ("share", .number(comparison.share)), ("firstSqnr", .number(comparison.first.sqnr)),
+      ("secondSqnr", .number(comparison.second.sqnr)), ("costDecibels", .number(comparison.cost)),
       (
         "kinds",
         .array(
@@ -55,13 +116,17 @@ struct DialectReport {
                 w.map {
                   .object([
                     ("values", .array($0.values.map { .number(Double($0)) })), ("index", .int($0.index)),
-                    ("first", .number(Double($0.first))), ("second", .number(Double($0.second))),
+                    ("first", .number(Double($0.first))),
+                    ("firstHex", .string(Figures.hex(Double($0.first)))),
+                    ("second", .number(Double($0.second))),
+                    ("secondHex", .string(Figures.hex(Double($0.second)))),
                   ])
                 } ?? .null
               ),
             ])
           })
       ),
+      ("boundaries", boundaryJSON),
     ])
   }
 }

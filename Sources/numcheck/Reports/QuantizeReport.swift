@@ -22,12 +22,13 @@ struct QuantizeReport {
   }
 
   init(
-    _ matrix: Matrix, schemes: [any Scheme], isExplicit: Bool, threads: Int,
+    _ source: MatrixSource, schemes: [any Scheme], threads: Int,
     recommendation: (maxBits: Double?, minSqnr: Double?)?
   ) throws {
-    tensor = matrix.name
-    rows = matrix.rows
-    columns = matrix.columns
+    tensor = source.name
+    rows = source.rows
+    columns = source.columns
+    asked = recommendation
     var fitting: [any Scheme] = []
     var skipped: [(String, String)] = []
     for scheme in schemes {
@@ -35,13 +36,17 @@ struct QuantizeReport {
         _ = try scheme.byteCount(rows: rows, columns: columns)
         fitting.append(scheme)
       } catch let error as SchemeError {
-        if isExplicit { throw UsageError("\(scheme.name): \(error)") }
         skipped.append((scheme.name, error.description))
       }
     }
-    guard !fitting.isEmpty else { throw UsageError("no scheme fits \(rows) x \(columns)") }
-    let measurements = try Self.measure(fitting, matrix, threads: threads)
-    let distribution = EmpiricalDistribution(matrix.values)
+    self.skipped = skipped
+    guard !fitting.isEmpty else {
+      (entries, recommended) = ([], nil)
+      return
+    }
+    let run = try StreamedMeasurement(fitting, source, threads: threads)
+    let measurements = run.measurements
+    let floors = try Self.floors(measurements, run.distribution, threads: threads)
     let sorted = measurements.enumerated().sorted {
       ($0.element.bitsPerWeight, $0.offset) < ($1.element.bitsPerWeight, $1.offset)
     }.map(\.element)
@@ -52,12 +57,10 @@ struct QuantizeReport {
       }
       return Entry(
         measurement: m,
-        floor: Floor(bits: m.bitsPerWeight, distribution: distribution, variance: m.statistics.variance),
+        floor: floors[m.bitsPerWeight],
         isParetoBest: !better && m.statistics.lostCount == 0)
     }
     entries = priced
-    self.skipped = skipped
-    asked = recommendation
     recommended = recommendation.flatMap { limits in
       let allowed = priced.filter {
         $0.measurement.bitsPerWeight <= limits.maxBits ?? .infinity
@@ -70,19 +73,24 @@ struct QuantizeReport {
     }
   }
 
-  private static func measure(
-    _ schemes: [any Scheme], _ matrix: Matrix, threads: Int
-  ) throws -> [SchemeMeasurement] {
+  /// The floor at each number of bits that occurs.
+  private static func floors(
+    _ measurements: [SchemeMeasurement], _ distribution: EmpiricalDistribution, threads: Int
+  ) throws -> [Double: Floor] {
     final class Worker {
-      var found: [(Int, SchemeMeasurement)] = []
+      var found: [Double: Floor] = [:]
     }
-    let (values, rows, columns) = (matrix.values, matrix.rows, matrix.columns)
-    let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
-      count: schemes.count, progress: nil, make: { Worker() },
+    // Of as many elements as any scheme kept.
+    let variance =
+      measurements.min { $0.statistics.lostCount < $1.statistics.lostCount }?.statistics.variance ?? 0
+    // Those with the most levels take longest.
+    let bits = Set(measurements.map(\.bitsPerWeight)).sorted(by: >)
+    return try ParallelRows(threads: threads, chunk: 1).reduce(
+      count: bits.count, progress: nil, make: { Worker() },
       body: { worker, k in
-        worker.found.append((k, try SchemeMeasurement(schemes[k], values, rows: rows, columns: columns)))
-      }, merge: { $0.found += $1.found })
-    return worker.found.sorted { $0.0 < $1.0 }.map(\.1)
+        worker.found[bits[k]] = Floor(bits: bits[k], distribution: distribution, variance: variance)
+      }, merge: { $0.found.merge($1.found) { first, _ in first } }
+    ).found
   }
 
   private var table: Table {
@@ -91,7 +99,7 @@ struct QuantizeReport {
       ("max error", .right),
       ("rel L1", .right), ("cosine", .right), ("over floor dB", .right), ("rounding", .right),
       ("clipping", .right),
-      ("to zero", .right), ("scales", .right),
+      ("to zero", .right), ("scales", .right), ("worst channel", .right), ("worst block", .right),
     ])
     for e in entries {
       let s = e.statistics
@@ -108,7 +116,12 @@ struct QuantizeReport {
           Figures.short(s.mse), Figures.short(s.maxAbsoluteError), Figures.short(s.relativeL1),
           s.cosine >= 0.9995 && s.cosine < 1 ? "1 - \(Figures.short(1 - s.cosine))" : Figures.short(s.cosine),
           floor,
-        ] + (parts ?? ["-", "-", "-", "-"]))
+        ] + (parts ?? ["-", "-", "-", "-"])
+          + [
+            e.measurement.places.channel.map { "\($0.column): \(Figures.short($0.relativeL2))" } ?? "-",
+            e.measurement.places.block.map { "\($0.row),\($0.column): \(Figures.short($0.relativeL2))" }
+              ?? "-",
+          ])
     }
     return table
   }
@@ -127,13 +140,12 @@ struct QuantizeReport {
     for e in entries {
       for warning in e.measurement.disagreements() { lines.append("\(e.name): \(warning)") }
     }
-    if !skipped.isEmpty {
-      lines.append("left out, for they do not fit: " + skipped.map(\.name).joined(separator: ", "))
-    }
+    for scheme in skipped { lines.append("left out: \(scheme.why)") }
     return lines
   }
 
   private var conclusion: String {
+    if entries.isEmpty { return "no scheme fits \(Figures.count(rows)) x \(Figures.count(columns))" }
     guard let asked else {
       let best = entries.filter(\.isParetoBest).map(\.name)
       return "best for their size (*): " + best.joined(separator: ", ")
@@ -154,83 +166,5 @@ struct QuantizeReport {
   var markdown: String {
     "### \(heading)\n\n" + table.markdown + "\n" + notes.map { "- \($0)\n" }.joined()
       + "\n**\(conclusion)**\n"
-  }
-
-  static func csv(_ reports: [QuantizeReport]) -> String {
-    var table = Table(
-      columns: [
-        "tensor", "scheme", "bits_per_weight", "sqnr_db", "mse", "max_absolute_error", "relative_l1",
-        "cosine",
-        "pareto",
-      ].map { (title: $0, alignment: .left) })
-    for report in reports {
-      for e in report.entries {
-        let s = e.statistics
-        table.rows.append(
-          [report.tensor, e.name]
-            + [e.measurement.bitsPerWeight, s.sqnr, s.mse, s.maxAbsoluteError, s.relativeL1, s.cosine].map(
-              Figures.number)
-            + [e.isParetoBest ? "1" : "0"])
-      }
-    }
-    return table.csv
-  }
-
-  static func json(_ reports: [QuantizeReport]) -> JSONValue {
-    let bodies = reports.map(\.members)
-    let head: [(String, JSONValue)] = [("schema", .string("numcheck/1")), ("command", .string("quantize"))]
-    if bodies.count == 1 { return .object(head + bodies[0]) }
-    return .object(head + [("tensors", .array(bodies.map { .object($0) }))])
-  }
-
-  private var members: [(String, JSONValue)] {
-    [
-      ("tensor", .string(tensor)), ("rows", .int(rows)), ("length", .int(columns)),
-      ("recommended", recommended.map { .string($0.name) } ?? .null),
-      ("results", .array(entries.map(Self.result))),
-      (
-        "skipped",
-        .array(skipped.map { .object([("scheme", .string($0.name)), ("reason", .string($0.why))]) })
-      ),
-    ]
-  }
-
-  private static func result(_ e: Entry) -> JSONValue {
-    let s = e.statistics
-    func place(_ p: ErrorPlace?) -> JSONValue {
-      guard let p else { return .null }
-      return .object([
-        ("row", .int(p.row)), ("column", .int(p.column)), ("width", .int(p.width)),
-        ("squaredError", .number(p.squaredError)), ("relativeL2", .number(p.relativeL2)),
-      ])
-    }
-    return .object([
-      ("scheme", .string(e.name)), ("bitsPerWeight", .number(e.measurement.bitsPerWeight)),
-      ("sqnr", .number(s.sqnr)), ("mse", .number(s.mse)), ("maxAbsoluteError", .number(s.maxAbsoluteError)),
-      ("maxAbsoluteErrorHex", .string(Figures.hex(s.maxAbsoluteError))),
-      ("relativeL1", .number(s.relativeL1)),
-      ("relativeL2", .number(s.relativeL2)), ("cosine", .number(s.cosine)), ("lost", .int(s.lostCount)),
-      ("paretoBest", .bool(e.isParetoBest)),
-      (
-        "floor",
-        e.floor.map {
-          .object([("lloydMax", .number($0.lloydMax)), ("gaussianBound", .number($0.gaussianBound))])
-        }
-          ?? .null
-      ),
-      (
-        "split",
-        e.measurement.split.map {
-          .object([
-            ("elementRounding", .number($0.elementRounding)), ("clipping", .number($0.clipping)),
-            ("flushToZero", .number($0.flushToZero)), ("scaleRounding", .number($0.scaleRounding)),
-            ("total", .number($0.total)),
-          ])
-        } ?? .null
-      ),
-      ("worstChannel", place(e.measurement.places.channel)),
-      ("worstBlock", place(e.measurement.places.block)),
-      ("warnings", .array(e.measurement.disagreements().map { .string($0.description) })),
-    ])
   }
 }

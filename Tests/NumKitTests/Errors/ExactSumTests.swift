@@ -17,6 +17,17 @@ import Testing
     #expect(sum.value == .greatestFiniteMagnitude)
   }
 
+  @Test func negativeSumsAreNumbers() {
+    var sum = ExactSum()
+    for x in [-3, 1, 0.25] { sum.add(x) }
+    #expect(sum.value == -1.75)
+    sum.add(-0x1p-1074)
+    sum.add(1.75)
+    #expect(sum.value == -0x1p-1074)
+    sum.add(-.greatestFiniteMagnitude)
+    #expect(sum.value == -.greatestFiniteMagnitude)
+  }
+
   @Test func orderAndSplitDoNotMatter() {
     var random = RandomSource(seed: 7, row: 0)
     let numbers = (0..<5000).map { _ in

@@ -41,6 +41,25 @@ struct DialectTests {
     #expect(same.share == 0 && same.cost == 0 && same.witnesses.isEmpty)
   }
 
+  @Test func ggmlRoundsTiesDown() throws {
+    // X = 1: ¾ is ½ for ggml and 1 by halves to even, 3½ is 3 and 4.
+    let values = [4, 0.75, 3.5, 1] + [Float](repeating: 0, count: 28)
+    let comparison = try compare("mxfp4:ggml", "mxfp4:floor", Matrix(rows: 1, columns: 32, values: values))
+    #expect(comparison.kinds == [.element: 1])
+    let witness = try #require(comparison.witnesses[.element])
+    #expect([[0.5, 1], [3, 4]].contains([witness.first, witness.second]))
+    #expect(witness.values.filter { $0 != 0 }.count <= 2)
+    // A zero block has another scale, which no value shows; a small negative has another zero.
+    let negative = [4, -0.1] + [Float](repeating: 0, count: 30)
+    let zeros = try compare("mxfp4:ggml", "mxfp4:floor", Matrix(rows: 1, columns: 32, values: negative))
+    #expect(zeros.kinds == [.special: 1])
+    let boundaries = try DecisionBoundaries(of: SchemeRegistry.scheme(named: "mxfp4"), anchor: 4)
+    let others = try DecisionBoundaries(of: SchemeRegistry.scheme(named: "mxfp4:ggml"), anchor: 4)
+    let moved = boundaries.differences(from: others).filter { $0.below > 0 }
+    #expect(moved.map(\.first) == [Float(0.75).nextDown, Float(1.75).nextDown, Float(3.5).nextDown])
+    #expect(moved.map(\.second) == [0.75, 1.75, 3.5])
+  }
+
   @Test func specialAnswersDiffer() throws {
     let matrix = Matrix(rows: 1, columns: 32, values: [.infinity, 1] + [Float](repeating: 0, count: 30))
     let comparison = try compare("f8e5m2", "f8e5m2:saturate", matrix)

@@ -8,7 +8,7 @@ private func statistics(_ x: [Float], _ y: [Float]) -> ErrorStatistics {
   return result
 }
 
-private func measure(_ name: String, _ matrix: Matrix) throws -> SchemeMeasurement {
+func measure(_ name: String, _ matrix: Matrix) throws -> SchemeMeasurement {
   try matrix.values.withUnsafeBufferPointer {
     try SchemeMeasurement(
       SchemeRegistry.scheme(named: name), $0, rows: matrix.rows, columns: matrix.columns)
@@ -77,14 +77,15 @@ struct ErrorStatisticsTests {
 struct ErrorSplitTests {
   @Test func thePartsSumToTheTotal() throws {
     var random = Seeded(17)
-    var matrix = random.normals(rows: 16, columns: 200)
+    var matrix = random.normals(rows: 16, columns: 256)
     matrix.values[333] = 500
     matrix.values[900] = 1e-6
-    for scheme in OwnSchemes.known {
+    for scheme in SchemeRegistry.known {
       let m = try measure(scheme.name, matrix)
       let split = try #require(m.split, "\(scheme.name)")
       let total = m.statistics.squaredError
       #expect(abs(split.total - total) <= 1e-12 * total, "\(scheme.name) \(split) \(total)")
+      #expect(m.splitsScale || split.scaleRounding == 0)
       #expect(split.clipping >= 0 && split.flushToZero >= 0 && split.elementRounding >= 0)
     }
   }
@@ -115,6 +116,40 @@ struct ErrorSplitTests {
     let m = try measure("int8", Matrix(rows: 1, columns: 4, values: [1, .infinity, .nan, 0.3]))
     #expect(m.statistics.finiteCount == 2)
     #expect(abs(try #require(m.split).total - m.statistics.squaredError) < 1e-18)
+  }
+}
+
+struct LimitTests {
+  @Test func limitsAreDecodedValuesAndHoldAllOthers() throws {
+    var random = Seeded(43)
+    let matrix = random.normals(rows: 8, columns: 256)
+    for scheme in SchemeRegistry.known {
+      let limited = try #require(scheme as? any LimitedScheme, "\(scheme.name)")
+      let bytes = try scheme.encoded(matrix)
+      let values = try scheme.decoded(bytes, rows: 8, columns: 256)
+      var lowest = [Float](repeating: .nan, count: 2048)
+      var highest = lowest
+      try bytes.withUnsafeBytes { raw in
+        try lowest.withUnsafeMutableBufferPointer { low in
+          try highest.withUnsafeMutableBufferPointer { high in
+            try limited.decodeLimits(raw, rows: 8, columns: 256, lowest: low, highest: high)
+          }
+        }
+      }
+      for index in values.indices {
+        #expect(lowest[index] <= values[index] && values[index] <= highest[index], "\(scheme.name) \(index)")
+      }
+      // With plain casts aside, some element comes near an end: a power of two as a scale leaves up to half unused.
+      if SchemeName(scheme.name)?.granularity == nil,
+        ["f4", "f6", "f8", "f16", "bf16"].contains(where: scheme.name.hasPrefix)
+      {
+        continue
+      }
+      #expect(
+        values.indices.contains {
+          abs(values[$0]) >= 0.49 * max(abs(lowest[$0]), abs(highest[$0])) && values[$0] != 0
+        }, "\(scheme.name)")
+    }
   }
 }
 

@@ -51,6 +51,9 @@ struct RegistryTests {
     let names = try SchemeRegistry.schemes(matching: "MXFP?*:r*").map(\.name)
     #expect(
       names == ["mxfp8e4m3:rceil", "mxfp8e5m2:rceil", "mxfp6e3m2:rceil", "mxfp6e2m3:rceil", "mxfp4:rceil"])
+    #expect(
+      try SchemeRegistry.schemes(matching: "Q?_K").map(\.name) == ["q2_k", "q3_k", "q4_k", "q5_k", "q6_k"])
+    #expect(try SchemeRegistry.scheme(named: "mxfp4:ggml").name == "mxfp4:ggml")
     #expect(try SchemeRegistry.schemes(matching: "nf4*").map(\.name) == ["nf4", "nf4:dq"])
     #expect(try SchemeRegistry.schemes(matching: "*").count == SchemeRegistry.known.count)
     #expect(try SchemeRegistry.schemes(matching: "n?4").map(\.name) == ["nf4"])

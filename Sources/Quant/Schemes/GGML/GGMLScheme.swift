@@ -16,17 +16,21 @@ public enum GGMLSchemes {
 }
 
 /// A scheme of fixed blocks that know nothing of each other; a row holds a whole number of them.
-protocol GGMLScheme: Scheme {
+protocol GGMLScheme: LimitedScheme {
   /// The elements of a block.
   static var blockLength: Int { get }
   /// The bytes of a block.
   static var blockBytes: Int { get }
+  /// The bytes of a block that hold its elements' codes; all others are scales.
+  static var codePlaces: CodeBytes { get }
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer)
   static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>)
 }
 
 extension GGMLScheme {
+  public var independentRows: Int? { 1 }
+
   /// The number of blocks of a matrix.
   func blockCount(rows: Int, columns: Int) throws -> Int {
     guard rows >= 0, columns >= 0 else {

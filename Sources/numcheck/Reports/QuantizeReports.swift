@@ -1,0 +1,47 @@
+import Quant
+
+/// The reports on all tensors of a run.
+struct QuantizeReports {
+  let reports: [QuantizeReport]
+  /// Tensors that could not be read, and why.
+  let skipped: [(name: String, why: String)]
+
+  var text: String {
+    reports.map(\.text).joined(separator: "\n") + skipped.map { "\nleft out: \($0.why)\n" }.joined()
+  }
+
+  var markdown: String {
+    reports.map(\.markdown).joined(separator: "\n") + skipped.map { "\n- left out: \($0.why)\n" }.joined()
+  }
+
+  var csv: String {
+    var table = Table(
+      columns: [
+        "tensor", "scheme", "bits_per_weight", "sqnr_db", "mse", "max_absolute_error", "relative_l1",
+        "cosine", "pareto",
+      ].map { (title: $0, alignment: .left) })
+    for report in reports {
+      for e in report.entries {
+        let s = e.statistics
+        table.rows.append(
+          [report.tensor, e.name]
+            + [e.measurement.bitsPerWeight, s.sqnr, s.mse, s.maxAbsoluteError, s.relativeL1, s.cosine].map(
+              Figures.number)
+            + [e.isParetoBest ? "1" : "0"])
+      }
+    }
+    return table.csv
+  }
+
+  var json: JSONValue {
+    let head: [(String, JSONValue)] = [("schema", .string("numcheck/1")), ("command", .string("quantize"))]
+    if reports.count == 1, skipped.isEmpty { return .object(head + reports[0].members) }
+    let others = skipped.map {
+      JSONValue.object([("tensor", .string($0.name)), ("reason", .string($0.why))])
+    }
+    return .object(
+      head + [
+        ("tensors", .array(reports.map { .object($0.members) })), ("skippedTensors", .array(others)),
+      ])
+  }
+}

@@ -1,0 +1,197 @@
+import Foundation
+import Quant
+import TensorFiles
+import Testing
+
+/// `quantize` on files: what goes in, what comes out.
+@Suite struct QuantizeCommandTests {
+  private let weights = CommandRunner.fixtures.appendingPathComponent("smollm2/smollm2-weights.gguf").path
+
+  private func numbers(_ path: String) throws -> (shape: [Int], bits: [UInt32]) {
+    let tensor = try TensorSpecifier(path).open()
+    return (tensor.shape, try tensor.withFloats { $0.map(\.bitPattern) })
+  }
+
+  /// An .npy file of f32 in `folder`.
+  private func file(
+    _ folder: URL, _ name: String, _ values: [Double], _ shape: [Int], _ type: ElementType = .f32
+  )
+    throws -> String
+  {
+    let path = folder.appendingPathComponent(name).path
+    try TensorWriter.write(values, as: type, shape: shape, to: path)
+    return path
+  }
+
+  @Test func blocksOfAFileAreRead() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = try TensorFile.open(weights)
+    var types = Set<String>()
+    // The largest of each type: more than one band.
+    for tensor in file.views.sorted(by: { $0.count > $1.count }) {
+      guard case .block(let type) = tensor.elementType, !types.contains(type.name) else { continue }
+      types.insert(type.name)
+      // What is on the scheme's grid already loses nothing through f32, and f32 is exact through a plain copy.
+      let scheme = try #require(GGMLSchemes.scheme(ofBlockType: type.name))
+      let columns = try #require(tensor.shape.last)
+      var expected = [Float](repeating: 0, count: tensor.count)
+      try tensor.withRawBytes { bytes in
+        try expected.withUnsafeMutableBufferPointer {
+          try scheme.decode(bytes, rows: tensor.count / columns, columns: columns, into: $0)
+        }
+      }
+      let output = folder.appendingPathComponent("\(type.name).npy").path
+      let outcome = try CommandRunner.run([
+        "quantize", "--input", "\(weights):\(tensor.name)", "--scheme", "f16", "--output", output,
+        "--format", "json",
+      ])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let (shape, bits) = try numbers(output)
+      #expect(shape == tensor.shape)
+      #expect(bits == expected.map { Float(Float16($0)).bitPattern }, "\(type)")
+    }
+    #expect(types == ["q4_1", "q8_0"])
+  }
+
+  @Test func outputAndRawAreTheSchemes() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (rows, columns) = (70, 96)
+    let x = (0..<rows * columns).map { Float(sin(Double($0) * 1.7)) * Float(1 + $0 % 13) }
+    let input = try file(folder, "x.npy", x.map(Double.init), [7, 10, 96])
+    for name in ["q4_1", "nf4:dq", "int8@channel", "nvfp4", "llmint8", "uint4@b32x32"] {
+      let scheme = try SchemeRegistry.scheme(named: name)
+      let output = folder.appendingPathComponent("y.npy").path
+      let raw = folder.appendingPathComponent("y.bin").path
+      let outcome = try CommandRunner.run([
+        "quantize", "--input", input, "--scheme", name, "--output", output, "--raw", raw,
+      ])
+      #expect(outcome.status == 0, "\(name): \(outcome.errors)")
+      var bytes = [UInt8](repeating: 0, count: try scheme.byteCount(rows: rows, columns: columns))
+      var y = [Float](repeating: 0, count: x.count)
+      var stored = 0
+      try bytes.withUnsafeMutableBytes { raw in
+        try x.withUnsafeBufferPointer { try scheme.encode($0, rows: rows, columns: columns, into: raw) }
+        let encoded = UnsafeRawBufferPointer(raw)
+        stored = try scheme.storedByteCount(encoded, rows: rows, columns: columns)
+        try y.withUnsafeMutableBufferPointer {
+          try scheme.decode(encoded, rows: rows, columns: columns, into: $0)
+        }
+      }
+      #expect(try Data(contentsOf: URL(fileURLWithPath: raw)) == Data(bytes[..<stored]), "\(name)")
+      let (shape, bits) = try numbers(output)
+      #expect(shape == [7, 10, 96])
+      #expect(bits == y.map(\.bitPattern), "\(name)")
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 3)
+  }
+
+  @Test func threadsDoNotShow() throws {
+    let arguments = ["quantize", "--rows", "300", "--length", "96", "--distribution", "normal"]
+    let one = try CommandRunner.run(arguments + ["--threads", "1", "--format", "json"])
+    #expect(one.status == 0)
+    for threads in ["2", "7"] {
+      #expect(
+        try CommandRunner.run(arguments + ["--threads", threads, "--format", "json"]).output == one.output)
+    }
+    // Few schemes, several tensors: then it is the tensors that share the threads.
+    let file = ["quantize", "--input", weights, "--scheme", "q8_0", "--format", "csv"]
+    let alone = try CommandRunner.run(file + ["--threads", "1"])
+    #expect(alone.status == 0 && alone.output.split(separator: "\n").count > 3, "\(alone.errors)")
+    #expect(try CommandRunner.run(file + ["--threads", "3"]).output == alone.output)
+  }
+
+  @Test func whatDoesNotFitIsNamedWithItsReason() throws {
+    let report = try CommandRunner.json(["quantize", "--rows", "2", "--length", "100"])
+    let skipped = try #require(report["skipped"] as? [[String: String]])
+    let q4k = try #require(skipped.first { $0["scheme"] == "q4_k" }?["reason"])
+    #expect(q4k.contains("256") && q4k.contains("100"))
+    let names = (report["results"] as? [[String: Any]] ?? []).compactMap { $0["scheme"] as? String }
+    #expect(Set(names + skipped.compactMap { $0["scheme"] }) == Set(SchemeRegistry.all.map(\.name)))
+  }
+
+  /// Anything numeric goes in, and nothing that comes makes it trap.
+  @Test func strangeTensorsAreMeasuredOrRefused() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let special: [Double] = [.nan, .infinity, -.infinity, 0, -0.0, 3e38, 1e-45, 1]
+    let inputs = [
+      try file(folder, "special.npy", (0..<512).map { special[$0 % 8] }, [2, 256]),
+      try file(folder, "nan.npy", [Double](repeating: .nan, count: 512), [2, 256]),
+      try file(folder, "infinite.npy", [Double](repeating: .infinity, count: 256), [256]),
+      try file(folder, "zero.npy", [Double](repeating: 0, count: 512), [2, 256]),
+      try file(folder, "huge64.npy", [1e300, -1e300, .leastNonzeroMagnitude, 1], [4], .f64),
+      try file(folder, "scalar.npy", [2.5], []),
+      try file(folder, "one.npy", [2.5, 1], [2, 1]),
+      try file(folder, "int64.npy", [1, -9e15, 3], [3], .int64),
+      try file(folder, "bool.npy", [1, 0, 1], [1, 3], .bool),
+      try file(folder, "long.npy", (0..<70_001).map { Double($0 % 91) }, [70_001]),
+      try file(folder, "tall.npy", (0..<5001).map { Double($0 % 17) }, [5001, 1]),
+    ]
+    for input in inputs {
+      let outcome = try CommandRunner.run(["quantize", "--input", input, "--scheme", "*", "--format", "json"])
+      #expect(outcome.status == 0, "\(input): \(outcome.errors)")
+      let all = try CommandRunner.run(["quantize", "--input", input, "--format", "json"])
+      #expect(all.status == 0, "\(input): \(all.errors)")
+      #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(all.output.utf8)) }
+    }
+    let empty = try file(folder, "empty.npy", [], [0, 4])
+    let outcome = try CommandRunner.run(["quantize", "--input", empty])
+    #expect(outcome.status == 2 && outcome.errors.contains("no elements"), "\(outcome.errors)")
+  }
+
+  @Test func contradictingMetricsAreWarnedOf() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    // Logits near 80: cosine says that all is well.
+    let logits = try file(folder, "logits.npy", (0..<32).map { 80 + Double($0) / 4 }, [1, 32])
+    let outcome = try CommandRunner.run(["quantize", "--input", logits, "--scheme", "f8e4m3fn"])
+    #expect(outcome.output.contains("as logits KL"), "\(outcome.output)")
+    let lost = try file(folder, "lost.npy", [1e6, 1, 2, 3], [1, 4])
+    let report = try CommandRunner.json(["quantize", "--input", lost, "--scheme", "f16"])
+    let warnings = (report["results"] as? [[String: Any]])?.first?["warnings"] as? [String] ?? []
+    #expect(warnings.contains { $0.contains("became NaN or infinite") }, "\(warnings)")
+  }
+
+  @Test func recommendationsKeepTheirLimits() throws {
+    let base = ["quantize", "--rows", "8", "--length", "256", "--distribution", "normal", "--recommend"]
+    for (limit, value) in [("--max-bits", 4.5), ("--min-sqnr", 20.0), ("--max-bits", 1e300)] {
+      let report = try CommandRunner.json(base + [limit, "\(value)"])
+      let name = try #require(report["recommended"] as? String)
+      let results = try #require(report["results"] as? [[String: Any]])
+      let taken = try #require(results.first { $0["scheme"] as? String == name })
+      let (bits, sqnr) = (taken["bitsPerWeight"] as? Double ?? 0, taken["sqnr"] as? Double ?? .infinity)
+      if limit == "--max-bits" {
+        #expect(bits <= value)
+        #expect(
+          results.allSatisfy {
+            ($0["bitsPerWeight"] as? Double ?? 0) > value || ($0["sqnr"] as? Double ?? 0) <= sqnr
+          })
+      } else {
+        #expect(sqnr >= value)
+        #expect(
+          results.allSatisfy {
+            ($0["sqnr"] as? Double ?? .infinity) < value || ($0["bitsPerWeight"] as? Double ?? 0) >= bits
+          })
+      }
+    }
+    #expect(try CommandRunner.run(base + ["--max-bits", "1"]).status == 1)
+  }
+
+  @Test func dialectsMoveTheirBoundaries() throws {
+    let report = try CommandRunner.json([
+      "dialect", "mxfp4:floor", "mxfp4:ggml", "--rows", "16", "--length", "64",
+    ])
+    let boundaries = try #require(report["boundaries"] as? [String: Any])
+    let moved = try #require(boundaries["moved"] as? [[String: Any]])
+    // X = 1: ¾, 1¾ and 3½ go up by halves to even, down in ggml, one float further.
+    let upper = moved.filter { ($0["below"] as? Double ?? 0) > 0 }
+    #expect(upper.map { $0["secondLast"] as? Double ?? 0 } == [0.75, 1.75, 3.5])
+    #expect(upper.allSatisfy { $0["ulps"] as? Int == 1 })
+    let text = try CommandRunner.run([
+      "dialect", "mxfp4:floor", "mxfp4:ggml", "--rows", "16", "--length", "64",
+    ])
+    #expect(text.output.contains("1 apart"))
+  }
+}
