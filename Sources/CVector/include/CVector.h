@@ -10,6 +10,7 @@
 #include "kernels.h"
 #include "light.h"
 #include "low_word.h"
+#include "outliers.h"
 #include "pairs.h"
 #include "processor.h"
 #include "schemes_block.h"

@@ -58,13 +58,17 @@ public struct ExactSum: Sendable {
     if special != 0 || special.isNaN { return special }
     var copy = self
     copy.carry()
+    // Of a negative sum, whose sign carrying brought to the top chunk, beyond Double's range, the opposite is read.
+    let isNegative = copy.chunks[copy.chunks.count - 1] < 0
+    if isNegative {
+      for i in copy.chunks.indices { copy.chunks[i] = -copy.chunks[i] }
+      copy.carry()
+    }
     var total = 0.0
     for i in copy.chunks.indices.reversed() where copy.chunks[i] != 0 {
-      // The top chunk's sign spreads downwards, so leading parts cancel; Double(sign:exponent:significand:) scales
-      // without overflow on the way.
       total += Double(sign: .plus, exponent: 32 * i - 1074, significand: Double(copy.chunks[i]))
     }
-    return total
+    return isNegative ? -total : total
   }
 
   /// Brings every chunk but the last to 0 … 2^32 − 1: one form for one value.
