@@ -2,32 +2,89 @@
 
 #include "loops.h"
 
-// Sums in 8 lanes, added up in one order: a stretch has one sum whoever computes it.
-nc_scan_part nc_scan(const float *x, size_t n, uint32_t *bins) {
-  double s[8] = {0};
-  float low[8], high[8];
-  int32_t size[8] = {0}, tiny[8], bits[8] = {0}, special[8] = {0}, zeros[8] = {0};
-  for (int j = 0; j < 8; j++) { tiny[j] = 0x7fffffff; low[j] = __builtin_inff(); high[j] = -__builtin_inff(); }
-  size_t i = 0;
-#define NC_STEP(j, k)                                                            \
-  int32_t u = nc_bits(x[k]), m = u & 0x7fffffff, good = m < 0x7f800000;          \
-  float a = nc_float(good ? u : 0);                                              \
-  float l = good ? x[k] : __builtin_inff(), h = good ? x[k] : -__builtin_inff(); \
-  s[j] += (double)a;                                                             \
-  low[j] = l < low[j] ? l : low[j];                                              \
-  high[j] = h > high[j] ? h : high[j];                                           \
-  m = good ? m : 0;                                                              \
-  int32_t w = m ? m : 0x7fffffff;                                                \
-  tiny[j] = w < tiny[j] ? w : tiny[j];                                           \
-  zeros[j] += (u & 0x7fffffff) == 0;                                             \
-  size[j] = m > size[j] ? m : size[j];                                           \
-  bits[j] |= u;                                                                  \
-  special[j] |= !good
-  for (; i + 8 <= n; i += 8) {
-    for (size_t j = 0; j < 8; j++) { NC_STEP(j, i + j); }
+typedef int32_t i8 __attribute__((ext_vector_type(8), aligned(4)));
+typedef float f8 __attribute__((ext_vector_type(8), aligned(4)));
+typedef double d8 __attribute__((ext_vector_type(8), aligned(8)));
+
+NC_INLINE i8 nc_load(const float *x) { return *(const i8 *)x; }
+
+// A bit for each lane that is not 0 but −1.
+NC_INLINE int32_t nc_mask(i8 lanes) {
+  typedef _Bool b8 __attribute__((ext_vector_type(8)));
+  b8 bits = __builtin_convertvector(lanes, b8);
+  uint8_t mask;
+  memcpy(&mask, &bits, 1);
+  return mask;
+}
+
+// The counts of exact powers of two (and of zeros and infinities) by their exponent field.
+static void nc_count_powers(const float *x, size_t n, uint64_t *powers) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t u = (uint32_t)nc_bits(x[i]);
+    powers[(u >> 23) & 0xff] += (u & 0x7fffff) == 0;
   }
-  for (size_t j = 0; i < n; i++, j++) { NC_STEP(j, i); }
-#undef NC_STEP
+}
+
+typedef struct {
+  d8 s1, s2, s3, s4;
+  i8 size, tiny, bits;
+  f8 top, bottom;
+} nc_lanes;
+
+// Adds 8 elements; `masked`: some may be no numbers.
+NC_INLINE void nc_add8(nc_lanes *t, i8 u, double shift, int masked) {
+  i8 m = u & 0x7fffffff;
+  f8 v = (f8)u, high = v, low = v;
+  d8 d = __builtin_convertvector(v, d8) - shift;
+  if (masked) {
+    i8 good = m < 0x7f800000;
+    high = good ? v : (f8)-__builtin_inff();
+    low = good ? v : (f8)__builtin_inff();
+    m &= good;
+    d = __builtin_convertvector(good, __typeof__(d == d)) ? d : (d8)0;
+    t->size = __builtin_elementwise_max(t->size, m);
+  }
+  t->bits |= u;
+  // Below zero as an unsigned number: zeros become the largest of all.
+  t->tiny = __builtin_elementwise_min(t->tiny, (i8)((m - 1) & 0x7fffffff));
+  t->top = high > t->top ? high : t->top;
+  t->bottom = low < t->bottom ? low : t->bottom;
+  d8 e = d * d;
+  t->s1 += d;
+  t->s2 += e;
+  t->s3 = __builtin_elementwise_fma(e, d, t->s3);
+  t->s4 = __builtin_elementwise_fma(e, e, t->s4);
+}
+
+// Sums in 8 lanes, added up in one order: a stretch has one sum whoever computes it.
+nc_scan_part nc_scan(const float *x, size_t n, double shift, uint32_t *bins, uint64_t *powers) {
+  nc_lanes t8 = {.tiny = 0x7fffffff, .top = -__builtin_inff(), .bottom = __builtin_inff()};
+  nc_scan_part t = {.numbers = n};
+  size_t i = 0;
+  for (; i < n; i += 64) {
+    float part[64];
+    const float *y = x + i;
+    size_t count = n - i < 64 ? n - i : 64;
+    if (count < 64) {
+      // NaNs, which nothing counts.
+      for (size_t k = 0; k < 64; k++) part[k] = k < count ? y[k] : nc_float(0x7fff0000);
+      y = part;
+    }
+    i8 even = 0, size = 0;
+    for (size_t j = 0; j < 64; j += 8) {
+      i8 u = nc_load(y + j);
+      even |= (u & 0x7fffff) == 0;
+      size = __builtin_elementwise_max(size, (i8)(u & 0x7fffffff));
+    }
+    if (__builtin_reduce_max(size) < 0x7f800000) {
+      for (size_t j = 0; j < 64; j += 8) nc_add8(&t8, nc_load(y + j), shift, 0);
+      t8.size = __builtin_elementwise_max(t8.size, size);
+    } else {
+      for (size_t j = 0; j < 64; j += 8) nc_add8(&t8, nc_load(y + j), shift, 1);
+      for (size_t k = 0; k < count; k++) t.numbers -= !nc_is_number(y[k]);
+    }
+    if (__builtin_reduce_or(even)) nc_count_powers(y, count, powers);
+  }
   // Neighbours are often alike: two tables, so that one count need not wait for the other.
   uint32_t *even = bins, *odd = bins + 32768;
   for (i = 0; i + 4 <= n; i += 4) {
@@ -40,17 +97,26 @@ nc_scan_part nc_scan(const float *x, size_t n, uint32_t *bins) {
     odd[(v >> 48) & 0x7fff]++;
   }
   for (; i < n; i++) even[((uint32_t)nc_bits(x[i]) >> 16) & 0x7fff]++;
-  nc_scan_part t = {.sum = ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7])),
-                    .smallest = __builtin_inff(), .largest = -__builtin_inff(), .tiny = 0x7fffffff};
+#define NC_SUM(s) (((s)[0] + (s)[4]) + ((s)[1] + (s)[5])) + (((s)[2] + (s)[6]) + ((s)[3] + (s)[7]))
+  t.first = NC_SUM(t8.s1);
+  t.second = NC_SUM(t8.s2);
+  t.third = NC_SUM(t8.s3);
+  t.fourth = NC_SUM(t8.s4);
+#undef NC_SUM
+  t.largest = -__builtin_inff();
+  t.smallest = __builtin_inff();
   for (int j = 0; j < 8; j++) {
-    t.smallest = low[j] < t.smallest ? low[j] : t.smallest;
-    t.largest = high[j] > t.largest ? high[j] : t.largest;
-    t.magnitude = size[j] > t.magnitude ? size[j] : t.magnitude;
-    t.tiny = tiny[j] < t.tiny ? tiny[j] : t.tiny;
-    t.zeros += (size_t)zeros[j];
-    t.lowBits |= bits[j] & 0xffff;
-    t.special |= special[j];
+    t.largest = t8.top[j] > t.largest ? t8.top[j] : t.largest;
+    t.smallest = t8.bottom[j] < t.smallest ? t8.bottom[j] : t.smallest;
   }
+  // One zero, whichever came first.
+  t.largest += 0.0f;
+  t.smallest += 0.0f;
+  int32_t tiny = __builtin_reduce_min(t8.tiny);
+  t.magnitude = __builtin_reduce_max(t8.size);
+  t.tiny = tiny == 0x7fffffff ? tiny : tiny + 1;
+  t.lowBits = __builtin_reduce_or(t8.bits) & 0xffff;
+  t.special = t.numbers != n;
   return t;
 }
 
@@ -95,46 +161,43 @@ nc_moments nc_central_moments(const float *x, size_t n, double mean) {
   return t;
 }
 
-// counts[t] += how many magnitudes have bits of at least thresholds[t].
-void nc_count_from(const float *x, size_t n, const int32_t *thresholds, size_t k, uint64_t *counts) {
-  for (size_t t = 0; t < k; t++) {
-    int32_t limit = thresholds[t], count = 0;
-    for (size_t i = 0; i < n; i++) {
-      int32_t m = nc_bits(x[i]) & 0x7fffffff;
-      count += (m >= limit) & (m < 0x7f800000);
-    }
-    counts[t] += (uint64_t)count;
+// How many finite magnitudes have bits of at least `threshold`; n is at most 2^30.
+uint64_t nc_count_from(const float *x, size_t n, int32_t threshold) {
+  int32_t count = 0;
+  for (size_t i = 0; i < n; i++) {
+    int32_t m = nc_bits(x[i]) & 0x7fffffff;
+    count += (m >= threshold) & (m < 0x7f800000);
   }
+  return (uint64_t)count;
 }
 
-// Counts the lower 16 bits of the magnitudes whose upper 15 are `bin`.
-void nc_refine_bin(const float *x, size_t n, int32_t bin, uint32_t *low) {
+// Counts the lower 16 bits of the magnitudes whose upper 15 are `bin` or one of the `more` after it, 2^16 counts each.
+void nc_refine_bins(const float *x, size_t n, int32_t bin, int32_t more, uint32_t *low) {
   size_t i = 0;
+  int32_t from = bin << 16, span = (more + 1) << 16;
   for (; i + 32 <= n; i += 32) {
-    int32_t any = 0;
-    for (size_t j = 0; j < 32; j++) any |= -(((nc_bits(x[i + j]) & 0x7fffffff) >> 16) == bin);
-    if (!any) continue;
-    for (size_t j = 0; j < 32; j++) {
-      int32_t m = nc_bits(x[i + j]) & 0x7fffffff;
-      if (m >> 16 == bin) low[m & 0xffff]++;
+    uint32_t found = 0;
+    for (size_t j = 0; j < 32; j += 8) {
+      i8 a = (nc_load(x + i + j) & 0x7fffffff) - from;
+      found |= (uint32_t)nc_mask((a >= 0) & (a < span)) << j;
+    }
+    for (; found; found &= found - 1) {
+      low[(nc_bits(x[i + (size_t)__builtin_ctz(found)]) & 0x7fffffff) - from]++;
     }
   }
   for (; i < n; i++) {
-    int32_t m = nc_bits(x[i]) & 0x7fffffff;
-    if (m >> 16 == bin) low[m & 0xffff]++;
+    int32_t m = (nc_bits(x[i]) & 0x7fffffff) - from;
+    if (m >= 0 && m < span) low[m]++;
   }
 }
 
 // The first place from `start` on whose finite magnitude has bits of at least `threshold`; n if there is none.
 size_t nc_find_from(const float *x, size_t n, int32_t threshold, size_t start) {
   size_t i = start;
-  for (; i + 32 <= n; i += 32) {
-    int32_t any = 0;
-    for (size_t j = 0; j < 32; j++) {
-      int32_t m = nc_bits(x[i + j]) & 0x7fffffff;
-      any |= -((m >= threshold) & (m < 0x7f800000));
-    }
-    if (any) break;
+  for (; i + 16 <= n; i += 16) {
+    i8 a = nc_load(x + i) & 0x7fffffff, b = nc_load(x + i + 8) & 0x7fffffff;
+    i8 in = ((a >= threshold) & (a < 0x7f800000)) | ((b >= threshold) & (b < 0x7f800000));
+    if (__builtin_reduce_or(in)) break;
   }
   for (; i < n; i++) {
     int32_t m = nc_bits(x[i]) & 0x7fffffff;

@@ -1,8 +1,8 @@
 import CVector
 import NumKit
 
-/// The first pass over a tensor, by one thread: all that needs no other figure first. Parts merge to the same whatever
-/// the split, as long as they begin at multiples of `grain`.
+/// The first pass over a tensor, by one thread, which is also the last where a sample guessed mean and median well. Parts
+/// merge to the same whatever the split, as long as they begin at multiples of `grain`.
 final class FirstPass {
   /// Elements whose sums are taken together: what a part must begin at a multiple of.
   static let grain = 4096
@@ -16,12 +16,18 @@ final class FirstPass {
   private(set) var bins = [UInt64](repeating: 0, count: 1 << 15)
   private var tables = [UInt32](repeating: 0, count: 1 << 16)
   private var binned = 0
-  private(set) var sum = ExactSum()
+  private let guess: SampleGuess
+  /// Bits of magnitudes that neither bins nor powers decide, ascending.
+  private let thresholds: [Int32]
+  private(set) var thresholdCounts: [UInt64]
+  private(set) var refinedBits: [UInt32]
+  /// Magnitudes that are exact powers of two, by exponent field; 0: zeros.
+  private(set) var powers = [UInt64](repeating: 0, count: 256)
+  private(set) var moments = [ExactSum](repeating: ExactSum(), count: 4)
   private(set) var smallest = Float.infinity
   private(set) var largest = -Float.infinity
   private(set) var tiny = Int32.max
   private(set) var lowBits: Int32 = 0
-  private(set) var zeroCount = 0
   private(set) var nanCount = 0
   private(set) var infiniteCount = 0
   private(set) var firstNaN: Int?
@@ -31,7 +37,11 @@ final class FirstPass {
   private(set) var columnCounts: [UInt32]
   private(set) var rowMaxima: [Int32]
 
-  init(_ profile: TensorProfile) {
+  init(_ profile: TensorProfile, guess: SampleGuess, thresholds: [Int32]) {
+    self.guess = guess
+    self.thresholds = thresholds
+    thresholdCounts = [UInt64](repeating: 0, count: thresholds.count)
+    refinedBits = [UInt32](repeating: 0, count: guess.bins.count << 16)
     rows = profile.rows
     columns = profile.columns
     keepsColumns = profile.columns <= TensorProfile.columnLimit
@@ -56,13 +66,25 @@ final class FirstPass {
   private func addGrain(_ x: UnsafePointer<Float>, _ count: Int, at start: Int) {
     if binned > 1 << 30 { emptyTables() }
     binned += count
-    let part = tables.withUnsafeMutableBufferPointer { nc_scan(x, count, $0.baseAddress) }
-    sum.add(part.sum)
+    let zerosBefore = powers[0]
+    let part = tables.withUnsafeMutableBufferPointer { bins in
+      powers.withUnsafeMutableBufferPointer {
+        nc_scan(x, count, guess.mean, bins.baseAddress, $0.baseAddress)
+      }
+    }
+    for (k, term) in [part.first, part.second, part.third, part.fourth].enumerated() { moments[k].add(term) }
+    if let bin = guess.bins.first {
+      nc_refine_bins(x, count, Int32(bin), Int32(guess.bins.count - 1), &refinedBits)
+    }
+    let nonzero = UInt64(part.numbers) - (powers[0] - zerosBefore)
+    for (k, limit) in thresholds.enumerated() where part.magnitude >= limit {
+      // Hardly ever are there some on both sides.
+      thresholdCounts[k] += part.tiny >= limit ? nonzero : nc_count_from(x, count, limit)
+    }
     smallest = min(smallest, part.smallest)
     largest = max(largest, part.largest)
     tiny = min(tiny, part.tiny)
     lowBits |= part.lowBits
-    zeroCount += part.zeros
     if part.special != 0 {
       for i in 0..<count where !x[i].isFinite {
         if x[i].isNaN {
@@ -120,12 +142,14 @@ final class FirstPass {
     emptyTables()
     other.emptyTables()
     for k in bins.indices { bins[k] += other.bins[k] }
-    sum.merge(other.sum)
+    for k in moments.indices { moments[k].merge(other.moments[k]) }
+    for k in powers.indices { powers[k] += other.powers[k] }
+    for k in thresholdCounts.indices { thresholdCounts[k] += other.thresholdCounts[k] }
+    for k in refinedBits.indices { refinedBits[k] += other.refinedBits[k] }
     smallest = min(smallest, other.smallest)
     largest = max(largest, other.largest)
     tiny = min(tiny, other.tiny)
     lowBits |= other.lowBits
-    zeroCount += other.zeroCount
     nanCount += other.nanCount
     infiniteCount += other.infiniteCount
     if let first = other.firstNaN { firstNaN = min(firstNaN ?? .max, first) }

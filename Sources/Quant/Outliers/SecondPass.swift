@@ -1,24 +1,20 @@
 import CVector
 import NumKit
 
-/// The second pass: central moments, and the exact counts that the first pass knows only to a bin of the upper 16 bits.
+/// A second pass, only where the sample that the first went by misled it: central moments about the true mean, and the lower
+/// bits of the median's bins.
 final class SecondPass {
-  /// A magnitude's bits from which on elements are counted.
-  private let thresholds: [Int32]
-  /// Bins whose lower bits are counted.
-  private let refined: [Int32]
   private let mean: Double
-  private(set) var counts: [UInt64]
+  /// Bins whose lower bits are counted.
+  private let refined: [Int]
   private(set) var low: [[UInt32]]
   private(set) var squares = ExactSum()
   private(set) var cubes = ExactSum()
   private(set) var fourths = ExactSum()
 
-  init(mean: Double, thresholds: [Int32], refined: [Int32]) {
-    self.mean = mean
-    self.thresholds = thresholds
+  init(mean: Double, refined: [Int]) {
     self.refined = refined
-    counts = [UInt64](repeating: 0, count: thresholds.count)
+    self.mean = mean
     low = refined.map { _ in [UInt32](repeating: 0, count: 1 << 16) }
   }
 
@@ -30,8 +26,7 @@ final class SecondPass {
       squares.add(moments.square)
       cubes.add(moments.cube)
       fourths.add(moments.fourth)
-      nc_count_from(x + offset, count, thresholds, thresholds.count, &counts)
-      for k in refined.indices { nc_refine_bin(x + offset, count, refined[k], &low[k]) }
+      for k in refined.indices { nc_refine_bins(x + offset, count, Int32(refined[k]), 0, &low[k]) }
     }
   }
 
@@ -39,20 +34,11 @@ final class SecondPass {
     squares.merge(other.squares)
     cubes.merge(other.cubes)
     fourths.merge(other.fourths)
-    for k in counts.indices { counts[k] += other.counts[k] }
     for k in low.indices {
       for j in low[k].indices { low[k][j] += other.low[k][j] }
     }
   }
 
-  /// The bits of the element of `rank`, from 0, within a refined bin.
-  func bits(bin: Int32, rank: UInt64) -> Int32? {
-    guard let k = refined.firstIndex(of: bin) else { return nil }
-    var below: UInt64 = 0
-    for (j, n) in low[k].enumerated() {
-      below += UInt64(n)
-      if below > rank { return bin << 16 | Int32(j) }
-    }
-    return nil
-  }
+  /// The lower bits counted of a bin; nil if it was not asked for.
+  func counts(bin: Int) -> ArraySlice<UInt32>? { refined.firstIndex(of: bin).map { low[$0][...] } }
 }
