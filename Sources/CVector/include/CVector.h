@@ -4,6 +4,7 @@
 #define NUMCHECK_CVECTOR_H
 
 #include "certified.h"
+#include "cures.h"
 #include "dots.h"
 #include "errors.h"
 #include "ggml_blocks.h"

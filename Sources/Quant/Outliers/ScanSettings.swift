@@ -30,12 +30,12 @@ public struct ScanSettings: Sendable, Hashable {
   public init() {}
 
   /// Whether |a| passes both limits.
-  func isMassive(_ magnitude: Double, median: Double) -> Bool {
+  public func isMassive(_ magnitude: Double, median: Double) -> Bool {
     magnitude > massiveLimit && magnitude >= massiveRatio * median
   }
 
   /// Whether |a| is massive or passes half of each limit.
-  func isNear(_ magnitude: Double, median: Double) -> Bool {
+  public func isNear(_ magnitude: Double, median: Double) -> Bool {
     magnitude > massiveLimit / 2 && magnitude >= massiveRatio / 2 * median
   }
 }

@@ -37,6 +37,8 @@ struct QuantizeCommand: ParsableCommand {
   @Option(help: ArgumentHelp("For --recommend: the least SQNR in dB.", valueName: "dB"))
   var minSqnr: Number?
 
+  @OptionGroup(title: "Cures") var cures: CureOptions
+
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @Option(help: "Report as text, json, markdown or csv.")
@@ -54,6 +56,7 @@ struct QuantizeCommand: ParsableCommand {
 
   func run() throws {
     let chosen = try schemes()
+    if cures.isAsked { return try runCures(chosen) }
     if (output != nil || raw != nil) && chosen.map({ $0.count }) != 1 {
       throw UsageError("--output and --raw need exactly one --scheme")
     }
@@ -78,6 +81,22 @@ struct QuantizeCommand: ParsableCommand {
     }
     if recommend, reports.contains(where: { $0.recommended == nil }) {
       throw CheckFailed(message: "no scheme keeps the limits")
+    }
+  }
+
+  /// The treatments of --cure, --transform and --calibration, on int8@tensor unless --scheme says otherwise.
+  private func runCures(_ chosen: [any Scheme]?) throws {
+    if raw != nil || recommend { throw UsageError("--raw and --recommend are for schemes as they are") }
+    let run = CureRun(
+      options: cures, input: input, schemes: try chosen ?? [SchemeRegistry.scheme(named: "int8@tensor")],
+      threads: threads.count)
+    if let output { try run.write(output) }
+    let reports = try run.reports()
+    switch format {
+    case .text: try emit(reports.map(\.text).joined(separator: "\n"))
+    case .markdown: try emit(reports.map(\.markdown).joined(separator: "\n"))
+    case .csv: try emit(CureReport.csv(reports))
+    case .json: try emit(CureReport.json(reports).text)
     }
   }
 

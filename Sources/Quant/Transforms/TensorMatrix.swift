@@ -1,0 +1,111 @@
+/// A matrix of Float in memory, row-major: weights (outputs × inputs) or activations (tokens × channels).
+public struct TensorMatrix: Sendable {
+  /// The number of rows.
+  public let rows: Int
+  /// The number of columns.
+  public let columns: Int
+  /// The elements, row by row.
+  public var values: [Float]
+
+  /// - Precondition: `values.count` is rows × columns.
+  public init(rows: Int, columns: Int, values: [Float]) {
+    precondition(values.count == rows * columns, "as many values as rows × columns")
+    self.rows = rows
+    self.columns = columns
+    self.values = values
+  }
+
+  /// max |a| of each column, over finite elements.
+  var columnMaxima: [Float] {
+    var maxima = [Float](repeating: 0, count: columns)
+    for i in values.indices where values[i].isFinite {
+      maxima[i % columns] = max(maxima[i % columns], values[i].magnitude)
+    }
+    return maxima
+  }
+
+  /// The mean |a| of each column, over finite elements.
+  var columnMeans: [Double] {
+    var sums = [Double](repeating: 0, count: columns)
+    for i in values.indices where values[i].isFinite { sums[i % columns] += Double(values[i].magnitude) }
+    return sums.map { $0 / Double(max(rows, 1)) }
+  }
+
+  /// Σ a² of each column, over finite elements.
+  var columnEnergies: [Double] {
+    var sums = [Double](repeating: 0, count: columns)
+    for i in values.indices where values[i].isFinite {
+      sums[i % columns] += Double(values[i]) * Double(values[i])
+    }
+    return sums
+  }
+
+  /// What a scheme makes of the matrix, and the bits it stores.
+  func coded(by scheme: any Scheme) throws -> (decoded: TensorMatrix, bits: Int) {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: try scheme.byteCount(rows: rows, columns: columns), alignment: 64)
+    defer { bytes.deallocate() }
+    try values.withUnsafeBufferPointer {
+      try scheme.encode($0, rows: rows, columns: columns, into: bytes)
+    }
+    let encoded = UnsafeRawBufferPointer(bytes)
+    let stored = try scheme.storedByteCount(encoded, rows: rows, columns: columns)
+    var decoded = self
+    try decoded.values.withUnsafeMutableBufferPointer {
+      try scheme.decode(encoded, rows: rows, columns: columns, into: $0)
+    }
+    return (decoded, 8 * stored)
+  }
+}
+
+/// What a cure may use beside the tensor.
+public struct CureContext: Sendable {
+  /// Seeds what is random.
+  public var seed: UInt64
+  /// Activations (tokens × inputs) that the tensor, then a weight (outputs × inputs), is multiplied with; without them a tensor
+  /// is its own only witness.
+  public var activations: TensorMatrix?
+
+  public init(seed: UInt64 = 1, activations: TensorMatrix? = nil) {
+    self.seed = seed
+    self.activations = activations
+  }
+
+  /// Throws where the activations have other columns than `matrix`.
+  func check(_ matrix: TensorMatrix) throws {
+    guard let activations, activations.columns != matrix.columns else { return }
+    throw CureError.activations(columns: activations.columns, needed: matrix.columns)
+  }
+}
+
+/// Why a cure cannot be tried.
+public enum CureError: Error, Hashable, CustomStringConvertible {
+  /// There is none of that name.
+  case unknown(String)
+  /// A number in the name is out of range, or should not be there.
+  case parameter(String)
+  /// It only works on symmetric integers with a scale.
+  case integersOnly(cure: String, scheme: String)
+  /// It needs activations.
+  case needsActivations(String)
+  /// The activations do not fit the tensor.
+  case activations(columns: Int, needed: Int)
+  /// The tensor does not fit the cure.
+  case shape(String)
+  /// A tensor with NaN or infinities.
+  case notFinite
+
+  public var description: String {
+    switch self {
+    case .unknown(let name): return "unknown cure '\(name)'"
+    case .parameter(let why): return why
+    case .integersOnly(let cure, let scheme):
+      return "\(cure) chooses codes of intN schemes with a granularity, not of \(scheme)"
+    case .needsActivations(let cure): return "\(cure) needs activations"
+    case .activations(let columns, let needed):
+      return "the activations have \(columns) channels, the tensor has \(needed) inputs"
+    case .shape(let why): return why
+    case .notFinite: return "a tensor with NaN or infinities cannot be transformed or calibrated"
+    }
+  }
+}
