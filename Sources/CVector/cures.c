@@ -34,3 +34,6 @@ void nc_apply_matrix(const double *m, const float *x, double *y, size_t n) {
 
 double nc_pow(double x, double y) { return pow(x, y); }
 double nc_log(double x) { return log(x); }
+double nc_tanh(double x) { return tanh(x); }
+double nc_expm1(double x) { return expm1(x); }
+double nc_log1p(double x) { return log1p(x); }

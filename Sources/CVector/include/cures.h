@@ -11,5 +11,8 @@ void nc_walsh_hadamard(double *x, size_t n);
 void nc_apply_matrix(const double *m, const float *x, double *y, size_t n);
 double nc_pow(double x, double y);
 double nc_log(double x);
+double nc_tanh(double x);
+double nc_expm1(double x);
+double nc_log1p(double x);
 
 #endif

@@ -32,18 +32,18 @@ struct PercentileClip: Calibration {
 }
 
 /// Clips each group at the share of its largest magnitude that makes its squared error smallest, of 1 … 2^−12.
-struct MSEClip: Calibration {
-  var name: String { "mse" }
+package struct MSEClip: Calibration {
+  package var name: String { "mse" }
 
-  init(_ number: Double?) throws {
+  package init(_ number: Double?) throws {
     if number != nil { throw CureError.parameter("mse takes no number") }
   }
 
   /// What is tried: fine near 1, then octaves by thirds.
-  static let shares: [Double] =
+  package static let shares: [Double] =
     (0...14).map { 1 - 0.05 * Double($0) } + (6...36).map { nc_exp2(-Double($0) / 3) }
 
-  func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+  package func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
     -> (decoded: TensorMatrix, bits: Int)
   {
     let groups = ScaleGroups(scheme, rows: matrix.rows, columns: matrix.columns)
@@ -72,15 +72,15 @@ struct MSEClip: Calibration {
 
 /// Clips the tensor where its magnitudes' histogram, brought to the scheme's levels, diverges least from itself: TensorRT's
 /// entropy calibration (Migacz, "8-bit Inference with TensorRT", GTC 2017), with 2048 bins.
-struct EntropyClip: Calibration {
+package struct EntropyClip: Calibration {
   static let bins = 2048
-  var name: String { "kl" }
+  package var name: String { "kl" }
 
-  init(_ number: Double?) throws {
+  package init(_ number: Double?) throws {
     if number != nil { throw CureError.parameter("kl takes no number") }
   }
 
-  func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+  package func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
     -> (decoded: TensorMatrix, bits: Int)
   {
     let groups = ScaleGroups(scheme, rows: matrix.rows, columns: matrix.columns)
@@ -93,7 +93,7 @@ struct EntropyClip: Calibration {
   }
 
   /// The magnitude to clip at.
-  static func limit(_ values: [Float], levels: Int) -> Float {
+  package static func limit(_ values: [Float], levels: Int) -> Float {
     let largest = values.reduce(Float(0)) { max($0, $1.magnitude) }
     guard largest > 0 else { return 0 }
     let width = Double(largest) / Double(bins)

@@ -3,21 +3,21 @@ import CVector
 /// GPTQ (Frantar et al., arXiv 2210.17323): columns are quantized from left to right, and what each loses is made up for in those to
 /// its right, by the inverse of H = XᵀX with 1 % of its mean diagonal added (Cholesky). A group's scale is that of its elements as they
 /// are when its first column comes.
-struct GPTQ: Calibration {
+package struct GPTQ: Calibration {
   let damping: Double
-  var name: String { damping == 0.01 ? "gptq" : "gptq:\(shortName(damping))" }
+  package var name: String { damping == 0.01 ? "gptq" : "gptq:\(shortName(damping))" }
 
   /// The most columns: H takes their square in memory and their cube in time.
   static let limit = 4096
 
-  init(_ number: Double?) throws {
+  package init(_ number: Double?) throws {
     damping = number ?? 0.01
     guard damping > 0, damping <= 10 else {
       throw CureError.parameter("gptq: the damping must be above 0 and at most 10")
     }
   }
 
-  func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+  package func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
     -> (decoded: TensorMatrix, bits: Int)
   {
     guard let grid = SymmetricGrid(scheme) else {
@@ -58,7 +58,7 @@ struct GPTQ: Calibration {
   }
 
   /// The upper triangular U with UᵀU = H⁻¹, row-major.
-  static func inverseFactor(_ activations: TensorMatrix, damping: Double) throws -> [Double] {
+  package static func inverseFactor(_ activations: TensorMatrix, damping: Double) throws -> [Double] {
     let n = activations.columns
     var h = [Double](repeating: 0, count: n * n)
     activations.values.withUnsafeBufferPointer { x in

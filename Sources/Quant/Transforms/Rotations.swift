@@ -91,16 +91,16 @@ struct RandomRotation: Transform {
   }
 }
 
-struct OrthogonalBlocks: PreparedTransform {
+package struct OrthogonalBlocks: PreparedTransform {
   let length: Int
   /// Row-major.
-  let matrix: [Double]
+  package let matrix: [Double]
   private let transposed: [Double]
 
-  var storedBits: Int { 64 }
+  package var storedBits: Int { 64 }
 
   /// Gram and Schmidt on Gaussian rows, twice, which is enough.
-  init(length n: Int, seed: UInt64) {
+  package init(length n: Int, seed: UInt64) {
     length = n
     var q = [Double](repeating: 0, count: n * n)
     for i in 0..<n {
@@ -120,8 +120,8 @@ struct OrthogonalBlocks: PreparedTransform {
     transposed = (0..<n * n).map { q[$0 % n * n + $0 / n] }
   }
 
-  func apply(_ matrix: inout TensorMatrix) { change(&matrix, by: self.matrix) }
-  func undo(_ matrix: inout TensorMatrix) { change(&matrix, by: transposed) }
+  package func apply(_ matrix: inout TensorMatrix) { change(&matrix, by: self.matrix) }
+  package func undo(_ matrix: inout TensorMatrix) { change(&matrix, by: transposed) }
 
   private func change(_ target: inout TensorMatrix, by rotation: [Double]) {
     var result = [Double](repeating: 0, count: length)

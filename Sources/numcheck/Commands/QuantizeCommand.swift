@@ -39,6 +39,8 @@ struct QuantizeCommand: ParsableCommand {
 
   @OptionGroup(title: "Cures") var cures: CureOptions
 
+  @OptionGroup(title: "Where it matters") var through: ThroughOptions
+
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @Option(help: "Report as text, json, markdown or csv.")
@@ -56,6 +58,7 @@ struct QuantizeCommand: ParsableCommand {
 
   func run() throws {
     let chosen = try schemes()
+    if let purpose = through.through { return try runThrough(purpose, chosen) }
     if cures.isAsked { return try runCures(chosen) }
     if (output != nil || raw != nil) && chosen.map({ $0.count }) != 1 {
       throw UsageError("--output and --raw need exactly one --scheme")
@@ -81,6 +84,22 @@ struct QuantizeCommand: ParsableCommand {
     }
     if recommend, reports.contains(where: { $0.recommended == nil }) {
       throw CheckFailed(message: "no scheme keeps the limits")
+    }
+  }
+
+  /// The error where the tensor is used.
+  private func runThrough(_ purpose: Purpose, _ chosen: [any Scheme]?) throws {
+    if raw != nil || output != nil || recommend {
+      throw UsageError("--output, --raw and --recommend do not go with --through")
+    }
+    let report = try ThroughRun(
+      purpose: purpose, options: through, cures: cures, input: input, schemes: chosen, threads: threads.count
+    ).report()
+    switch format {
+    case .text: try emit(report.text)
+    case .markdown: try emit(report.markdown)
+    case .csv: try emit(report.csv)
+    case .json: try emit(report.json.text)
     }
   }
 

@@ -18,9 +18,10 @@ struct CureReport {
 
     var plain: TreatmentResult { results[0] }
 
-    /// dB that a treatment restores of what is not massive.
+    /// dB that a treatment restores: of the product with the activations where there are any, else of what is not massive.
     func restored(_ r: TreatmentResult) -> Double {
-      r.rest.sqnr == plain.rest.sqnr ? 0 : r.rest.sqnr - plain.rest.sqnr
+      let (now, before) = (r.outputSqnr ?? r.rest.sqnr, plain.outputSqnr ?? plain.rest.sqnr)
+      return now == before ? 0 : now - before
     }
 
     /// The treatment that restores most, and the cheapest of those that restore at least half of that.
