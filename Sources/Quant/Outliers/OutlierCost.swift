@@ -6,7 +6,7 @@ public struct OutlierCost: Sendable {
   /// The scheme's name.
   public let scheme: String
   /// The groups (tensor, rows, blocks) that were measured: those that hold a massive activation, or, of a tensor-wide
-  /// scale, rows taken evenly.
+  /// scale, bands of rows taken evenly.
   public let groupCount: Int
   /// The elements measured: those of the groups that are not massive.
   public let restCount: Int
@@ -150,17 +150,14 @@ private struct Pricing {
     sums.groups = 1
     sums.bitsWith = grid.bits(largest: largest, rest: rest)
     sums.bitsWithout = grid.bits(largest: rest, rest: rest)
-    let step = max(1, (rows * columns + OutlierCost.sampleLimit - 1) / OutlierCost.sampleLimit)
-    let chosen = Array(stride(from: 0, to: rows, by: step))
     let height = max(1, (1 << 18) / columns)
+    // Whole bands, evenly spread: single rows would cost as much reading as all.
+    let step = max(1, (rows * columns + OutlierCost.sampleLimit - 1) / OutlierCost.sampleLimit)
     var band = Band(rows: height + 1, columns: columns)
     defer { band.deallocate() }
-    for start in stride(from: 0, to: chosen.count, by: height) {
-      let part = chosen[start..<min(start + height, chosen.count)]
-      for (k, row) in part.enumerated() {
-        try source.read(row * columns..<(row + 1) * columns, into: band.row(k))
-      }
-      let n = part.count
+    for start in stride(from: 0, to: rows, by: height * step) {
+      let n = min(height, rows - start)
+      try source.read(start * columns..<(start + n) * columns, into: band.rows(n))
       band.split(rows: n, profile)
       band.fill(row: n, first: largest, rest: rest)
       try band.code(grid.scheme, rows: n + 1)
@@ -216,6 +213,9 @@ private struct Band {
   private func part(_ k: Int, rows n: Int) -> UnsafeMutableBufferPointer<Float> {
     UnsafeMutableBufferPointer(rebasing: memory[k * rows * columns..<(k * rows + n) * columns])
   }
+
+  /// The first `n` rows as they are.
+  func rows(_ n: Int) -> UnsafeMutableBufferPointer<Float> { part(0, rows: n) }
 
   func row(_ k: Int) -> UnsafeMutableBufferPointer<Float> {
     UnsafeMutableBufferPointer(rebasing: memory[k * columns..<(k + 1) * columns])

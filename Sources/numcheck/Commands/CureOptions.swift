@@ -97,7 +97,7 @@ struct CureRun {
       do {
         return try CureReport(
           tensor: name, matrix, schemes: schemes.map { try options.treatments(of: $0) }, context: context,
-          isList: !options.cure.isEmpty, threads: threads)
+          isList: !options.cure.isEmpty, skipsUnfit: options.cure.contains("all"), threads: threads)
       } catch let error as CureError {
         throw UsageError("\(name): \(error)")
       } catch let error as SchemeError {

@@ -38,7 +38,7 @@ struct CureReport {
 
   init(
     tensor: String, _ matrix: TensorMatrix, schemes: [[Treatment]], context: CureContext, isList: Bool,
-    threads: Int
+    skipsUnfit: Bool, threads: Int
   ) throws {
     self.tensor = tensor
     self.isList = isList
@@ -56,9 +56,9 @@ struct CureReport {
       for (k, treatment) in treatments.enumerated() {
         do {
           results.append(try TreatmentResult(treatment, matrix, isMassive: flags, context: context))
-        } catch let error as CureError where isList && k > 0 {
+        } catch let error as CureError where skipsUnfit && k > 0 {
           skipped.append((treatment.name, error.description))
-        } catch let error as SchemeError where isList && k > 0 {
+        } catch let error as SchemeError where skipsUnfit && k > 0 {
           skipped.append((treatment.name, error.description))
         }
       }
