@@ -21,7 +21,7 @@ import Testing
     #expect(series.count == 1)
     let s = try #require(series.first)
     #expect(s.pattern == "blk.*.x" && s.layers == [2, 4, 10, 30] && s.tensors == [1, 2, 0, 3])
-    #expect(s.courses.map(\.channel) == [3, 5])
+    try #require(s.courses.map(\.channel) == [3, 5])
     let c = s.courses[0]
     #expect(c.before == 2 && c.born == 4 && c.last == 10 && c.gone == 30)
     #expect(c.peak == 900 && c.peakLayer == 10 && c.massiveLayers == [4, 10])
@@ -32,6 +32,7 @@ import Testing
   @Test func fromTheFirstToTheLast() throws {
     let loud = try layer([(1, 5000)])
     let s = try #require(LayerSeries.series(of: [("h0", loud), ("h1", loud)]).first)
+    try #require(s.courses.count == 1)
     #expect(s.courses[0].before == nil && s.courses[0].gone == nil)
   }
 
