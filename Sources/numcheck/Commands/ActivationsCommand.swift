@@ -80,7 +80,9 @@ struct ActivationsCommand: ParsableCommand {
       report.left += left.map { "\(text):\($0)" }
       for tensor in tensors {
         do {
-          try report.add(tensor, file: TensorSpecifier(text).path, threads: threads.count)
+          let profile = try profile(tensor, settings)
+          let costs = try OutlierCost.costs(of: tensor, profile, threads: threads.count)
+          report.add(tensor, profile, costs: costs, file: TensorSpecifier(text).path)
         } catch let error as ScanError {
           throw UsageError("\(tensor.name): \(error)")
         }
@@ -104,6 +106,14 @@ struct ActivationsCommand: ParsableCommand {
       try emit(report.text + list)
     }
     if !failures.isEmpty { throw CheckFailed(message: "") }
+  }
+
+  private func profile(_ tensor: FileTensor, _ settings: ScanSettings) throws -> TensorProfile {
+    let piece = TensorProfile.pieceLength
+    let progress = Progress(total: (tensor.count + piece - 1) / piece, what: "MiB")
+    defer { progress.finish() }
+    return try TensorProfile(
+      tensor, settings: settings, threads: threads.count, progress: progress.callback)
   }
 
   private func checks(_ report: ActivationsReport) -> [String] {

@@ -3,11 +3,6 @@ import NumKit
 import Quant
 import TensorFiles
 
-/// What a tensor is for.
-enum Purpose: String, CaseIterable, ExpressibleByArgument {
-  case softmax, matmul, attention
-}
-
 /// Flags of `quantize --through`.
 struct ThroughOptions: ParsableArguments {
   @Option(

@@ -32,12 +32,7 @@ struct ActivationsReport {
     self.showsAll = showsAll
   }
 
-  mutating func add(_ tensor: FileTensor, file: String, threads: Int) throws {
-    let piece = TensorProfile.pieceLength
-    let progress = Progress(total: (tensor.count + piece - 1) / piece, what: "MiB")
-    let profile = try TensorProfile(tensor, settings: settings, threads: threads, progress: progress.callback)
-    progress.finish()
-    let costs = try OutlierCost.costs(of: tensor, profile, threads: threads)
+  mutating func add(_ tensor: FileTensor, _ profile: TensorProfile, costs: [OutlierCost], file: String) {
     entries.append(Entry(file: file, tensor: tensor, profile: profile, costs: costs))
   }
 
