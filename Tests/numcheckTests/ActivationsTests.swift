@@ -168,6 +168,8 @@ import Testing
       ) {
         counts[name, default: 0] += 1
       }
+      var texts = ""
+      func parser(_ parser: XMLParser, foundCharacters string: String) { texts += string }
     }
     let folder = try CommandRunner.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -181,6 +183,12 @@ import Testing
       let counter = Counter()
       parser.delegate = counter
       #expect(parser.parse(), "\(String(describing: parser.parserError))")
+      // The parser may mend what it gets: nothing of ours needs that.
+      #expect(
+        counter.counts.keys.allSatisfy {
+          ["svg", "rect", "title", "text", "polyline", "circle"].contains($0)
+        })
+      #expect(counter.texts.contains(inputs == [Self.hidden] ? "hidden.12" : "a<b>&"))
       #expect((counter.counts["rect"] ?? 0) > 6)
       // Two channels over six layers in the real file.
       #expect(counter.counts["circle"] == (inputs == [Self.hidden] ? 12 : nil))
@@ -220,12 +228,24 @@ import Testing
     var pid = pid_t()
     try #require(posix_spawn(&pid, CommandRunner.binary.path, &actions, nil, &argv, environ) == 0)
     var status: Int32 = 0
-    var usage = rusage()
-    try #require(wait4(pid, &status, 0, &usage) == pid)
     #if canImport(Darwin)
+      var usage = rusage()
+      try #require(wait4(pid, &status, 0, &usage) == pid)
       return (status, Int(usage.ru_maxrss))
     #else
-      return (status, Int(usage.ru_maxrss) << 10)
+      // Not `ru_maxrss`: on Linux that begins with what the spawning process had.
+      var most = 0
+      while waitpid(pid, &status, WNOHANG) == 0 {
+        let text = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+        // Until it runs the command, the child is still a copy of this process.
+        if text.hasPrefix("Name:\tnumcheck\n") {
+          most = max(most, Int(line.filter(\.isNumber)) ?? 0)
+        }
+        usleep(2000)
+      }
+      try #require(most > 0)
+      return (status, most << 10)
     #endif
   }
 }
