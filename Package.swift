@@ -65,7 +65,11 @@ let package = Package(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "QuantTests", dependencies: ["Quant", "TensorFiles", "TestSupport"],
+      name: "QuantTests",
+      dependencies: [
+        "Quant", "TensorFiles", "CMPFR", "TestSupport",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "numcheckTests", dependencies: ["numcheck", "TensorFiles", "TestSupport"],

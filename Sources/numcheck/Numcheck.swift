@@ -28,6 +28,7 @@ struct Numcheck: ParsableCommand {
       KernelCommand<SoftmaxVJPQuestion>.self,
       ReferenceCommand.self,
       QuantizeCommand.self,
+      ActivationsCommand.self,
       DialectCommand.self,
       ListCommand.self,
     ])

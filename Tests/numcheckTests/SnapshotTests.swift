@@ -88,6 +88,56 @@ import Testing
     ("help-quantize", ["quantize", "--help"]),
     ("help-dialect", ["dialect", "--help"]),
     ("list-schemes", ["list", "schemes"]),
+    ("activations-real", ["activations", "fixtures/smollm2/smollm2-hidden-bf16.safetensors"]),
+    (
+      "activations-details",
+      [
+        "activations", "fixtures/smollm2/smollm2-hidden-bf16.safetensors:hidden.12", "--median-scope",
+        "token",
+      ]
+    ),
+    (
+      "activations-csv",
+      ["activations", "fixtures/smollm2/smollm2-weights.gguf", "--format", "csv", "--massive-ratio", "20"]
+    ),
+    (
+      "cure-all",
+      [
+        "quantize", "--input", "fixtures/smollm2/smollm2-hidden-bf16.safetensors:hidden.12", "--cure", "all",
+      ]
+    ),
+    (
+      "cure-markdown",
+      [
+        "quantize", "--input", "fixtures/smollm2/smollm2-weights.gguf:blk.0.attn_k.weight", "--scheme",
+        "int4@g32",
+        "--cure", "gptq", "--cure", "awq", "--cure", "@g64", "--activations",
+        "fixtures/smollm2/smollm2-hidden-bf16.safetensors:hidden.11", "--format", "markdown",
+      ]
+    ),
+    (
+      "through-softmax",
+      ["quantize", "--input", "fixtures/smollm2/smollm2-logits.npy", "--through", "softmax"]
+    ),
+    (
+      "through-matmul-csv",
+      [
+        "quantize", "--input", "fixtures/smollm2/smollm2-weights.gguf:blk.0.attn_k.weight", "--through",
+        "matmul",
+        "--activations", "fixtures/smollm2/smollm2-hidden-bf16.safetensors:hidden.11", "--scheme",
+        "int8@token",
+        "--scheme", "mxfp4", "--format", "csv",
+      ]
+    ),
+    (
+      "through-attention",
+      [
+        "quantize", "--input", "fixtures/smollm2/smollm2-attn.safetensors:blk.18.q", "--through", "attention",
+        "--causal", "--scheme", "int8@token", "--scheme", "nvfp4",
+      ]
+    ),
+    ("list-cures", ["list", "cures"]),
+    ("help-activations", ["activations", "--help"]),
     ("list-formats", ["list", "formats"]),
     ("list-kernels", ["list", "kernels"]),
     ("list-distributions", ["list", "distributions"]),
@@ -100,7 +150,8 @@ import Testing
   func snapshot(_ name: String) throws {
     let arguments = try #require(Self.cases.first { $0.name == name }).arguments
     let outcome = try CommandRunner.run(
-      arguments + (name.hasPrefix("help") || name.hasPrefix("list") ? [] : ["--threads", "2"]))
+      arguments + (name.hasPrefix("help") || name.hasPrefix("list") ? [] : ["--threads", "2"]),
+      folder: CommandRunner.fixtures.deletingLastPathComponent())
     let seen =
       "$ numcheck \(arguments.joined(separator: " "))\n\(outcome.output)exit status \(outcome.status)\n"
     let file = CommandRunner.tests.appendingPathComponent("Snapshots/\(name).txt")

@@ -4,12 +4,14 @@
 #define NUMCHECK_CVECTOR_H
 
 #include "certified.h"
+#include "cures.h"
 #include "dots.h"
 #include "errors.h"
 #include "ggml_blocks.h"
 #include "kernels.h"
 #include "light.h"
 #include "low_word.h"
+#include "outliers.h"
 #include "pairs.h"
 #include "processor.h"
 #include "schemes_block.h"

@@ -56,6 +56,21 @@ public struct TensorView: Sendable {
     return try body(UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + range.count]))
   }
 
+  /// Calls `body` with the elements of `range` where they lie in the file, if they are f32 in this machine's order and in
+  /// row-major order at a multiple of 4 bytes; returns whether it did.
+  package func withStoredFloats(
+    _ range: Range<Int>, _ body: (UnsafeBufferPointer<Float>) throws -> Void
+  ) throws -> Bool {
+    guard elementType == .f32, !info.isByteSwapped, info.order == .rowMajor || shape.count < 2,
+      range.lowerBound >= 0, range.upperBound <= count, let start = file.bytes.baseAddress,
+      Int(bitPattern: start + info.byteOffset) % 4 == 0
+    else { return false }
+    try withRawBytes(range.lowerBound * 4..<range.upperBound * 4) { bytes in
+      try bytes.withMemoryRebound(to: Float.self, body)
+    }
+    return true
+  }
+
   /// The rows along `axis`: the last, if nil; from the end, if negative. Throws for an axis that the tensor does
   /// not have, for an empty tensor, and for elements that are not numeric.
   public func rows(axis: Int? = nil) throws -> RowReader { try RowReader(self, axis: axis) }

@@ -5,13 +5,13 @@ import Quant
 /// What there is: formats, kernels, algorithms.
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List number formats, kernels, schemes or distributions.")
+    commandName: "list", abstract: "List number formats, kernels, schemes, cures or distributions.")
 
   enum Topic: String, CaseIterable, ExpressibleByArgument {
-    case formats, kernels, schemes, distributions
+    case formats, kernels, schemes, cures, distributions
   }
 
-  @Argument(help: "formats, kernels, schemes or distributions.")
+  @Argument(help: "formats, kernels, schemes, cures or distributions.")
   var topic: Topic
 
   @Option(help: "text, json, markdown or csv.")
@@ -23,6 +23,7 @@ struct ListCommand: ParsableCommand {
       case .formats: Self.formats
       case .kernels: Self.kernels
       case .schemes: Self.schemes
+      case .cures: Self.cures
       case .distributions: Self.distributions
       }
     switch format {
@@ -95,6 +96,13 @@ struct ListCommand: ParsableCommand {
         }
       }
     }
+    return table
+  }
+
+  static var cures: Table {
+    var table = Table(columns: [("name", .left), ("flag", .left), ("what", .left)])
+    for kind in TransformRegistry.kinds { table.rows.append([kind.name, "--transform", kind.summary]) }
+    for kind in CalibrationRegistry.kinds { table.rows.append([kind.name, "--calibration", kind.summary]) }
     return table
   }
 

@@ -37,6 +37,10 @@ struct QuantizeCommand: ParsableCommand {
   @Option(help: ArgumentHelp("For --recommend: the least SQNR in dB.", valueName: "dB"))
   var minSqnr: Number?
 
+  @OptionGroup(title: "Cures") var cures: CureOptions
+
+  @OptionGroup(title: "Where it matters") var through: ThroughOptions
+
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @Option(help: "Report as text, json, markdown or csv.")
@@ -54,6 +58,8 @@ struct QuantizeCommand: ParsableCommand {
 
   func run() throws {
     let chosen = try schemes()
+    if let purpose = through.through { return try runThrough(purpose, chosen) }
+    if cures.isAsked { return try runCures(chosen) }
     if (output != nil || raw != nil) && chosen.map({ $0.count }) != 1 {
       throw UsageError("--output and --raw need exactly one --scheme")
     }
@@ -97,6 +103,38 @@ struct QuantizeCommand: ParsableCommand {
         reports.first?.skipped.first.map { "no scheme fits: \($0.why)" } ?? "nothing to measure")
     }
     return reports
+  }
+
+  /// The error where the tensor is used.
+  private func runThrough(_ purpose: Purpose, _ chosen: [any Scheme]?) throws {
+    if raw != nil || output != nil || recommend {
+      throw UsageError("--output, --raw and --recommend do not go with --through")
+    }
+    let report = try ThroughRun(
+      purpose: purpose, options: through, cures: cures, input: input, schemes: chosen, threads: threads.count
+    ).report()
+    switch format {
+    case .text: try emit(report.text)
+    case .markdown: try emit(report.markdown)
+    case .csv: try emit(report.csv)
+    case .json: try emit(report.json.text)
+    }
+  }
+
+  /// The treatments of --cure, --transform and --calibration, on int8@tensor unless --scheme says otherwise.
+  private func runCures(_ chosen: [any Scheme]?) throws {
+    if raw != nil || recommend { throw UsageError("--raw and --recommend are for schemes as they are") }
+    let run = CureRun(
+      options: cures, input: input, schemes: try chosen ?? [SchemeRegistry.scheme(named: "int8@tensor")],
+      threads: threads.count)
+    if let output { try run.write(output) }
+    let reports = try run.reports()
+    switch format {
+    case .text: try emit(reports.map(\.text).joined(separator: "\n"))
+    case .markdown: try emit(reports.map(\.markdown).joined(separator: "\n"))
+    case .csv: try emit(CureReport.csv(reports))
+    case .json: try emit(CureReport.json(reports).text)
+    }
   }
 
   /// The schemes asked for; nil for the default list.

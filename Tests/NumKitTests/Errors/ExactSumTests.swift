@@ -45,6 +45,17 @@ import Testing
     #expect(forwards.value == merged.value)
   }
 
+  @Test func negativeSumsAreTheOppositeOfPositiveOnes() {
+    for list in [[1.0], [0.1, 3e-9], [1e308, 1e308], [0x1p-1074, 1e300], [1e16, -1, 2.5]] {
+      var (plus, minus) = (ExactSum(), ExactSum())
+      for x in list {
+        plus.add(x)
+        minus.add(-x)
+      }
+      #expect(minus.value == -plus.value, "\(list)")
+    }
+  }
+
   @Test func nonFiniteTermsShow() {
     var sum = ExactSum()
     sum.add(.infinity)

@@ -1,0 +1,135 @@
+import CVector
+
+/// Clips each group at a percentile of its magnitudes (the nearest rank), then quantizes.
+struct PercentileClip: Calibration {
+  let percentile: Double
+  var name: String { "percentile:\(shortName(percentile))" }
+
+  init(_ number: Double?) throws {
+    percentile = number ?? 99.9
+    guard percentile > 0, percentile <= 100 else {
+      throw CureError.parameter("percentile: must be above 0 and at most 100")
+    }
+  }
+
+  func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+    -> (decoded: TensorMatrix, bits: Int)
+  {
+    let groups = ScaleGroups(scheme, rows: matrix.rows, columns: matrix.columns)
+    var members = [[UInt32]](repeating: [], count: groups.count)
+    groups.forEachRun { group, elements in
+      members[group] += matrix.values[elements].map { $0.magnitude.bitPattern }
+    }
+    let limits = members.indices.map { k in
+      let rank = (percentile / 100 * Double(members[k].count)).rounded(.up)
+      return Float(
+        bitPattern: Selection.select(&members[k], rank: min(max(Int(rank), 1), members[k].count) - 1))
+    }
+    var clamped = matrix
+    groups.clamp(&clamped, limits)
+    return try clamped.coded(by: scheme)
+  }
+}
+
+/// Clips each group at the share of its largest magnitude that makes its squared error smallest, of 1 … 2^−12.
+package struct MSEClip: Calibration {
+  package var name: String { "mse" }
+
+  package init(_ number: Double?) throws {
+    if number != nil { throw CureError.parameter("mse takes no number") }
+  }
+
+  /// What is tried: fine near 1, then octaves by thirds.
+  package static let shares: [Double] =
+    (0...14).map { 1 - 0.05 * Double($0) } + (6...36).map { nc_exp2(-Double($0) / 3) }
+
+  package func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+    -> (decoded: TensorMatrix, bits: Int)
+  {
+    let groups = ScaleGroups(scheme, rows: matrix.rows, columns: matrix.columns)
+    let maxima = groups.maxima(matrix)
+    var best = [Double](repeating: .infinity, count: groups.count)
+    var limits = maxima
+    for share in Self.shares {
+      let tried = maxima.map { Float(Double($0) * share) }
+      var clamped = matrix
+      groups.clamp(&clamped, tried)
+      let (decoded, _) = try clamped.coded(by: scheme)
+      var errors = [Double](repeating: 0, count: groups.count)
+      groups.forEachRun { group, elements in
+        for i in elements {
+          let e = Double(decoded.values[i]) - Double(matrix.values[i])
+          errors[group] += e * e
+        }
+      }
+      for k in errors.indices where errors[k] < best[k] { (best[k], limits[k]) = (errors[k], tried[k]) }
+    }
+    var clamped = matrix
+    groups.clamp(&clamped, limits)
+    return try clamped.coded(by: scheme)
+  }
+}
+
+/// Clips the tensor where its magnitudes' histogram, brought to the scheme's levels, diverges least from itself: TensorRT's
+/// entropy calibration (Migacz, "8-bit Inference with TensorRT", GTC 2017), with 2048 bins.
+package struct EntropyClip: Calibration {
+  static let bins = 2048
+  package var name: String { "kl" }
+
+  package init(_ number: Double?) throws {
+    if number != nil { throw CureError.parameter("kl takes no number") }
+  }
+
+  package func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+    -> (decoded: TensorMatrix, bits: Int)
+  {
+    let groups = ScaleGroups(scheme, rows: matrix.rows, columns: matrix.columns)
+    // Positive codes of int8 and int4; other formats have about as many levels as int8.
+    let bits = SymmetricGrid(scheme)?.bits ?? 8
+    let limit = Self.limit(matrix.values, levels: 1 << (bits - 1))
+    var clamped = matrix
+    groups.clamp(&clamped, [Float](repeating: limit, count: groups.count))
+    return try clamped.coded(by: scheme)
+  }
+
+  /// The magnitude to clip at.
+  package static func limit(_ values: [Float], levels: Int) -> Float {
+    let largest = values.reduce(Float(0)) { max($0, $1.magnitude) }
+    guard largest > 0 else { return 0 }
+    let width = Double(largest) / Double(bins)
+    var counts = [Double](repeating: 0, count: bins)
+    for x in values where x != 0 { counts[min(Int(Double(x.magnitude) / width), bins - 1)] += 1 }
+    var best = (divergence: Double.infinity, bin: bins)
+    var beyond = counts[levels...].reduce(0, +)
+    for end in levels...bins {
+      // What is clipped counts in the last bin kept.
+      var p = Array(counts[..<end])
+      p[end - 1] += beyond
+      let d = divergence(p, counts[..<end], levels: levels)
+      if d < best.divergence { best = (d, end) }
+      if end < bins { beyond -= counts[end] }
+    }
+    return Float(min(Double(best.bin) * width, Double(largest)))
+  }
+
+  /// KL(p ‖ q) in nats, where q is `counts` in `levels` equal steps, each spread over its bins that are not empty.
+  private static func divergence(_ p: [Double], _ counts: ArraySlice<Double>, levels: Int) -> Double {
+    let n = counts.count
+    var q = [Double](repeating: 0, count: n)
+    for level in 0..<levels {
+      let range = level * n / levels..<(level + 1) * n / levels
+      let sum = counts[range].reduce(0, +)
+      let filled = range.filter { counts[$0] > 0 }
+      for k in filled { q[k] = sum / Double(filled.count) }
+    }
+    let (totalP, totalQ) = (p.reduce(0, +), q.reduce(0, +))
+    guard totalP > 0, totalQ > 0 else { return .infinity }
+    var sum = 0.0
+    for k in 0..<n where p[k] > 0 {
+      // A bin that q lost entirely: as if it held one in a thousand of its mass.
+      let share = q[k] > 0 ? q[k] / totalQ : p[k] / totalP / 1000
+      sum += p[k] / totalP * nc_log(p[k] / totalP / share)
+    }
+    return sum
+  }
+}

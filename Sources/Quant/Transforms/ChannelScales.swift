@@ -1,0 +1,114 @@
+import CVector
+
+/// A scale for each column, kept as bf16: powers of ten apart is what they have to say.
+struct ColumnScales: PreparedTransform {
+  let scales: [Float]
+  /// Whether columns are multiplied by the scales, not divided.
+  let multiplies: Bool
+
+  /// Zeros, and what is not finite, become 1.
+  init(_ wanted: [Double], multiplies: Bool = false) {
+    self.multiplies = multiplies
+    scales = wanted.map { x in
+      guard x > 0, x.isFinite else { return 1 }
+      let clamped = Float(min(max(x, 0x1p-100), 0x1p100))
+      // To nearest in the upper half of the bits; never 0 or ∞ after the clamp.
+      return Float(bitPattern: (clamped.bitPattern + 0x8000) & 0xffff_0000)
+    }
+  }
+
+  var storedBits: Int { 16 * scales.count }
+
+  func apply(_ matrix: inout TensorMatrix) { change(&matrix, multiply: multiplies) }
+  func undo(_ matrix: inout TensorMatrix) { change(&matrix, multiply: !multiplies) }
+  func applyOpposite(_ activations: inout TensorMatrix) { change(&activations, multiply: !multiplies) }
+
+  private func change(_ matrix: inout TensorMatrix, multiply: Bool) {
+    let n = scales.count
+    for row in 0..<matrix.rows {
+      for j in 0..<n {
+        if multiply {
+          matrix.values[row * n + j] *= scales[j]
+        } else {
+          matrix.values[row * n + j] /= scales[j]
+        }
+      }
+    }
+  }
+}
+
+/// x / max|x| by channel.
+struct ChannelScale: Transform {
+  var name: String { "channel-scale" }
+
+  init(_ number: Double?) throws {
+    if number != nil { throw CureError.parameter("channel-scale takes no number") }
+  }
+
+  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) -> any PreparedTransform {
+    ColumnScales(matrix.columnMaxima.map(Double.init))
+  }
+}
+
+/// SmoothQuant (Xiao et al., arXiv 2211.10438, eq. 4): s = max|X|^α / max|W|^(1 − α) by channel; X/s, W·s.
+///
+/// With activations in the context the tensor is W; without, it is X, and nothing is known of W: max|W| = 1.
+struct Smooth: Transform {
+  let alpha: Double
+  var name: String { "smooth:\(shortName(alpha))" }
+
+  init(_ number: Double?) throws {
+    alpha = number ?? 0.5
+    guard (0...1).contains(alpha) else { throw CureError.parameter("smooth: the share must be 0 to 1") }
+  }
+
+  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) -> any PreparedTransform {
+    guard let activations = context.activations else {
+      return ColumnScales(matrix.columnMaxima.map { nc_pow(Double($0), alpha) })
+    }
+    let scales = zip(activations.columnMaxima, matrix.columnMaxima).map { x, w in
+      nc_pow(Double(x), alpha) / nc_pow(Double(w), 1 - alpha)
+    }
+    return ColumnScales(scales, multiplies: true)
+  }
+}
+
+/// AWQ's scale search (Lin et al., arXiv 2306.00978, §3.2): s = (mean|X|)^α by channel, normalized, with the α of 0, 0.05 … 1 that
+/// makes the error smallest.
+///
+/// With activations X the tensor is a weight: W·s, and each column's squared error counts Σx² of its channel. Without, it is its
+/// own witness: X/s, all columns count alike.
+struct ScaleSearch: Transform {
+  var name: String { "awq" }
+
+  init(_ number: Double?) throws {
+    if number != nil { throw CureError.parameter("awq takes no number") }
+  }
+
+  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+    -> any PreparedTransform
+  {
+    let isWeight = context.activations != nil
+    let means = (context.activations ?? matrix).columnMeans
+    let weights = context.activations?.columnEnergies ?? [Double](repeating: 1, count: matrix.columns)
+    var best: (error: Double, scales: ColumnScales)?
+    for step in 0...20 {
+      let powers = means.map { nc_pow(max($0, 1e-4), Double(step) / 20) }
+      guard let high = powers.max(), let low = powers.min() else { break }
+      let norm = (high * low).squareRoot()
+      let scales = ColumnScales(powers.map { $0 / norm }, multiplies: isWeight)
+      var changed = matrix
+      scales.apply(&changed)
+      var (decoded, _) = try changed.coded(by: scheme)
+      scales.undo(&decoded)
+      var errors = [Double](repeating: 0, count: matrix.columns)
+      for i in matrix.values.indices {
+        let e = Double(decoded.values[i]) - Double(matrix.values[i])
+        errors[i % matrix.columns] += e * e
+      }
+      let error = zip(errors, weights).reduce(0) { $0 + $1.0 * $1.1 }
+      if error < best?.error ?? .infinity { best = (error, scales) }
+    }
+    return best?.scales ?? ColumnScales([Double](repeating: 1, count: matrix.columns))
+  }
+}

@@ -1,0 +1,135 @@
+import CVector
+import NumKit
+
+/// H·diag(±1) on blocks of channels: QuaRot's and FlashAttention-3's randomized Hadamard transform.
+struct Hadamard: Transform {
+  /// Channels of a block; nil: the largest power of two that divides the columns.
+  let length: Int?
+  var name: String { length.map { "hadamard:\($0)" } ?? "hadamard" }
+
+  init(_ number: Double?) throws {
+    guard let number else {
+      length = nil
+      return
+    }
+    guard let n = Int(exactly: number), n >= 2, n & (n - 1) == 0, n <= 1 << 20 else {
+      throw CureError.parameter("hadamard: the block must be a power of two from 2 on")
+    }
+    length = n
+  }
+
+  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+    -> any PreparedTransform
+  {
+    let n = length ?? largestPowerOfTwo(dividing: matrix.columns)
+    guard n >= 2, matrix.columns % n == 0 else {
+      throw CureError.shape(
+        "hadamard: \(matrix.columns) channels are no blocks of \(length.map(String.init) ?? "a power of two")"
+      )
+    }
+    var random = RandomSource(seed: context.seed, row: -2)
+    return SignedHadamard(length: n, signs: (0..<matrix.columns).map { _ in random.next() & 1 == 0 ? 1 : -1 })
+  }
+}
+
+private struct SignedHadamard: PreparedTransform {
+  let length: Int
+  let signs: [Double]
+
+  /// The seed.
+  var storedBits: Int { 64 }
+
+  func apply(_ matrix: inout TensorMatrix) { change(&matrix, inverse: false) }
+  func undo(_ matrix: inout TensorMatrix) { change(&matrix, inverse: true) }
+
+  private func change(_ matrix: inout TensorMatrix, inverse: Bool) {
+    var block = [Double](repeating: 0, count: length)
+    let columns = matrix.columns
+    for start in stride(from: 0, to: matrix.values.count, by: length) {
+      let first = start % columns
+      for j in 0..<length {
+        block[j] = Double(matrix.values[start + j]) * (inverse ? 1 : signs[first + j])
+      }
+      nc_walsh_hadamard(&block, length)
+      for j in 0..<length {
+        matrix.values[start + j] = Float(block[j] * (inverse ? signs[first + j] : 1))
+      }
+    }
+  }
+}
+
+/// A random orthogonal matrix on blocks of channels, uniformly distributed: the Q of a Gaussian matrix's QR with the signs of R's
+/// diagonal (Stewart 1980).
+struct RandomRotation: Transform {
+  /// Channels of a block; nil: all, or the largest divisor up to `limit`.
+  let length: Int?
+  var name: String { length.map { "rotation:\($0)" } ?? "rotation" }
+
+  /// The largest block: the matrix takes its square in memory, and its cube in time.
+  static let limit = 1024
+
+  init(_ number: Double?) throws {
+    guard let number else {
+      length = nil
+      return
+    }
+    guard let n = Int(exactly: number), (2...Self.limit).contains(n) else {
+      throw CureError.parameter("rotation: the block must be 2 to \(Self.limit)")
+    }
+    length = n
+  }
+
+  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+    -> any PreparedTransform
+  {
+    let columns = matrix.columns
+    let n = length ?? (1...min(columns, Self.limit)).last { columns % $0 == 0 } ?? 1
+    guard n >= 2, columns % n == 0 else {
+      throw CureError.shape("rotation: \(columns) channels are no blocks of \(n)")
+    }
+    return OrthogonalBlocks(length: n, seed: context.seed)
+  }
+}
+
+package struct OrthogonalBlocks: PreparedTransform {
+  let length: Int
+  /// Row-major.
+  package let matrix: [Double]
+  private let transposed: [Double]
+
+  package var storedBits: Int { 64 }
+
+  /// Gram and Schmidt on Gaussian rows, twice, which is enough.
+  package init(length n: Int, seed: UInt64) {
+    length = n
+    var q = [Double](repeating: 0, count: n * n)
+    for i in 0..<n {
+      var random = RandomSource(seed: seed, row: -3 - i)
+      var row = (0..<n).map { _ in random.normal() }
+      for _ in 0..<2 {
+        for k in 0..<i {
+          let other = q[k * n..<(k + 1) * n]
+          let dot = zip(row, other).reduce(0) { $0 + $1.0 * $1.1 }
+          other.withUnsafeBufferPointer { nc_add_scaled(&row, $0.baseAddress, -dot, n) }
+        }
+      }
+      let norm = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      for j in 0..<n { q[i * n + j] = row[j] / norm }
+    }
+    matrix = q
+    transposed = (0..<n * n).map { q[$0 % n * n + $0 / n] }
+  }
+
+  package func apply(_ matrix: inout TensorMatrix) { change(&matrix, by: self.matrix) }
+  package func undo(_ matrix: inout TensorMatrix) { change(&matrix, by: transposed) }
+
+  private func change(_ target: inout TensorMatrix, by rotation: [Double]) {
+    var result = [Double](repeating: 0, count: length)
+    for start in stride(from: 0, to: target.values.count, by: length) {
+      target.values.withUnsafeBufferPointer { values in
+        if let base = values.baseAddress { nc_apply_matrix(rotation, base + start, &result, length) }
+      }
+      for j in 0..<length { target.values[start + j] = Float(result[j]) }
+    }
+  }
+}

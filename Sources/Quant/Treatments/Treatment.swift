@@ -1,0 +1,124 @@
+import CVector
+
+/// A scheme with what is done to help it: transforms in order, then a calibration.
+public struct Treatment: Sendable {
+  /// The scheme.
+  public let scheme: any Scheme
+  /// What is done to the tensor before, and undone in reverse order after.
+  public let transforms: [any Transform]
+  /// How the scheme's scales or codes are chosen; nil: as the scheme has it.
+  public let calibration: (any Calibration)?
+
+  public init(_ scheme: any Scheme, transforms: [any Transform] = [], calibration: (any Calibration)? = nil) {
+    self.scheme = scheme
+    self.transforms = transforms
+    self.calibration = calibration
+  }
+
+  /// `hadamard, int8@token, mse`.
+  public var name: String {
+    (transforms.map(\.name) + [scheme.name] + (calibration.map { [$0.name] } ?? [])).joined(separator: " + ")
+  }
+
+  /// What becomes of a matrix, and the bits stored for it, whatever the cures need included.
+  ///
+  /// Throws `CureError.notFinite` for a matrix with NaN or infinities where there is a cure, and what cures and scheme throw.
+  public func apply(_ matrix: TensorMatrix, context: CureContext) throws -> (decoded: TensorMatrix, bits: Int)
+  {
+    try context.check(matrix)
+    if transforms.isEmpty && calibration == nil { return try matrix.coded(by: scheme) }
+    guard matrix.values.allSatisfy(\.isFinite) else { throw CureError.notFinite }
+    var changed = matrix
+    var context = context
+    var prepared: [any PreparedTransform] = []
+    for transform in transforms {
+      let step = try transform.prepare(changed, scheme: scheme, context: context)
+      step.apply(&changed)
+      // (W T)(X T⁻ᵀ)ᵀ = WXᵀ: what follows sees the activations that then belong to it.
+      if var activations = context.activations {
+        step.applyOpposite(&activations)
+        context.activations = activations
+      }
+      prepared.append(step)
+    }
+    var (decoded, bits) =
+      try calibration?.quantize(changed, scheme: scheme, context: context) ?? changed.coded(by: scheme)
+    for step in prepared.reversed() {
+      step.undo(&decoded)
+      bits += step.storedBits
+    }
+    return (decoded, bits)
+  }
+}
+
+/// What a treatment restores.
+public struct TreatmentResult: Sendable {
+  /// The treatment's name.
+  public let name: String
+  /// Bits an element, whatever the cures need included.
+  public let bitsPerWeight: Double
+  /// The error of the whole tensor.
+  public let statistics: ErrorStatistics
+  /// The error of what is not massive.
+  public let rest: ErrorStatistics
+  /// Elements other than zero, not massive, that became zero.
+  public let flushed: Int
+  /// SQNR in dB of the product with the activations, where there are any.
+  public let outputSqnr: Double?
+
+  /// Applies `treatment` and measures; `isMassive` has a flag for each element.
+  public init(
+    _ treatment: Treatment, _ matrix: TensorMatrix, isMassive: [Bool], context: CureContext
+  ) throws {
+    precondition(isMassive.count == matrix.values.count, "a flag for each element")
+    let (decoded, bits) = try treatment.apply(matrix, context: context)
+    name = treatment.name
+    bitsPerWeight = Double(bits) / Double(max(matrix.values.count, 1))
+    var statistics = ErrorStatistics()
+    var rest = ErrorStatistics()
+    var flushed = 0
+    matrix.values.withUnsafeBufferPointer { x in
+      decoded.values.withUnsafeBufferPointer { statistics.add(x, $0) }
+    }
+    var (kept, made) = (matrix.values, decoded.values)
+    for i in kept.indices {
+      if isMassive[i] {
+        (kept[i], made[i]) = (0, 0)
+      } else if kept[i] != 0 && made[i] == 0 {
+        flushed += 1
+      }
+    }
+    kept.withUnsafeBufferPointer { x in made.withUnsafeBufferPointer { rest.add(x, $0) } }
+    self.statistics = statistics
+    self.rest = rest
+    self.flushed = flushed
+    outputSqnr = context.activations.map { Self.outputSqnr(matrix, decoded, $0) }
+  }
+
+  /// 10·log10 of ‖WXᵀ‖²/‖(Ŵ − W)Xᵀ‖².
+  private static func outputSqnr(_ w: TensorMatrix, _ decoded: TensorMatrix, _ x: TensorMatrix) -> Double {
+    let n = w.columns
+    // Rows of Xᵀ, so that the inner loop runs along tokens.
+    var transposed = [Double](repeating: 0, count: n * x.rows)
+    for i in x.values.indices { transposed[i % n * x.rows + i / n] = Double(x.values[i]) }
+    var (signal, noise) = (LongSum(), LongSum())
+    var (y, e) = ([Double](), [Double]())
+    for row in 0..<w.rows {
+      y = [Double](repeating: 0, count: x.rows)
+      e = y
+      transposed.withUnsafeBufferPointer { t in
+        guard let t = t.baseAddress else { return }
+        for j in 0..<n {
+          let exact = Double(w.values[row * n + j])
+          nc_add_scaled(&y, t + j * x.rows, exact, x.rows)
+          nc_add_scaled(&e, t + j * x.rows, Double(decoded.values[row * n + j]) - exact, x.rows)
+        }
+      }
+      for k in y.indices {
+        signal += y[k] * y[k]
+        noise += e[k] * e[k]
+      }
+    }
+    return noise.value == 0 ? .infinity : 10 * nc_log10(signal.value / noise.value)
+  }
+}

@@ -1,0 +1,139 @@
+import ArgumentParser
+import Foundation
+import NumKit
+import Quant
+import TensorFiles
+
+/// What stands out of tensors.
+struct ActivationsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "activations",
+    abstract: "Find what is massive in tensors, what it costs, and what each format would lose.",
+    discussion: """
+      Every tensor of every file, or FILE:TENSOR for one, read as tokens x channels in bounded memory: f64 and \
+      integers as the nearest f32, ggml's blocks decoded. Tensors whose names differ in a number alone are the \
+      layers of one series.
+      """)
+
+  @Argument(help: ArgumentHelp(".npy, .npz, .safetensors or .gguf files.", valueName: "FILE[:TENSOR]"))
+  var files: [String]
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The axis of channels; negative counts from the last.", valueName: "k"))
+  var axis: Int = -1
+
+  @Option(help: ArgumentHelp("Massive: |a| above this …", valueName: "x"))
+  var massiveAbove: Number = Number(100)
+
+  @Option(help: ArgumentHelp("… and at least this many times the median |a|.", valueName: "x"))
+  var massiveRatio: Number = Number(1000)
+
+  @Option(help: "Whose median that is: the tensor's, or each token's own.")
+  var medianScope: ScanSettings.MedianScope = .tensor
+
+  @Option(help: ArgumentHelp("An outlier channel has elements of at least this magnitude.", valueName: "x"))
+  var outlierAbove: Number = Number(6)
+
+  @Option(help: ArgumentHelp("How many of the largest magnitudes to list.", valueName: "k"))
+  var top: Int = 8
+
+  @Flag(help: "Show all figures of each tensor, also where there are several.")
+  var details = false
+
+  @Option(
+    help: ArgumentHelp("Draw histograms, channel maxima and the course over layers.", valueName: "FILE"))
+  var svg: String?
+
+  @Flag(
+    name: [.customLong("no-massive"), .customLong("fail-on-massive")],
+    help: "Check: fail if a tensor has a massive activation.")
+  var noMassive = false
+
+  @Flag(name: .customLong("no-nan"), help: "Check: fail if a tensor has a NaN or an infinity.")
+  var noNaN = false
+
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+
+  @Option(help: "Report as text, json or csv.")
+  var format: OutputFormat = .text
+
+  func validate() throws {
+    if format == .markdown { throw ValidationError("--format is text, json or csv here") }
+    guard massiveAbove.value >= 0, massiveRatio.value >= 0, massiveRatio.value.isFinite else {
+      throw ValidationError("--massive-above and --massive-ratio must be 0 or more")
+    }
+    guard outlierAbove.value >= 0 else { throw ValidationError("--outlier-above must be 0 or more") }
+    guard (0...1000).contains(top) else { throw ValidationError("--top must be 0 to 1000") }
+  }
+
+  func run() throws {
+    var settings = ScanSettings()
+    settings.massiveLimit = massiveAbove.value
+    settings.massiveRatio = massiveRatio.value
+    settings.medianScope = medianScope
+    settings.outlierLimit = Float(outlierAbove.value)
+    settings.placeCount = top
+    var report = ActivationsReport(settings: settings, showsAll: details)
+    for text in files {
+      let (tensors, left) = try FileTensor.all(text, axis: axis)
+      report.left += left.map { "\(text):\($0)" }
+      for tensor in tensors {
+        do {
+          let profile = try profile(tensor, settings)
+          let costs = try OutlierCost.costs(of: tensor, profile, threads: threads.count)
+          report.add(tensor, profile, costs: costs, file: TensorSpecifier(text).path)
+        } catch let error as ScanError {
+          throw UsageError("\(tensor.name): \(error)")
+        }
+      }
+    }
+    if report.entries.isEmpty { throw UsageError("no tensor that reads as numbers") }
+    report.finish()
+    if let svg {
+      do {
+        try Data(ActivationsDrawing(report).svg.utf8).write(to: URL(fileURLWithPath: svg), options: .atomic)
+      } catch {
+        throw UsageError("\(svg): cannot be written")
+      }
+    }
+    let failures = checks(report)
+    switch format {
+    case .json: try emit(report.json(failures: failures).text)
+    case .csv: try emit(report.csv)
+    case .text, .markdown:
+      let list = failures.isEmpty ? "" : "\nchecks FAILED\n" + failures.map { "  \($0)\n" }.joined()
+      try emit(report.text + list)
+    }
+    if !failures.isEmpty { throw CheckFailed(message: "") }
+  }
+
+  private func profile(_ tensor: FileTensor, _ settings: ScanSettings) throws -> TensorProfile {
+    let piece = TensorProfile.pieceLength
+    let progress = Progress(total: (tensor.count + piece - 1) / piece, what: "MiB")
+    defer { progress.finish() }
+    return try TensorProfile(
+      tensor, settings: settings, threads: threads.count, progress: progress.callback)
+  }
+
+  private func checks(_ report: ActivationsReport) -> [String] {
+    report.entries.flatMap { entry -> [String] in
+      let p = entry.profile
+      var found: [String] = []
+      if noMassive, let first = p.massive.places.first {
+        found.append(
+          "\(entry.shownName): \(Figures.count(p.massive.count)) massive activations (--no-massive); "
+            + "the largest, \(Figures.number(Double(first.value))), at \(entry.place(first))")
+      }
+      if noNaN, let first = [p.firstNaN, p.firstInfinity].compactMap({ $0 }).min(by: { $0.index < $1.index })
+      {
+        found.append(
+          "\(entry.shownName): \(Figures.count(p.nanCount)) NaN and \(Figures.count(p.infiniteCount)) infinite "
+            + "(--no-nan); the first at \(entry.place(first))")
+      }
+      return found
+    }
+  }
+}
+
+extension ScanSettings.MedianScope: ExpressibleByArgument {}

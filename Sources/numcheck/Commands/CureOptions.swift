@@ -1,0 +1,152 @@
+import ArgumentParser
+import Foundation
+import NumKit
+import Quant
+import TensorFiles
+
+/// Flags of `quantize` that do more than try schemes: cures, and the error where it matters.
+struct CureOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Try what helps a scheme against outliers: 'all', or a transform, a calibration, a granularity (@g32); repeatable.",
+      valueName: "name"))
+  var cure: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Change the tensor before the scheme, and back after; repeatable: "
+        + TransformRegistry.kinds.map(\.name).joined(separator: ", ") + ".", valueName: "name[:x]"))
+  var transform: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How scales or codes are chosen: " + CalibrationRegistry.kinds.map(\.name).joined(separator: ", ")
+        + ".",
+      valueName: "name[:x]"))
+  var calibration: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The activations (tokens x inputs) that the input, then a weight (outputs x inputs), is multiplied with.",
+      valueName: "FILE[:TENSOR]"))
+  var activations: String?
+
+  func validate() throws {
+    if !cure.isEmpty && (!transform.isEmpty || calibration != nil) {
+      throw ValidationError("--cure tries transforms and calibrations itself; take one or the other")
+    }
+  }
+
+  /// Whether any treatment is asked for.
+  var isAsked: Bool { !cure.isEmpty || !transform.isEmpty || calibration != nil || activations != nil }
+
+  /// The treatments of a scheme, the scheme as it is first.
+  func treatments(of scheme: any Scheme) throws -> [Treatment] {
+    do {
+      if cure.contains("all") { return try CureList.treatments(for: scheme) }
+      if !cure.isEmpty {
+        return [Treatment(scheme)] + (try cure.map { try CureList.treatment(named: $0, for: scheme) })
+      }
+      let treated = try treatment(of: scheme)
+      return transform.isEmpty && calibration == nil ? [treated] : [Treatment(scheme), treated]
+    } catch let error as CureError {
+      throw UsageError("\(error)")
+    }
+  }
+
+  /// The scheme with --transform and --calibration.
+  func treatment(of scheme: any Scheme) throws -> Treatment {
+    Treatment(
+      scheme, transforms: try transform.map { try TransformRegistry.transform(named: $0) },
+      calibration: try calibration.map { try CalibrationRegistry.calibration(named: $0) })
+  }
+
+  func context(seed: UInt64) throws -> CureContext {
+    CureContext(seed: seed, activations: try activations.map { try Self.matrix(FileTensor.one($0)) })
+  }
+
+  /// A whole tensor in memory.
+  static func matrix(_ tensor: FileTensor) throws -> TensorMatrix {
+    guard tensor.count <= 1 << 28 else {
+      throw UsageError("\(tensor.name): \(tensor.count) elements are more than the \(1 << 28) that fit here")
+    }
+    var values = [Float](repeating: 0, count: tensor.count)
+    try values.withUnsafeMutableBufferPointer { try tensor.read(0..<tensor.count, into: $0) }
+    return TensorMatrix(rows: tensor.rows, columns: tensor.columns, values: values)
+  }
+}
+
+extension FileTensor {
+  /// The one tensor that `text` names.
+  static func one(_ text: String, axis: Int = -1) throws -> FileTensor {
+    try FileTensor(TensorSpecifier(text).open(), name: text, axis: axis)
+  }
+}
+
+/// Runs `quantize` with treatments.
+struct CureRun {
+  let options: CureOptions
+  let input: InputOptions
+  let schemes: [any Scheme]
+  let threads: Int
+
+  /// Every tensor of the input, treated and measured.
+  func reports() throws -> [CureReport] {
+    let context = try options.context(seed: input.seed)
+    return try matrices().map { name, matrix in
+      do {
+        return try CureReport(
+          tensor: name, matrix, schemes: schemes.map { try options.treatments(of: $0) }, context: context,
+          isList: !options.cure.isEmpty, skipsUnfit: options.cure.contains("all"), threads: threads)
+      } catch let error as CureError {
+        throw UsageError("\(name): \(error)")
+      } catch let error as SchemeError {
+        throw UsageError("\(name): \(error)")
+      }
+    }
+  }
+
+  /// Writes what the one treatment makes of the one tensor.
+  func write(_ path: String) throws {
+    let matrices = try matrices()
+    guard matrices.count == 1, schemes.count == 1, options.cure.isEmpty else {
+      throw UsageError("--output needs one tensor, one --scheme, and no --cure")
+    }
+    do {
+      let context = try options.context(seed: input.seed)
+      let matrix = matrices[0].1
+      let decoded = try options.treatment(of: schemes[0]).apply(matrix, context: context).decoded
+      let writer = try TensorWriter(
+        path, [TensorWriter.Declaration("dequantized", .f32, [matrix.rows, matrix.columns])])
+      try decoded.values.withUnsafeBufferPointer { try writer.append($0) }
+      try writer.finish()
+    } catch let error as CureError {
+      throw UsageError("\(error)")
+    } catch let error as SchemeError {
+      throw UsageError("\(error)")
+    }
+  }
+
+  func matrices() throws -> [(String, TensorMatrix)] {
+    guard let text = input.input else {
+      let rows = try RowInput(input, operation: .softmax)
+      let (count, length) = (rows.rows.rowCount, rows.rows.length)
+      var values: [Float] = []
+      for row in 0..<count { values += try rows.row(row).map { Float($0) } }
+      let name =
+        "\(input.distribution.rawValue), R = \(Figures.number(input.range.value)), seed \(input.seed)"
+      return [(name, TensorMatrix(rows: count, columns: length, values: values))]
+    }
+    let (tensors, _) = try FileTensor.all(text, axis: input.axis)
+    if tensors.isEmpty { throw UsageError("\(text): no tensor that reads as numbers") }
+    return try tensors.map { tensor in
+      let whole = try CureOptions.matrix(tensor)
+      guard let limit = input.rows, limit < whole.rows else { return (tensor.name, whole) }
+      return (
+        tensor.name,
+        TensorMatrix(
+          rows: limit, columns: whole.columns, values: Array(whole.values[..<(limit * whole.columns)]))
+      )
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import NumKit
+import Quant
+
+/// What stands out of the tensors of a run.
+struct ActivationsReport {
+  let settings: ScanSettings
+  let showsAll: Bool
+  private(set) var entries: [Entry] = []
+  /// Tensors that cannot be read as numbers.
+  var left: [String] = []
+  private(set) var series: [(file: String, series: LayerSeries, entries: [Int])] = []
+
+  struct Entry {
+    let file: String
+    let tensor: FileTensor
+    let profile: TensorProfile
+    /// What the massive activations cost the rest; empty where there are none.
+    let costs: [OutlierCost]
+    /// The name as lists show it: the tensor's where all are of one file.
+    var shownName = ""
+
+    /// `token 0, channel 507`; the whole index where there are more than two dimensions.
+    func place(_ place: Place) -> String {
+      if tensor.shape.count > 2 { return "\(tensor.index(place))" }
+      return tensor.shape.count < 2
+        ? "index \(place.index)" : "token \(place.row), channel \(place.column)"
+    }
+  }
+
+  init(settings: ScanSettings, showsAll: Bool) {
+    self.settings = settings
+    self.showsAll = showsAll
+  }
+
+  mutating func add(_ tensor: FileTensor, _ profile: TensorProfile, costs: [OutlierCost], file: String) {
+    entries.append(Entry(file: file, tensor: tensor, profile: profile, costs: costs))
+  }
+
+  /// Finds the layers and settles names, after the last tensor.
+  mutating func finish() {
+    let files = Set(entries.map(\.file))
+    for k in entries.indices {
+      let e = entries[k]
+      entries[k].shownName = Figures.line(files.count == 1 ? e.tensor.tensorName : e.tensor.name)
+    }
+    var order: [String] = []
+    for e in entries where !order.contains(e.file) { order.append(e.file) }
+    for file in order {
+      let members = entries.indices.filter { entries[$0].file == file }
+      let found = LayerSeries.series(of: members.map { (entries[$0].tensor.tensorName, entries[$0].profile) })
+      series += found.map { s in (file, s, s.tensors.map { members[$0] }) }
+    }
+  }
+
+  var massiveEntries: [Entry] { entries.filter { $0.profile.massive.count > 0 } }
+
+  /// The rule, for people.
+  var rule: String {
+    let whose = settings.medianScope == .tensor ? "the tensor's" : "its token's"
+    return "|a| > \(Figures.number(settings.massiveLimit)) and >= \(Figures.number(settings.massiveRatio)) x "
+      + "\(whose) median |a|"
+  }
+}
+
+extension Figures {
+  /// A name from a file on one line, without what could drive a terminal.
+  static func line(_ text: String) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+      let isControl =
+        scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+        || scalar.value == 0x2028 || scalar.value == 0x2029
+      if isControl {
+        out += "\\u{\(String(scalar.value, radix: 16))}"
+      } else {
+        out.unicodeScalars.append(scalar)
+      }
+    }
+    return out
+  }
+
+  /// A share as a percentage, never rounded to 0 or 100 that it is not.
+  static func percent(_ part: Int, of total: Int) -> String {
+    if total == 0 { return "-" }
+    if part == 0 { return "0 %" }
+    if part == total { return "100 %" }
+    let share = 100 * Double(part) / Double(total)
+    if share > 99.9 { return "> 99.9 %" }
+    return "\(short(share)) %"
+  }
+}

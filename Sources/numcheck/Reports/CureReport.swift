@@ -1,0 +1,212 @@
+import NumKit
+import Quant
+
+/// What cures restore of a tensor under some schemes.
+struct CureReport {
+  let tensor: String
+  let rows: Int
+  let columns: Int
+  let profile: TensorProfile
+  let groups: [Group]
+  private let isList: Bool
+
+  /// A scheme and what helps it.
+  struct Group {
+    let results: [TreatmentResult]
+    /// Treatments that do not fit, and why.
+    let skipped: [(name: String, why: String)]
+
+    var plain: TreatmentResult { results[0] }
+
+    /// dB that a treatment restores: of the product with the activations where there are any, else of what is not massive.
+    func restored(_ r: TreatmentResult) -> Double {
+      let (now, before) = (r.outputSqnr ?? r.rest.sqnr, plain.outputSqnr ?? plain.rest.sqnr)
+      return now == before ? 0 : now - before
+    }
+
+    /// The treatment that restores most, and the cheapest of those that restore at least half of that.
+    var best: (most: TreatmentResult, cheapest: TreatmentResult)? {
+      let helping = results.dropFirst().filter { restored($0) > 1 && $0.rest.lostCount == 0 }
+      guard let most = helping.max(by: { restored($0) < restored($1) }) else { return nil }
+      let enough = helping.filter { restored($0) >= restored(most) / 2 }
+      let cheapest = enough.min {
+        ($0.bitsPerWeight, -restored($0)) < ($1.bitsPerWeight, -restored($1))
+      }
+      return (most, cheapest ?? most)
+    }
+  }
+
+  init(
+    tensor: String, _ matrix: TensorMatrix, schemes: [[Treatment]], context: CureContext, isList: Bool,
+    skipsUnfit: Bool, threads: Int
+  ) throws {
+    self.tensor = tensor
+    self.isList = isList
+    (rows, columns) = (matrix.rows, matrix.columns)
+    let profile = try matrix.values.withUnsafeBufferPointer {
+      try TensorProfile(MemorySource($0, rows: matrix.rows, columns: matrix.columns), threads: threads)
+    }
+    self.profile = profile
+    let flags = matrix.values.map {
+      $0.isFinite && profile.settings.isMassive(Double($0.magnitude), median: profile.medianMagnitude)
+    }
+    groups = try schemes.map { treatments in
+      var results: [TreatmentResult] = []
+      var skipped: [(String, String)] = []
+      for (k, treatment) in treatments.enumerated() {
+        do {
+          results.append(try TreatmentResult(treatment, matrix, isMassive: flags, context: context))
+        } catch let error as CureError where skipsUnfit && k > 0 {
+          skipped.append((treatment.name, error.description))
+        } catch let error as SchemeError where skipsUnfit && k > 0 {
+          skipped.append((treatment.name, error.description))
+        }
+      }
+      return Group(results: results, skipped: skipped)
+    }
+  }
+
+  private var hasOutput: Bool { groups.contains { $0.results.contains { $0.outputSqnr != nil } } }
+
+  private func table(_ group: Group) -> Table {
+    let hasMassive = profile.massive.count > 0
+    var table = Table(columns: [
+      ("treatment", .left), ("bits", .right), ("SQNR dB", .right), ("rest dB", .right),
+      ("restored dB", .right),
+      ("to zero", .right), ("max error", .right),
+    ])
+    if hasOutput { table.columns.append(("output dB", .right)) }
+    let sorted =
+      isList
+      ? [group.plain]
+        + group.results.dropFirst().enumerated().sorted {
+          (group.restored($1.element), $0.offset) < (group.restored($0.element), $1.offset)
+        }.map(\.element) : group.results
+    for r in sorted {
+      let restored = group.restored(r)
+      table.rows.append(
+        [
+          r.name, Figures.short(r.bitsPerWeight), Figures.short(r.statistics.sqnr),
+          hasMassive ? Figures.short(r.rest.sqnr) : "-",
+          r.name == group.plain.name ? "" : (restored > 0 ? "+" : "") + Figures.short(restored),
+          Figures.percent(r.flushed, of: r.rest.count - profile.massive.count),
+          Figures.short(r.statistics.maxAbsoluteError),
+        ] + (hasOutput ? [r.outputSqnr.map(Figures.short) ?? "-"] : []))
+    }
+    return table
+  }
+
+  private var heading: String {
+    let name = Figures.line(tensor)
+    var out = "\(name): \(Figures.count(rows)) x \(Figures.count(columns))"
+    if let first = profile.massive.places.first {
+      let n = profile.massive.count
+      out += ", \(n == 1 ? "1 massive activation" : "\(Figures.count(n)) massive activations"), "
+      out +=
+        "the largest \(Figures.short(Double(first.value))) at token \(first.row), channel \(first.column)"
+    }
+    return out
+  }
+
+  private func finding(_ group: Group) -> String {
+    let plain = group.plain
+    guard profile.massive.count > 0 else { return "" }
+    return
+      "\(plain.name) leaves \(Figures.percent(plain.flushed, of: plain.rest.count - profile.massive.count)) of the rest at zero: "
+      + "SQNR \(Figures.short(plain.rest.sqnr)) dB without the massive ones, who alone carry the "
+      + "\(Figures.short(plain.statistics.sqnr)) dB of the whole\n"
+  }
+
+  private func advice(_ group: Group) -> String {
+    guard isList else { return "" }
+    guard let (most, cheapest) = group.best else {
+      return "nothing tried helps \(group.plain.name) by more than 1 dB\n"
+    }
+    func cost(_ r: TreatmentResult) -> String {
+      let more = r.bitsPerWeight - group.plain.bitsPerWeight
+      return more < 0.0005 ? "for no bits more" : "for \(Figures.short(more)) bits an element more"
+    }
+    var out =
+      "take \(cheapest.name): it restores \(Figures.short(group.restored(cheapest))) dB \(cost(cheapest))"
+    if most.name != cheapest.name {
+      out += "; \(most.name) restores most, \(Figures.short(group.restored(most))) dB \(cost(most))"
+    }
+    return out + "\n"
+  }
+
+  var text: String { body { $0.text() } + "" }
+  var markdown: String { body { $0.markdown } }
+
+  private func body(_ show: (Table) -> String) -> String {
+    var out = heading + "\n"
+    for group in groups {
+      out += finding(group) + "\n" + show(table(group)) + "\n"
+      for s in group.skipped { out += "not tried: \(s.name): \(s.why)\n" }
+      out += advice(group)
+    }
+    while out.hasSuffix("\n\n") { out.removeLast() }
+    return out
+  }
+
+  static func csv(_ reports: [CureReport]) -> String {
+    var table = Table(
+      columns: [
+        "tensor", "treatment", "bits_per_weight", "sqnr_db", "rest_sqnr_db", "restored_db", "flushed",
+        "max_absolute_error", "output_sqnr_db",
+      ].map { (title: $0, alignment: .left) })
+    for report in reports {
+      for group in report.groups {
+        for r in group.results {
+          table.rows.append(
+            [Figures.line(report.tensor), r.name]
+              + [r.bitsPerWeight, r.statistics.sqnr, r.rest.sqnr, group.restored(r)].map(Figures.number)
+              + ["\(r.flushed)", Figures.number(r.statistics.maxAbsoluteError)]
+              + [r.outputSqnr.map(Figures.number) ?? ""])
+        }
+      }
+    }
+    return table.csv
+  }
+
+  static func json(_ reports: [CureReport]) -> JSONValue {
+    .object([
+      ("schema", .string("numcheck/1")), ("command", .string("quantize --cure")),
+      ("tensors", .array(reports.map(\.members))),
+    ])
+  }
+
+  private var members: JSONValue {
+    .object([
+      ("tensor", .string(tensor)), ("rows", .int(rows)), ("length", .int(columns)),
+      ("massive", .int(profile.massive.count)),
+      (
+        "schemes",
+        .array(
+          groups.map { group in
+            .object([
+              ("scheme", .string(group.plain.name)),
+              ("take", isList ? group.best.map { .string($0.cheapest.name) } ?? .null : .null),
+              ("results", .array(group.results.map { result($0, group) })),
+              (
+                "skipped",
+                .array(
+                  group.skipped.map {
+                    .object([("treatment", .string($0.name)), ("reason", .string($0.why))])
+                  })
+              ),
+            ])
+          })
+      ),
+    ])
+  }
+
+  private func result(_ r: TreatmentResult, _ group: Group) -> JSONValue {
+    .object([
+      ("treatment", .string(r.name)), ("bitsPerWeight", .number(r.bitsPerWeight)),
+      ("sqnr", .number(r.statistics.sqnr)), ("restSqnr", .number(r.rest.sqnr)),
+      ("restored", .number(group.restored(r))), ("flushed", .int(r.flushed)),
+      ("maxAbsoluteError", .number(r.statistics.maxAbsoluteError)),
+      ("outputSqnr", r.outputSqnr.map { .number($0) } ?? .null),
+    ])
+  }
+}

@@ -1,0 +1,140 @@
+import Quant
+
+/// What schemes cost where the tensor is used.
+struct ThroughReport {
+  let purpose: Purpose
+  let title: String
+  /// For `softmax`.
+  var softmax: [(name: String, bits: Double, errors: ThroughSoftmax)] = []
+  /// For the others: errors of each factor alone, and of all.
+  var parts: [(name: String, bits: Double, errors: [(String, ResultErrors)])] = []
+
+  private var heading: String {
+    switch purpose {
+    case .softmax: return "\(title), through softmax"
+    case .matmul: return "\(title), through the product"
+    case .attention: return "\(title), through attention"
+    }
+  }
+
+  private var table: Table {
+    if purpose == .softmax {
+      var table = Table(columns: [
+        ("treatment", .left), ("bits", .right), ("KL nats", .right), ("mean KL", .right),
+        ("KL bound", .right),
+        ("max dp", .right), ("dp bound", .right), ("top-1 flips", .right), ("lost rows", .right),
+      ])
+      for r in softmax {
+        let e = r.errors
+        table.rows.append([
+          r.name, Figures.short(r.bits), Figures.short(e.maxDivergence), Figures.short(e.meanDivergence),
+          Figures.short(e.divergenceBound), Figures.short(e.maxChange), Figures.short(e.changeBound),
+          Figures.count(e.topFlips), Figures.count(e.lostRows),
+        ])
+      }
+      return table
+    }
+    let names = parts.first?.errors.map(\.0) ?? []
+    let isProduct = purpose == .matmul
+    var table = Table(
+      columns: [("treatment", .left), ("bits", .right)] + names.map { (title: "\($0) dB", alignment: .right) }
+        + [("cosine", .right), ("rel L1", .right), ("rmse", .right), ("max error", .right)]
+        + (isProduct ? [("bound", .right)] : []) + [("lost", .right)])
+    for r in parts {
+      guard let whole = r.errors.last?.1 else { continue }
+      let cosine =
+        whole.cosine >= 0.9995 && whole.cosine < 1
+        ? "1 - \(Figures.short(1 - whole.cosine))" : Figures.short(whole.cosine)
+      table.rows.append(
+        [r.name, Figures.short(r.bits)] + r.errors.map { Figures.short($0.1.sqnr) }
+          + [
+            cosine, Figures.short(whole.relativeL1), Figures.short(whole.rmse),
+            Figures.short(whole.maxAbsoluteError),
+          ] + (isProduct ? [Figures.short(whole.bound)] : []) + [Figures.count(whole.lostCount)])
+    }
+    return table
+  }
+
+  private var note: String {
+    switch purpose {
+    case .softmax:
+      return
+        "each row's exact softmax against that of the decoded logits; KL <= D^2/8 and |dp| <= tanh(D/4) for the "
+        + "spread D of a row's errors"
+    case .matmul:
+      return
+        "exact products of what was decoded against exact products of what was given; cosine and what follows: both"
+    case .attention:
+      return
+        "the exact attention of what was decoded against that of what was given, each factor alone and all; cosine and "
+        + "what follows: all"
+    }
+  }
+
+  var text: String { "\(heading)\n\n\(table.text())\n\(note)\n" }
+  var markdown: String { "### \(heading)\n\n\(table.markdown)\n\(note)\n" }
+
+  var csv: String {
+    var table = Table(
+      columns: (purpose == .softmax
+        ? [
+          "treatment", "bits", "max_kl", "mean_kl", "kl_bound", "max_change", "change_bound", "top_flips",
+          "lost_rows",
+        ]
+        : [
+          "treatment", "bits", "part", "sqnr_db", "cosine", "relative_l1", "rmse", "max_absolute_error",
+          "bound", "lost",
+        ])
+        .map { (title: $0, alignment: .left) })
+    for r in softmax {
+      let e = r.errors
+      table.rows.append(
+        [r.name]
+          + [
+            r.bits, e.maxDivergence, e.meanDivergence, e.divergenceBound, e.maxChange, e.changeBound,
+          ].map(Figures.number) + ["\(e.topFlips)", "\(e.lostRows)"])
+    }
+    for r in parts {
+      for (part, e) in r.errors {
+        table.rows.append(
+          [r.name, Figures.number(r.bits), part]
+            + [e.sqnr, e.cosine, e.relativeL1, e.rmse, e.maxAbsoluteError, e.bound].map(Figures.number)
+            + ["\(e.lostCount)"])
+      }
+    }
+    return table.csv
+  }
+
+  var json: JSONValue {
+    let results: [JSONValue] =
+      softmax.map { r in
+        let e = r.errors
+        return .object([
+          ("treatment", .string(r.name)), ("bitsPerWeight", .number(r.bits)), ("rows", .int(e.rows)),
+          ("maxKL", .number(e.maxDivergence)), ("meanKL", .number(e.meanDivergence)),
+          ("boundKL", .number(e.divergenceBound)), ("maxChange", .number(e.maxChange)),
+          ("boundChange", .number(e.changeBound)), ("topFlips", .int(e.topFlips)),
+          ("lostRows", .int(e.lostRows)),
+        ])
+      }
+      + parts.map { r in
+        .object(
+          [("treatment", .string(r.name)), ("bitsPerWeight", .number(r.bits))]
+            + r.errors.map { ($0.0, Self.json($0.1)) })
+      }
+    return .object([
+      ("schema", .string("numcheck/1")), ("command", .string("quantize --through \(purpose.rawValue)")),
+      ("title", .string(title)), ("results", .array(results)),
+    ])
+  }
+
+  private static func json(_ e: ResultErrors) -> JSONValue {
+    .object([
+      ("sqnr", .number(e.sqnr)), ("cosine", .number(e.cosine)), ("relativeL1", .number(e.relativeL1)),
+      ("rmse", .number(e.rmse)), ("maxAbsoluteError", .number(e.maxAbsoluteError)),
+      ("maxAbsoluteErrorHex", .string(Figures.hex(e.maxAbsoluteError))),
+      ("bound", e.bound.isNaN ? .null : .number(e.bound)), ("aboveBound", .int(e.aboveBound)),
+      ("results", .int(e.count)), ("lost", .int(e.lostCount)),
+    ])
+  }
+}

@@ -1,0 +1,251 @@
+import Foundation
+import Testing
+
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
+
+@Suite struct ActivationsTests {
+  private static let hidden = CommandRunner.fixtures.appendingPathComponent(
+    "smollm2/smollm2-hidden-bf16.safetensors"
+  ).path
+
+  /// The bytes of an .npy file of version 1.
+  static func npy(_ descriptor: String, _ shape: [Int], fortran: Bool = false, _ elements: Data) -> Data {
+    let dimensions = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
+    var header =
+      "{'descr': '\(descriptor)', 'fortran_order': \(fortran ? "True" : "False"), 'shape': (\(dimensions)), }"
+    header += String(repeating: " ", count: 63 - (10 + header.utf8.count) % 64) + "\n"
+    var data = Data([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0])
+    data.append(UInt8(header.utf8.count & 255))
+    data.append(UInt8(header.utf8.count >> 8))
+    return data + Data(header.utf8) + elements
+  }
+
+  private static func bytes(_ values: [Double], _ descriptor: String) -> Data {
+    var data = Data()
+    func put<T: FixedWidthInteger>(_ bits: T) {
+      let stored = descriptor.hasPrefix(">") ? bits.bigEndian : bits.littleEndian
+      withUnsafeBytes(of: stored) { data.append(contentsOf: $0) }
+    }
+    for x in values {
+      switch descriptor.dropFirst() {
+      case "f8": put(x.bitPattern)
+      case "f4": put(Float(x).bitPattern)
+      case "f2": put(Float16(x).bitPattern)
+      default: put(Int32(x))
+      }
+    }
+    return data
+  }
+
+  @Test func theRealMassiveActivationComesFirst() throws {
+    let outcome = try CommandRunner.run(["activations", Self.hidden])
+    #expect(outcome.status == 0)
+    let lines = outcome.output.split(separator: "\n").map(String.init)
+    #expect(lines[0].hasPrefix("massive activations in 2 of 6 tensors"))
+    #expect(lines[1].contains("hidden.12") && lines[1].contains("24960 at token 0, channel 507"))
+    #expect(lines[2].contains("hidden.20"))
+    #expect(lines[3].contains("none in") && lines[3].contains("hidden.11"))
+    #expect(lines[4].contains("channel 507 is massive from hidden.12 to hidden.20 (not yet in hidden.11"))
+    for line in lines where line.contains("massive activation") { #expect(!line.contains("hidden.11")) }
+
+    let json = try CommandRunner.json(["activations", Self.hidden])
+    let results = try #require(json["results"] as? [[String: Any]])
+    for result in results {
+      let massive = try #require(result["massive"] as? [String: Any])
+      let isLoud = ["hidden.12", "hidden.20"].contains { ("\(result["tensor"] ?? "")").hasSuffix($0) }
+      #expect((massive["count"] as? Int ?? -1 > 0) == isLoud)
+      #expect((result["cost"] as? [Any])?.isEmpty == !isLoud)
+    }
+    let quiet = try CommandRunner.run(["activations", Self.hidden + ":hidden.11"])
+    #expect(!quiet.output.contains("massive") && quiet.output.hasPrefix("hidden.11: nothing stands out"))
+  }
+
+  /// Whatever the type, the byte order, the order of elements, the number of dimensions.
+  @Test(arguments: ["<f4", ">f4", "<f8", ">f8", "<f2", "<i4", ">i4"], [false, true])
+  func plantedInEveryLayout(_ descriptor: String, _ fortran: Bool) throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for shape in [[24], [4, 6], [2, 3, 4]] {
+      for position in [0, 5, 13, 23] {
+        var values = (0..<24).map { Double($0 % 3 - 1) }
+        values[position] = -60000
+        // Where the element stands in the file.
+        var stored = values
+        if fortran {
+          for k in 0..<24 {
+            var (rest, place, step) = (k, 0, 1)
+            var index: [Int] = []
+            for n in shape.reversed() {
+              index.insert(rest % n, at: 0)
+              rest /= n
+            }
+            for (n, i) in zip(shape, index) {
+              place += i * step
+              step *= n
+            }
+            stored[place] = values[k]
+          }
+        }
+        let file = folder.appendingPathComponent("planted.npy")
+        try Self.npy(descriptor, shape, fortran: fortran, Self.bytes(stored, descriptor)).write(to: file)
+        let json = try CommandRunner.json(["activations", file.path])
+        let result = try #require((json["results"] as? [[String: Any]])?.first)
+        let massive = try #require(result["massive"] as? [String: Any])
+        #expect(massive["count"] as? Int == 1)
+        let place = try #require((massive["places"] as? [[String: Any]])?.first)
+        #expect(place["value"] as? Double == -60000)
+        let columns = shape.last ?? 1
+        #expect(
+          place["token"] as? Int == position / columns && place["channel"] as? Int == position % columns)
+        let index = try #require(place["index"] as? [Int])
+        #expect(zip(shape, index).reduce(0) { $0 * $1.0 + $1.1 } == position)
+        // The same along the first axis: its channels are the first index.
+        let turned = try CommandRunner.json(["activations", file.path, "--axis", "0"])
+        let other = try #require((turned["results"] as? [[String: Any]])?.first?["massive"] as? [String: Any])
+        let moved = try #require((other["places"] as? [[String: Any]])?.first)
+        #expect(moved["index"] as? [Int] == index && moved["channel"] as? Int == index[0])
+      }
+    }
+  }
+
+  @Test func checksFail() throws {
+    let massive = try CommandRunner.run(["activations", Self.hidden, "--no-massive"])
+    #expect(massive.status == 1 && massive.output.contains("checks FAILED"))
+    #expect(massive.output.contains("hidden.12: 2 massive activations (--no-massive); the largest, 24960"))
+    #expect(try CommandRunner.run(["activations", Self.hidden, "--fail-on-massive"]).status == 1)
+    #expect(try CommandRunner.run(["activations", Self.hidden + ":hidden.11", "--no-massive"]).status == 0)
+    #expect(
+      try CommandRunner.run(["activations", Self.hidden, "--no-massive", "--massive-above", "1e6"]).status
+        == 0)
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("special.npy")
+    try Self.npy("<f4", [2, 3], Self.bytes([1, 2, .infinity, .nan, 5, -.infinity], "<f4")).write(to: file)
+    let special = try CommandRunner.run(["activations", file.path, "--no-nan"])
+    #expect(special.status == 1)
+    #expect(
+      special.output.contains(
+        "1 NaN, the first at token 1, channel 0; 2 infinite, the first at token 0, channel 2"))
+    #expect(
+      special.output.contains("special: 1 NaN and 2 infinite (--no-nan); the first at token 0, channel 2"))
+  }
+
+  @Test func rubbishIsRefusedInOneLine() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let empty = folder.appendingPathComponent("empty.npy")
+    try Self.npy("<f4", [0, 3], Data()).write(to: empty)
+    let text = folder.appendingPathComponent("text.npy")
+    try Data("not a tensor".utf8).write(to: text)
+    for arguments in [
+      [], ["/nowhere"], [empty.path], [text.path], [Self.hidden + ":none"], [Self.hidden, "--axis", "7"],
+      [Self.hidden, "--massive-above", "nan"], [Self.hidden, "--massive-ratio", "-1"],
+      [Self.hidden, "--massive-ratio", "inf"], [Self.hidden, "--top", "-1"],
+      [Self.hidden, "--outlier-above", "-2"],
+      [Self.hidden, "--median-scope", "layer"], [Self.hidden, "--format", "markdown"],
+      [Self.hidden, "--svg", "/nowhere/x.svg"], [Self.hidden, "--threads", "0"],
+    ] {
+      let outcome = try CommandRunner.run(["activations"] + arguments)
+      #expect(outcome.status == 2, "\(arguments)")
+      #expect(
+        outcome.output.isEmpty && outcome.errors.split(separator: "\n").count == 1,
+        "\(arguments): \(outcome.errors)")
+    }
+    // Blocks of files decode; what cannot be read is named.
+    let gguf = CommandRunner.fixtures.appendingPathComponent("smollm2/smollm2-weights.gguf").path
+    let outcome = try CommandRunner.run(["activations", gguf])
+    #expect(outcome.status == 0 && outcome.output.contains("q4_1"))
+  }
+
+  @Test func theDrawingIsXML() throws {
+    final class Counter: NSObject, XMLParserDelegate {
+      var counts: [String: Int] = [:]
+      func parser(
+        _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
+        attributes: [String: String]
+      ) {
+        counts[name, default: 0] += 1
+      }
+      var texts = ""
+      func parser(_ parser: XMLParser, foundCharacters string: String) { texts += string }
+    }
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("a<b>&.npy")
+    try Self.npy("<f4", [4, 6], Self.bytes((0..<24).map { $0 == 7 ? 9000 : 0.5 }, "<f4")).write(to: file)
+    for inputs in [[Self.hidden], [file.path]] {
+      let svg = folder.appendingPathComponent("out.svg")
+      let outcome = try CommandRunner.run(["activations"] + inputs + ["--svg", svg.path])
+      #expect(outcome.status == 0)
+      let parser = XMLParser(data: try Data(contentsOf: svg))
+      let counter = Counter()
+      parser.delegate = counter
+      #expect(parser.parse(), "\(String(describing: parser.parserError))")
+      // The parser may mend what it gets: nothing of ours needs that.
+      #expect(
+        counter.counts.keys.allSatisfy {
+          ["svg", "rect", "title", "text", "polyline", "circle"].contains($0)
+        })
+      #expect(counter.texts.contains(inputs == [Self.hidden] ? "hidden.12" : "a<b>&"))
+      #expect((counter.counts["rect"] ?? 0) > 6)
+      // Two channels over six layers in the real file.
+      #expect(counter.counts["circle"] == (inputs == [Self.hidden] ? 12 : nil))
+    }
+  }
+
+  /// 1 GiB of f32 takes less than 64 MiB of memory. (The file is sparse, but for what is planted at its end.)
+  @Test func aGibibyteFitsIn64Mebibytes() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("large.npy")
+    let header = Self.npy("<f4", [1 << 16, 1 << 12], Data())
+    try header.write(to: file)
+    let handle = try FileHandle(forWritingTo: file)
+    let last = UInt64(header.count) + (1 << 30) - 4
+    try handle.truncate(atOffset: last)
+    try handle.seek(toOffset: last)
+    try handle.write(contentsOf: Self.bytes([-4321], "<f4"))
+    try handle.close()
+    let output = folder.appendingPathComponent("out.json")
+    let (status, memory) = try Self.run(["activations", file.path, "--format", "csv"], output: output.path)
+    #expect(status == 0)
+    let text = try String(contentsOf: output, encoding: .utf8)
+    #expect(text.contains("-4321,65535,4095"))
+    #expect(memory < 64 << 20, "\(memory >> 20) MiB")
+  }
+
+  /// Runs the command and returns its status and the most memory it had.
+  private static func run(_ arguments: [String], output: String) throws -> (Int32, Int) {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+    var argv: [UnsafeMutablePointer<CChar>?] =
+      ([CommandRunner.binary.path] + arguments).map { strdup($0) } + [nil]
+    defer { argv.forEach { free($0) } }
+    var pid = pid_t()
+    try #require(posix_spawn(&pid, CommandRunner.binary.path, &actions, nil, &argv, environ) == 0)
+    var status: Int32 = 0
+    #if canImport(Darwin)
+      var usage = rusage()
+      try #require(wait4(pid, &status, 0, &usage) == pid)
+      return (status, Int(usage.ru_maxrss))
+    #else
+      // Not `ru_maxrss`: on Linux that begins with what the spawning process had.
+      var most = 0
+      while waitpid(pid, &status, WNOHANG) == 0 {
+        let text = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+        // Until it runs the command, the child is still a copy of this process.
+        if text.hasPrefix("Name:\tnumcheck\n") {
+          most = max(most, Int(line.filter(\.isNumber)) ?? 0)
+        }
+        usleep(2000)
+      }
+      try #require(most > 0)
+      return (status, most << 10)
+    #endif
+  }
+}

@@ -1,0 +1,145 @@
+import Foundation
+import Testing
+
+@Suite struct CureTests {
+  private static let folder = CommandRunner.fixtures.appendingPathComponent("smollm2")
+  private static let hidden = folder.appendingPathComponent("smollm2-hidden-bf16.safetensors").path
+  private static let weights = folder.appendingPathComponent("smollm2-weights.gguf").path
+  private static let logits = folder.appendingPathComponent("smollm2-logits.npy").path
+  private static let attention = folder.appendingPathComponent("smollm2-attn.safetensors").path
+
+  @Test func theTableOfCures() throws {
+    let outcome = try CommandRunner.run(["quantize", "--input", Self.hidden + ":hidden.12", "--cure", "all"])
+    #expect(outcome.status == 0)
+    #expect(outcome.output.contains("int8@tensor leaves 99.90 % of the rest at zero"))
+    #expect(outcome.output.contains("\ntake "))
+    let json = try CommandRunner.json(["quantize", "--input", Self.hidden + ":hidden.12", "--cure", "all"])
+    let scheme = try #require(
+      ((json["tensors"] as? [[String: Any]])?.first?["schemes"] as? [[String: Any]])?.first)
+    let results = try #require(scheme["results"] as? [[String: Any]])
+    let names = results.compactMap { $0["treatment"] as? String }
+    for part in [
+      "@token", "@g32", "channel-scale", "smooth", "hadamard", "rotation", "split", "awq", "percentile",
+      "mse", "kl", "stochastic", "hqq",
+    ] {
+      #expect(names.contains { $0.contains(part) }, "\(part)")
+    }
+    let plain = try #require(results.first)
+    let taken = try #require(results.first { $0["treatment"] as? String == scheme["take"] as? String })
+    #expect((taken["restSqnr"] as? Double ?? 0) > (plain["restSqnr"] as? Double ?? .infinity) + 20)
+    let skipped = try #require(scheme["skipped"] as? [[String: Any]])
+    #expect(skipped.contains { ($0["treatment"] as? String ?? "").contains("gptq") })
+  }
+
+  @Test func weightsWithActivationsAreJudgedByTheirProduct() throws {
+    let json = try CommandRunner.json([
+      "quantize", "--input", Self.weights + ":blk.0.attn_k.weight", "--scheme", "int4@token", "--cure",
+      "gptq",
+      "--cure", "awq", "--activations", Self.hidden + ":hidden.11",
+    ])
+    let scheme = try #require(
+      ((json["tensors"] as? [[String: Any]])?.first?["schemes"] as? [[String: Any]])?.first)
+    let results = try #require(scheme["results"] as? [[String: Any]])
+    #expect(results.count == 3)
+    let output = results.compactMap { $0["outputSqnr"] as? Double }
+    #expect(output.count == 3 && output[1] > output[0] + 6 && output[2] > output[0])
+    #expect(results[1]["bitsPerWeight"] as? Double == results[0]["bitsPerWeight"] as? Double)
+  }
+
+  @Test func oneTreatmentIsWritten() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("out.npy").path
+    let arguments = [
+      "quantize", "--input", Self.hidden + ":hidden.11", "--scheme", "int8@token", "--transform", "hadamard",
+      "--calibration", "mse",
+    ]
+    #expect(try CommandRunner.run(arguments + ["--output", file]).status == 0)
+    // It errs from the input by what the report says.
+    let json = try CommandRunner.json(arguments)
+    let results = try #require(
+      (((json["tensors"] as? [[String: Any]])?.first?["schemes"] as? [[String: Any]])?.first?["results"])
+        as? [[String: Any]])
+    #expect(results.count == 2 && results[1]["treatment"] as? String == "hadamard + int8@token + mse")
+    let written = try CommandRunner.json(["activations", file])
+    let profile = try #require((written["results"] as? [[String: Any]])?.first)
+    #expect(profile["shape"] as? [Int] == [128, 576])
+    let largest = try #require(profile["maxMagnitude"] as? Double)
+    #expect((largest - 101).magnitude < (results[1]["maxAbsoluteError"] as? Double ?? 0) + 0.5)
+  }
+
+  @Test func throughSoftmaxTheBoundsHold() throws {
+    let json = try CommandRunner.json(["quantize", "--input", Self.logits, "--through", "softmax"])
+    let results = try #require(json["results"] as? [[String: Any]])
+    #expect(results.count >= 10)
+    for r in results {
+      let (change, bound) = (r["maxChange"] as? Double ?? 1, r["boundChange"] as? Double ?? 0)
+      #expect(change <= bound && change > 0)
+      #expect(r["maxKL"] as? Double ?? 1 <= r["boundKL"] as? Double ?? 0)
+      #expect(r["rows"] as? Int == 4)
+    }
+    // More bits, less divergence.
+    func divergence(_ name: String) -> Double {
+      results.first { $0["treatment"] as? String == name }?["maxKL"] as? Double ?? .nan
+    }
+    #expect(divergence("f16") < divergence("bf16") && divergence("int8@token") < divergence("int4@g32"))
+  }
+
+  @Test func throughProductsAndAttention() throws {
+    let product = try CommandRunner.json([
+      "quantize", "--input", Self.weights + ":blk.0.attn_k.weight", "--through", "matmul", "--activations",
+      Self.hidden + ":hidden.11", "--scheme", "int8@token", "--scheme", "int4@g32",
+    ])
+    for r in try #require(product["results"] as? [[String: Any]]) {
+      for part in ["weights", "activations", "both"] {
+        let e = try #require(r[part] as? [String: Any])
+        #expect(e["aboveBound"] as? Int == 0 && e["results"] as? Int == 128 * 192)
+      }
+    }
+    let attention = try CommandRunner.json([
+      "quantize", "--input", Self.attention + ":blk.18.q", "--through", "attention", "--causal", "--scheme",
+      "f16",
+      "--scheme", "int8@token",
+    ])
+    let results = try #require(attention["results"] as? [[String: Any]])
+    func sqnr(_ k: Int, _ part: String) -> Double {
+      (results[k][part] as? [String: Any])?["sqnr"] as? Double ?? 0
+    }
+    #expect(
+      results.count == 2 && sqnr(0, "all") > 60 && sqnr(1, "all") > 25 && sqnr(1, "all") < sqnr(0, "all"))
+    // The whole is no better than any factor alone, here.
+    for part in ["q", "k", "v"] { #expect(sqnr(1, "all") <= sqnr(1, part)) }
+  }
+
+  @Test func rubbishIsRefusedInOneLine() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let special = folder.appendingPathComponent("special.npy")
+    var bytes = Data()
+    for x: Float in [1, .nan, 3, 4] { withUnsafeBytes(of: x.bitPattern) { bytes.append(contentsOf: $0) } }
+    try ActivationsTests.npy("<f4", [1, 4], bytes).write(to: special)
+    let input = ["--input", Self.hidden + ":hidden.11"]
+    for arguments in [
+      input + ["--cure", "nothing"], input + ["--cure", "gptq"],
+      input + ["--cure", "all", "--transform", "hadamard"],
+      input + ["--transform", "smooth:7"], input + ["--calibration", "percentile:0"],
+      input + ["--calibration", "stochastic", "--scheme", "mxfp4"], input + ["--cure", "@nonsense"],
+      input + ["--transform", "hadamard", "--raw", "/tmp/x"],
+      input + ["--cure", "all", "--recommend", "--max-bits", "4"],
+      input + ["--activations", Self.logits, "--cure", "all"],
+      input + ["--activations", "/nowhere", "--cure", "all"],
+      ["--input", special.path, "--calibration", "mse"], ["--input", special.path, "--through", "matmul"],
+      input + ["--through", "matmul"], input + ["--through", "attention"], input + ["--through", "nothing"],
+      input + ["--keys", Self.logits], input + ["--through", "softmax", "--output", "/tmp/x"],
+      ["--through", "attention"], ["--input", Self.hidden, "--through", "softmax"],
+      ["--input", Self.attention + ":blk.18.q", "--through", "attention", "--keys", Self.logits],
+      ["--input", Self.attention + ":blk.18.k", "--through", "attention"],
+    ] {
+      let outcome = try CommandRunner.run(["quantize"] + arguments)
+      #expect(outcome.status == 2, "\(arguments)")
+      #expect(
+        outcome.output.isEmpty && outcome.errors.split(separator: "\n").count == 1,
+        "\(arguments): \(outcome.errors)")
+    }
+  }
+}
