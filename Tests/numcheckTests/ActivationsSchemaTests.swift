@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct ActivationsSchemaTests {
   private static let schema = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Documentation/numcheck-1.activations.schema.json")
+    .appendingPathComponent("Documentation/numcheck-1-activations.schema.json")
 
   private static let folder = CommandRunner.fixtures.appendingPathComponent("smollm2").path
   private static let hidden = folder + "/smollm2-hidden-bf16.safetensors"
