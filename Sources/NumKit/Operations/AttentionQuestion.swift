@@ -18,31 +18,37 @@ public struct AttentionMask: Sendable, Hashable {
   public var right: Int?
   /// How many first keys stay visible whatever the window (attention sinks; StreamingLLM, arXiv 2309.17453).
   public var sinks: Int
-  /// Added to the scores, queries × keys; −∞ hides. Empty for none.
+  /// How many keys there are; those after them are padding, which nobody sees. nil for all.
+  public var length: Int?
+  /// Added to the scores, queries × keys for all heads or heads × queries × keys; −∞ hides. Empty for none.
   public var additive: [Double]
 
   /// Everything is seen unless said otherwise.
   public init(
     causal: Bool = false, alignment: Alignment = .bottomRight, left: Int? = nil, right: Int? = nil,
-    sinks: Int = 0, additive: [Double] = []
+    sinks: Int = 0, length: Int? = nil, additive: [Double] = []
   ) {
     self.causal = causal
     self.alignment = alignment
     self.left = left
     self.right = right
     self.sinks = sinks
+    self.length = length
     self.additive = additive
   }
 
   /// What is added to the score of query `i` and key `j`: −∞ where it is hidden.
-  public func bias(query i: Int, key j: Int, queries: Int, keys: Int) -> Double {
+  public func bias(head: Int = 0, query i: Int, key j: Int, queries: Int, keys: Int) -> Double {
     let position = alignment == .bottomRight ? i &+ (keys &- queries) : i
     if causal && j > position { return -.infinity }
+    if let length, j >= length { return -.infinity }
     if j >= sinks {
       if let left, j < position, position &- j > left { return -.infinity }
       if let right, j > position, j &- position > right { return -.infinity }
     }
-    let place = i &* keys &+ j
+    if additive.isEmpty { return 0 }
+    let each = queries &* keys
+    let place = (additive.count > each ? head &* each : 0) &+ i &* keys &+ j
     return additive.indices.contains(place) ? additive[place] : 0
   }
 }
@@ -84,7 +90,83 @@ public struct AttentionShape: Sendable, Hashable {
   public func keyHead(of head: Int) -> Int { head * keyHeads / heads }
 }
 
-/// What is asked: oᵢ = Σⱼ pᵢⱼ vⱼ with pᵢ = softmax(cap(scale·q·k) + mask).
+/// The inputs of attention: q [heads, queries, headSize], k [keyHeads, keys, headSize], v [keyHeads, keys, valueSize].
+public struct AttentionTensors: Sendable {
+  /// Their sizes.
+  public let shape: AttentionShape
+  /// The queries.
+  public let q: [Double]
+  /// The keys.
+  public let k: [Double]
+  /// The values.
+  public let v: [Double]
+
+  /// nil where the counts do not fit the shape, or the shape is no good.
+  public init?(q: [Double], k: [Double], v: [Double], shape: AttentionShape) {
+    guard shape.isValid, q.count == shape.heads * shape.queries * shape.headSize,
+      k.count == shape.keyHeads * shape.keys * shape.headSize,
+      v.count == shape.keyHeads * shape.keys * shape.valueSize
+    else { return nil }
+    self.shape = shape
+    self.q = q
+    self.k = k
+    self.v = v
+  }
+
+  /// The same, each number rounded to `format`.
+  public func rounded(to format: NumberFormat, overflow: Overflow = .special) -> AttentionTensors {
+    func round(_ x: [Double]) -> [Double] { x.map { format.round($0, overflow: overflow) } }
+    return AttentionTensors(q: round(q), k: round(k), v: round(v), trusted: shape)
+  }
+
+  private init(q: [Double], k: [Double], v: [Double], trusted: AttentionShape) {
+    shape = trusted
+    self.q = q
+    self.k = k
+    self.v = v
+  }
+}
+
+/// What queries and keys are divided by before the product, so that scores cannot grow (QK-norm).
+public struct QueryKeyNorm: Sendable, Hashable {
+  /// The norm.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// √(Σ x² + ε) (Henry et al., arXiv 2010.04245).
+    case l2
+    /// √(Σ x²/d + ε), as in many recent models.
+    case rms
+  }
+  /// Which.
+  public var kind: Kind
+  /// ε.
+  public var epsilon: Double
+
+  /// A norm; a vector of zeros with ε = 0 has no answer (NaN).
+  public init(_ kind: Kind, epsilon: Double = 0) {
+    self.kind = kind
+    self.epsilon = epsilon
+  }
+}
+
+/// What the exponentials of the scores are divided by, and what becomes of the quotient.
+public enum AttentionSoftmax: Sendable, Hashable {
+  /// Their sum.
+  case plain
+  /// Their sum and e^b, with a learned sink logit b for each head (one for all where there is one): a head may attend to nothing.
+  /// b = 0 is the softmax with a 1 in the denominator.
+  case sink([Double])
+  /// The sum; then min(1, max(0, (upper − lower)·p + lower)), which reaches 0 and 1 with finite scores (clipped softmax, Bondarenko
+  /// et al., arXiv 2306.12929; lower ≤ 0, upper ≥ 1).
+  case clipped(lower: Double, upper: Double)
+
+  /// The sink logit of `head`, if there is one.
+  public func sink(head: Int) -> Double? {
+    guard case .sink(let logits) = self, let first = logits.first else { return nil }
+    return logits.indices.contains(head) ? logits[head] : first
+  }
+}
+
+/// What is asked: oᵢ = Σⱼ pᵢⱼ vⱼ with pᵢ = softmax(cap(scale·q·k) + mask), and lseᵢ, the logarithm of that softmax's denominator.
 public struct AttentionParameters: Sendable, Hashable {
   /// How the 1/√d that keeps scores small comes in.
   public enum Placement: String, Sendable, CaseIterable {
@@ -94,12 +176,16 @@ public struct AttentionParameters: Sendable, Hashable {
     case after
   }
 
-  /// The factor of the scores; nil for 1/√headSize, 1 for none.
+  /// The factor of the scores; nil for 1/√headSize (the real number: kernels round it), 1 for none.
   public var scale: Double?
   /// Where the factor is applied.
   public var placement: Placement
   /// c of c·tanh(s/c), applied to scaled scores; nil for none.
   public var softcap: Double?
+  /// What queries and keys are divided by; nil for nothing.
+  public var norm: QueryKeyNorm?
+  /// What makes probabilities of scores.
+  public var softmax: AttentionSoftmax
   /// What is seen.
   public var mask: AttentionMask
   /// What a fully masked query answers; its LSE is −∞.
@@ -107,13 +193,32 @@ public struct AttentionParameters: Sendable, Hashable {
 
   /// 1/√headSize after the product, no cap, nothing masked, IEEE special values.
   public init(
-    scale: Double? = nil, placement: Placement = .after, softcap: Double? = nil,
-    mask: AttentionMask = AttentionMask(), specialValues: SpecialValues = .ieee
+    scale: Double? = nil, placement: Placement = .after, softcap: Double? = nil, norm: QueryKeyNorm? = nil,
+    softmax: AttentionSoftmax = .plain, mask: AttentionMask = AttentionMask(),
+    specialValues: SpecialValues = .ieee
   ) {
     self.scale = scale
     self.placement = placement
     self.softcap = softcap
+    self.norm = norm
+    self.softmax = softmax
     self.mask = mask
     self.specialValues = specialValues
+  }
+
+  /// Whether every number is one that can be computed with: scale finite, cap and norm positive, mask of the right size.
+  public func fits(_ shape: AttentionShape) -> Bool {
+    let each = shape.queries * shape.keys
+    let maskFits = [0, each, each * shape.heads].contains(mask.additive.count)
+    let sinkFits: Bool
+    switch softmax {
+    case .plain: sinkFits = true
+    case .sink(let b): sinkFits = (b.count == 1 || b.count == shape.heads) && b.allSatisfy(\.isFinite)
+    case .clipped(let lower, let upper):
+      sinkFits = lower <= 0 && upper >= 1 && lower.isFinite && upper.isFinite
+    }
+    let numbers = [scale ?? 1, softcap ?? 1, norm?.epsilon ?? 0]
+    return maskFits && sinkFits && numbers.allSatisfy(\.isFinite) && (softcap ?? 1) > 0
+      && (norm?.epsilon ?? 0) >= 0
   }
 }

@@ -77,15 +77,21 @@ public final class SumReference {
     _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ n: Int, scale: Double
   ) -> (Pair, error: Double) {
     let s = numcheck_dot2(a, b, n)
-    let terms = Double(n / 8 + 2)
-    // Each product below 2^−968 may lose up to 2^−1074 of its low word.
-    let error = 1.02 * (terms * terms + 40) * 0x1p-106 * s.magnitude + Double(n) * 0x1p-1073
     let value = Pair(s.high, s.low)
-    guard error < 0x1p900, s.magnitude < 0x1p1000 else { return (value, .infinity) }
+    let error = dotError(s, n)
+    guard error < .infinity else { return (value, .infinity) }
     if scale == 1 { return (value, error) }
     let scaled = value * Pair(scale)
     // The product's own error, and its underflow.
     return (scaled, error * scale.magnitude * 1.01 + scaled.high.magnitude * 0x1p-102 + 0x1p-1070)
+  }
+
+  /// A bound on the absolute error of a sum of n products; infinite where nothing is known.
+  static func dotError(_ s: numcheck_dot, _ n: Int) -> Double {
+    let terms = Double(n / 8 + 2)
+    // Each product below 2^−968 may lose up to 2^−1074 of its low word.
+    let error = 1.02 * (terms * terms + 40) * 0x1p-106 * s.magnitude + Double(n) * 0x1p-1073
+    return error < 0x1p900 && s.magnitude < 0x1p1000 ? error : .infinity
   }
 
   private func exactDot(
@@ -111,13 +117,20 @@ public final class SumReference {
 
   /// Writes what a pair proves, if it does, and has digits enough to measure errors against.
   func accept(_ value: Pair, _ error: Double, at i: Int, into truth: inout Truth) -> Bool {
+    truth.accept(value, error, at: i, format)
+  }
+}
+
+extension Truth {
+  /// Writes what a pair proves, if it does, and has digits enough to measure errors against.
+  mutating func accept(_ value: Pair, _ error: Double, at i: Int, _ format: NumberFormat) -> Bool {
     let needed = format.significandBits <= 23 ? 0x1p-36 : 0x1p-74
     let size = value.high.magnitude
     guard size > 0x1p-900, size < 0x1p1000, error <= needed * size,
       let y = PairRounding.round(value, exponent: 0, error: error, to: format)
     else { return false }
-    truth.set(y, ScaledValue(high: value.high, low: value.low, relativeError: error / size * 1.01), at: i)
-    truth.certificate.doubleDouble += 1
+    set(y, ScaledValue(high: value.high, low: value.low, relativeError: error / size * 1.01), at: i)
+    certificate.doubleDouble += 1
     return true
   }
 }

@@ -1,0 +1,199 @@
+/// The truth of attention: each output and log-sum-exp of given queries, keys and values, rounded correctly, with digits enough to
+/// measure errors in ulps. One instance serves one thread.
+///
+/// Scores, weights and weighted sums are pairs (double-doubles) with proven bounds; a result that they do not decide, because terms
+/// cancel or it is beside a tie, is refined by MPFR enclosures. o is rational if over every group of equal scores the mean of v is
+/// one number (see `AttentionGroups`), which it then is. The scale 1/√d is the real number.
+///
+/// A query that sees nothing answers by policy, its log-sum-exp is −∞ (with a sink: 0 and the sink's logit). A NaN among the scores
+/// makes every result NaN, a score of +∞ does under policy `ieee`, else the keys that have it share the mass. A value that is not
+/// finite makes its column infinite or NaN.
+public final class AttentionReference {
+  /// The inputs, taken exactly as they are.
+  public let tensors: AttentionTensors
+  /// What is asked of them.
+  public let parameters: AttentionParameters
+  /// What outputs are rounded to.
+  public let format: NumberFormat
+  /// What log-sum-exps are rounded to.
+  public let lseFormat: NumberFormat
+
+  private let usesFastTiers: Bool
+  private let scores: AttentionScores
+  private let sums = AttentionSums()
+  private lazy var enclosed = EnclosedAttention(scores)
+  private let isFinite: (q: Bool, k: Bool, v: Bool)
+  private let largestValue: Double
+  private var pending: [Int] = []
+
+  /// What the last query's attention looked like.
+  public var profile: AttentionProfile { scores.profile }
+
+  /// Prepares to answer; nil where the parameters do not fit the tensors. Without the fast tiers MPFR answers all.
+  public init?(
+    _ tensors: AttentionTensors, _ parameters: AttentionParameters, format: NumberFormat,
+    lseFormat: NumberFormat = .f32, usesFastTiers: Bool = true
+  ) {
+    guard parameters.fits(tensors.shape) else { return nil }
+    self.tensors = tensors
+    self.parameters = parameters
+    self.format = format
+    self.lseFormat = lseFormat
+    self.usesFastTiers = usesFastTiers
+    scores = AttentionScores(tensors, parameters)
+    isFinite = (
+      tensors.q.allSatisfy(\.isFinite), tensors.k.allSatisfy(\.isFinite), tensors.v.allSatisfy(\.isFinite)
+    )
+    largestValue = tensors.v.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 }
+  }
+
+  /// Answers for one query: its `valueSize` outputs and its log-sum-exp.
+  ///
+  /// - Precondition: `head` and `query` are within the shape.
+  public func answer(head: Int, query: Int, into truth: inout Truth, logSumExp: inout Truth) {
+    let shape = tensors.shape
+    precondition(head >= 0 && head < shape.heads && query >= 0 && query < shape.queries, "a query there is")
+    truth.reset(count: shape.valueSize)
+    logSumExp.reset(count: 1)
+    tensors.q.withUnsafeBufferPointer { q in
+      tensors.k.withUnsafeBufferPointer { k in
+        tensors.v.withUnsafeBufferPointer { v in
+          guard let q = q.baseAddress, let k = k.baseAddress, let v = v.baseAddress else { return }
+          let kv = shape.keyHead(of: head)
+          scores.look(head: head, query: query)
+          let values = v + kv * shape.keys * shape.valueSize
+          answer(
+            q + (head * shape.queries + query) * shape.headSize, k + kv * shape.keys * shape.headSize, values,
+            &truth, &logSumExp)
+        }
+      }
+    }
+  }
+
+  private func answer(
+    _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ v: UnsafePointer<Double>, _ truth: inout Truth,
+    _ lse: inout Truth
+  ) {
+    if hasSpecialScores {
+      switch AttentionSpecials.scores(scores, q, k) {
+      case .nan: return known(.nan, lse: .nan, &truth, &lse)
+      case .infinite(let keys):
+        if parameters.specialValues == .ieee { return known(.nan, lse: .infinity, &truth, &lse) }
+        scores.keep { keys.contains(scores.profile.keys[$0]) }
+        lse.setKnown(.infinity, at: 0, lseFormat)
+        return average(scores.profile.keys, v, &truth)
+      case .finite(let keys): scores.keep { keys.contains(scores.profile.keys[$0]) }
+      }
+    }
+    if scores.profile.keys.isEmpty { return answerUnseen(v, &truth, &lse) }
+    scores.compute(q, k)
+    let isKnown = sums.weigh(scores)
+    if isKnown {
+      let log = sums.logSumExp()
+      scores.finish({ sums.probability($0) }, logSumExp: log?.0.high ?? .nan)
+      fast(v, log, &truth, &lse)
+    } else {
+      pending = Array(0..<tensors.shape.valueSize)
+    }
+    let needsLSE = lse.certificate.total == 0
+    if pending.isEmpty && !needsLSE { return }
+    pending.removeAll { c in settleSpecial(c, v, &truth) }
+    enclosed.answer(
+      q, k, v, columns: pending, needsLSE: needsLSE, formats: (format, lseFormat), into: &truth, &lse)
+    if !isKnown { enclosed.describe() }
+  }
+
+  /// Tier 2; `pending` receives what it does not prove.
+  private func fast(
+    _ v: UnsafePointer<Double>, _ log: (Pair, error: Double)?, _ truth: inout Truth, _ lse: inout Truth
+  ) {
+    let width = tensors.shape.valueSize
+    pending.removeAll(keepingCapacity: true)
+    if !usesFastTiers {
+      pending.append(contentsOf: 0..<width)
+      return
+    }
+    if let log { _ = lse.accept(log.0, log.error, at: 0, lseFormat) }
+    if case .clipped(let lower, let upper) = parameters.softmax { sums.clip(lower: lower, upper: upper) }
+    sums.sum(v, scores, width: width)
+    for c in 0..<width {
+      let (value, error) = sums.result(c, largest: largestValue)
+      if isFinite.v || value.high.isFinite, truth.accept(value, error, at: c, format) { continue }
+      pending.append(c)
+    }
+  }
+
+  private var hasSpecialScores: Bool {
+    !(isFinite.q && isFinite.k) || !scores.profile.biases.allSatisfy(\.isFinite)
+  }
+
+  /// A column with a value that is not finite, which has weight.
+  private func settleSpecial(_ c: Int, _ v: UnsafePointer<Double>, _ truth: inout Truth) -> Bool {
+    if isFinite.v { return false }
+    var sum = 0.0
+    for j in scores.profile.keys where !v[j * tensors.shape.valueSize + c].isFinite {
+      sum += v[j * tensors.shape.valueSize + c]
+    }
+    if sum == 0 { return false }
+    truth.setKnown(sum, at: c, format)
+    return true
+  }
+
+  private func known(_ value: Double, lse: Double, _ truth: inout Truth, _ log: inout Truth) {
+    for c in 0..<tensors.shape.valueSize { truth.setKnown(value, at: c, format) }
+    log.setKnown(lse, at: 0, lseFormat)
+  }
+
+  /// A query that sees no key.
+  private func answerUnseen(_ v: UnsafePointer<Double>, _ truth: inout Truth, _ lse: inout Truth) {
+    if let sink = scores.profile.sink { return known(0, lse: sink, &truth, &lse) }
+    switch parameters.specialValues {
+    case .ieee: known(.nan, lse: -.infinity, &truth, &lse)
+    case .safe: known(0, lse: -.infinity, &truth, &lse)
+    case .uniform:
+      lse.setKnown(-.infinity, at: 0, lseFormat)
+      average(Array(0..<tensors.shape.keys), v, &truth)
+    }
+  }
+
+  /// The mean of the values of `keys`, which is rational.
+  private func average(_ keys: [Int], _ v: UnsafePointer<Double>, _ truth: inout Truth) {
+    for c in 0..<tensors.shape.valueSize {
+      let column = keys.map { v[$0 * tensors.shape.valueSize + c] }
+      if column.allSatisfy(\.isFinite) {
+        enclosed.mean(of: column, at: c, format, into: &truth)
+      } else {
+        truth.setKnown(column.reduce(0) { $1.isFinite ? $0 : $0 + $1 }, at: c, format)
+      }
+    }
+  }
+}
+
+/// What scores that are not finite make of a query.
+enum AttentionSpecials {
+  /// A score is NaN.
+  case nan
+  /// These keys' scores are +∞.
+  case infinite(Set<Int>)
+  /// These keys' scores are finite; the others' are −∞.
+  case finite(Set<Int>)
+
+  static func scores(_ s: AttentionScores, _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>) -> Self {
+    let d = s.tensors.shape.headSize
+    var infinite: Set<Int> = []
+    var finite: Set<Int> = []
+    for (place, j) in s.profile.keys.enumerated() {
+      var score = 0.0
+      for c in 0..<d where !(q[c].isFinite && k[j * d + c].isFinite) { score += q[c] * k[j * d + c] }
+      if !score.isFinite {
+        // ∞/∞ has no answer, and none is given to an infinite product under a cap.
+        if s.parameters.norm != nil || s.parameters.softcap != nil { return .nan }
+        score *= s.parameters.scale ?? 1
+      }
+      score += s.profile.biases[place]
+      if score.isNaN { return .nan }
+      if score == .infinity { infinite.insert(j) } else if score > -.infinity { finite.insert(j) }
+    }
+    return infinite.isEmpty ? .finite(finite) : .infinite(infinite)
+  }
+}

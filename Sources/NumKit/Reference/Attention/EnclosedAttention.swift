@@ -1,0 +1,288 @@
+import CMPFR
+import RealModule
+
+/// The tier that answers what pairs leave open: one query's scores, weights and sums as MPFR enclosures, refined until they decide.
+final class EnclosedAttention {
+  private let scores: AttentionScores
+  private let groups: AttentionGroups
+  private let exact = ExactDot()
+  private let scoreStorage = EnclosureStorage()
+  private let weightStorage = EnclosureStorage()
+  private let registers = EnclosureStorage()
+  private var anchor = 0
+  private var column: [Double] = []
+  /// Where refinement gives up: beyond any weight that still moves a result.
+  private static let precisionLimit = 1 << 13
+
+  init(_ scores: AttentionScores) {
+    self.scores = scores
+    groups = AttentionGroups(scores)
+  }
+
+  private var keyCount: Int { scores.profile.keys.count }
+  private var rest: Enclosure { registers[0] }
+  private var sum: Enclosure { registers[1] }
+  private func scratch(_ k: Int) -> Enclosure { registers[2 + k] }
+
+  /// Answers for the `columns` of the outputs and, if asked, the log-sum-exp.
+  func answer(
+    _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ v: UnsafePointer<Double>, columns: [Int],
+    needsLSE: Bool, formats: (NumberFormat, NumberFormat), into truth: inout Truth, _ lse: inout Truth
+  ) {
+    let width = scores.tensors.shape.valueSize
+    var pending = columns
+    // Equal values need no scores.
+    pending.removeAll { c in
+      guard let first = commonValue(v, c, width) else { return false }
+      truth.setKnown(first, at: c, formats.0)
+      return true
+    }
+    if !pending.isEmpty && !isClipped {
+      groups.find(q, k)
+      if !groups.isTrivial { pending.removeAll { settleRational($0, v, width, formats.0, &truth) } }
+    }
+    var needsLSE = needsLSE && !settleSingle(q, k, formats.1, &lse)
+    var precision = 192
+    while !pending.isEmpty || needsLSE {
+      let isLast = precision >= Self.precisionLimit
+      guard prepare(q, k, precision: precision) else {
+        for c in pending { truth.setKnown(.nan, at: c, formats.0) }
+        if needsLSE { lse.setKnown(.nan, at: 0, formats.1) }
+        return
+      }
+      if needsLSE {
+        logSumExp(into: scratch(3))
+        needsLSE = !decide(scratch(3), at: 0, formats.1, precision, isLast, &lse)
+      }
+      pending.removeAll { c in
+        for j in 0..<keyCount { column.append(v[scores.profile.keys[j] * width + c]) }
+        defer { column.removeAll(keepingCapacity: true) }
+        if isClipped { clippedSum(into: scratch(3)) } else { weightedSum(into: scratch(3)) }
+        return decide(scratch(3), at: c, formats.0, precision, isLast, &truth)
+      }
+      precision *= 2
+    }
+  }
+
+  /// Writes the profile from the last enclosures, where pairs could not.
+  func describe() {
+    let sizes = UnsafeMutableBufferPointer(start: scores.high.base, count: scores.count)
+    let top = sizes.reduce(-Double.infinity) { $1 > $0 ? $1 : $0 }
+    guard top.isFinite, sizes.allSatisfy({ !$0.isNaN }) else { return }
+    let total = sizes.reduce(0) { $0 + Double.exp($1 - top) }
+    scores.finish({ Double.exp(sizes[$0] - top) / total }, logSumExp: top + Double.log(total))
+  }
+
+  /// The exact mean of numbers, rounded.
+  func mean(of values: [Double], at i: Int, _ format: NumberFormat, into truth: inout Truth) {
+    registers.reserve(8, precision: 256)
+    let level = [Double](repeating: 0, count: values.count)
+    values.withUnsafeBufferPointer { v in
+      level.withUnsafeBufferPointer { x in
+        guard let v = v.baseAddress else { return }
+        _ = exact.commonMean(Array(0..<values.count), x, v, stride: 1, into: scratch(3))
+      }
+    }
+    if let y = scratch(3).rounded(to: format), let value = scratch(3).scaled(scratch: scratch(4).lower) {
+      truth.set(y, value, at: i)
+      truth.certificate.exact += 1
+    }
+  }
+
+  // MARK: Rational results
+
+  private var isClipped: Bool {
+    if case .clipped = scores.parameters.softmax { return true }
+    return false
+  }
+
+  /// The number that all values of a column are, if a sink does not move it.
+  private func commonValue(_ v: UnsafePointer<Double>, _ c: Int, _ width: Int) -> Double? {
+    let keys = scores.profile.keys
+    let first = v[keys[0] * width + c]
+    guard keys.allSatisfy({ v[$0 * width + c] == first }) else { return nil }
+    let isMoved = scores.profile.sink != nil || isClipped
+    return first == 0 ? 0 : isMoved ? nil : first
+  }
+
+  private func settleRational(
+    _ c: Int, _ v: UnsafePointer<Double>, _ width: Int, _ format: NumberFormat, _ truth: inout Truth
+  ) -> Bool {
+    var values = scores.profile.keys.map { v[$0 * width + c] }
+    if scores.profile.sink != nil { values.append(0) }
+    registers.reserve(8, precision: 256)
+    let isRational = values.withUnsafeBufferPointer { values in
+      groups.groups.withUnsafeBufferPointer { groups in
+        values.baseAddress.map {
+          exact.commonMean(self.groups.order, groups, $0, stride: 1, into: scratch(3))
+        } ?? false
+      }
+    }
+    guard isRational, let y = scratch(3).rounded(to: format),
+      let value = scratch(3).scaled(scratch: scratch(4).lower)
+    else { return false }
+    truth.set(y, value, at: c)
+    truth.certificate.exact += 1
+    return true
+  }
+
+  /// One key alone: its score, where that is rational.
+  private func settleSingle(
+    _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ format: NumberFormat, _ lse: inout Truth
+  ) -> Bool {
+    guard scores.count == 1, scores.profile.sink == nil else { return false }
+    let d = scores.tensors.shape.headSize
+    registers.reserve(8, precision: 8000)
+    let isLinear =
+      scores.parameters.softcap == nil && scores.parameters.norm == nil && scores.factor.error == 0
+    let scale = isLinear ? scores.factor.0.high : 1
+    exact.dot(q, k + scores.profile.keys[0] * d, d, scale: scale, into: scratch(3))
+    guard isLinear || numcheck_mpfr_is_zero(scratch(3).lower) != 0 else { return false }
+    scratch(4).set(scores.profile.biases[0])
+    scratch(5).setSum(scratch(3), scratch(4))
+    guard let y = scratch(5).rounded(to: format), let value = scratch(5).scaled(scratch: scratch(4).lower)
+    else { return false }
+    lse.set(y, value, at: 0)
+    lse.certificate.exact += 1
+    return true
+  }
+
+  // MARK: Enclosures
+
+  /// Scores and weights at a precision; false where a score is not a number.
+  private func prepare(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, precision: Int) -> Bool {
+    let n = scores.count
+    let d = scores.tensors.shape.headSize
+    for storage in [scoreStorage, weightStorage] { storage.reserve(n, precision: precision) }
+    registers.reserve(8, precision: precision)
+    for place in 0..<keyCount {
+      let j = scores.profile.keys[place]
+      guard setScore(q, k + j * d, d, scores.profile.biases[place], into: scoreStorage[place]) else {
+        return false
+      }
+    }
+    if let sink = scores.profile.sink { scoreStorage[n - 1].set(sink) }
+    anchor = 0
+    for i in 1..<Swift.max(n, 1)
+    where numcheck_mpfr_cmp(scoreStorage[i].upper, scoreStorage[anchor].upper) > 0 { anchor = i }
+    rest.set(0)
+    for i in 0..<n where i != anchor {
+      scratch(0).setDifference(scoreStorage[i], scoreStorage[anchor])
+      weightStorage[i].setExponential(scratch(0))
+      rest.add(weightStorage[i])
+    }
+    weightStorage[anchor].set(1)
+    sum.setSum(rest, weightStorage[anchor])
+    return true
+  }
+
+  private func setScore(
+    _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ d: Int, _ bias: Double, into result: Enclosure
+  ) -> Bool {
+    let p = scores.parameters
+    let (dot, factor, other) = (scratch(0), scratch(1), scratch(2))
+    exact.dot(q, k, d, scale: 1, into: dot)
+    if let scale = p.scale {
+      factor.set(scale.magnitude)
+      if scale < 0 { dot.negate() }
+    } else {
+      // 1/√d: down and up.
+      factor.set(d)
+      mpfr_rec_sqrt(factor.lower, factor.lower, MPFR_RNDD)
+      mpfr_rec_sqrt(factor.upper, factor.upper, MPFR_RNDU)
+    }
+    if let norm = p.norm {
+      for x in [q, k] {
+        guard setNorm(x, d, norm, into: other) else { return false }
+        result.set(factor)
+        factor.setQuotient(result, positive: other)
+      }
+    }
+    other.setProduct(nonnegative: factor, dot)
+    if let cap = p.softcap {
+      other.divide(by: cap)
+      mpfr_tanh(other.lower, other.lower, MPFR_RNDD)
+      mpfr_tanh(other.upper, other.upper, MPFR_RNDU)
+      mpfr_mul_d(other.lower, other.lower, cap, MPFR_RNDD)
+      mpfr_mul_d(other.upper, other.upper, cap, MPFR_RNDU)
+    }
+    factor.set(bias)
+    result.setSum(other, factor)
+    return true
+  }
+
+  /// √(Σ x²/w + ε); false where it is 0. Overwrites scratch 4 and 5.
+  private func setNorm(
+    _ x: UnsafePointer<Double>, _ d: Int, _ norm: QueryKeyNorm, into result: Enclosure
+  ) -> Bool {
+    let (square, epsilon) = (scratch(4), scratch(5))
+    exact.dot(x, x, d, scale: 1, into: square)
+    if norm.kind == .rms { square.divide(by: Double(d)) }
+    epsilon.set(norm.epsilon)
+    result.setSum(square, epsilon)
+    mpfr_sqrt(result.lower, result.lower, MPFR_RNDD)
+    mpfr_sqrt(result.upper, result.upper, MPFR_RNDU)
+    return numcheck_mpfr_sgn(result.lower) > 0
+  }
+
+  /// max s + log(1 + Σ of the others').
+  private func logSumExp(into result: Enclosure) {
+    scratch(0).setLogOnePlus(rest)
+    result.setSum(scoreStorage[anchor], scratch(0))
+  }
+
+  /// v_m + Σ eⱼ(vⱼ − v_m)/S, m the largest score: what is far below it then only says to which side. A sink's value is 0.
+  private func weightedSum(into result: Enclosure) {
+    let (total, difference, term) = (scratch(0), scratch(1), scratch(2))
+    func value(_ i: Int) -> Double { i < keyCount ? column[i] : 0 }
+    total.set(0)
+    for i in 0..<scores.count where i != anchor {
+      difference.setDifference(value(i), value(anchor))
+      term.setProduct(nonnegative: weightStorage[i], difference)
+      total.add(term)
+    }
+    term.setQuotient(total, positive: sum)
+    difference.set(value(anchor))
+    result.setSum(difference, term)
+  }
+
+  /// Σ min(1, max(0, (upper − lower)p + lower)) v.
+  private func clippedSum(into result: Enclosure) {
+    guard case .clipped(let lower, let upper) = scores.parameters.softmax else { return }
+    let (a, b, stretch) = (scratch(0), scratch(1), scratch(2))
+    result.set(0)
+    stretch.setDifference(upper, lower)
+    for i in 0..<keyCount {
+      a.setQuotient(weightStorage[i], positive: sum)
+      b.setProduct(nonnegative: stretch, a)
+      a.set(lower)
+      b.add(a)
+      for end in [b.lower, b.upper] {
+        if numcheck_mpfr_sgn(end) < 0 { mpfr_set_zero(end, 1) }
+        if mpfr_cmp_d(end, 1) > 0 { mpfr_set_si(end, 1, MPFR_RNDN) }
+      }
+      registers[6].set(column[i])
+      a.setProduct(nonnegative: b, registers[6])
+      result.add(a)
+    }
+  }
+
+  /// Whether an enclosure settles a result; at the limit it always does, decided or not.
+  private func decide(
+    _ x: Enclosure, at i: Int, _ format: NumberFormat, _ precision: Int, _ isLast: Bool, _ truth: inout Truth
+  ) -> Bool {
+    let y = x.rounded(to: format)
+    let value = x.scaled(scratch: registers[7].lower)
+    guard let y, let value, value.relativeError <= Refinement.relativeWidth else {
+      guard isLast else { return false }
+      let middle = x.middle(in: .f64)
+      truth.set(y ?? format.round(middle), value ?? ScaledValue(high: middle), at: i)
+      if y == nil { truth.certificate.undecided += 1 } else { truth.certificate.mpfr += 1 }
+      return true
+    }
+    truth.set(y, value, at: i)
+    if x.isExact { truth.certificate.exact += 1 } else { truth.certificate.mpfr += 1 }
+    truth.certificate.maxPrecision = Swift.max(truth.certificate.maxPrecision, precision)
+    return true
+  }
+}
