@@ -36,7 +36,9 @@ final class AttentionScores {
   static func isPowerOfFour(_ d: Int) -> Bool { d & (d - 1) == 0 && d.trailingZeroBitCount % 2 == 0 }
 
   /// The head's part of a tensor.
-  func row(_ x: UnsafePointer<Double>, _ index: Int, _ size: Int) -> UnsafePointer<Double> { x + index * size }
+  func row(_ x: UnsafePointer<Double>, _ index: Int, _ size: Int) -> UnsafePointer<Double> {
+    x + index * size
+  }
 
   /// Finds what the query sees.
   func look(head: Int, query: Int) {
