@@ -39,6 +39,18 @@ public struct StageTrace: Sendable {
     inputHadInfinity = false
   }
 
+  /// Names the row that is watched next, some of whose inputs `inputs` has seen.
+  mutating func startRow(_ row: Int, like inputs: StageTrace) {
+    self = inputs
+    self.row = row
+  }
+
+  /// The bits between the largest number seen in a stage and overflow; nil where nothing but zeros was seen.
+  public func headroom(_ stage: Stage) -> Double? {
+    let x = load[stage.position]
+    return x > 0 ? -Double.log2(x) : nil
+  }
+
   mutating func observe<C: Scalar>(_ values: UnsafeMutableBufferPointer<C>, _ stage: Stage) {
     let (peak, isFinite) = C.peak(values)
     record(peak: peak, stage, C.format)

@@ -18,6 +18,8 @@ public enum Distribution: String, Sendable, CaseIterable {
   case ascending
   /// N(0, 1) with the first logit R: an attention sink.
   case sink
+  /// N(0, 1), and N(0, R²) more at one place in a thousand: massive activations (FlashAttention-3, arXiv 2407.08608, §4.3).
+  case outlier
 
   /// One line for a person.
   public var summary: String {
@@ -30,6 +32,7 @@ public enum Distribution: String, Sendable, CaseIterable {
     case .constant: return "all R"
     case .ascending: return "-R to R in equal steps"
     case .sink: return "N(0,1), the first logit R"
+    case .outlier: return "N(0,1), and N(0,R^2) more at one place in a thousand"
     }
   }
 
@@ -50,6 +53,10 @@ public enum Distribution: String, Sendable, CaseIterable {
     case .spike, .sink:
       for i in row.indices { row[i] = random.normal() }
       if !row.isEmpty { row[self == .sink ? 0 : Int(random.next() % UInt64(row.count))] = range }
+    case .outlier:
+      for i in row.indices {
+        row[i] = random.normal() + (random.uniform() < 0.001 ? range * random.normal() : 0)
+      }
     case .constant:
       row.update(repeating: range)
     case .ascending:

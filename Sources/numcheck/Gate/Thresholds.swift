@@ -31,10 +31,13 @@ struct Thresholds: ParsableArguments {
 
   /// The outcome of each check on each algorithm.
   func checks(_ result: ExperimentResult) -> [Check] {
+    checks(result.entries.map { ($0.algorithm.description, $0.kernel, $0.verdict) })
+  }
+
+  /// The same for anything that has errors and a verdict.
+  func checks(_ entries: [(name: String, kernel: ErrorStatistics, verdict: Verdict)]) -> [Check] {
     var list: [Check] = []
-    for entry in result.entries {
-      let k = entry.kernel
-      let name = entry.algorithm.description
+    for (name, k, verdict) in entries {
       // A wrong special value has no size: it fails every limit on size.
       let special = k.nanRows > 0 || k.overflow > 0 || k.specialMismatches > 0
       func add(_ flag: String, _ limit: Double, _ observed: Double, fails: Bool) {
@@ -52,7 +55,7 @@ struct Thresholds: ParsableArguments {
       }
       if noNaN { add("no-nan", 0, Double(k.nanRows), fails: k.nanRows > 0) }
       if noOverflow { add("no-overflow", 0, Double(k.overflow), fails: k.overflow > 0) }
-      if noBug { add("no-bug", 0, entry.verdict == .bug ? 1 : 0, fails: entry.verdict == .bug) }
+      if noBug { add("no-bug", 0, verdict == .bug ? 1 : 0, fails: verdict == .bug) }
     }
     return list
   }

@@ -1,68 +1,113 @@
-/// What attention gave: the outputs, each query's log-sum-exp, and what was seen on the way.
+/// What attention gave for some rows: the outputs, each query's log-sum-exp, and what was seen on the way.
 public struct AttentionResult: Sendable {
-  /// o [heads, queries, valueSize], numbers of the storage format.
-  public internal(set) var output: [Double]
-  /// log Σ e^s [heads, queries], numbers of the compute format.
-  public internal(set) var logSumExp: [Double]
+  /// o [rows, valueSize], numbers of the output format.
+  public internal(set) var output: [Double] = []
+  /// log Σ e^s of each row, numbers of the wider of compute and accumulator.
+  public internal(set) var logSumExp: [Double] = []
   /// NaN, overflow and headroom by stage; rows are head·queries + query.
   public internal(set) var trace = StageTrace()
+  /// Rows whose first NaN was born in each stage, by `Stage.allCases`.
+  public internal(set) var nanBirths = [Int](repeating: 0, count: Stage.allCases.count)
+  /// Rows whose first overflow was born in each stage.
+  public internal(set) var overflowBirths = [Int](repeating: 0, count: Stage.allCases.count)
+
+  /// Adds what was seen on the way of other rows; outputs are left alone.
+  mutating func mergeSights(_ other: AttentionResult) {
+    trace.merge(other.trace)
+    for i in nanBirths.indices {
+      nanBirths[i] += other.nanBirths[i]
+      overflowBirths[i] += other.overflowBirths[i]
+    }
+  }
 }
 
 /// One attention algorithm in one configuration.
 public struct AttentionRunner: Sendable {
   /// The algorithm.
   public var algorithm: AttentionAlgorithm
-  /// Storage, compute and accumulator formats; storage must be a floating-point format.
+  /// Storage, compute and accumulator formats. Integer storage holds q, k and v on a grid for each token; outputs are then of the
+  /// compute format.
   public var configuration: KernelConfiguration
   /// What probabilities are cast to before P·V; nil for the compute format.
   public var probabilities: NumberFormat?
   /// Keys a tile (flash) or a share (split-kv).
   public var blockKeys: Int
+  /// Shares of the keys (split-kv), in place of `blockKeys`.
+  public var splits: Int?
+  /// For flash: how far the maximum may grow, in nats, before the accumulator is rescaled; 0 rescales always.
+  public var laziness: Double
   /// A finite score in place of hidden ones, as kernels without an exact mask use; nil leaves hidden keys out.
   public var sentinel: Double?
 
   /// Tiles of 64 keys unless given.
   public init(
     _ algorithm: AttentionAlgorithm, _ configuration: KernelConfiguration,
-    probabilities: NumberFormat? = nil, blockKeys: Int = 64, sentinel: Double? = nil
+    probabilities: NumberFormat? = nil, blockKeys: Int = 64, splits: Int? = nil, laziness: Double = 0,
+    sentinel: Double? = nil
   ) {
     self.algorithm = algorithm
     self.configuration = configuration
     self.probabilities = probabilities
     self.blockKeys = blockKeys
+    self.splits = splits
+    self.laziness = laziness
     self.sentinel = sentinel
   }
 
-  /// Answers for q, k, v, rounded to the storage format first; nil where sizes do not fit, the mask has another size or a
-  /// format cannot be computed in.
+  /// The format of the outputs.
+  public var outputFormat: NumberFormat { configuration.storage.numberFormat ?? configuration.compute }
+
+  /// The format of the log-sum-exps.
+  public var lseFormat: NumberFormat {
+    if algorithm == .splitKV { return configuration.accumulator }
+    return configuration.accumulator.precision > configuration.compute.precision
+      ? configuration.accumulator : configuration.compute
+  }
+
+  /// Keys a tile, for so many keys.
+  public func tile(keys: Int) -> Int {
+    guard algorithm == .splitKV, let splits else { return blockKeys }
+    return (keys + splits - 1) / splits
+  }
+
+  /// Answers for q, k, v, numbers of the storage format or rounded to it first; nil where sizes do not fit, the mask has another
+  /// size, a format cannot be computed in or the algorithm cannot do it (clipped softmax needs a whole row).
   public func run(
     q: [Double], k: [Double], v: [Double], shape: AttentionShape, parameters: AttentionParameters
   ) -> AttentionResult? {
-    let mask = parameters.mask.additive.count
-    guard shape.isValid, blockKeys > 0, let storage = configuration.storage.numberFormat,
-      q.count == shape.heads * shape.queries * shape.headSize,
-      k.count == shape.keyHeads * shape.keys * shape.headSize,
-      v.count == shape.keyHeads * shape.keys * shape.valueSize,
-      mask == 0 || mask == shape.queries * shape.keys,
+    guard let tensors = AttentionTensors(q: q, k: k, v: v, shape: shape) else { return nil }
+    return run(tensors, parameters, rows: 0..<shape.heads * shape.queries)
+  }
+
+  /// The same for some rows, each head·queries + query; `inspect` is shown each row's probabilities as they were cast, from the first
+  /// key that any query sees, where the algorithm has them (naive, standard).
+  public func run(
+    _ tensors: AttentionTensors, _ parameters: AttentionParameters, rows: Range<Int>,
+    inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)? = nil
+  ) -> AttentionResult? {
+    let shape = tensors.shape
+    guard parameters.fits(shape), blockKeys > 0, splits ?? 1 > 0, laziness >= 0,
+      rows.lowerBound >= 0, rows.upperBound <= shape.heads * shape.queries,
       let compute = ScalarDispatch.type(configuration.compute, configuration.overflow),
       let accumulator = ScalarDispatch.type(configuration.accumulator, configuration.overflow),
       let cast = ScalarDispatch.type(probabilities ?? configuration.compute, configuration.overflow)
     else { return nil }
+    if case .clipped = parameters.softmax, algorithm == .flash || algorithm == .splitKV { return nil }
     let call = AttentionCall(
-      runner: self, storage: storage, q: q, k: k, v: v, shape: shape, parameters: parameters)
-    // These run specialised code; other triples generic code, with the same answer.
-    if cast == compute && accumulator == compute || cast == compute && accumulator == Float.self {
-      let wide = accumulator != compute
-      switch configuration.compute {
-      case .f64 where !wide: return call.run(Double.self, Double.self, Double.self)
-      case .f32: return call.run(Float.self, Float.self, Float.self)
-      case .f16 where wide: return call.run(Float16.self, Float.self, Float16.self)
-      case .f16: return call.run(Float16.self, Float16.self, Float16.self)
-      case .bf16 where wide && compute == BFloat16.self:
-        return call.run(BFloat16.self, Float.self, BFloat16.self)
-      default: break
-      }
+      runner: self, tensors: tensors, parameters: parameters, rows: rows, inspect: inspect)
+    /// Runs specialised code where the formats are these.
+    func special<C: Scalar, A: Scalar, P: Scalar>(_: C.Type, _: A.Type, _: P.Type) -> AttentionResult? {
+      compute == C.self && accumulator == A.self && cast == P.self ? call.run(C.self, A.self, P.self) : nil
     }
+    if let done = special(Float.self, Float.self, Float.self)
+      ?? special(Float16.self, Float.self, Float16.self) ?? special(Float16.self, Float16.self, Float16.self)
+      ?? special(BFloat16.self, Float.self, BFloat16.self)
+      ?? special(Float.self, Float.self, Float16.self) ?? special(Float.self, Float.self, BFloat16.self)
+      ?? special(Float.self, Float.self, Float8E4M3FN.self) ?? special(Double.self, Double.self, Double.self)
+    {
+      return done
+    }
+    // Other triples run generic code, with the same answer.
     func first<C: Scalar>(_: C.Type) -> AttentionResult {
       func second<A: Scalar>(_: A.Type) -> AttentionResult {
         func third<P: Scalar>(_: P.Type) -> AttentionResult { call.run(C.self, A.self, P.self) }
@@ -71,88 +116,5 @@ public struct AttentionRunner: Sendable {
       return second(accumulator)
     }
     return first(compute)
-  }
-}
-
-/// One call of a runner with its inputs.
-private struct AttentionCall {
-  let runner: AttentionRunner
-  let storage: NumberFormat
-  let q: [Double]
-  let k: [Double]
-  let v: [Double]
-  let shape: AttentionShape
-  let parameters: AttentionParameters
-
-  private func load<C: Scalar>(_ x: ArraySlice<Double>, into y: UnsafeMutableBufferPointer<C>) {
-    let overflow = runner.configuration.overflow
-    for (i, value) in x.enumerated() { y[i] = C(rounding: storage.round(value, overflow: overflow)) }
-  }
-
-  func run<C: Scalar, A: Scalar, P: Scalar>(_: C.Type, _: A.Type, _: P.Type) -> AttentionResult {
-    let (n, m, d, dv) = (shape.queries, shape.keys, shape.headSize, shape.valueSize)
-    var result = AttentionResult(output: [], logSumExp: [])
-    result.output.reserveCapacity(shape.heads * n * dv)
-    var stages = Observed(trace: StageTrace())
-    let memory = UnsafeMutableBufferPointer<C>.allocate(capacity: d + m * d + m * dv + m + dv)
-    memory.initialize(repeating: .zero)
-    let bias = UnsafeMutableBufferPointer<Double>.allocate(capacity: m)
-    bias.initialize(repeating: 0)
-    let total = UnsafeMutableBufferPointer<A>.allocate(capacity: dv)
-    total.initialize(repeating: .zero)
-    defer {
-      memory.deallocate()
-      bias.deallocate()
-      total.deallocate()
-    }
-    var used = 0
-    func take(_ count: Int) -> UnsafeMutableBufferPointer<C> {
-      defer { used += count }
-      return UnsafeMutableBufferPointer(rebasing: memory[used..<used + count])
-    }
-    let row = AttentionRow<C, A>(
-      query: take(d), keys: take(m * d), values: take(m * dv), bias: bias, scores: take(m), total: total,
-      output: take(dv), scale: C(rounding: parameters.scale ?? 1 / Double(d).squareRoot()),
-      placement: parameters.placement, cap: parameters.softcap.map { C(rounding: $0) },
-      sentinel: runner.sentinel.map { C(rounding: $0) })
-    for h in 0..<shape.heads {
-      let kv = shape.keyHead(of: h)
-      load(k[kv * m * d..<(kv + 1) * m * d], into: row.keys)
-      load(v[kv * m * dv..<(kv + 1) * m * dv], into: row.values)
-      for i in 0..<n {
-        load(q[(h * n + i) * d..<(h * n + i + 1) * d], into: row.query)
-        stages.trace.startRow(h * n + i)
-        stages.trace.observe(row.query, .input)
-        stages.trace.observe(row.keys, .input)
-        stages.trace.observe(row.values, .input)
-        for j in 0..<m { bias[j] = parameters.mask.bias(query: i, key: j, queries: n, keys: m) }
-        var lse = -Double.infinity
-        if row.scores.indices.contains(where: row.isSeen) {
-          lse = row.attend(runner.algorithm, block: runner.blockKeys, in: P.self, &stages).exact
-        } else {
-          fillMasked(row)
-        }
-        result.logSumExp.append(lse)
-        for x in row.output {
-          result.output.append(storage.round(x.exact, overflow: runner.configuration.overflow))
-        }
-      }
-    }
-    result.trace = stages.trace
-    return result
-  }
-
-  /// The output of a query that sees nothing.
-  private func fillMasked<C: Scalar, A: Scalar>(_ row: AttentionRow<C, A>) {
-    switch parameters.specialValues {
-    case .ieee: row.output.update(repeating: C(rounding: .nan))
-    case .safe: row.output.update(repeating: .zero)
-    case .uniform:
-      for c in row.output.indices {
-        var s = A.zero
-        for j in row.scores.indices { s = s + A(converting: row.values[j * row.output.count + c]) }
-        row.output[c] = C(converting: s / A(rounding: Double(row.scores.count)))
-      }
-    }
   }
 }

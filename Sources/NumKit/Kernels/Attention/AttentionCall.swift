@@ -1,0 +1,180 @@
+/// One call of a runner with its inputs.
+struct AttentionCall {
+  let runner: AttentionRunner
+  let tensors: AttentionTensors
+  let parameters: AttentionParameters
+  let rows: Range<Int>
+  let inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)?
+
+  private var shape: AttentionShape { tensors.shape }
+
+  func run<C: Scalar, A: Scalar, P: Scalar>(_: C.Type, _: A.Type, _: P.Type) -> AttentionResult {
+    let (n, m, d, dv) = (shape.queries, shape.keys, shape.headSize, shape.valueSize)
+    var result = AttentionResult()
+    result.output.reserveCapacity(rows.count * dv)
+    let memory = AttentionMemory<C, A>(shape)
+    defer { memory.free() }
+    var row = memory.row(runner, parameters, d)
+    var loaded = -1
+    var inputs = StageTrace()
+    let block = runner.tile(keys: m)
+    for index in rows {
+      let (h, i) = (index / n, index % n)
+      let kv = shape.keyHead(of: h)
+      if kv != loaded {
+        loaded = kv
+        inputs = StageTrace()
+        inputs.startRow(index)
+        for j in 0..<m {
+          load(tensors.k[(kv * m + j) * d..<(kv * m + j + 1) * d], memory.vector, &inputs)
+          normalise(memory.vector, A.self)
+          for c in 0..<d { row.keys[c * m + j] = A(converting: memory.vector[c]) }
+          load(tensors.v[(kv * m + j) * dv..<(kv * m + j + 1) * dv], memory.value, &inputs)
+          for c in 0..<dv { row.values[j * dv + c] = A(converting: memory.value[c]) }
+        }
+      }
+      var stages = Observed(trace: StageTrace())
+      stages.trace.startRow(index, like: inputs)
+      load(tensors.q[index * d..<(index + 1) * d], memory.vector, &stages.trace)
+      normalise(memory.vector, A.self)
+      let isBefore = parameters.placement == .before
+      let scale = C(rounding: parameters.scale ?? 1 / Double(d).squareRoot())
+      for c in 0..<d {
+        row.query[c] = A(converting: isBefore ? memory.vector[c] * scale : memory.vector[c])
+      }
+      row.sink = parameters.softmax.sink(head: h).map { C(rounding: $0) }
+      let lse: Double
+      if look(&row, head: h, query: i) {
+        var show: ((UnsafeMutableBufferPointer<C>) -> Void)?
+        if let inspect {
+          let first = row.range.lowerBound
+          show = { p in p.map(\.exact).withUnsafeBufferPointer { inspect(index, first, $0) } }
+        }
+        lse = row.attend(runner.algorithm, block: block, in: P.self, &stages, probabilities: show)
+      } else {
+        lse = row.sink?.exact ?? -.infinity
+        fillMasked(row)
+      }
+      result.logSumExp.append(lse)
+      let format = runner.outputFormat
+      for x in row.output {
+        result.output.append(format.round(x.exact, overflow: runner.configuration.overflow))
+      }
+      if let birth = stages.trace.firstNaN { result.nanBirths[birth.stage.position] += 1 }
+      if let birth = stages.trace.firstOverflow { result.overflowBirths[birth.stage.position] += 1 }
+      result.trace.merge(stages.trace)
+    }
+    return result
+  }
+
+  /// A token's numbers, stored and converted to compute.
+  private func load<C: Scalar>(
+    _ x: ArraySlice<Double>, _ y: UnsafeMutableBufferPointer<C>, _ trace: inout StageTrace
+  ) {
+    switch runner.configuration.storage {
+    case .float(let format):
+      let overflow = runner.configuration.overflow
+      for (i, value) in x.enumerated() { y[i] = C(rounding: format.round(value, overflow: overflow)) }
+    case .integer(let format):
+      var grid = IntegerGrid(format)
+      grid.fit(count: x.count) { x[x.startIndex + $0] }
+      for (i, value) in x.enumerated() { y[i] = C(rounding: grid.value(grid.code(value))) }
+    }
+    trace.observe(y, .input)
+  }
+
+  /// Divides by the norm, whose sum runs in A; the quotient is rounded to C.
+  private func normalise<C: Scalar, A: Scalar>(_ x: UnsafeMutableBufferPointer<C>, _: A.Type) {
+    guard let norm = parameters.norm else { return }
+    var s = A.zero
+    for c in x.indices { s = A.fusedMultiplyAdd(A(converting: x[c]), A(converting: x[c]), s) }
+    if norm.kind == .rms { s = s / A(rounding: Double(x.count)) }
+    let r = A.sqrt(s + A(rounding: norm.epsilon))
+    for c in x.indices { x[c] = x[c].divided(by: r) }
+  }
+
+  /// Finds what the query sees; false where that is nothing.
+  private func look<C: Scalar, A: Scalar>(_ row: inout AttentionRow<C, A>, head: Int, query: Int) -> Bool {
+    let (n, m) = (shape.queries, shape.keys)
+    var first = m
+    var last = -1
+    for j in 0..<m {
+      let b = parameters.mask.bias(head: head, query: query, key: j, queries: n, keys: m)
+      row.bias[j] = b
+      row.seen[j] = b != -.infinity || row.sentinel != nil
+      if row.seen[j] {
+        first = Swift.min(first, j)
+        last = j
+      }
+    }
+    row.range = first <= last ? first..<last + 1 : 0..<0
+    return first <= last
+  }
+
+  /// The output of a query that sees nothing.
+  private func fillMasked<C: Scalar, A: Scalar>(_ row: AttentionRow<C, A>) {
+    if row.sink != nil { return row.output.update(repeating: .zero) }
+    switch parameters.specialValues {
+    case .ieee: row.output.update(repeating: C(rounding: .nan))
+    case .safe: row.output.update(repeating: .zero)
+    case .uniform:
+      for c in row.output.indices {
+        var s = A.zero
+        for j in row.scores.indices { s = s + row.values[j * row.output.count + c] }
+        row.output[c] = C(converting: s / A(rounding: Double(row.scores.count)))
+      }
+    }
+  }
+}
+
+/// Storage of a call.
+private struct AttentionMemory<C: Scalar, A: Scalar> {
+  let compute: UnsafeMutableBufferPointer<C>
+  let sums: UnsafeMutableBufferPointer<A>
+  let bias: UnsafeMutableBufferPointer<Double>
+  let seen: UnsafeMutableBufferPointer<Bool>
+  let shape: AttentionShape
+
+  init(_ shape: AttentionShape) {
+    self.shape = shape
+    let (m, d, dv) = (shape.keys, shape.headSize, shape.valueSize)
+    func allocate<T>(_ count: Int, _ value: T) -> UnsafeMutableBufferPointer<T> {
+      let memory = UnsafeMutableBufferPointer<T>.allocate(capacity: count)
+      memory.initialize(repeating: value)
+      return memory
+    }
+    compute = allocate(d + 2 * dv + m, .zero)
+    sums = allocate(d + m * d + m * dv + m + dv, .zero)
+    bias = allocate(m, 0)
+    seen = allocate(m, false)
+  }
+
+  func free() {
+    compute.deallocate()
+    sums.deallocate()
+    bias.deallocate()
+    seen.deallocate()
+  }
+
+  private func part<T>(_ x: UnsafeMutableBufferPointer<T>, _ start: Int, _ count: Int)
+    -> UnsafeMutableBufferPointer<T>
+  {
+    UnsafeMutableBufferPointer(rebasing: x[start..<start + count])
+  }
+
+  /// Room for a query or a key, and for a value.
+  var vector: UnsafeMutableBufferPointer<C> { part(compute, 0, shape.headSize) }
+  var value: UnsafeMutableBufferPointer<C> { part(compute, shape.headSize, shape.valueSize) }
+
+  func row(_ runner: AttentionRunner, _ parameters: AttentionParameters, _ d: Int) -> AttentionRow<C, A> {
+    let (m, dv) = (shape.keys, shape.valueSize)
+    let scale = C(rounding: parameters.scale ?? 1 / Double(d).squareRoot())
+    return AttentionRow<C, A>(
+      query: part(sums, 0, d), keys: part(sums, d, m * d), values: part(sums, d + m * d, m * dv), bias: bias,
+      seen: seen, products: part(sums, d + m * d + m * dv, m), scores: part(compute, d + 2 * dv, m),
+      total: part(sums, d + m * d + m * dv + m, dv), output: part(compute, d + dv, dv),
+      scale: parameters.placement == .after ? scale : nil, cap: parameters.softcap.map { C(rounding: $0) },
+      sentinel: runner.sentinel.map { C(rounding: $0) }, softmax: parameters.softmax,
+      laziness: C(rounding: runner.laziness), sink: nil, range: 0..<m)
+  }
+}

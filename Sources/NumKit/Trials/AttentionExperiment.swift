@@ -1,0 +1,160 @@
+/// Attention algorithms run on the same tensors, every output held against the proven one.
+public struct AttentionExperiment: Sendable {
+  /// The inputs as given.
+  public var tensors: AttentionTensors
+  /// What is asked.
+  public var parameters: AttentionParameters
+  /// The kernels, all of one storage format.
+  public var runners: [AttentionRunner]
+  /// How many threads work; results do not depend on it.
+  public var threads: Int
+  /// Rows whose softmax has a Jacobian below this norm count as saturated.
+  public var gradientThreshold = 1e-3
+  /// How many first tokens count as a sink.
+  public var sinkTokens = 1
+
+  /// All parts.
+  public init(
+    _ tensors: AttentionTensors, _ parameters: AttentionParameters, _ runners: [AttentionRunner],
+    threads: Int = 1
+  ) {
+    self.tensors = tensors
+    self.parameters = parameters
+    self.runners = runners
+    self.threads = threads
+  }
+
+  /// What `max error` may be in FlashAttention's own tests is measured by: the whole row in the storage format, sums in f32.
+  public static func baseline(_ runner: AttentionRunner) -> AttentionRunner {
+    let format = runner.outputFormat
+    return AttentionRunner(
+      .standard,
+      KernelConfiguration(
+        storage: runner.configuration.storage, compute: format, accumulator: format == .f64 ? .f64 : .f32,
+        overflow: runner.configuration.overflow))
+  }
+
+  /// Runs everything.
+  ///
+  /// - Throws: `AttentionError` where a runner cannot answer.
+  public func run(progress: (@Sendable (Int) -> Void)? = nil) throws -> AttentionMeasurement {
+    guard let first = runners.first else { throw AttentionError.nothingToRun }
+    let rows = tensors.shape.heads * tensors.shape.queries
+    let stored = first.stored(tensors)
+    let chunk = Swift.max(1, Swift.min(64, rows / (2 * Swift.max(threads, 1))))
+    let chunks = (rows + chunk - 1) / chunk
+    guard let probe = AttentionWorker(self, stored) else { throw AttentionError.unfit }
+    let total = rows
+    let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
+      count: chunks, progress: { progress?(Swift.min($0 * chunk, total)) },
+      make: { AttentionWorker(self, stored) ?? probe },
+      body: { worker, k in try worker.measure(k * chunk..<Swift.min((k + 1) * chunk, rows)) },
+      merge: { $0.merge($1) })
+    return worker.measurement(rows: rows)
+  }
+}
+
+/// Why attention could not be run.
+public enum AttentionError: Error, CustomStringConvertible, Sendable {
+  /// No runner was given.
+  case nothingToRun
+  /// Mask, scale or the like do not fit the tensors.
+  case unfit
+  /// This algorithm cannot run in its formats, or cannot do what is asked.
+  case cannotRun(AttentionRunner)
+
+  public var description: String {
+    switch self {
+    case .nothingToRun: return "no algorithm to run"
+    case .unfit: return "mask, scale or softmax do not fit the tensors"
+    case .cannotRun(let runner):
+      return "\(runner.algorithm.rawValue) cannot run in \(runner.configuration.compute.name)"
+        + " with this softmax"
+    }
+  }
+}
+
+extension AttentionRunner {
+  /// The tensors as the kernel gets them: rounded for storage, on a grid for each token where that is one of integers.
+  public func stored(_ tensors: AttentionTensors) -> AttentionTensors {
+    switch configuration.storage {
+    case .float(let format): return tensors.rounded(to: format, overflow: configuration.overflow)
+    case .integer(let format):
+      let shape = tensors.shape
+      func round(_ x: [Double], _ width: Int) -> [Double] {
+        var y = x
+        var grid = IntegerGrid(format)
+        for start in stride(from: 0, to: x.count, by: width) {
+          grid.fit(count: width) { x[start + $0] }
+          for i in start..<start + width {
+            y[i] = configuration.compute.round(grid.value(grid.code(x[i])), overflow: configuration.overflow)
+          }
+        }
+        return y
+      }
+      return AttentionTensors(
+        q: round(tensors.q, shape.headSize), k: round(tensors.k, shape.headSize),
+        v: round(tensors.v, shape.valueSize), shape: shape) ?? tensors
+    }
+  }
+}
+
+/// What was found.
+public struct AttentionMeasurement: Sendable {
+  /// One algorithm's figures.
+  public struct Entry: Sendable {
+    /// The algorithm and its formats.
+    public let runner: AttentionRunner
+    /// Errors of the outputs against the truth of the inputs as stored.
+    public var kernel = ErrorStatistics()
+    /// Errors against the truth of the inputs as given.
+    public var total = ErrorStatistics()
+    /// Errors of the log-sum-exps against the truth of the inputs as stored.
+    public var logSumExp = ErrorStatistics()
+    /// The kernel's errors as single figures.
+    public var sums = ErrorSums()
+    /// The same against the truth of the inputs as given.
+    public var totalSums = ErrorSums()
+    /// What the bound is worth, at worst over rows.
+    public var bound = RowBound.sound
+    /// The largest bound, in ulps.
+    public var boundUlp = 0.0
+    /// NaN, overflow and headroom by stage, and in how many rows each was born where.
+    public var sights = AttentionResult()
+    /// The judgement.
+    public internal(set) var verdict = Verdict.ok
+  }
+
+  /// One head's softmax.
+  public struct Head: Sendable {
+    /// The mean over queries of the mass on the first tokens, in the truth of the inputs as given.
+    public let sinkMass: Double
+    /// The same in the baseline's probabilities.
+    public let computedSinkMass: Double
+    /// The mean entropy in nats, in truth.
+    public let entropy: Double
+    /// The same in the baseline's probabilities.
+    public let computedEntropy: Double
+  }
+
+  /// The algorithms, in the order given.
+  public let entries: [Entry]
+  /// The baseline's largest error against the truth of the inputs as stored.
+  public let baselineError: Double
+  /// Twice that, and twice the largest change of adding and taking away 0.3 in the output format: what FlashAttention's tests allow.
+  public let baselineLimit: Double
+  /// Whether storage changed an input.
+  public let inputsRounded: Bool
+  /// The largest relative change of a row's truth, by its norm, that storing the inputs makes.
+  public let inherent: Double
+  /// What proved the truths.
+  public let certificate: Certificate
+  /// Each head.
+  public let heads: [Head]
+  /// Queries that see something finite.
+  public let regularRows: Int
+  /// Of those, the ones whose Jacobian norm is below the threshold.
+  public let saturatedRows: Int
+  /// All queries of all heads.
+  public let rows: Int
+}
