@@ -26,7 +26,9 @@ struct Numcheck: ParsableCommand {
       KernelCommand<CrossEntropyGradientQuestion>.self,
       KernelCommand<SoftmaxJacobianQuestion>.self,
       KernelCommand<SoftmaxVJPQuestion>.self,
+      AttentionCommand.self,
       ReferenceCommand.self,
+      AttentionReferenceCommand.self,
       QuantizeCommand.self,
       ActivationsCommand.self,
       DialectCommand.self,
@@ -40,7 +42,7 @@ struct Numcheck: ParsableCommand {
     // A full file is then an error like any other, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch let error as CheckFailed {
       if !error.message.isEmpty { report(error.message) }
@@ -53,6 +55,13 @@ struct Numcheck: ParsableCommand {
       }
       fail(message(of: error))
     }
+  }
+
+  /// `reference attention` takes other flags than the operations on rows, so it is a command of its own.
+  private static var arguments: [String] {
+    let given = Array(CommandLine.arguments.dropFirst())
+    return given.starts(with: ["reference", "attention"])
+      ? ["reference-attention"] + given.dropFirst(2) : given
   }
 
   /// One line for a usage error or an unreadable input.

@@ -79,6 +79,9 @@ struct ListCommand: ParsableCommand {
         ])
       }
     }
+    for a in AttentionAlgorithm.allCases {
+      table.rows.append(["attention", a.rawValue, "all", a.summary])
+    }
     return table
   }
 

@@ -8,7 +8,7 @@ struct ReferenceCommand: ParsableCommand {
     abstract: "Write the proven, correctly rounded results of an operation.",
     discussion: """
       Inputs are taken exactly as the file has them; only the results are rounded, to --dtype. A golden file \
-      for any test suite.
+      for any test suite. 'numcheck reference attention' has flags of its own.
       """)
 
   @Argument(

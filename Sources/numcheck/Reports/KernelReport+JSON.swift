@@ -91,7 +91,7 @@ extension KernelReport {
     return .object(members)
   }
 
-  private static func statistics(_ s: ErrorStatistics) -> [(String, JSONValue)] {
+  static func statistics(_ s: ErrorStatistics) -> [(String, JSONValue)] {
     [
       ("nanRows", .int(s.nanRows)),
       ("overflow", .int(s.overflow)),
@@ -112,7 +112,7 @@ extension KernelReport {
     ]
   }
 
-  private static func birth(_ b: StageTrace.Birth?) -> JSONValue {
+  static func birth(_ b: StageTrace.Birth?) -> JSONValue {
     guard let b else { return .null }
     return .object([("row", .int(b.row)), ("stage", .string(b.stage.rawValue)), ("index", .int(b.index))])
   }
@@ -136,7 +136,7 @@ extension KernelReport {
     return .object(members)
   }
 
-  private static func check(_ c: Check) -> JSONValue {
+  static func check(_ c: Check) -> JSONValue {
     .object([
       ("algorithm", .string(c.algorithm)), ("check", .string(c.flag)), ("limit", .number(c.limit)),
       ("observed", .number(c.observed)), ("passed", .bool(c.passed)),

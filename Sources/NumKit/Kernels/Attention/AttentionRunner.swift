@@ -6,10 +6,14 @@ public struct AttentionResult: Sendable {
   public internal(set) var logSumExp: [Double] = []
   /// NaN, overflow and headroom by stage; rows are head·queries + query.
   public internal(set) var trace = StageTrace()
-  /// Rows whose first NaN was born in each stage, by `Stage.allCases`.
-  public internal(set) var nanBirths = [Int](repeating: 0, count: Stage.allCases.count)
-  /// Rows whose first overflow was born in each stage.
-  public internal(set) var overflowBirths = [Int](repeating: 0, count: Stage.allCases.count)
+  /// By stage.
+  var nanBirths = [Int](repeating: 0, count: Stage.allCases.count)
+  var overflowBirths = [Int](repeating: 0, count: Stage.allCases.count)
+
+  /// Rows whose first NaN was born in `stage`.
+  public func nanRows(_ stage: Stage) -> Int { nanBirths[stage.position] }
+  /// Rows whose first overflow was born in `stage`.
+  public func overflowRows(_ stage: Stage) -> Int { overflowBirths[stage.position] }
 
   /// Adds what was seen on the way of other rows; outputs are left alone.
   mutating func mergeSights(_ other: AttentionResult) {

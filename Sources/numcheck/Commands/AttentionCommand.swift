@@ -1,0 +1,121 @@
+import ArgumentParser
+import Foundation
+import NumKit
+
+/// Attention: runs its algorithms and reports their errors.
+struct AttentionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attention",
+    abstract: "Scaled dot-product attention: softmax(q k^T scale + mask) v, head by head.",
+    discussion: """
+      Grouped-query where there are fewer key heads; cached decoding where there are fewer queries than keys. \
+      Errors are against the proven answer: the kernel's own, for the inputs as the dtype holds them, and in \
+      all, for the inputs as given.
+      """)
+
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+  @OptionGroup(title: "Kernels") var kernel: AttentionKernelOptions
+  @OptionGroup(title: "Question") var question: AttentionQuestionOptions
+  @OptionGroup(title: "Input") var input: AttentionInputOptions
+  @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
+
+  @Flag(
+    help: "Check: fail if a largest error is more than FlashAttention's tests allow: twice the baseline's.")
+  var withinBaseline = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Count rows whose softmax Jacobian has a norm below this as saturated.", valueName: "x"))
+  var gradientThreshold: Number = Number(0.001)
+
+  @Option(help: ArgumentHelp("First tokens that count as a sink.", valueName: "N"))
+  var sinkTokens: Int = 1
+
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Write o (and lse) of exactly one --algorithm to a .npy or .safetensors file.", valueName: "FILE"))
+  var output: String?
+
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
+  var outputType: DType?
+
+  @Option(help: "Report as text, json, markdown or csv.")
+  var format: OutputFormat = .text
+
+  func validate() throws {
+    if sinkTokens < 1 { throw ValidationError("--sink-tokens must be 1 or more") }
+    if !(gradientThreshold.value >= 0 && gradientThreshold.value.isFinite) {
+      throw ValidationError("--gradient-threshold must be finite and 0 or more")
+    }
+  }
+
+  func run() throws {
+    let configuration = try precision.configuration()
+    let source = try AttentionInput(input)
+    let parameters = try question.parameters(source.tensors.shape)
+    let runners = try kernel.runners(configuration, parameters)
+    if output == nil && outputType != nil { throw UsageError("--as is for --output") }
+    if output != nil && runners.count != 1 {
+      throw UsageError("--output needs exactly one --algorithm, not \(runners.count)")
+    }
+    var experiment = AttentionExperiment(source.tensors, parameters, runners, threads: threads.count)
+    experiment.gradientThreshold = gradientThreshold.value
+    experiment.sinkTokens = sinkTokens
+    let progress = Progress(total: source.tensors.shape.heads * source.tensors.shape.queries)
+    let result = try experiment.run(progress: progress.callback)
+    progress.finish()
+    let report = AttentionReport(
+      configuration: configuration, experiment: experiment, origin: source.origin, result: result,
+      checks: checks(result))
+    if let output { try write(runners[0], source, parameters, to: output) }
+    let colour = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    switch format {
+    case .text: try emit(report.text(colour: colour))
+    case .json: try emit(report.json.text)
+    case .markdown: try emit(report.markdown)
+    case .csv: try emit(report.csv)
+    }
+    if !report.checks.isEmpty, result.entries.allSatisfy({ $0.kernel.finiteCount == 0 }),
+      report.checks.allSatisfy(\.passed)
+    {
+      throw UsageError("nothing was checked: no query has a finite truth")
+    }
+    if let failed = report.checks.first(where: { !$0.passed }) {
+      throw CheckFailed(message: format == .text ? "" : failed.message)
+    }
+  }
+
+  private func checks(_ result: AttentionMeasurement) -> [Check] {
+    var list = thresholds.checks(
+      result.entries.map { ($0.runner.algorithm.rawValue, $0.kernel, $0.verdict) })
+    guard withinBaseline else { return list }
+    for e in result.entries {
+      let k = e.kernel
+      let special = k.nanRows > 0 || k.overflow > 0 || k.specialMismatches > 0
+      let seen = special ? Double.infinity : e.sums.largest
+      list.append(
+        Check(
+          algorithm: e.runner.algorithm.rawValue, flag: "within-baseline", limit: result.baselineLimit,
+          observed: seen, passed: seen <= result.baselineLimit, witness: k.witness))
+    }
+    return list
+  }
+
+  /// Runs the one algorithm once more and writes what it computes.
+  private func write(
+    _ runner: AttentionRunner, _ source: AttentionInput, _ parameters: AttentionParameters, to path: String
+  ) throws {
+    let tensors = runner.stored(source.tensors)
+    let rows = tensors.shape.heads * tensors.shape.queries
+    guard let result = runner.run(tensors, parameters, rows: 0..<rows) else {
+      throw AttentionError.cannotRun(runner)
+    }
+    try AttentionWriter.write(
+      path, output: result.output, logSumExp: result.logSumExp, source, dtype: runner.outputFormat,
+      as: outputType, lse: runner.lseFormat)
+  }
+}

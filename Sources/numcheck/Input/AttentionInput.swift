@@ -1,0 +1,203 @@
+import ArgumentParser
+import NumKit
+import TensorFiles
+
+/// Where queries, keys and values come from.
+struct AttentionInputOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Queries, shaped as --layout says.", valueName: "FILE[:TENSOR]"))
+  var q: String?
+
+  @Option(
+    help: ArgumentHelp("Keys; fewer heads than the queries' is grouped-query.", valueName: "FILE[:TENSOR]"))
+  var k: String?
+
+  @Option(help: ArgumentHelp("Values.", valueName: "FILE[:TENSOR]"))
+  var v: String?
+
+  @Option(
+    help: "Order of the last three axes: 'hnd' (heads, tokens, size) or 'nhd'; axes before them are batches.")
+  var layout: AttentionLayout = .hnd
+
+  @Option(help: "Query heads to generate (default: 1).")
+  var heads: Int?
+
+  @Option(help: "Key and value heads to generate (default: as many).")
+  var kvHeads: Int?
+
+  @Option(help: "Tokens to generate (default: 256).")
+  var tokens: Int?
+
+  @Option(help: "Queries to generate (default: one a token); they are the last ones.")
+  var queries: Int?
+
+  @Option(help: "Numbers in a generated query, key or value (default: 64).")
+  var headSize: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Generate from: \(Distribution.allCases.map(\.rawValue).joined(separator: ", ")) (default: normal)."))
+  var distribution: Distribution?
+
+  @Option(help: "Range R of the generated numbers (default: 1; 10 for outlier).")
+  var range: Number?
+
+  @Option(help: "Seed of everything random.")
+  var seed: UInt64 = 1
+
+  func validate() throws {
+    for (flag, n) in [
+      ("--heads", heads), ("--kv-heads", kvHeads), ("--tokens", tokens), ("--queries", queries),
+      ("--head-size", headSize),
+    ] {
+      if let n, !(1..<1 << 20).contains(n) { throw ValidationError("\(flag) must be 1 to \((1 << 20) - 1)") }
+      if n != nil && q != nil { throw ValidationError("\(flag) is for generated tensors, not for --q") }
+    }
+    if (q == nil) != (k == nil) || (q == nil) != (v == nil) {
+      throw ValidationError("--q, --k and --v go together")
+    }
+    if q != nil && (distribution != nil || range != nil) {
+      throw ValidationError("--distribution and --range are for generated tensors, not for --q")
+    }
+    if let range, !range.value.isFinite { throw ValidationError("--range must be finite") }
+  }
+}
+
+/// The order of a tensor's last axes.
+enum AttentionLayout: String, ExpressibleByArgument, CaseIterable {
+  case hnd, nhd
+}
+
+/// Queries, keys and values, and where they came from.
+struct AttentionInput {
+  let tensors: AttentionTensors
+  /// The shape that outputs are written in, up to the value size, and the layout.
+  let outputShape: [Int]
+  let layout: AttentionLayout
+  let origin: Origin
+
+  enum Origin {
+    case files(q: String, k: String, v: String)
+    case generated(Distribution, range: Double, seed: UInt64)
+  }
+
+  init(_ options: AttentionInputOptions) throws {
+    layout = options.layout
+    if let q = options.q, let k = options.k, let v = options.v {
+      let files = try [q, k, v].map(AttentionFile.init)
+      let parts = try zip(["--q", "--k", "--v"], files).map { try $1.heads(options.layout, flag: $0) }
+      let shape = AttentionShape(
+        heads: parts[0].heads, keyHeads: parts[1].heads, queries: parts[0].tokens, keys: parts[1].tokens,
+        headSize: parts[0].size, valueSize: parts[2].size)
+      guard parts[1].size == parts[0].size else {
+        throw UsageError("--k: head size \(parts[1].size), but queries have \(parts[0].size)")
+      }
+      guard parts[2].heads == parts[1].heads, parts[2].tokens == parts[1].tokens else {
+        throw UsageError("--v: heads and tokens must be those of --k")
+      }
+      guard parts[0].heads % parts[1].heads == 0 else {
+        throw UsageError(
+          "--k: \(parts[1].heads) heads do not divide the queries' \(parts[0].heads)")
+      }
+      guard
+        let made = AttentionTensors(q: parts[0].values, k: parts[1].values, v: parts[2].values, shape: shape)
+      else { throw UsageError("--q, --k, --v: shapes that are empty or too large") }
+      tensors = made
+      outputShape = Array(files[0].shape.dropLast())
+      origin = .files(q: q, k: k, v: v)
+      return
+    }
+    let tokens = options.tokens ?? 256
+    let heads = options.heads ?? 1
+    let shape = AttentionShape(
+      heads: heads, keyHeads: options.kvHeads ?? heads, queries: options.queries ?? tokens, keys: tokens,
+      headSize: options.headSize ?? 64)
+    guard shape.isValid else { throw UsageError("--kv-heads must divide --heads") }
+    guard shape.heads * Swift.max(shape.queries, tokens) <= (1 << 28) / shape.headSize else {
+      throw UsageError("generated tensors of more than 2^28 numbers")
+    }
+    let distribution = options.distribution ?? .normal
+    let range = options.range?.value ?? (distribution == .outlier ? 10 : 1)
+    func fill(_ rows: Int, _ stream: Int) -> [Double] {
+      var x = [Double](repeating: 0, count: rows * shape.headSize)
+      x.withUnsafeMutableBufferPointer { buffer in
+        for row in 0..<rows {
+          var random = RandomSource(seed: options.seed, row: row &+ stream << 40)
+          distribution.fill(
+            UnsafeMutableBufferPointer(
+              rebasing: buffer[row * shape.headSize..<(row + 1) * shape.headSize]),
+            range: range, &random)
+        }
+      }
+      return x
+    }
+    let keys = shape.keyHeads * shape.keys
+    guard
+      let made = AttentionTensors(
+        q: fill(heads * shape.queries, 0), k: fill(keys, 1), v: fill(keys, 2), shape: shape)
+    else { throw UsageError("no tensors of this shape") }
+    tensors = made
+    outputShape = [heads, shape.queries]
+    origin = .generated(distribution, range: range, seed: options.seed)
+  }
+
+  /// Rows [heads, queries, width] in the order of the layout that queries had.
+  func arranged(_ x: [Double], width: Int) -> [Double] {
+    guard layout == .nhd, outputShape.count >= 2 else { return x }
+    let (tokens, heads) = (outputShape[outputShape.count - 2], outputShape[outputShape.count - 1])
+    var y = x
+    for batch in 0..<x.count / (tokens * heads * width) {
+      for h in 0..<heads {
+        for n in 0..<tokens {
+          for c in 0..<width {
+            y[((batch * tokens + n) * heads + h) * width + c] =
+              x[((batch * heads + h) * tokens + n) * width + c]
+          }
+        }
+      }
+    }
+    return y
+  }
+}
+
+/// A tensor from a file, held in memory.
+struct AttentionFile {
+  let name: String
+  let shape: [Int]
+  let values: [Double]
+  let isBoolean: Bool
+
+  init(_ specifier: String) throws {
+    let tensor = try TensorSpecifier(specifier).open()
+    name = specifier
+    shape = tensor.shape
+    isBoolean = tensor.elementType == .bool
+    values = try TensorRows.wholeTensor(specifier)
+  }
+
+  /// As heads × tokens × size, batches and heads in one.
+  func heads(_ layout: AttentionLayout, flag: String) throws -> (
+    values: [Double], heads: Int, tokens: Int, size: Int
+  ) {
+    guard shape.count >= 2, values.count > 0 else {
+      throw UsageError("\(flag) \(name): needs tokens and head size, not \(shape.count) axes or nothing")
+    }
+    let size = shape[shape.count - 1]
+    if shape.count == 2 || layout == .hnd {
+      let tokens = shape[shape.count - 2]
+      return (values, values.count / (tokens * size), tokens, size)
+    }
+    let (tokens, heads) = (shape[shape.count - 3], shape[shape.count - 2])
+    let batches = values.count / (tokens * heads * size)
+    var y = values
+    for b in 0..<batches {
+      for n in 0..<tokens {
+        for h in 0..<heads {
+          let from = ((b * tokens + n) * heads + h) * size
+          let to = ((b * heads + h) * tokens + n) * size
+          for c in 0..<size { y[to + c] = values[from + c] }
+        }
+      }
+    }
+    return (y, batches * heads, tokens, size)
+  }
+}

@@ -1,0 +1,212 @@
+import ArgumentParser
+import NumKit
+
+/// Which attention is asked for.
+struct AttentionQuestionOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Factor of the scores: 'auto' (1/sqrt of the head size), 'none', or a number.",
+      valueName: "auto|none|X"))
+  var scale: String = "auto"
+
+  @Option(help: "Where the scale is applied: 'after' the product, or 'before', to the query.")
+  var scaleAt: AttentionParameters.Placement = .after
+
+  @Flag(help: "A query sees no later key; the last query sees the last key.")
+  var causal = false
+
+  @Option(
+    help:
+      "Where the causal diagonal lies: 'bottom-right', or 'top-left' (the first query sees the first key).")
+  var causalAlignment: AttentionMask.Alignment = .bottomRight
+
+  @Option(
+    help: ArgumentHelp(
+      "See no more than so many keys before one's own, and after.", valueName: "LEFT[,RIGHT]"))
+  var window: String?
+
+  @Option(help: ArgumentHelp("First keys that stay visible whatever the window.", valueName: "N"))
+  var sinks: Int = 0
+
+  @Option(help: ArgumentHelp("Keys there are; what lies behind is padding.", valueName: "N"))
+  var padding: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Added to the scores (booleans: false hides): [keys], [queries, keys] or [heads, queries, keys].",
+      valueName: "FILE[:TENSOR]"))
+  var mask: String?
+
+  @Option(help: ArgumentHelp("Scores become C tanh(s/C).", valueName: "C"))
+  var softcap: Number?
+
+  @Option(
+    help: ArgumentHelp(
+      "Divide queries and keys by their norm: 'l2' or 'rms', with an epsilon after a colon.",
+      valueName: "l2|rms[:EPS]"))
+  var qkNorm: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "'plain', 'one' (a 1 in the denominator), 'sink:B[,B...]' (learned sink logits, one or one a head), 'clipped:L,U'.",
+      valueName: "variant"))
+  var softmax: String = "plain"
+
+  @Option(help: "Queries that see nothing: 'ieee' (NaN), 'safe' (0) or 'uniform'.")
+  var policy: SpecialValues = .ieee
+
+  func parameters(_ shape: AttentionShape) throws -> AttentionParameters {
+    var p = AttentionParameters(placement: scaleAt, softcap: softcap?.value, specialValues: policy)
+    switch scale {
+    case "auto": p.scale = nil
+    case "none": p.scale = 1
+    default:
+      guard let x = Double(scale), x.isFinite else {
+        throw UsageError("--scale \(scale): must be auto, none or a finite number")
+      }
+      p.scale = x
+    }
+    if let cap = softcap?.value, !(cap > 0 && cap.isFinite) {
+      throw UsageError("--softcap must be positive and finite")
+    }
+    p.norm = try qkNorm.map(Self.norm)
+    p.softmax = try Self.softmax(softmax, heads: shape.heads)
+    guard sinks >= 0, padding ?? 0 >= 0 else { throw UsageError("--sinks and --padding must be 0 or more") }
+    p.mask = AttentionMask(causal: causal, alignment: causalAlignment, sinks: sinks, length: padding)
+    if let window { (p.mask.left, p.mask.right) = try Self.window(window) }
+    if let mask { p.mask.additive = try Self.additive(mask, shape) }
+    guard p.fits(shape) else { throw UsageError("mask, scale or softmax do not fit the tensors") }
+    return p
+  }
+
+  private static func norm(_ text: String) throws -> QueryKeyNorm {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    guard let kind = QueryKeyNorm.Kind(rawValue: parts[0]), parts.count <= 2 else {
+      throw UsageError("--qk-norm \(text): must be l2 or rms, with an epsilon after a colon")
+    }
+    guard parts.count == 2 else { return QueryKeyNorm(kind, epsilon: kind == .rms ? 1e-6 : 0) }
+    guard let e = Double(parts[1]), e >= 0, e.isFinite else {
+      throw UsageError("--qk-norm \(text): the epsilon must be 0 or more")
+    }
+    return QueryKeyNorm(kind, epsilon: e)
+  }
+
+  private static func softmax(_ text: String, heads: Int) throws -> AttentionSoftmax {
+    if text == "plain" { return .plain }
+    if text == "one" { return .sink([0]) }
+    let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+    let numbers =
+      parts.count == 2
+      ? parts[1].split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? .nan } : []
+    guard !numbers.isEmpty, numbers.allSatisfy(\.isFinite) else {
+      throw UsageError("--softmax \(text): must be plain, one, sink:B[,B...] or clipped:L,U")
+    }
+    switch parts[0] {
+    case "sink" where numbers.count == 1 || numbers.count == heads: return .sink(numbers)
+    case "sink": throw UsageError("--softmax \(text): one sink logit, or one for each of \(heads) heads")
+    case "clipped" where numbers.count == 2 && numbers[0] <= 0 && numbers[1] >= 1:
+      return .clipped(lower: numbers[0], upper: numbers[1])
+    case "clipped": throw UsageError("--softmax \(text): clips to L <= 0 and U >= 1")
+    default: throw UsageError("--softmax \(text): must be plain, one, sink:B[,B...] or clipped:L,U")
+    }
+  }
+
+  private static func window(_ text: String) throws -> (Int?, Int?) {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard (1...2).contains(parts.count), parts.allSatisfy({ $0 ?? -1 >= 0 }) else {
+      throw UsageError("--window \(text): must be LEFT or LEFT,RIGHT, each 0 or more")
+    }
+    return (parts[0], parts.count == 2 ? parts[1] : nil)
+  }
+
+  /// What is added to each score; booleans say what is seen.
+  private static func additive(_ specifier: String, _ shape: AttentionShape) throws -> [Double] {
+    let tensor = try AttentionFile(specifier)
+    let values = tensor.values.map { tensor.isBoolean ? ($0 == 0 ? -Double.infinity : 0) : $0 }
+    let each = shape.queries * shape.keys
+    switch values.count {
+    case each, each * shape.heads: return values
+    case shape.keys: return (0..<shape.queries).flatMap { _ in values }
+    default:
+      throw UsageError(
+        "--mask \(specifier): \(values.count) elements are neither keys (\(shape.keys)), queries x keys nor heads "
+          + "x queries x keys")
+    }
+  }
+}
+
+/// How attention is computed.
+struct AttentionKernelOptions: ParsableArguments {
+  @Option(help: "What probabilities are cast to before they meet V (default: the compute format).")
+  var probabilities: DType?
+
+  @Option(
+    help: ArgumentHelp(
+      "Algorithm to run, repeatable: naive, standard, flash, split-kv, all.", valueName: "name"))
+  var algorithm: [String] = ["all"]
+
+  @Option(help: ArgumentHelp("Queries a tile: changes no digit of a row.", valueName: "N"))
+  var blockQ: Int = 64
+
+  @Option(help: ArgumentHelp("Keys a tile of flash.", valueName: "N"))
+  var blockK: Int = 64
+
+  @Option(help: ArgumentHelp("Shares of the keys for split-kv.", valueName: "N"))
+  var splits: Int = 4
+
+  @Option(
+    help: ArgumentHelp(
+      "For flash: rescale the accumulator only when the maximum has grown by more than this, in nats.",
+      valueName: "X"))
+  var lazyRescale: Number = Number(0)
+
+  @Option(
+    help: ArgumentHelp("Put this finite score in place of hidden ones, as some kernels do.", valueName: "X"))
+  var sentinel: Number?
+
+  func validate() throws {
+    if blockQ < 1 || blockK < 1 || splits < 1 {
+      throw ValidationError("--block-q, --block-k and --splits must be 1 or more")
+    }
+    if !(lazyRescale.value >= 0 && lazyRescale.value.isFinite) {
+      throw ValidationError("--lazy-rescale must be finite and 0 or more")
+    }
+    if let sentinel, !sentinel.value.isFinite { throw ValidationError("--sentinel must be finite") }
+  }
+
+  func runners(_ configuration: KernelConfiguration, _ parameters: AttentionParameters) throws
+    -> [AttentionRunner]
+  {
+    var cast: NumberFormat?
+    if let probabilities {
+      guard let format = probabilities.numberFormat, format != .e8m0 else {
+        throw UsageError("--probabilities \(probabilities): not a format to cast to")
+      }
+      cast = format
+    }
+    var chosen: [AttentionAlgorithm] = []
+    for name in algorithm.flatMap({ $0.split(separator: ",").map(String.init) }) {
+      var found = AttentionAlgorithm(rawValue: name).map { [$0] } ?? []
+      if name == "all" {
+        found = AttentionAlgorithm.allCases
+        // Clipping needs whole rows.
+        if case .clipped = parameters.softmax { found = [.naive, .standard] }
+      }
+      if found.isEmpty {
+        throw UsageError(
+          "no algorithm '\(name)' for attention; there are: "
+            + AttentionAlgorithm.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      for a in found where !chosen.contains(a) { chosen.append(a) }
+    }
+    if chosen.isEmpty { throw UsageError("--algorithm names none") }
+    return chosen.map {
+      AttentionRunner(
+        $0, configuration, probabilities: cast, blockKeys: blockK, splits: $0 == .splitKV ? splits : nil,
+        laziness: lazyRescale.value, sentinel: sentinel?.value)
+    }
+  }
+}
+
+extension AttentionParameters.Placement: ExpressibleByArgument {}
+extension AttentionMask.Alignment: ExpressibleByArgument {}
