@@ -29,6 +29,7 @@ struct Numcheck: ParsableCommand {
       AttentionCommand.self,
       ReferenceCommand.self,
       AttentionReferenceCommand.self,
+      CacheCommand.self,
       QuantizeCommand.self,
       ActivationsCommand.self,
       DialectCommand.self,

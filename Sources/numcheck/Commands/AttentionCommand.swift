@@ -31,6 +31,17 @@ struct AttentionCommand: ParsableCommand {
   @Option(help: ArgumentHelp("First tokens that count as a sink.", valueName: "N"))
   var sinkTokens: Int = 1
 
+  @Flag(
+    help: ArgumentHelp(
+      "Instead: FlashAttention-3's comparison of f16 and fp8 ways (default: 4096 x 128, outliers), by RMSE."))
+  var fa3 = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Instead: how softmax saturates at these head sizes, with the scale and without.", valueName: "D[,D...]"
+    ))
+  var sweepHeadSize: String?
+
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @Option(
@@ -47,6 +58,13 @@ struct AttentionCommand: ParsableCommand {
   var format: OutputFormat = .text
 
   func validate() throws {
+    if fa3 && sweepHeadSize != nil { throw ValidationError("--fa3 and --sweep-head-size exclude each other") }
+    if (fa3 || sweepHeadSize != nil) && (output != nil || !thresholds.isEmpty || withinBaseline) {
+      throw ValidationError("--fa3 and --sweep-head-size take no checks and no --output")
+    }
+    if sweepHeadSize != nil && (input.q != nil || input.headSize != nil) {
+      throw ValidationError("--sweep-head-size generates its tensors")
+    }
     if sinkTokens < 1 { throw ValidationError("--sink-tokens must be 1 or more") }
     if !(gradientThreshold.value >= 0 && gradientThreshold.value.isFinite) {
       throw ValidationError("--gradient-threshold must be finite and 0 or more")
@@ -54,6 +72,8 @@ struct AttentionCommand: ParsableCommand {
   }
 
   func run() throws {
+    if fa3 { return try compareAsFlashAttention3() }
+    if let sweepHeadSize { return try sweep(sweepHeadSize) }
     let configuration = try precision.configuration()
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source.tensors.shape)

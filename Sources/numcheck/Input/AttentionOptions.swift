@@ -141,6 +141,11 @@ struct AttentionKernelOptions: ParsableArguments {
   var probabilities: DType?
 
   @Option(
+    name: .customLong("p-scale"),
+    help: ArgumentHelp("Power of two that P is multiplied by before the cast.", valueName: "S"))
+  var pScale: Number = Number(1)
+
+  @Option(
     help: ArgumentHelp(
       "Algorithm to run, repeatable: naive, standard, flash, split-kv, all.", valueName: "name"))
   var algorithm: [String] = ["all"]
@@ -170,6 +175,10 @@ struct AttentionKernelOptions: ParsableArguments {
     }
     if !(lazyRescale.value >= 0 && lazyRescale.value.isFinite) {
       throw ValidationError("--lazy-rescale must be finite and 0 or more")
+    }
+    let s = pScale.value
+    if !(s > 0 && s.significand == 1 && s.exponent.magnitude < 100) {
+      throw ValidationError("--p-scale must be a power of two")
     }
     if let sentinel, !sentinel.value.isFinite { throw ValidationError("--sentinel must be finite") }
   }
@@ -202,7 +211,8 @@ struct AttentionKernelOptions: ParsableArguments {
     if chosen.isEmpty { throw UsageError("--algorithm names none") }
     return chosen.map {
       AttentionRunner(
-        $0, configuration, probabilities: cast, blockKeys: blockK, splits: $0 == .splitKV ? splits : nil,
+        $0, configuration, probabilities: cast, probabilityScale: pScale.value, blockKeys: blockK,
+        splits: $0 == .splitKV ? splits : nil,
         laziness: lazyRescale.value, sentinel: sentinel?.value)
     }
   }

@@ -55,6 +55,10 @@ struct AttentionErrors {
     guard profile.isRegular, prepare(profile) else { return .none }
     let width = truth.count
     guard let (divisor, relative) = weigh(profile) else { return .none }
+    if !(relative < .infinity) {
+      for col in 0..<width { bounds[col] = .infinity }
+      return .vacuous
+    }
     bounds.withUnsafeMutableBufferPointer { b in
       guard let b = b.baseAddress else { return }
       for col in 0..<width { b[col] = 0 }
@@ -133,6 +137,11 @@ struct AttentionErrors {
     return errors.allSatisfy { !$0.isNaN }
   }
 
+  private var pScale: Double { runner.probabilityScale }
+
+  /// What the cast to P loses of a probability too small for it.
+  private var castTiny: Double { (p.tiny + (pScale == 1 ? 0 : c.tiny)) / pScale }
+
   private var isShifted: Bool { runner.algorithm != .naive }
 
   /// What the smallest numbers are worth beside e^(s − max).
@@ -179,6 +188,7 @@ struct AttentionErrors {
     guard total.upper * unit <= a.largest else { return nil }
     if !isShifted && Double.exp(top + topError) * (1 + c.exp) > c.largest { return nil }
     let sigma = total.error / sum
+    if 1.01 * pScale > Swift.min(p.largest, c.largest) { return nil }
     let mixed =
       a.format.precision > c.format.precision ? a.u + c.u * (1 + a.u) : 2 * c.u + c.conversion(from: a)
     let gamma = a.gamma(keyCount)
@@ -197,7 +207,7 @@ struct AttentionErrors {
   /// The error of a weight q ± e after the cast to P, conversion to the accumulator (with the value's) and `gamma` of additions.
   private func used(_ q: Double, _ e: Double, _ gamma: Double) -> Double {
     var e = e
-    if p.format != c.format { e += p.u * (q + e) + p.tiny }
+    if p.format != c.format || runner.probabilityScale != 1 { e += p.u * (q + e) + castTiny }
     let conversion = a.conversion(from: c)
     if conversion > 0 { e += 2.1 * conversion * (q + e) + a.tiny }
     let clipped: Bool
@@ -223,11 +233,12 @@ struct AttentionErrors {
       sumError += converted + gammaSum * (exact[i] + converted) + lost
     }
     for i in 0..<n {
-      weights.append(used(exact[i], grown(errors[i], exact[i], growth), gamma) + p.tiny + lost + a.tiny)
+      weights.append(used(exact[i], grown(errors[i], exact[i], growth), gamma) + castTiny + lost + a.tiny)
     }
     let lazy = Double.exp(topError + runner.laziness)
     let sigma = sumError / sum
-    guard (sum + sumError) * lazy <= a.largest, lazy * 1.01 <= p.largest, lazy * 1.01 <= c.largest,
+    guard (sum + sumError) * lazy <= a.largest, lazy * 1.01 * pScale <= p.largest,
+      lazy * 1.01 * pScale <= c.largest,
       weighted(profile) * lazy <= a.largest
     else { return nil }
     guard sigma < 1 else { return (sum, .infinity) }
@@ -259,13 +270,15 @@ struct AttentionErrors {
       error = Swift.max(error, own) + 1.1 * (Double.expMinusOne(a.u * 2 * size) + 2 * a.exp + 2 * a.u)
       error += a.log + a.u * size
     }
-    guard merging < .infinity, weighted(profile) * Double.exp(topError) <= a.largest, size <= a.largest else {
+    guard merging < .infinity, 1.01 * pScale <= Swift.min(p.largest, c.largest),
+      weighted(profile) * Double.exp(topError) <= a.largest, size <= a.largest
+    else {
       return (1, .infinity)
     }
     for i in 0..<n {
       let q = exact[i] / sum
       // Relative to its share's own maximum, which is not farther than the row's.
-      let e = used(q, errors[i] / sum, gamma) + p.tiny + c.tiny + a.tiny
+      let e = used(q, errors[i] / sum, gamma) + castTiny + c.tiny + a.tiny
       weights.append((q + e) / (1 - sigma) * (1 + a.u) * merging - q + a.tiny * Double(shares))
     }
     return (1, 0)

@@ -3,7 +3,7 @@ extension AttentionRow {
   /// algorithm has it whole.
   func attend<P: Scalar, S: Stages>(
     _ algorithm: AttentionAlgorithm, block: Int, in: P.Type, _ stages: inout S,
-    probabilities: ((UnsafeMutableBufferPointer<C>) -> Void)?
+    probabilities: (([Double]) -> Void)?
   ) -> Double {
     switch algorithm {
     case .naive: return whole(shifted: false, in: P.self, &stages, probabilities)
@@ -22,7 +22,7 @@ extension AttentionRow {
   }
 
   private func whole<P: Scalar, S: Stages>(
-    shifted: Bool, in: P.Type, _ stages: inout S, _ show: ((UnsafeMutableBufferPointer<C>) -> Void)?
+    shifted: Bool, in: P.Type, _ stages: inout S, _ show: (([Double]) -> Void)?
   ) -> Double {
     score(range, &stages)
     var m = shifted ? largest(range) : nil
@@ -43,8 +43,7 @@ extension AttentionRow {
     let part = UnsafeMutableBufferPointer(rebasing: scores[range])
     stages.store(part, .probabilities)
     if let show {
-      for j in range { scores[j] = C(converting: P(converting: scores[j])) }
-      show(part)
+      show(range.map { cast(scores[$0], to: P.self).exact })
     }
     total.update(repeating: .zero)
     weigh(range, in: P.self, &stages)

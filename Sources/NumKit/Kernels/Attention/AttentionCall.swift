@@ -45,10 +45,10 @@ struct AttentionCall {
       row.sink = parameters.softmax.sink(head: h).map { C(rounding: $0) }
       let lse: Double
       if look(&row, head: h, query: i) {
-        var show: ((UnsafeMutableBufferPointer<C>) -> Void)?
+        var show: (([Double]) -> Void)?
         if let inspect {
           let first = row.range.lowerBound
-          show = { p in p.map(\.exact).withUnsafeBufferPointer { inspect(index, first, $0) } }
+          show = { p in p.withUnsafeBufferPointer { inspect(index, first, $0) } }
         }
         lse = row.attend(runner.algorithm, block: block, in: P.self, &stages, probabilities: show)
       } else {
@@ -175,6 +175,9 @@ private struct AttentionMemory<C: Scalar, A: Scalar> {
       total: part(sums, d + m * d + m * dv + m, dv), output: part(compute, d + dv, dv),
       scale: parameters.placement == .after ? scale : nil, cap: parameters.softcap.map { C(rounding: $0) },
       sentinel: runner.sentinel.map { C(rounding: $0) }, softmax: parameters.softmax,
-      laziness: C(rounding: runner.laziness), sink: nil, range: 0..<m)
+      laziness: C(rounding: runner.laziness),
+      spread: runner.probabilityScale == 1
+        ? nil : (C(rounding: runner.probabilityScale), A(rounding: 1 / runner.probabilityScale)), sink: nil,
+      range: 0..<m)
   }
 }

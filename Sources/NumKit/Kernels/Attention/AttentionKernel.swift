@@ -44,6 +44,8 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   let softmax: AttentionSoftmax
   /// How far a maximum may grow before the accumulator is rescaled.
   let laziness: C
+  /// What probabilities are multiplied by before the cast, and what undoes it; nil for 1.
+  let spread: (C, A)?
   /// The sink's logit.
   var sink: C?
   /// The keys that any query of these may see.
@@ -98,12 +100,19 @@ struct AttentionRow<C: Scalar, A: Scalar> {
     return stages.store(sum, .sum)
   }
 
+  /// A probability as it meets V.
+  @inline(__always)
+  func cast<P: Scalar>(_ p: C, to: P.Type) -> A {
+    guard let spread else { return A(converting: P(converting: p)) }
+    return A(converting: P(converting: p * spread.0)) * spread.1
+  }
+
   /// total += Σ P(pⱼ) vⱼ over `range`.
   func weigh<P: Scalar, S: Stages>(_ range: Range<Int>, in: P.Type, _ stages: inout S) {
     let width = total.count
     guard let sums = total.baseAddress, let v = values.baseAddress else { return }
     for j in range where seen[j] {
-      let p = A(converting: P(converting: scores[j]))
+      let p = cast(scores[j], to: P.self)
       let row = v + j * width
       for c in 0..<width { sums[c] = A.fusedMultiplyAdd(p, row[c], sums[c]) }
     }

@@ -34,6 +34,8 @@ public struct AttentionRunner: Sendable {
   public var configuration: KernelConfiguration
   /// What probabilities are cast to before P·V; nil for the compute format.
   public var probabilities: NumberFormat?
+  /// A power of two that probabilities are multiplied by before the cast and divided by after P·V, so that fewer underflow.
+  public var probabilityScale: Double
   /// Keys a tile (flash) or a share (split-kv).
   public var blockKeys: Int
   /// Shares of the keys (split-kv), in place of `blockKeys`.
@@ -46,12 +48,14 @@ public struct AttentionRunner: Sendable {
   /// Tiles of 64 keys unless given.
   public init(
     _ algorithm: AttentionAlgorithm, _ configuration: KernelConfiguration,
-    probabilities: NumberFormat? = nil, blockKeys: Int = 64, splits: Int? = nil, laziness: Double = 0,
+    probabilities: NumberFormat? = nil, probabilityScale: Double = 1, blockKeys: Int = 64, splits: Int? = nil,
+    laziness: Double = 0,
     sentinel: Double? = nil
   ) {
     self.algorithm = algorithm
     self.configuration = configuration
     self.probabilities = probabilities
+    self.probabilityScale = probabilityScale
     self.blockKeys = blockKeys
     self.splits = splits
     self.laziness = laziness
@@ -90,7 +94,9 @@ public struct AttentionRunner: Sendable {
     inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)? = nil
   ) -> AttentionResult? {
     let shape = tensors.shape
-    guard parameters.fits(shape), blockKeys > 0, splits ?? 1 > 0, laziness >= 0,
+    guard parameters.fits(shape), blockKeys > 0, probabilityScale > 0,
+      probabilityScale.significand == 1, probabilityScale.exponent.magnitude < 100, splits ?? 1 > 0,
+      laziness >= 0,
       rows.lowerBound >= 0, rows.upperBound <= shape.heads * shape.queries,
       let compute = ScalarDispatch.type(configuration.compute, configuration.overflow),
       let accumulator = ScalarDispatch.type(configuration.accumulator, configuration.overflow),

@@ -1,0 +1,105 @@
+import ArgumentParser
+import NumKit
+
+/// The size of a key-value cache, and what a format costs.
+struct CacheCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "kvcache",
+    abstract: "The size of a key-value cache in any format, and what that does to attention.",
+    discussion: """
+      Sizes count scales (32 bits each, and a zero point where codes have no sign) and the tokens that stay in \
+      f16. With --q, --k and --v, or --measure, attention is decoded step by step from such a cache and held \
+      against the proven full causal pass.
+      """)
+
+  @Option(help: ArgumentHelp("Layers of the model.", valueName: "N")) var layers: Int = 1
+  @Option(help: ArgumentHelp("Batch: sequences at once.", valueName: "N")) var batch: Int = 1
+
+  @Option(help: ArgumentHelp("Tokens in the cache (default: those measured, or 4096).", valueName: "N"))
+  var length: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Format of the cache, repeatable: a dtype, or dtype@token, @gN, @channel or @channelN (a scale for each).",
+      valueName: "name"))
+  var cache: [String] = []
+
+  @Option(help: ArgumentHelp("Last tokens that stay in f16.", valueName: "N")) var recent: Int = 0
+
+  @Flag(help: "Decode generated tensors and measure the errors.") var measure = false
+
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+  @OptionGroup(title: "Input") var input: AttentionInputOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+
+  @Option(help: "text, json, markdown or csv.")
+  var format: OutputFormat = .text
+
+  private static let usual = [
+    "f16", "f8e4m3fn", "f8e4m3fn@token", "int8@token", "int8@channel", "int8@g32", "int4@token",
+    "int4@channel",
+    "int4@g32", "uint4@g32",
+  ]
+
+  func validate() throws {
+    for (flag, n) in [("--layers", layers), ("--batch", batch), ("--length", length ?? 1)]
+    where !(1...1 << 30 ~= n) {
+      throw ValidationError("\(flag) must be 1 to \(1 << 30)")
+    }
+    if !(0...1 << 30 ~= recent) { throw ValidationError("--recent must be 0 to \(1 << 30)") }
+  }
+
+  func run() throws {
+    let formats = try (cache.isEmpty ? Self.usual : cache).map { name in
+      guard let f = CacheFormat(name, recent: recent) else {
+        throw UsageError("--cache \(name): must be a float dtype, or dtype@token, @gN, @channel or @channelN")
+      }
+      return f
+    }
+    var shape = AttentionShape(
+      heads: input.heads ?? input.kvHeads ?? 1, keyHeads: input.kvHeads ?? input.heads ?? 1, queries: 1,
+      keys: 1,
+      headSize: input.headSize ?? 64)
+    var sums: [ErrorSums]?
+    var tokens = length ?? input.tokens ?? 4096
+    if measure || input.q != nil {
+      let source = try AttentionInput(input)
+      shape = source.tensors.shape
+      guard shape.queries == shape.keys else {
+        throw UsageError(
+          "decoding starts with the first token: as many queries as keys, not \(shape.queries)")
+      }
+      tokens = length ?? shape.keys
+      let runner = AttentionRunner(.flash, try precision.configuration())
+      sums = try CacheExperiment(source.tensors, runner, threads: threads.count).run(formats)
+    }
+    // 2^63 bits are enough for anybody: the factors are checked before they are multiplied.
+    let vectors = [2, layers, batch, shape.keyHeads].reduce(1.0) { $0 * Double($1) }
+    var table = Table(columns: [
+      ("cache", .left), ("bits a number", .right), ("bytes", .right), ("of f16", .right),
+    ])
+    if sums != nil {
+      table.columns += [("RMSE", .right), ("rel L1", .right), ("max error", .right), ("1-cosine", .right)]
+    }
+    for (i, f) in formats.enumerated() {
+      let bits = Double(f.bits(tokens: tokens, width: shape.headSize))
+      let numbers = Double(tokens) * Double(shape.headSize)
+      var row = [
+        f.name, Figures.short(bits / numbers), Figures.count(Int(exactly: (vectors * bits / 8).rounded(.up)) ?? Int.max),
+        Figures.short(bits / (16 * numbers)),
+      ]
+      if let s = sums?[i] { row += [s.rmse, s.relativeL1, s.largest, 1 - s.cosine].map(Figures.short) }
+      table.rows.append(row)
+    }
+    let heading =
+      "key-value cache: \(layers) \(layers == 1 ? "layer" : "layers"), \(shape.keyHeads) key "
+      + "\(shape.keyHeads == 1 ? "head" : "heads") of \(shape.headSize), \(Figures.count(tokens)) tokens, batch \(batch)"
+      + (recent > 0 ? ", last \(recent) tokens in f16" : "")
+    switch format {
+    case .text: try emit(heading + "\n\n" + table.text())
+    case .markdown: try emit("### \(heading)\n\n\(table.markdown)")
+    case .csv: try emit(table.csv)
+    case .json: try emit(table.json(command: "kvcache").text)
+    }
+  }
+}
