@@ -138,12 +138,50 @@ import Testing
     ),
     ("list-cures", ["list", "cures"]),
     ("help-activations", ["activations", "--help"]),
+    (
+      "attention-f16",
+      [
+        "attention", "--dtype", "f16", "--accumulate", "f32", "--heads", "2", "--kv-heads", "1", "--tokens",
+        "24",
+        "--head-size", "16", "--causal",
+      ]
+    ),
+    (
+      "attention-overflow-markdown",
+      [
+        "attention", "--dtype", "f16", "--range", "30", "--tokens", "8", "--head-size", "128", "--no-nan",
+        "--softmax", "one", "--format", "markdown",
+      ]
+    ),
+    (
+      "attention-e4m3-csv",
+      [
+        "attention", "--dtype", "e4m3", "--compute", "f32", "--probabilities", "e4m3", "--tokens", "16",
+        "--window", "4", "--sinks", "1", "--format", "csv",
+      ]
+    ),
+    (
+      "attention-json",
+      [
+        "attention", "--dtype", "bf16", "--algorithm", "flash", "--tokens", "6", "--head-size", "8",
+        "--format",
+        "json",
+      ]
+    ),
+    ("attention-sweep", ["attention", "--sweep-head-size", "16,256", "--tokens", "16"]),
+    (
+      "kvcache-measured",
+      ["kvcache", "--measure", "--tokens", "40", "--layers", "2", "--recent", "4", "--dtype", "f16"]
+    ),
     ("list-formats", ["list", "formats"]),
     ("list-kernels", ["list", "kernels"]),
     ("list-distributions", ["list", "distributions"]),
     ("help", ["--help"]),
     ("help-softmax", ["softmax", "--help"]),
     ("help-reference", ["reference", "--help"]),
+    ("help-attention", ["attention", "--help"]),
+    ("help-reference-attention", ["reference", "attention", "--help"]),
+    ("help-kvcache", ["kvcache", "--help"]),
   ]
 
   @Test(arguments: cases.map(\.name))

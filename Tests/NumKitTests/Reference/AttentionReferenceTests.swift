@@ -77,7 +77,8 @@ import Testing
     #expect(a.certificate.exact == 2)
     // With a 1 in the denominator and scores of 0: Σ v/(n + 1).
     let b = try answer(
-      q: [0], k: [3, 1, 3, 1], v: v, shape, AttentionParameters(softmax: .sink([0])), format: .f64, fast: false)
+      q: [0], k: [3, 1, 3, 1], v: v, shape, AttentionParameters(softmax: .sink([0])), format: .f64,
+      fast: false)
     #expect(b.outputs == [8.0 / 5, 16.0 / 5, 0])
     #expect(b.certificate.exact == 3)
   }

@@ -1,0 +1,223 @@
+import NumKit
+import Testing
+
+/// The softmax variants, lazy rescaling, masks, caches and scaled inputs of attention, each against its formula.
+@Suite struct AttentionVariantTests {
+  private static let shape = AttentionShape(
+    heads: 2, keyHeads: 1, queries: 6, keys: 11, headSize: 4, valueSize: 3)
+
+  private func tensors(_ shape: AttentionShape = shape, scale: Double = 1, seed: UInt64 = 5) throws
+    -> AttentionTensors
+  {
+    var random = RandomSource(seed: seed, row: 0)
+    func fill(_ n: Int) -> [Double] { (0..<n).map { _ in scale * Double(Float16(random.normal())) } }
+    return try #require(
+      AttentionTensors(
+        q: fill(shape.heads * shape.queries * shape.headSize),
+        k: fill(shape.keyHeads * shape.keys * shape.headSize),
+        v: fill(shape.keyHeads * shape.keys * shape.valueSize), shape: shape))
+  }
+
+  private func run(
+    _ t: AttentionTensors, _ p: AttentionParameters, _ algorithm: AttentionAlgorithm,
+    _ format: NumberFormat = .f64,
+    laziness: Double = 0, block: Int = 4, splits: Int? = nil
+  ) throws -> AttentionResult {
+    let runner = AttentionRunner(
+      algorithm, KernelConfiguration(storage: .float(format)), blockKeys: block, splits: splits,
+      laziness: laziness)
+    return try #require(runner.run(t, p, rows: 0..<t.shape.heads * t.shape.queries))
+  }
+
+  /// Kernels in f64 against the truth, question by question.
+  @Test(arguments: AttentionAlgorithm.allCases)
+  func everyQuestionIsAnsweredAsTheTruthDoes(_ algorithm: AttentionAlgorithm) throws {
+    let t = try tensors()
+    let bias = (0..<66).map { $0 % 5 == 0 ? -Double.infinity : Double($0 % 3) }
+    var questions = [
+      AttentionParameters(scale: 0.7, mask: AttentionMask(causal: true, alignment: .topLeft)),
+      AttentionParameters(mask: AttentionMask(causal: true, left: 2, sinks: 2)),
+      AttentionParameters(mask: AttentionMask(left: 1, right: 1, length: 9)),
+      AttentionParameters(mask: AttentionMask(additive: bias)),
+      AttentionParameters(mask: AttentionMask(additive: bias + bias.reversed())),
+      AttentionParameters(softcap: 2, norm: QueryKeyNorm(.rms, epsilon: 1e-3)),
+      AttentionParameters(scale: 5, norm: QueryKeyNorm(.l2)),
+      AttentionParameters(softmax: .sink([0])), AttentionParameters(softmax: .sink([1, -2])),
+      AttentionParameters(
+        softmax: .sink([3]), mask: AttentionMask(causal: true, alignment: .topLeft, length: 3)),
+    ]
+    if algorithm == .naive || algorithm == .standard {
+      questions.append(AttentionParameters(softmax: .clipped(lower: -0.05, upper: 1.1)))
+    }
+    for (number, p) in questions.enumerated() {
+      let result = try run(t, p, algorithm)
+      let reference = try #require(AttentionReference(t, p, format: .f64, lseFormat: .f64))
+      var (o, lse) = (Truth(), Truth())
+      for row in 0..<12 {
+        reference.answer(head: row / 6, query: row % 6, into: &o, logSumExp: &lse)
+        for c in 0..<3 {
+          let (y, t) = (result.output[row * 3 + c], o.rounded[c])
+          let isNear = y == t || y.isNaN && t.isNaN || (y - t).magnitude < 1e-14
+          #expect(isNear, "question \(number), row \(row)")
+        }
+        let (y, t) = (result.logSumExp[row], lse.rounded[0])
+        #expect(y == t || (y - t).magnitude < 1e-13, "question \(number), row \(row): lse")
+      }
+    }
+  }
+
+  @Test func aWholeRowIsNeededToClip() throws {
+    let p = AttentionParameters(softmax: .clipped(lower: 0, upper: 1))
+    for a in [AttentionAlgorithm.flash, .splitKV] {
+      let runner = AttentionRunner(a, KernelConfiguration(storage: .float(.f32)))
+      #expect(runner.run(try tensors(), p, rows: 0..<12) == nil)
+    }
+  }
+
+  /// Clipped at −0.2, a key with a probability below 1/6 has none; one with 0.99 has all.
+  @Test func clippingReachesZeroAndOne() throws {
+    let t = try #require(
+      AttentionTensors(
+        q: [1], k: [5, 0, 0], v: [1, 100, 10_000], shape: AttentionShape(queries: 1, keys: 3, headSize: 1)))
+    let p = AttentionParameters(scale: 1, softmax: .clipped(lower: -0.2, upper: 1.2))
+    #expect(try run(t, p, .standard, .f16).output == [1])
+  }
+
+  /// What is rescaled lazily is as right, and rescales less: rising scores below the limit never overflow nor change the sum's start.
+  @Test func lazyRescalingIsTheSameInExactArithmetic() throws {
+    let t = try tensors(scale: 3)
+    let eager = try run(t, AttentionParameters(), .flash, block: 2)
+    let lazy = try run(t, AttentionParameters(), .flash, laziness: 8, block: 2)
+    #expect(zip(eager.output, lazy.output).allSatisfy { ($0 - $1).magnitude < 1e-13 })
+    let half = try run(t, AttentionParameters(), .flash, .f16, block: 2)
+    let lazyHalf = try run(t, AttentionParameters(), .flash, .f16, laziness: 8, block: 2)
+    #expect(half.output != lazyHalf.output)
+    // Unscaled exponentials of up to e^8 stand in the trace.
+    let (eagerRoom, lazyRoom) = (half.trace.headroom(.exponential), lazyHalf.trace.headroom(.exponential))
+    #expect(try #require(lazyRoom) < #require(eagerRoom))
+  }
+
+  @Test func splitsShareTheKeys() throws {
+    let t = try tensors()
+    // Five shares of three keys: as tiles of three.
+    let a = try run(t, AttentionParameters(), .splitKV, .f16, splits: 4)
+    let b = try run(t, AttentionParameters(), .splitKV, .f16, block: 3)
+    #expect(a.output == b.output)
+    let one = try run(t, AttentionParameters(), .splitKV, .f16, splits: 1)
+    #expect(one.output != a.output)
+  }
+
+  @Test func theLogSumExpIsInTheWiderFormat() throws {
+    let t = try tensors()
+    let runner = AttentionRunner(.flash, KernelConfiguration(storage: .float(.f16), accumulator: .f32))
+    #expect(runner.lseFormat == .f32)
+    let result = try #require(runner.run(t, AttentionParameters(), rows: 0..<12))
+    #expect(result.logSumExp.contains { NumberFormat.f16.round($0) != $0 })
+    #expect(result.logSumExp.allSatisfy { Double(Float($0)) == $0 })
+  }
+
+  /// A key that nobody sees overflows nowhere.
+  @Test func hiddenScoresAreNotWatched() throws {
+    let t = try #require(
+      AttentionTensors(
+        q: [300], k: [1, 300], v: [1, 2], shape: AttentionShape(queries: 1, keys: 2, headSize: 1)))
+    let hidden = try run(t, AttentionParameters(mask: AttentionMask(length: 1)), .standard, .f16)
+    #expect(hidden.trace.firstOverflow == nil && hidden.output == [1])
+    let seen = try run(t, AttentionParameters(), .standard, .f16)
+    #expect(seen.trace.firstOverflow?.stage == .scores && seen.overflowRows(.scores) == 1)
+  }
+
+  @Test func aScaleForPKeepsWhatWouldUnderflow() throws {
+    let t = try #require(
+      AttentionTensors(
+        q: [1], k: [0, -8], v: [0, 1000], shape: AttentionShape(queries: 1, keys: 2, headSize: 1)))
+    let p = AttentionParameters(scale: 1)
+    let runner = AttentionRunner(
+      .flash, KernelConfiguration(storage: .float(.f32)), probabilities: .f8e4m3fn, probabilityScale: 256)
+    let o = try #require(runner.run(t, p, rows: 0..<1)).output[0]
+    #expect(o > 0.3 && o < 0.36)
+  }
+
+  // MARK: Caches
+
+  /// Every step of decoding is a row of the full pass, digit for digit, as long as the cache loses nothing.
+  @Test(arguments: [AttentionAlgorithm.standard, .flash, .splitKV])
+  func decodingIsTheFullPass(_ algorithm: AttentionAlgorithm) throws {
+    let shape = AttentionShape(heads: 2, keyHeads: 1, queries: 9, keys: 9, headSize: 4)
+    let t = try tensors(shape)
+    let runner = AttentionRunner(
+      algorithm, KernelConfiguration(storage: .float(.f16), accumulator: .f32), blockKeys: 4)
+    let full = try #require(
+      runner.run(t, AttentionParameters(mask: AttentionMask(causal: true)), rows: 0..<18))
+    let experiment = CacheExperiment(t, runner)
+    for step in 0..<9 {
+      let o = try #require(experiment.decode(step, CacheFormat(.float(.f16), .none)))
+      #expect(Array(o[..<4]) == Array(full.output[step * 4..<step * 4 + 4]))
+      #expect(Array(o[4...]) == Array(full.output[(9 + step) * 4..<(9 + step) * 4 + 4]))
+    }
+  }
+
+  @Test func cachesLoseWhatTheirScalesLetThem() throws {
+    let x = [1.0, 2, 3, 127, 0.5, -1, 0.25, 1]
+    // Two tokens of four numbers. One scale a token: 1, and 1/127.
+    let token = try #require(CacheFormat("int8@token")).decoded(x[...], tokens: 2, width: 4)
+    #expect(Array(token[..<4]) == [1, 2, 3, 127])
+    #expect((token[4] - 0.5).magnitude <= 0.5 / 127 && token[5] == -1.0 * Double(Float(1.0 / 127)) * 127)
+    // One a channel of two tokens: 0.5 of 1 is not lost beside 127.
+    let channel = try #require(CacheFormat("int4@channel2")).decoded(x[...], tokens: 2, width: 4)
+    #expect((channel[0] - 1).magnitude < 1e-6 && (channel[4] - 0.5).magnitude < 0.08)
+    // A channel's block is encoded once it is whole; the last tokens stay.
+    let recent = try #require(CacheFormat("int4@token", recent: 1)).decoded(x[...], tokens: 2, width: 4)
+    #expect(Array(recent[4...]) == Array(x[4...]) && recent[0] != 1)
+    #expect(try #require(CacheFormat("int4@channel32")).decoded(x[...], tokens: 2, width: 4) == x)
+  }
+
+  @Test func cacheSizesCountScales() throws {
+    func bits(_ name: String, recent: Int = 0) throws -> Int {
+      try #require(CacheFormat(name, recent: recent)).bits(tokens: 100, width: 64)
+    }
+    #expect(try bits("f16") == 100 * 64 * 16)
+    #expect(try bits("int8@token") == 100 * (64 * 8 + 32))
+    #expect(try bits("int4@g32") == 100 * (64 * 4 + 2 * 32))
+    #expect(try bits("uint4@g32") == 100 * (64 * 4 + 2 * 36))
+    // 68 are old; 64 of them are whole blocks of 32.
+    #expect(try bits("int4@channel32", recent: 32) == 64 * 64 * 4 + 2 * 64 * 32 + 36 * 64 * 16)
+    for rubbish in [
+      "", "@", "int8", "f16@", "f16@g0", "f16@g-1", "x@token", "f16@token@token", "e8m0", "f16@channelx",
+    ] {
+      #expect(CacheFormat(rubbish) == nil, "\(rubbish)")
+    }
+  }
+
+  // MARK: Scaled inputs
+
+  @Test func rotationKeepsProductsAndSpreadsOutliers() throws {
+    var x = [Double](repeating: 0, count: 64)
+    x[5] = 64
+    let shape = AttentionShape(queries: 1, keys: 1, headSize: 64)
+    let t = try #require(AttentionTensors(q: x, k: x.reversed() + [], v: x, shape: shape))
+    var random = RandomSource(seed: 1, row: 1)
+    let r = try #require(ScaledInputs(block: nil, rotates: true).applied(to: t, .f64, using: &random))
+    #expect(r.q.allSatisfy { $0.magnitude == 8 } && r.v == t.v)
+    #expect(zip(r.q, r.k).reduce(0) { $0 + $1.0 * $1.1 } == 0)
+    let odd = try #require(
+      AttentionTensors(
+        q: [1, 2, 3], k: [1, 2, 3], v: [1],
+        shape: AttentionShape(queries: 1, keys: 1, headSize: 3, valueSize: 1)))
+    #expect(ScaledInputs(block: nil, rotates: true).applied(to: odd, .f8e4m3fn, using: &random) == nil)
+  }
+
+  @Test func aBlockHasItsOwnScale() throws {
+    let shape = AttentionShape(queries: 2, keys: 2, headSize: 2)
+    let t = try #require(
+      AttentionTensors(q: [1, 0.0003, 400, 10], k: [1, 1, 1, 1], v: [0, 0, 0, 0], shape: shape))
+    var random = RandomSource(seed: 1, row: 1)
+    let whole = try #require(
+      ScaledInputs(block: nil, rotates: false).applied(to: t, .f8e4m3fn, using: &random))
+    let blocks = try #require(
+      ScaledInputs(block: 1, rotates: false).applied(to: t, .f8e4m3fn, using: &random))
+    #expect(
+      (blocks.q[1] - 0.0003).magnitude < 2e-5 && whole.q[1] == 0)
+    #expect(blocks.v == [0, 0, 0, 0] && (whole.q[2] - 400).magnitude < 1e-4)
+  }
+}
