@@ -59,3 +59,15 @@ public struct ErrorSums: Sendable {
     Swift.min(1, products.value / (truthSquares.value.squareRoot() * computedSquares.value.squareRoot()))
   }
 }
+
+extension Truth {
+  /// |y − exact| for the result `i`, and the exact value rounded to Double.
+  func error(of y: Double, at i: Int) -> (absolute: Double, exact: Double) {
+    let e = Int(exponent[i])
+    if e == 0 { return (((y - high[i]) - low[i]).magnitude, high[i]) }
+    // Outside Double's comfort: scaled by the exponent, which rounds only what underflows.
+    let h = Double(sign: .plus, exponent: e, significand: high[i])
+    let l = Double(sign: .plus, exponent: e, significand: low[i])
+    return (((y - h) - l).magnitude, h)
+  }
+}

@@ -151,7 +151,7 @@ public struct AttentionMeasurement: Sendable {
   public let certificate: Certificate
   /// Each head.
   public let heads: [Head]
-  /// Queries that see something finite.
+  /// Queries that see more than one key (or a sink).
   public let regularRows: Int
   /// Of those, the ones whose Jacobian norm is below the threshold.
   public let saturatedRows: Int

@@ -37,7 +37,8 @@ public struct AttentionSaturation: Sendable {
         var (truth, lse) = (Truth(), Truth())
         reference.answer(head: row / shape.queries, query: row % shape.queries, into: &truth, logSumExp: &lse)
         let p = reference.profile
-        guard p.isRegular else { return }
+        // One key alone has no gradient whatever its score.
+        guard p.isRegular, p.keys.count > 1 || p.sink != nil else { return }
         for s in p.scores { w.squares.add(s * s) }
         w.scores += p.scores.count
         w.entropy.add(p.entropy)

@@ -154,8 +154,11 @@ final class AttentionWorker {
   /// Gathers what the truth says of a row's softmax.
   private func look(_ head: Int, _ profile: AttentionProfile) {
     guard profile.isRegular else { return }
-    regular += 1
-    if profile.jacobianNorm < experiment.gradientThreshold { saturated += 1 }
+    // One key alone has no gradient whatever its score.
+    if profile.keys.count > 1 || profile.sink != nil {
+      regular += 1
+      if profile.jacobianNorm < experiment.gradientThreshold { saturated += 1 }
+    }
     var mass = 0.0
     for (place, j) in profile.keys.enumerated() where j < experiment.sinkTokens {
       mass += profile.probabilities[place]

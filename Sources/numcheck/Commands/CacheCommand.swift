@@ -85,7 +85,8 @@ struct CacheCommand: ParsableCommand {
       let bits = Double(f.bits(tokens: tokens, width: shape.headSize))
       let numbers = Double(tokens) * Double(shape.headSize)
       var row = [
-        f.name, Figures.short(bits / numbers), Figures.count(Int(exactly: (vectors * bits / 8).rounded(.up)) ?? Int.max),
+        f.name, Figures.short(bits / numbers),
+        Figures.count(Int(exactly: (vectors * bits / 8).rounded(.up)) ?? Int.max),
         Figures.short(bits / (16 * numbers)),
       ]
       if let s = sums?[i] { row += [s.rmse, s.relativeL1, s.largest, 1 - s.cosine].map(Figures.short) }

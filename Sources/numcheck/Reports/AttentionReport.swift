@@ -111,7 +111,7 @@ struct AttentionReport {
       switch best.verdict {
       case .vacuous:
         parts.append(
-          "\(name): \(errors), but no bound can promise it in \(configuration.accumulator.name) at this length"
+          "\(name): \(errors), but no bound can promise it: scores too large, rows too long or values that cancel"
         )
       case .illConditioned:
         let cause =
