@@ -1,7 +1,7 @@
 /// What a decoder keeps of keys and values: in which format, and how far a scale reaches.
 public struct CacheFormat: Sendable, Hashable {
   /// What shares a scale.
-  public enum Granularity: Sendable, Hashable {
+  public enum Sharing: Sendable, Hashable {
     /// Nothing: a plain cast.
     case none
     /// One token's vector in one head.
@@ -15,14 +15,14 @@ public struct CacheFormat: Sendable, Hashable {
   /// The format of the numbers.
   public var dtype: DType
   /// What shares a scale.
-  public var granularity: Granularity
+  public var sharing: Sharing
   /// How many of the last tokens stay in f16.
   public var recent: Int
 
   /// A format; integers need scales.
-  public init(_ dtype: DType, _ granularity: Granularity, recent: Int = 0) {
+  public init(_ dtype: DType, _ sharing: Sharing, recent: Int = 0) {
     self.dtype = dtype
-    self.granularity = granularity
+    self.sharing = sharing
     self.recent = recent
   }
 
@@ -31,27 +31,27 @@ public struct CacheFormat: Sendable, Hashable {
     let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
     guard (1...2).contains(parts.count), let dtype = DType(parts[0]), dtype != .float(.e8m0), recent >= 0
     else { return nil }
-    let granularity: Granularity
+    let sharing: Sharing
     if parts.count == 1 {
       guard dtype.numberFormat != nil else { return nil }
-      granularity = .none
+      sharing = .none
     } else if parts[1] == "token" {
-      granularity = .token
+      sharing = .token
     } else if parts[1] == "channel" {
-      granularity = .channel(32)
+      sharing = .channel(32)
     } else if parts[1].hasPrefix("channel"), let n = Int(parts[1].dropFirst(7)), n > 0, n < 1 << 20 {
-      granularity = .channel(n)
+      sharing = .channel(n)
     } else if parts[1].hasPrefix("g"), let n = Int(parts[1].dropFirst()), n > 0, n < 1 << 20 {
-      granularity = .group(n)
+      sharing = .group(n)
     } else {
       return nil
     }
-    self.init(dtype, granularity, recent: recent)
+    self.init(dtype, sharing, recent: recent)
   }
 
   /// As it is written.
   public var name: String {
-    switch granularity {
+    switch sharing {
     case .none: return dtype.name
     case .token: return "\(dtype.name)@token"
     case .group(let n): return "\(dtype.name)@g\(n)"
@@ -62,7 +62,7 @@ public struct CacheFormat: Sendable, Hashable {
   /// How many of `tokens` are encoded; the others stand in f16.
   public func encodedCount(_ tokens: Int) -> Int {
     let old = Swift.max(0, tokens - recent)
-    if case .channel(let n) = granularity { return old / n * n }
+    if case .channel(let n) = sharing { return old / n * n }
     return old
   }
 
@@ -73,7 +73,7 @@ public struct CacheFormat: Sendable, Hashable {
     let scale: Int
     if case .integer(let f) = dtype, !f.isSigned { scale = 32 + f.bitWidth } else { scale = 32 }
     let scales: Int
-    switch granularity {
+    switch sharing {
     case .none: scales = 0
     case .token: scales = encoded
     case .group(let n): scales = encoded * ((width + n - 1) / n)
@@ -88,13 +88,13 @@ public struct CacheFormat: Sendable, Hashable {
     var y = Array(x)
     let encoded = encodedCount(tokens)
     for i in encoded * width..<y.count { y[i] = NumberFormat.f16.round(y[i]) }
-    switch granularity {
+    switch sharing {
     case .none:
       guard let format = dtype.numberFormat else { break }
       for i in 0..<encoded * width { y[i] = format.round(y[i]) }
     case .token, .group:
       var size = width
-      if case .group(let n) = granularity { size = n }
+      if case .group(let n) = sharing { size = n }
       for token in 0..<encoded {
         for start in stride(from: 0, to: width, by: size) {
           let indices = (start..<Swift.min(start + size, width)).map { token * width + $0 }
