@@ -141,9 +141,9 @@ import Testing
     try Data("not a tensor".utf8).write(to: text)
     for arguments in [
       [], ["/nowhere"], [empty.path], [text.path], [Self.hidden + ":none"], [Self.hidden, "--axis", "7"],
-      [Self.hidden, "--massive-above", "nan"], [Self.hidden, "--massive-ratio", "-1"],
-      [Self.hidden, "--massive-ratio", "inf"], [Self.hidden, "--top", "-1"],
-      [Self.hidden, "--outlier-above", "-2"],
+      [Self.hidden, "--massive-above", "nan"], [Self.hidden, "--massive-ratio=-1"],
+      [Self.hidden, "--massive-ratio", "inf"], [Self.hidden, "--top=-1"],
+      [Self.hidden, "--outlier-above=-2"],
       [Self.hidden, "--median-scope", "layer"], [Self.hidden, "--format", "markdown"],
       [Self.hidden, "--svg", "/nowhere/x.svg"], [Self.hidden, "--threads", "0"],
     ] {
