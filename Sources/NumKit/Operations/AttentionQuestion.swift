@@ -91,7 +91,7 @@ public struct AttentionShape: Sendable, Hashable {
 }
 
 /// The inputs of attention: q [heads, queries, headSize], k [keyHeads, keys, headSize], v [keyHeads, keys, valueSize].
-public struct AttentionTensors: Sendable {
+public struct AttentionInputs: Sendable {
   /// Their sizes.
   public let shape: AttentionShape
   /// The queries.
@@ -114,9 +114,9 @@ public struct AttentionTensors: Sendable {
   }
 
   /// The same, each number rounded to `format`.
-  public func rounded(to format: NumberFormat, overflow: Overflow = .special) -> AttentionTensors {
+  public func rounded(to format: NumberFormat, overflow: Overflow = .special) -> AttentionInputs {
     func round(_ x: [Double]) -> [Double] { x.map { format.round($0, overflow: overflow) } }
-    return AttentionTensors(q: round(q), k: round(k), v: round(v), trusted: shape)
+    return AttentionInputs(q: round(q), k: round(k), v: round(v), trusted: shape)
   }
 
   private init(q: [Double], k: [Double], v: [Double], trusted: AttentionShape) {

@@ -53,7 +53,7 @@ public struct AttentionComparison: Sendable {
   ///
   /// - Throws: `AttentionError` where one cannot run (rotation needs a head size that is a power of two).
   public static func run(
-    _ ways: [Way], _ tensors: AttentionTensors, _ parameters: AttentionParameters, seed: UInt64, threads: Int,
+    _ ways: [Way], _ tensors: AttentionInputs, _ parameters: AttentionParameters, seed: UInt64, threads: Int,
     progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> (sums: [ErrorSums], certificate: Certificate) {
     let shape = tensors.shape

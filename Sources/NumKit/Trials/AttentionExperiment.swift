@@ -1,7 +1,7 @@
 /// Attention algorithms run on the same tensors, every output held against the proven one.
 public struct AttentionExperiment: Sendable {
   /// The inputs as given.
-  public var tensors: AttentionTensors
+  public var tensors: AttentionInputs
   /// What is asked.
   public var parameters: AttentionParameters
   /// The kernels, all of one storage format.
@@ -15,7 +15,7 @@ public struct AttentionExperiment: Sendable {
 
   /// All parts.
   public init(
-    _ tensors: AttentionTensors, _ parameters: AttentionParameters, _ runners: [AttentionRunner],
+    _ tensors: AttentionInputs, _ parameters: AttentionParameters, _ runners: [AttentionRunner],
     threads: Int = 1
   ) {
     self.tensors = tensors
@@ -76,7 +76,7 @@ public enum AttentionError: Error, CustomStringConvertible, Sendable {
 
 extension AttentionRunner {
   /// The tensors as the kernel gets them: rounded for storage, on a grid for each token where that is one of integers.
-  public func stored(_ tensors: AttentionTensors) -> AttentionTensors {
+  public func stored(_ tensors: AttentionInputs) -> AttentionInputs {
     switch configuration.storage {
     case .float(let format): return tensors.rounded(to: format, overflow: configuration.overflow)
     case .integer(let format):
@@ -92,7 +92,7 @@ extension AttentionRunner {
         }
         return y
       }
-      return AttentionTensors(
+      return AttentionInputs(
         q: round(tensors.q, shape.headSize), k: round(tensors.k, shape.headSize),
         v: round(tensors.v, shape.valueSize), shape: shape) ?? tensors
     }

@@ -26,7 +26,7 @@ public struct AttentionSaturation: Sendable {
   ///
   /// - Throws: `AttentionError.unfit` where the parameters do not fit.
   public init(
-    _ tensors: AttentionTensors, _ parameters: AttentionParameters, threshold: Double, threads: Int = 1
+    _ tensors: AttentionInputs, _ parameters: AttentionParameters, threshold: Double, threads: Int = 1
   ) throws {
     let shape = tensors.shape
     let w = try ParallelRows(threads: threads, chunk: 8).reduce(

@@ -20,7 +20,7 @@ public struct AttentionTruths: Sendable {
   ///
   /// - Throws: `AttentionError.unfit` where the parameters do not fit the tensors.
   public init(
-    _ tensors: AttentionTensors, _ parameters: AttentionParameters, format: NumberFormat,
+    _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
     lseFormat: NumberFormat = .f32, threads: Int = 1
   ) throws {
     let shape = tensors.shape

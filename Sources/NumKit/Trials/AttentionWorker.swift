@@ -12,7 +12,7 @@ final class AttentionWorker {
   }
 
   private let experiment: AttentionExperiment
-  private let stored: AttentionTensors
+  private let stored: AttentionInputs
   private let reference: AttentionReference
   /// For the inputs as given, where they are others.
   private let given: AttentionReference?
@@ -33,7 +33,7 @@ final class AttentionWorker {
   private var exact: [Double]
   private var bounds: [Double]
 
-  init?(_ experiment: AttentionExperiment, _ stored: AttentionTensors) {
+  init?(_ experiment: AttentionExperiment, _ stored: AttentionInputs) {
     guard let first = experiment.runners.first else { return nil }
     let (tensors, parameters) = (experiment.tensors, experiment.parameters)
     let format = first.outputFormat

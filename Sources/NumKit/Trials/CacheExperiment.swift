@@ -1,14 +1,14 @@
 /// Decoding step by step with a cache in a storage format, against the truth of the full causal pass.
 public struct CacheExperiment: Sendable {
   /// q, k, v as they are computed: as many queries as keys.
-  public var tensors: AttentionTensors
+  public var tensors: AttentionInputs
   /// How attention is computed.
   public var runner: AttentionRunner
   /// How many threads work.
   public var threads: Int
 
   /// All parts.
-  public init(_ tensors: AttentionTensors, _ runner: AttentionRunner, threads: Int = 1) {
+  public init(_ tensors: AttentionInputs, _ runner: AttentionRunner, threads: Int = 1) {
     self.tensors = tensors
     self.runner = runner
     self.threads = threads

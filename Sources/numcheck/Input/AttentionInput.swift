@@ -69,7 +69,7 @@ enum AttentionLayout: String, ExpressibleByArgument, CaseIterable {
 
 /// Queries, keys and values, and where they came from.
 struct AttentionInput {
-  let tensors: AttentionTensors
+  let tensors: AttentionInputs
   /// The shape that outputs are written in, up to the value size, and the layout.
   let outputShape: [Int]
   let layout: AttentionLayout
@@ -99,7 +99,7 @@ struct AttentionInput {
           "--k: \(parts[1].heads) heads do not divide the queries' \(parts[0].heads)")
       }
       guard
-        let made = AttentionTensors(q: parts[0].values, k: parts[1].values, v: parts[2].values, shape: shape)
+        let made = AttentionInputs(q: parts[0].values, k: parts[1].values, v: parts[2].values, shape: shape)
       else { throw UsageError("--q, --k, --v: shapes that are empty or too large") }
       tensors = made
       outputShape = Array(files[0].shape.dropLast())
@@ -132,7 +132,7 @@ struct AttentionInput {
     }
     let keys = shape.keyHeads * shape.keys
     guard
-      let made = AttentionTensors(
+      let made = AttentionInputs(
         q: fill(heads * shape.queries, 0), k: fill(keys, 1), v: fill(keys, 2), shape: shape)
     else { throw UsageError("no tensors of this shape") }
     tensors = made

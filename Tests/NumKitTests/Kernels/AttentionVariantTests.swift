@@ -7,19 +7,19 @@ import Testing
     heads: 2, keyHeads: 1, queries: 6, keys: 11, headSize: 4, valueSize: 3)
 
   private func tensors(_ shape: AttentionShape = shape, scale: Double = 1, seed: UInt64 = 5) throws
-    -> AttentionTensors
+    -> AttentionInputs
   {
     var random = RandomSource(seed: seed, row: 0)
     func fill(_ n: Int) -> [Double] { (0..<n).map { _ in scale * Double(Float16(random.normal())) } }
     return try #require(
-      AttentionTensors(
+      AttentionInputs(
         q: fill(shape.heads * shape.queries * shape.headSize),
         k: fill(shape.keyHeads * shape.keys * shape.headSize),
         v: fill(shape.keyHeads * shape.keys * shape.valueSize), shape: shape))
   }
 
   private func run(
-    _ t: AttentionTensors, _ p: AttentionParameters, _ algorithm: AttentionAlgorithm,
+    _ t: AttentionInputs, _ p: AttentionParameters, _ algorithm: AttentionAlgorithm,
     _ format: NumberFormat = .f64,
     laziness: Double = 0, block: Int = 4, splits: Int? = nil
   ) throws -> AttentionResult {
@@ -77,7 +77,7 @@ import Testing
   /// Clipped at −0.2, a key with a probability below 1/6 has none; one with 0.99 has all.
   @Test func clippingReachesZeroAndOne() throws {
     let t = try #require(
-      AttentionTensors(
+      AttentionInputs(
         q: [1], k: [5, 0, 0], v: [1, 100, 10_000], shape: AttentionShape(queries: 1, keys: 3, headSize: 1)))
     let p = AttentionParameters(scale: 1, softmax: .clipped(lower: -0.2, upper: 1.2))
     #expect(try run(t, p, .standard, .f16).output == [1])
@@ -119,7 +119,7 @@ import Testing
   /// A key that nobody sees overflows nowhere.
   @Test func hiddenScoresAreNotWatched() throws {
     let t = try #require(
-      AttentionTensors(
+      AttentionInputs(
         q: [300], k: [1, 300], v: [1, 2], shape: AttentionShape(queries: 1, keys: 2, headSize: 1)))
     let hidden = try run(t, AttentionParameters(mask: AttentionMask(length: 1)), .standard, .f16)
     #expect(hidden.trace.firstOverflow == nil && hidden.output == [1])
@@ -129,7 +129,7 @@ import Testing
 
   @Test func aScaleForPKeepsWhatWouldUnderflow() throws {
     let t = try #require(
-      AttentionTensors(
+      AttentionInputs(
         q: [1], k: [0, -8], v: [0, 1000], shape: AttentionShape(queries: 1, keys: 2, headSize: 1)))
     let p = AttentionParameters(scale: 1)
     let runner = AttentionRunner(
@@ -195,13 +195,13 @@ import Testing
     var x = [Double](repeating: 0, count: 64)
     x[5] = 64
     let shape = AttentionShape(queries: 1, keys: 1, headSize: 64)
-    let t = try #require(AttentionTensors(q: x, k: x.reversed() + [], v: x, shape: shape))
+    let t = try #require(AttentionInputs(q: x, k: x.reversed() + [], v: x, shape: shape))
     var random = RandomSource(seed: 1, row: 1)
     let r = try #require(ScaledInputs(block: nil, rotates: true).applied(to: t, .f64, using: &random))
     #expect(r.q.allSatisfy { $0.magnitude == 8 } && r.v == t.v)
     #expect(zip(r.q, r.k).reduce(0) { $0 + $1.0 * $1.1 } == 0)
     let odd = try #require(
-      AttentionTensors(
+      AttentionInputs(
         q: [1, 2, 3], k: [1, 2, 3], v: [1],
         shape: AttentionShape(queries: 1, keys: 1, headSize: 3, valueSize: 1)))
     #expect(ScaledInputs(block: nil, rotates: true).applied(to: odd, .f8e4m3fn, using: &random) == nil)
@@ -210,7 +210,7 @@ import Testing
   @Test func aBlockHasItsOwnScale() throws {
     let shape = AttentionShape(queries: 2, keys: 2, headSize: 2)
     let t = try #require(
-      AttentionTensors(q: [1, 0.0003, 400, 10], k: [1, 1, 1, 1], v: [0, 0, 0, 0], shape: shape))
+      AttentionInputs(q: [1, 0.0003, 400, 10], k: [1, 1, 1, 1], v: [0, 0, 0, 0], shape: shape))
     var random = RandomSource(seed: 1, row: 1)
     let whole = try #require(
       ScaledInputs(block: nil, rotates: false).applied(to: t, .f8e4m3fn, using: &random))

@@ -68,7 +68,7 @@ struct GoldenAttention {
     var lse = Truth()
     var total = Certificate()
     for (number, p) in problems.enumerated() {
-      let tensors = try #require(AttentionTensors(q: p.q, k: p.k, v: p.v, shape: p.shape))
+      let tensors = try #require(AttentionInputs(q: p.q, k: p.k, v: p.v, shape: p.shape))
       for (column, format) in formats.enumerated() {
         let reference = try #require(
           AttentionReference(

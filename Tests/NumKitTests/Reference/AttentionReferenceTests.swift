@@ -14,7 +14,7 @@ import Testing
     q: [Double], k: [Double], v: [Double], _ shape: AttentionShape,
     _ parameters: AttentionParameters = AttentionParameters(), format: NumberFormat = .f32, fast: Bool = true
   ) throws -> Answer {
-    let tensors = try #require(AttentionTensors(q: q, k: k, v: v, shape: shape))
+    let tensors = try #require(AttentionInputs(q: q, k: k, v: v, shape: shape))
     let reference = try #require(
       AttentionReference(tensors, parameters, format: format, usesFastTiers: fast))
     var (o, lse, all) = (Truth(), Truth(), Answer())
@@ -125,7 +125,7 @@ import Testing
 
   @Test func theProfileHasTheProbabilities() throws {
     let tensors = try #require(
-      AttentionTensors(
+      AttentionInputs(
         q: [1], k: [0, 2, 9], v: [1, 2, 3], shape: AttentionShape(queries: 1, keys: 3, headSize: 1)))
     let parameters = AttentionParameters(scale: 1, mask: AttentionMask(length: 2))
     let reference = try #require(AttentionReference(tensors, parameters, format: .f32))

@@ -6,7 +6,7 @@ import Testing
 @Suite struct AttentionExperimentTests {
   private func tensors(
     _ shape: AttentionShape, _ distribution: Distribution = .normal, range: Double = 1, seed: UInt64 = 1
-  ) throws -> AttentionTensors {
+  ) throws -> AttentionInputs {
     func fill(_ rows: Int, _ width: Int, _ stream: Int) -> [Double] {
       var x = [Double](repeating: 0, count: rows * width)
       x.withUnsafeMutableBufferPointer { b in
@@ -19,7 +19,7 @@ import Testing
       return x
     }
     return try #require(
-      AttentionTensors(
+      AttentionInputs(
         q: fill(shape.heads * shape.queries, shape.headSize, 0),
         k: fill(shape.keyHeads * shape.keys, shape.headSize, 1),
         v: fill(shape.keyHeads * shape.keys, shape.valueSize, 2), shape: shape))
@@ -114,7 +114,7 @@ import Testing
   @Test func figuresAreWhatTheyAreCalled() throws {
     let shape = AttentionShape(queries: 1, keys: 2, headSize: 1, valueSize: 2)
     let log3 = Double.log3
-    let t = try #require(AttentionTensors(q: [1], k: [0, log3], v: [1, -4, 5, 12], shape: shape))
+    let t = try #require(AttentionInputs(q: [1], k: [0, log3], v: [1, -4, 5, 12], shape: shape))
     let standard = AttentionRunner(.standard, KernelConfiguration(storage: .float(.f16)))
     let r = try AttentionExperiment(t, AttentionParameters(scale: 1), [standard]).run()
     let o = try #require(standard.run(standard.stored(t), AttentionParameters(scale: 1), rows: 0..<1)).output
@@ -139,14 +139,14 @@ import Testing
     let shape = AttentionShape(queries: 3, keys: 4, headSize: 128)
     let large = [Double](repeating: 256, count: 4 * 128)
     let t = try #require(
-      AttentionTensors(q: Array(large[..<(3 * 128)]), k: large, v: large.map { $0 / 256 }, shape: shape))
+      AttentionInputs(q: Array(large[..<(3 * 128)]), k: large, v: large.map { $0 / 256 }, shape: shape))
     let r = try AttentionExperiment(t, AttentionParameters(), runners(.f16, accumulator: .f32)).run()
     for e in r.entries {
       #expect(e.sights.overflowRows(.scores) == 3 && e.sights.trace.firstOverflow?.stage == .scores)
       #expect(e.kernel.nanRows == 3 && e.verdict == .bug && e.bound == .none, "\(e.runner.algorithm)")
     }
     // Twelve times smaller queries leave room: the bound is back, the headroom is told.
-    let small = try #require(AttentionTensors(q: t.q.map { $0 / 512 }, k: t.k, v: t.v, shape: shape))
+    let small = try #require(AttentionInputs(q: t.q.map { $0 / 512 }, k: t.k, v: t.v, shape: shape))
     let s = try AttentionExperiment(small, AttentionParameters(), runners(.f16, accumulator: .f32)).run()
     let standard = try #require(s.entries.first { $0.runner.algorithm == .standard })
     #expect(standard.verdict == .ok && standard.sights.trace.headroom(.scores) == -Double.log2(16384 / 65504))

@@ -27,7 +27,7 @@ struct AttentionErrors {
   private var topError = 0.0
 
   /// nil where no bound was derived: sentinels, norms, inputs rounded once more for computing.
-  init?(_ runner: AttentionRunner, _ tensors: AttentionTensors, _ parameters: AttentionParameters) {
+  init?(_ runner: AttentionRunner, _ tensors: AttentionInputs, _ parameters: AttentionParameters) {
     guard runner.sentinel == nil, parameters.norm == nil else { return nil }
     let configuration = runner.configuration
     c = Precision(configuration.compute)

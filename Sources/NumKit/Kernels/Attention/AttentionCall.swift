@@ -1,7 +1,7 @@
 /// One call of a runner with its inputs.
 struct AttentionCall {
   let runner: AttentionRunner
-  let tensors: AttentionTensors
+  let tensors: AttentionInputs
   let parameters: AttentionParameters
   let rows: Range<Int>
   let inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)?

@@ -83,14 +83,14 @@ public struct AttentionRunner: Sendable {
   public func run(
     q: [Double], k: [Double], v: [Double], shape: AttentionShape, parameters: AttentionParameters
   ) -> AttentionResult? {
-    guard let tensors = AttentionTensors(q: q, k: k, v: v, shape: shape) else { return nil }
+    guard let tensors = AttentionInputs(q: q, k: k, v: v, shape: shape) else { return nil }
     return run(tensors, parameters, rows: 0..<shape.heads * shape.queries)
   }
 
   /// The same for some rows, each head·queries + query; `inspect` is shown each row's probabilities as they were cast, from the first
   /// key that any query sees, where the algorithm has them (naive, standard).
   public func run(
-    _ tensors: AttentionTensors, _ parameters: AttentionParameters, rows: Range<Int>,
+    _ tensors: AttentionInputs, _ parameters: AttentionParameters, rows: Range<Int>,
     inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)? = nil
   ) -> AttentionResult? {
     let shape = tensors.shape

@@ -16,8 +16,8 @@ public struct ScaledInputs: Sendable, Hashable {
 
   /// The tensors as the kernel sees them; nil where the head size cannot be rotated.
   public func applied(
-    to tensors: AttentionTensors, _ format: NumberFormat, using random: inout some RandomNumberGenerator
-  ) -> AttentionTensors? {
+    to tensors: AttentionInputs, _ format: NumberFormat, using random: inout some RandomNumberGenerator
+  ) -> AttentionInputs? {
     let s = tensors.shape
     var (q, k) = (tensors.q, tensors.k)
     if rotates {
@@ -26,7 +26,7 @@ public struct ScaledInputs: Sendable, Hashable {
       Self.rotate(&q, signs)
       Self.rotate(&k, signs)
     }
-    return AttentionTensors(
+    return AttentionInputs(
       q: scaled(q, tokens: s.queries, s.headSize, format), k: scaled(k, tokens: s.keys, s.headSize, format),
       v: scaled(tensors.v, tokens: s.keys, s.valueSize, format), shape: s)
   }

@@ -10,7 +10,7 @@
 /// finite makes its column infinite or NaN.
 public final class AttentionReference {
   /// The inputs, taken exactly as they are.
-  public let tensors: AttentionTensors
+  public let tensors: AttentionInputs
   /// What is asked of them.
   public let parameters: AttentionParameters
   /// What outputs are rounded to.
@@ -31,7 +31,7 @@ public final class AttentionReference {
 
   /// Prepares to answer; nil where the parameters do not fit the tensors. Without the fast tiers MPFR answers all.
   public init?(
-    _ tensors: AttentionTensors, _ parameters: AttentionParameters, format: NumberFormat,
+    _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
     lseFormat: NumberFormat = .f32, usesFastTiers: Bool = true
   ) {
     guard parameters.fits(tensors.shape) else { return nil }

@@ -4,7 +4,7 @@ import RealModule
 /// The scores of one query as pairs (tier 2), each with a bound on its absolute error: products and sums of section 10 of
 /// Documentation/CertifiedReference.md, scale, norm, cap and bias of section 12.
 final class AttentionScores {
-  let tensors: AttentionTensors
+  let tensors: AttentionInputs
   let parameters: AttentionParameters
   /// The scale as a pair and its relative error.
   let factor: (Pair, error: Double)
@@ -21,7 +21,7 @@ final class AttentionScores {
   private var keyNorms: [(Pair, error: Double)] = []
   private var normedHead = -1
 
-  init(_ tensors: AttentionTensors, _ parameters: AttentionParameters) {
+  init(_ tensors: AttentionInputs, _ parameters: AttentionParameters) {
     self.tensors = tensors
     self.parameters = parameters
     let d = tensors.shape.headSize
