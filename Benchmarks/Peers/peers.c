@@ -90,6 +90,45 @@ static void with_arb(const float *x, int lse) {
     out32[i] = (float)arf_get_d(arb_midref(m), ARF_RND_NEAR);
   }
 }
+
+/// Causal attention of one head of tokens x head size numbers a tensor: scores and weighted sums by arb_dot.
+enum { tokens = 256, head = 64 };
+static float attended[tokens * head];
+static void attention_with_arb(void) {
+  static arb_t q[tokens * head], k[tokens * head], v[tokens * head], e[tokens], s, x;
+  static int ready = 0;
+  if (!ready) {
+    for (int i = 0; i < tokens * head; i++) {
+      arb_init(q[i]);
+      arb_init(k[i]);
+      arb_init(v[i]);
+    }
+    for (int i = 0; i < tokens; i++) arb_init(e[i]);
+    arb_init(s);
+    arb_init(x);
+    ready = 1;
+  }
+  for (int i = 0; i < tokens * head; i++) {
+    arb_set_d(q[i], rows[i] / 10);
+    arb_set_d(k[i], rows[i + tokens * head] / 10);
+    // Columns together, for the sums over tokens.
+    arb_set_d(v[i % head * tokens + i / head], rows[i + 2 * tokens * head] / 10);
+  }
+  for (int i = 0; i < tokens; i++) {
+    arb_zero(s);
+    for (int j = 0; j <= i; j++) {
+      arb_dot(e[j], NULL, 0, q[i * head], 1, k[j * head], 1, head, precision);
+      arb_mul_2exp_si(e[j], e[j], -3);
+      arb_exp(e[j], e[j], precision);
+      arb_add(s, s, e[j], precision);
+    }
+    for (int c = 0; c < head; c++) {
+      arb_dot(x, NULL, 0, e[0], 1, v[c * tokens], 1, i + 1, precision);
+      arb_div(x, x, s, precision);
+      attended[i * head + c] = (float)arf_get_d(arb_midref(x), ARF_RND_NEAR);
+    }
+  }
+}
 #endif
 
 static int one(const char *name, long i) {
@@ -99,6 +138,7 @@ static int one(const char *name, long i) {
 #ifdef WITH_ARB
   else if (!strcmp(name, "arb.softmax")) with_arb(x, 0);
   else if (!strcmp(name, "arb.lse")) with_arb(x, 1);
+  else if (!strcmp(name, "arb.attention")) attention_with_arb();
 #endif
   else if (!strcmp(name, "libm.f64")) scalar_f64(x, out64, length);
   else if (!strcmp(name, "libm.f32")) scalar_f32(x, out32, length);
@@ -131,7 +171,7 @@ int main(int argc, char **argv) {
   if (!rows || fread(rows, sizeof(float) * length, count, file) != (size_t)count) return 2;
   printf("mpfr.softmax\tmpfr.lse"
 #ifdef WITH_ARB
-         "\tarb.softmax\tarb.lse"
+         "\tarb.softmax\tarb.lse\tarb.attention"
 #endif
          "\tlibm.f64\tlibm.f32\tlibmvec.f64\tlibmvec.f32\tlibmvec-native.f64\tlibmvec-native.f32"
 #ifdef __FLT16_MAX__
@@ -148,7 +188,11 @@ int main(int argc, char **argv) {
       long n = slow ? 1 : count;
       double t = now();
       for (long i = 0; i < n; i++) if (!one(line, i)) { puts("unknown"); fflush(stdout); goto next; }
-      t = (now() - t) / ((double)n * length);
+      double numbers = (double)n * length;
+#ifdef WITH_ARB
+      if (!strcmp(line, "arb.attention")) numbers = tokens * head;
+#endif
+      t = (now() - t) / numbers;
       least = t < least ? t : least;
     }
     printf("%.6g\n", least);

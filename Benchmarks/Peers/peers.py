@@ -47,6 +47,18 @@ rowwise("numpy.rounded.f32", x32, rounded_softmax)
 rowwise("numpy.rounded.f64", x64, rounded_softmax)
 rowwise("numpy.rounded.f16", x32.astype(np.float16), rounded_softmax)
 flat = x32.ravel()
+TOKENS, HEAD = 256, 64
+q, k, v = (flat[:3 * TOKENS * HEAD] / np.float32(10)).reshape(3, TOKENS, HEAD)
+unseen = np.triu(np.full((TOKENS, TOKENS), -np.inf, np.float32), 1)
+
+def attention(q, k, v):
+    s = q @ k.T * q.dtype.type(0.125) + unseen.astype(q.dtype)
+    e = np.exp(s - s.max(axis=1, keepdims=True))
+    return (e / e.sum(axis=1, keepdims=True)) @ v
+
+cases["numpy.attention.f32"] = (q.size, lambda: attention(q, k, v))
+wide = [a.astype(np.float64) for a in (q, k, v)]
+cases["numpy.attention.f64"] = (q.size, lambda: attention(*wide))
 cases["numpy.cast.f16"] = (flat.size, lambda: flat.astype(np.float16))
 
 if ml := load("ml_dtypes"):
@@ -114,8 +126,21 @@ if (ort := load("onnxruntime")) and (onnx := load("onnx")):
     cases["onnxruntime.softmax.f32"] = (x32.size, lambda: s.run(None, {"x": x32}))
     scale = helper.make_tensor("s", TensorProto.FLOAT, [], [float(np.abs(x32).max()) / 127])
     zero = helper.make_tensor("z", TensorProto.INT8, [], [0])
-    q = session("QuantizeLinear", [("x", TensorProto.FLOAT)], TensorProto.INT8, (scale, zero))
-    cases["onnxruntime.quantize.int8"] = (x32.size, lambda: q.run(None, {"x": x32}))
+    quantize = session("QuantizeLinear", [("x", TensorProto.FLOAT)], TensorProto.INT8, (scale, zero))
+    cases["onnxruntime.quantize.int8"] = (x32.size, lambda: quantize.run(None, {"x": x32}))
+
+    info = lambda n: helper.make_tensor_value_info(n, TensorProto.FLOAT, None)
+    constants = [helper.make_tensor("c", TensorProto.FLOAT, [], [0.125]),
+                 helper.make_tensor("m", TensorProto.FLOAT, [TOKENS, TOKENS], unseen.ravel())]
+    nodes = [helper.make_node("Transpose", ["k"], ["t"], perm=[1, 0]), helper.make_node("MatMul", ["q", "t"], ["a"]),
+             helper.make_node("Mul", ["a", "c"], ["b"]), helper.make_node("Add", ["b", "m"], ["d"]),
+             helper.make_node("Softmax", ["d"], ["p"]), helper.make_node("MatMul", ["p", "v"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [info(n) for n in "qkv"], [info("y")], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    att = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    cases["onnxruntime.attention.f32"] = (q.size, lambda: att.run(None, {"q": q, "k": k, "v": v}))
 
 if jax := load("jax"):
     jax.config.update("jax_enable_x64", True)
