@@ -42,6 +42,7 @@ struct AttentionCommand: ParsableCommand {
     ))
   var sweepHeadSize: String?
 
+  @OptionGroup(title: "Backward") var backward: BackwardOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @Option(
@@ -65,6 +66,9 @@ struct AttentionCommand: ParsableCommand {
     if sweepHeadSize != nil && (input.q != nil || input.headSize != nil) {
       throw ValidationError("--sweep-head-size generates its tensors")
     }
+    if backward.backward && (fa3 || sweepHeadSize != nil || output != nil || withinBaseline) {
+      throw ValidationError("--backward excludes --fa3, --sweep-head-size, --output and --within-baseline")
+    }
     if sinkTokens < 1 { throw ValidationError("--sink-tokens must be 1 or more") }
     if !(gradientThreshold.value >= 0 && gradientThreshold.value.isFinite) {
       throw ValidationError("--gradient-threshold must be finite and 0 or more")
@@ -74,6 +78,7 @@ struct AttentionCommand: ParsableCommand {
   func run() throws {
     if fa3 { return try compareAsFlashAttention3() }
     if let sweepHeadSize { return try sweep(sweepHeadSize) }
+    if backward.backward { return try measureBackward() }
     let configuration = try precision.configuration()
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source.tensors.shape)

@@ -19,8 +19,9 @@ struct AttentionReport {
   }
 
   /// What was asked, in words.
-  var question: String {
-    let p = experiment.parameters
+  var question: String { Self.question(experiment.parameters, shape) }
+
+  static func question(_ p: AttentionParameters, _ shape: AttentionShape) -> String {
     var parts: [String] = []
     switch p.scale {
     case nil: parts.append("scale 1/sqrt(\(shape.headSize))")
@@ -51,24 +52,33 @@ struct AttentionReport {
 
   /// What was run, in one line.
   var heading: String {
-    var s = "attention in \(configuration.storage)"
-    let output = experiment.runners.first?.outputFormat ?? configuration.compute
+    Self.heading("attention", configuration, experiment.runners.first, shape) + Self.source(origin)
+  }
+
+  static func heading(
+    _ name: String, _ configuration: KernelConfiguration, _ runner: AttentionRunner?, _ shape: AttentionShape
+  ) -> String {
+    var s = "\(name) in \(configuration.storage)"
+    let output = runner?.outputFormat ?? configuration.compute
     if configuration.compute != output || configuration.storage.numberFormat == nil {
       s += ", computed in \(configuration.compute.name)"
     }
     if configuration.accumulator != configuration.compute {
       s += ", summed in \(configuration.accumulator.name)"
     }
-    if let p = experiment.runners.first?.probabilities, p != configuration.compute {
+    if let p = runner?.probabilities, p != configuration.compute {
       s += ", P in \(p.name)"
     }
-    s += ": \(Self.size(shape))"
+    return s + ": \(Self.size(shape))"
+  }
+
+  /// Where the tensors came from, behind their size.
+  static func source(_ origin: AttentionInput.Origin) -> String {
     switch origin {
-    case .files(let q, _, _): s += " from \(q)"
+    case .files(let q, _, _): return " from \(q)"
     case .generated(let d, let range, let seed):
-      s += ", \(d.rawValue), R = \(Figures.number(range)), seed \(seed)"
+      return ", \(d.rawValue), R = \(Figures.number(range)), seed \(seed)"
     }
-    return s
   }
 
   /// The order to read in: the worst verdict first, then the larger error.

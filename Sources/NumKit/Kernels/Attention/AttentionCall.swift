@@ -68,7 +68,7 @@ struct AttentionCall {
   }
 
   /// A token's numbers, stored and converted to compute.
-  private func load<C: Scalar>(
+  func load<C: Scalar>(
     _ x: ArraySlice<Double>, _ y: UnsafeMutableBufferPointer<C>, _ trace: inout StageTrace
   ) {
     switch runner.configuration.storage {
@@ -94,7 +94,7 @@ struct AttentionCall {
   }
 
   /// Finds what the query sees; false where that is nothing.
-  private func look<C: Scalar, A: Scalar>(_ row: inout AttentionRow<C, A>, head: Int, query: Int) -> Bool {
+  func look<C: Scalar, A: Scalar>(_ row: inout AttentionRow<C, A>, head: Int, query: Int) -> Bool {
     let (n, m) = (shape.queries, shape.keys)
     var first = m
     var last = -1
@@ -128,7 +128,7 @@ struct AttentionCall {
 }
 
 /// Storage of a call.
-private struct AttentionMemory<C: Scalar, A: Scalar> {
+struct AttentionMemory<C: Scalar, A: Scalar> {
   let compute: UnsafeMutableBufferPointer<C>
   let sums: UnsafeMutableBufferPointer<A>
   let bias: UnsafeMutableBufferPointer<Double>

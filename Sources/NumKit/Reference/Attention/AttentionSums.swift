@@ -21,7 +21,7 @@ final class AttentionSums {
   private(set) var maximum = Pair(0)
   private(set) var maximumError = 0.0
   /// The relative error of each weight that counts.
-  private var weightError = 0.0
+  private(set) var weightError = 0.0
   /// The absolute error of each weight, where weights have been clipped.
   private var clipError: Double?
   private var count = 0

@@ -6,10 +6,10 @@ final class EnclosedAttention {
   private let scores: AttentionScores
   private let groups: AttentionGroups
   private let exact = ExactDot()
-  private let scoreStorage = EnclosureStorage()
-  private let weightStorage = EnclosureStorage()
+  let scoreStorage = EnclosureStorage()
+  let weightStorage = EnclosureStorage()
   private let registers = EnclosureStorage()
-  private var anchor = 0
+  private(set) var anchor = 0
   private var column: [Double] = []
   /// Where refinement gives up: beyond any weight that still moves a result.
   private static let precisionLimit = 1 << 13
@@ -21,7 +21,7 @@ final class EnclosedAttention {
 
   private var keyCount: Int { scores.profile.keys.count }
   private var rest: Enclosure { registers[0] }
-  private var sum: Enclosure { registers[1] }
+  var sum: Enclosure { registers[1] }
   private func scratch(_ k: Int) -> Enclosure { registers[2 + k] }
 
   /// Answers for the `columns` of the outputs and, if asked, the log-sum-exp.
@@ -150,7 +150,7 @@ final class EnclosedAttention {
   // MARK: Enclosures
 
   /// Scores and weights at a precision; false where a score is not a number.
-  private func prepare(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, precision: Int) -> Bool {
+  func prepare(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, precision: Int) -> Bool {
     let n = scores.count
     let d = scores.tensors.shape.headSize
     for storage in [scoreStorage, weightStorage] { storage.reserve(n, precision: precision) }
@@ -268,7 +268,7 @@ final class EnclosedAttention {
   }
 
   /// Whether an enclosure settles a result; at the limit it always does, decided or not.
-  private func decide(
+  func decide(
     _ x: Enclosure, at i: Int, _ format: NumberFormat, _ precision: Int, _ isLast: Bool, _ truth: inout Truth
   ) -> Bool {
     let y = x.rounded(to: format)

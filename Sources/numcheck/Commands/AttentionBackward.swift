@@ -1,0 +1,52 @@
+import ArgumentParser
+import Foundation
+import NumKit
+
+extension AttentionCommand {
+  /// Runs the backward passes and reports their errors.
+  func measureBackward() throws {
+    let configuration = try precision.configuration()
+    let source = try AttentionInput(input)
+    let parameters = try question.parameters(source.tensors.shape)
+    var options = kernel
+    if options.algorithm == ["all"] { options.algorithm = ["standard", "flash"] }
+    let runners = try options.runners(configuration, parameters)
+    let gradient = try backward.gradient(source, seed: input.seed)
+    let experiment = BackwardExperiment(
+      source.tensors, gradient: gradient.values, parameters, runners, threads: threads.count)
+    let progress = Progress(total: source.tensors.shape.keyHeads)
+    let result: BackwardMeasurement
+    do {
+      result = try experiment.run(progress: progress.callback)
+    } catch let error as BackwardError {
+      throw UsageError("--backward: \(error)")
+    }
+    progress.finish()
+    let output = runners[0].outputFormat
+    let checks = thresholds.checks(
+      result.entries.flatMap { e in
+        AttentionGradient.allCases.map {
+          ("\(e.runner.algorithm.rawValue) \($0.rawValue)", e[$0].kernel, e[$0].verdict(output))
+        }
+      })
+    let report = BackwardReport(
+      configuration: configuration, experiment: experiment, origin: source.origin, gradient: gradient.name,
+      result: result, checks: checks)
+    let colour = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    switch format {
+    case .text: try emit(report.text(colour: colour))
+    case .json: try emit(report.json.text)
+    case .markdown: try emit(report.markdown)
+    case .csv: try emit(report.csv)
+    }
+    if !checks.isEmpty, checks.allSatisfy(\.passed),
+      result.entries.allSatisfy({ e in AttentionGradient.allCases.allSatisfy { e[$0].kernel.finiteCount == 0 }
+      })
+    {
+      throw UsageError("nothing was checked: no gradient is finite")
+    }
+    if let failed = checks.first(where: { !$0.passed }) {
+      throw CheckFailed(message: format == .text ? "" : failed.message)
+    }
+  }
+}
