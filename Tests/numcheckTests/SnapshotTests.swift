@@ -168,6 +168,27 @@ import Testing
         "json",
       ]
     ),
+    (
+      "attention-backward-f16",
+      [
+        "attention", "--backward", "--dtype", "f16", "--accumulate", "f32", "--heads", "2", "--kv-heads", "1",
+        "--tokens", "24", "--head-size", "16", "--causal", "--max-relative", "0.01",
+      ]
+    ),
+    (
+      "attention-backward-json",
+      [
+        "attention", "--backward", "--dtype", "bf16", "--algorithm", "flash", "--tokens", "6", "--head-size",
+        "8", "--format", "json",
+      ]
+    ),
+    (
+      "attention-backward-csv",
+      [
+        "attention", "--backward", "--dtype", "e4m3", "--compute", "f32", "--tokens", "8", "--softcap", "2",
+        "--format", "csv",
+      ]
+    ),
     ("attention-sweep", ["attention", "--sweep-head-size", "16,256", "--tokens", "16"]),
     (
       "kvcache-measured",

@@ -19,7 +19,7 @@ extension AttentionCommand {
     do {
       result = try experiment.run(progress: progress.callback)
     } catch let error as BackwardError {
-      throw UsageError("--backward: \(error)")
+      throw UsageError("\(error)")
     }
     progress.finish()
     let output = runners[0].outputFormat

@@ -90,7 +90,7 @@ struct BackwardReport {
           "\(e.runner.algorithm.rawValue) is wrong here: \(names) have NaN or infinities that the truth has not"
       }
       let parts = all.map { "\($0.rawValue) \(Figures.short(100 * e[$0].sums.relativeL1)) %" }
-      return "\(e.runner.algorithm.rawValue) errs by \(parts.joined(separator: ", ")) of what it computes"
+      return "\(e.runner.algorithm.rawValue) is off by \(parts.joined(separator: ", ")) (relative L1)"
     }.joined(separator: "; ")
   }
 

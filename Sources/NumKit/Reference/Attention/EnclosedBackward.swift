@@ -141,7 +141,9 @@ final class EnclosedBackward {
       b.setProduct(nonnegative: probability[i], a)
       setScale(head.headSize, into: a)
       derivative[i].setProduct(nonnegative: a, b)
-      if let cap = scores.parameters.softcap { multiplyByCapDerivative(i, cap) }
+      if let cap = scores.parameters.softcap {
+        multiplyByCapDerivative(i, cap, q, head.k + keys[i] * head.headSize, head.headSize)
+      }
       if scores.parameters.scale ?? 1 < 0 { derivative[i].negate() }
     }
     return true
@@ -155,18 +157,25 @@ final class EnclosedBackward {
     mpfr_rec_sqrt(factor.upper, factor.upper, MPFR_RNDU)
   }
 
-  /// (1 − y/c)(1 + y/c), each factor at least 0.
-  private func multiplyByCapDerivative(_ i: Int, _ cap: Double) {
-    let (a, b, y) = (registers[2], registers[3], registers[4])
-    a.set(scores.profile.biases[i])
-    y.setDifference(enclosed.scoreStorage[i], a)
-    y.divide(by: cap)
-    a.set(1)
-    b.setDifference(a, y)
-    registers[5].setSum(a, y)
-    for end in [b.lower, registers[5].lower] where numcheck_mpfr_sgn(end) < 0 { mpfr_set_zero(end, 1) }
-    a.setProduct(nonnegative: b, registers[5])
-    y.set(derivative[i])
-    derivative[i].setProduct(nonnegative: a, y)
+  /// 1 − tanh²(x/c) = 4t/(1 + t)² with t = e^(−2|x/c|) of the scaled score x: nothing cancels where the cap is reached.
+  private func multiplyByCapDerivative(
+    _ i: Int, _ cap: Double, _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ d: Int
+  ) {
+    let (a, b, t) = (registers[2], registers[3], registers[4])
+    exact.dot(q, k, d, scale: 1, into: a)
+    if numcheck_mpfr_sgn(a.lower) < 0 { a.negate() }
+    setScale(d, into: b)
+    t.setProduct(nonnegative: a, b)
+    t.divide(by: cap / 2)
+    t.negate()
+    a.setExponential(t)
+    b.set(1)
+    t.setSum(a, b)
+    b.setProduct(nonnegative: t, t)
+    t.set(4)
+    registers[5].setProduct(nonnegative: t, a)
+    a.setQuotient(registers[5], positive: b)
+    b.set(derivative[i])
+    derivative[i].setProduct(nonnegative: a, b)
   }
 }
