@@ -146,6 +146,9 @@ import Testing
     ["attention", "--mask", "/dev/null"], ["attention", "--dtype", "e8m0"], ["attention", "--layout", "xyz"],
     ["attention", "--fa3", "--head-size", "48", "--tokens", "4"], ["attention", "--fa3", "--max-ulp", "1"],
     ["attention", "--sweep-head-size", "16,,4"], ["attention", "--sweep-head-size", "16", "--fa3"],
+    ["attention", "--scheme", "sage9"], ["attention", "--scheme", "sage", "--fa3"],
+    ["attention", "--scheme", "fa3-fp8", "--head-size", "48", "--tokens", "4"],
+    ["attention", "--scheme", "sage", "--softcap", "3", "--tokens", "4"],
     ["attention", "--output", "o.npy"], ["attention", "--sink-tokens", "0"],
     ["reference", "attention"], ["reference", "attention", "--output", "o.npy", "--dtype", "int8"],
     ["reference", "attention", "--output", "/nowhere/o.npy", "--tokens", "2"],
@@ -186,6 +189,20 @@ import Testing
     broken["rows"] = "one"
     broken["extra"] = 1
     #expect(try SchemaValidator(schema).errors(broken).count == 2)
+  }
+
+  @Test func schemesKeepTheirSchema() throws {
+    let flags = ["attention", "--tokens", "40", "--head-size", "16", "--scheme", "all", "--format", "json"]
+    let outcome = try CommandRunner.run(flags)
+    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+    let schema = Self.root.appendingPathComponent("Documentation/numcheck-1-lowprecision.schema.json")
+    #expect(try SchemaValidator(schema).errors(value) == [])
+    var broken = try #require(value as? [String: Any])
+    #expect((broken["results"] as? [Any])?.count == 1 + AttentionSchemes.all.count)
+    broken["keys"] = "one"
+    broken["extra"] = 1
+    #expect(try SchemaValidator(schema).errors(broken).count == 2)
+    #expect(try CommandRunner.run(flags + ["--threads", "3"]).output == outcome.output)
   }
 
   @Test func theSameSeedGivesTheSameBytes() throws {

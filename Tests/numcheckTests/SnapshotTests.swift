@@ -189,6 +189,7 @@ import Testing
         "--format", "csv",
       ]
     ),
+    ("attention-schemes", ["attention", "--tokens", "64", "--head-size", "16", "--scheme", "all"]),
     ("attention-sweep", ["attention", "--sweep-head-size", "16,256", "--tokens", "16"]),
     (
       "kvcache-measured",

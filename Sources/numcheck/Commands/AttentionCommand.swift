@@ -43,6 +43,9 @@ struct AttentionCommand: ParsableCommand {
   var sweepHeadSize: String?
 
   @OptionGroup(title: "Backward") var backward: BackwardOptions
+
+  @OptionGroup(title: "Instead: low precision") var lowPrecision: AttentionSchemeOptions
+
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @Option(
@@ -63,6 +66,11 @@ struct AttentionCommand: ParsableCommand {
     if (fa3 || sweepHeadSize != nil) && (output != nil || !thresholds.isEmpty || withinBaseline) {
       throw ValidationError("--fa3 and --sweep-head-size take no checks and no --output")
     }
+    if !lowPrecision.scheme.isEmpty,
+      fa3 || sweepHeadSize != nil || output != nil || !thresholds.isEmpty || withinBaseline
+    {
+      throw ValidationError("--scheme takes no --fa3, --sweep-head-size, checks or --output")
+    }
     if sweepHeadSize != nil && (input.q != nil || input.headSize != nil) {
       throw ValidationError("--sweep-head-size generates its tensors")
     }
@@ -77,6 +85,7 @@ struct AttentionCommand: ParsableCommand {
 
   func run() throws {
     if fa3 { return try compareAsFlashAttention3() }
+    if !lowPrecision.scheme.isEmpty { return try compareSchemes() }
     if let sweepHeadSize { return try sweep(sweepHeadSize) }
     if backward.backward { return try measureBackward() }
     let configuration = try precision.configuration()

@@ -82,6 +82,9 @@ struct ListCommand: ParsableCommand {
     for a in AttentionAlgorithm.allCases {
       table.rows.append(["attention", a.rawValue, "all", a.summary])
     }
+    for scheme in AttentionSchemes.all {
+      table.rows.append(["attention --scheme", scheme.name, "its own", scheme.summary])
+    }
     return table
   }
 

@@ -52,7 +52,7 @@ public struct ScaledInputs: Sendable, Hashable {
   }
 
   /// Each vector x becomes H(signs·x)/√d, by the fast Walsh–Hadamard transform.
-  private static func rotate(_ x: inout [Double], _ signs: [Double]) {
+  package static func rotate(_ x: inout [Double], _ signs: [Double]) {
     let d = signs.count
     let factor = 1 / Double(d).squareRoot()
     x.withUnsafeMutableBufferPointer { x in

@@ -1,0 +1,22 @@
+/// The schemes there are: a new one is a record beside the others of its family, and a line here.
+public enum AttentionSchemes {
+  /// In the order they are shown.
+  public static let all: [AttentionScheme] = [
+    FlashSchemes.blockScales,
+    FlashSchemes.tensorScales,
+    SageSchemes.first,
+    SageSchemes.wide,
+    SageSchemes.token,
+    SageSchemes.rough,
+    SageSchemes.integer,
+    SageSchemes.second8,
+    SageSchemes.second4,
+    CacheSchemes.four,
+    CacheSchemes.two,
+  ]
+
+  /// The scheme of this name, in any case.
+  public static func named(_ name: String) -> AttentionScheme? {
+    all.first { $0.name == name.lowercased() }
+  }
+}

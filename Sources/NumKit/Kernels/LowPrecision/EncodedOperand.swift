@@ -1,0 +1,100 @@
+/// q, k or v as a scheme stores it: codes, and the scales beside them.
+public struct EncodedOperand: Sendable {
+  /// Integer codes [heads, tokens, width]; empty where the format is floating-point.
+  public let codes: [Int32]
+  /// The numbers that floating-point codes stand for, before the scale; empty where codes are integers.
+  public let numbers: [Float]
+  /// The scale of each [head, token]; 1 where channels have them.
+  public let tokenScales: [Float]
+  /// The scale of each [head, channel]; empty unless channels have them.
+  public let channelScales: [Float]
+  /// Bits a number, scales counted.
+  public let bits: Double
+
+  /// Encodes x [heads, tokens, width].
+  public init(
+    _ x: [Double], heads: Int, tokens: Int, width: Int, _ coding: AttentionScheme.Coding
+  ) {
+    let each = tokens * width
+    precondition(x.count == heads * each && each > 0, "heads × tokens × width numbers")
+    var (codes, numbers): ([Int32], [Float]) = ([], [])
+    var tokenScales = [Float](repeating: 1, count: heads * tokens)
+    var channelScales: [Float] = []
+    switch coding {
+    case .plain(let format):
+      numbers = x.map { Float(format.round($0)) }
+      bits = Double(format.bitWidth)
+    case .cached(let format):
+      for h in 0..<heads {
+        let held = format.decoded(x[h * each..<(h + 1) * each], tokens: tokens, width: width)
+        numbers += held.map { Float(NumberFormat.f16.round($0)) }
+      }
+      bits = Double(format.bits(tokens: tokens, width: width)) / Double(each)
+    case .scaled(let dtype, let sharing):
+      if case .integer = dtype { codes = Array(repeating: 0, count: x.count) }
+      if case .float = dtype { numbers = Array(repeating: 0, count: x.count) }
+      /// Encodes the numbers at `start + i·step` and answers their scale.
+      func encode(_ start: Int, _ step: Int, _ count: Int) -> Float {
+        switch dtype {
+        case .integer(let format):
+          var grid = IntegerGrid(format)
+          grid.fit(count: count) { x[start + $0 * step] }
+          for i in 0..<count { codes[start + i * step] = grid.code(x[start + i * step]) }
+          return grid.scale
+        case .float(let format):
+          var largest = 0.0
+          for i in 0..<count where x[start + i * step].isFinite {
+            largest = Swift.max(largest, x[start + i * step].magnitude)
+          }
+          var scale = Float(largest / format.largestFinite)
+          if !(scale > 0 && scale.isFinite) { scale = 1 }
+          for i in 0..<count {
+            numbers[start + i * step] = Float(
+              format.round(x[start + i * step] / Double(scale), overflow: .saturate))
+          }
+          return scale
+        }
+      }
+      var scales = 0
+      switch sharing {
+      case .tensor:
+        tokenScales = Array(repeating: encode(0, 1, x.count), count: heads * tokens)
+        scales = 1
+      case .token, .block:
+        var size = 1
+        if case .block(let n) = sharing { size = n }
+        for h in 0..<heads {
+          for first in stride(from: 0, to: tokens, by: size) {
+            let count = Swift.min(size, tokens - first)
+            let scale = encode(h * each + first * width, 1, count * width)
+            for t in first..<first + count { tokenScales[h * tokens + t] = scale }
+            scales += 1
+          }
+        }
+      case .channel:
+        for h in 0..<heads {
+          for c in 0..<width { channelScales.append(encode(h * each + c, width, tokens)) }
+        }
+        scales = channelScales.count
+      }
+      bits = Double(dtype.bitWidth) + 32 * Double(scales) / Double(x.count)
+    }
+    (self.codes, self.numbers) = (codes, numbers)
+    (self.tokenScales, self.channelScales) = (tokenScales, channelScales)
+  }
+
+  /// x [heads, tokens, width] with each channel's mean over a head's tokens taken off; means of finite numbers, summed in Double.
+  public static func withoutMean(_ x: [Double], tokens: Int, width: Int) -> [Double] {
+    var y = x
+    for head in stride(from: 0, to: x.count, by: tokens * width) {
+      for c in 0..<width {
+        var sum = 0.0
+        for t in 0..<tokens { sum += x[head + t * width + c] }
+        let mean = sum / Double(tokens)
+        guard mean.isFinite else { continue }
+        for t in 0..<tokens { y[head + t * width + c] -= mean }
+      }
+    }
+    return y
+  }
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import NumKit
+
+/// Which low-precision schemes are compared.
+struct AttentionSchemeOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Compare this way of low-precision attention with the f16 standard; repeat it, or 'all'. 'list kernels' names them.",
+      valueName: "name"))
+  var scheme: [String] = []
+
+  func schemes() throws -> [AttentionScheme] {
+    var list: [AttentionScheme] = []
+    for name in scheme {
+      if name.lowercased() == "all" {
+        list += AttentionSchemes.all
+      } else if let one = AttentionSchemes.named(name) {
+        list.append(one)
+      } else {
+        throw UsageError(
+          "--scheme \(name): must be all or one of \(AttentionSchemes.all.map(\.name).joined(separator: ", "))"
+        )
+      }
+    }
+    var seen: Set<String> = []
+    return list.filter { seen.insert($0.name).inserted }
+  }
+}
+
+extension AttentionCommand {
+  /// Errors, bits and underflow of each scheme asked for.
+  func compareSchemes() throws {
+    let schemes = try lowPrecision.schemes()
+    let source = try AttentionInput(input)
+    let shape = source.tensors.shape
+    let parameters = try question.parameters(shape)
+    let progress = Progress(total: shape.heads * shape.queries)
+    let (entries, certificate): ([SchemeComparison.Entry], Certificate)
+    do {
+      (entries, certificate) = try SchemeComparison.run(
+        schemes, source.tensors, parameters, seed: input.seed, threads: threads.count,
+        progress: progress.callback)
+    } catch let error as AttentionSchemeError {
+      throw UsageError("--scheme: \(error)")
+    }
+    progress.finish()
+    if format == .json {
+      return try emit(Self.json(entries, certificate, shape, seed: input.seed).text)
+    }
+    var table = Table(columns: [
+      ("scheme", .left), ("q", .right), ("k", .right), ("v bits", .right), ("RMSE", .right),
+      ("of f16", .right), ("rel L1", .right), ("max error", .right), ("1-cosine", .right),
+      ("P to 0", .right), ("predicted", .right),
+    ])
+    for e in entries {
+      let s = e.sums
+      func share(_ x: Double?) -> String { x.map { "\(Figures.short(100 * $0)) %" } ?? "-" }
+      table.rows.append(
+        [e.scheme?.name ?? "standard f16"]
+          + [
+            e.bits.q, e.bits.k, e.bits.v, s.rmse, s.rmse / entries[0].sums.rmse, s.relativeL1, s.largest,
+            1 - s.cosine,
+          ].map(Figures.short) + [share(e.flushed), share(e.predicted)])
+    }
+    let heading = "attention, \(AttentionReport.size(shape))\n" + KernelReport.proof(certificate)
+    switch format {
+    case .text, .json: try emit(heading + "\n\n" + table.text())
+    case .markdown: try emit("### " + heading.replacing("\n", with: "\n\n") + "\n\n" + table.markdown)
+    case .csv: try emit(table.csv)
+    }
+  }
+
+  private static func json(
+    _ entries: [SchemeComparison.Entry], _ certificate: Certificate, _ shape: AttentionShape, seed: UInt64
+  ) -> JSONValue {
+    .object([
+      ("schema", .string("numcheck/1")), ("command", .string("attention --scheme")),
+      ("seed", .int(Int(truncatingIfNeeded: seed))), ("heads", .int(shape.heads)),
+      ("keyHeads", .int(shape.keyHeads)), ("queries", .int(shape.queries)), ("keys", .int(shape.keys)),
+      ("headSize", .int(shape.headSize)), ("valueSize", .int(shape.valueSize)),
+      ("certificate", KernelReport.certificate(certificate)),
+      (
+        "results",
+        .array(
+          entries.map { e in
+            .object([
+              ("scheme", .string(e.scheme?.name ?? "standard f16")),
+              ("summary", .string(e.scheme?.summary ?? "scores, P and outputs f16, sums f32")),
+              (
+                "bits",
+                .object([("q", .number(e.bits.q)), ("k", .number(e.bits.k)), ("v", .number(e.bits.v))])
+              ),
+              ("rmse", .number(e.sums.rmse)), ("relativeL1", .number(e.sums.relativeL1)),
+              ("maxAbsoluteError", .number(e.sums.largest)), ("cosine", .number(e.sums.cosine)),
+              ("compared", .int(e.sums.count)), ("lost", .int(e.sums.lost)),
+              ("flushed", e.flushed.map { .number($0) } ?? .null),
+              ("flushedPredicted", e.predicted.map { .number($0) } ?? .null),
+            ])
+          })
+      ),
+    ])
+  }
+}
