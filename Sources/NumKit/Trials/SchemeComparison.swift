@@ -33,7 +33,7 @@ public struct SchemeComparison: Sendable {
   ///
   /// - Throws: `AttentionSchemeError` where a scheme cannot do what is asked, `AttentionError` where the parameters do not fit.
   public static func run(
-    _ schemes: [AttentionScheme], _ tensors: AttentionTensors, _ parameters: AttentionParameters,
+    _ schemes: [AttentionScheme], _ tensors: AttentionInputs, _ parameters: AttentionParameters,
     seed: UInt64, threads: Int, progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> (entries: [Entry], certificate: Certificate) {
     let shape = tensors.shape
@@ -119,7 +119,7 @@ struct RowScores {
 
   var deviation: Double { count == 0 ? 0 : (squares / Double(count)).squareRoot() }
 
-  init(_ tensors: AttentionTensors, _ parameters: AttentionParameters, head: Int, query: Int) {
+  init(_ tensors: AttentionInputs, _ parameters: AttentionParameters, head: Int, query: Int) {
     let s = tensors.shape
     let d = s.headSize
     let factor = parameters.scale ?? 1 / Double(d).squareRoot()

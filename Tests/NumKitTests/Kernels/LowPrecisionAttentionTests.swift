@@ -5,7 +5,7 @@ import Testing
 @Suite struct LowPrecisionAttentionTests {
   private static func tensors(
     _ shape: AttentionShape, _ seed: UInt64, offset: Double = 0, range: Double = 1
-  ) throws -> AttentionTensors {
+  ) throws -> AttentionInputs {
     var random = RandomSource(seed: seed, row: 0)
     func fill(_ rows: Int, _ width: Int) -> [Double] {
       var x = [Double](repeating: 0, count: rows * width)
@@ -14,13 +14,13 @@ import Testing
     }
     let k = fill(shape.keyHeads * shape.keys, shape.headSize)
     return try #require(
-      AttentionTensors(
+      AttentionInputs(
         q: fill(shape.heads * shape.queries, shape.headSize), k: k.map { $0 + offset },
         v: fill(shape.keyHeads * shape.keys, shape.valueSize), shape: shape))
   }
 
   private static func prepared(
-    _ name: String, _ tensors: AttentionTensors, _ parameters: AttentionParameters = AttentionParameters()
+    _ name: String, _ tensors: AttentionInputs, _ parameters: AttentionParameters = AttentionParameters()
   ) throws -> LowPrecisionAttention {
     var random = RandomSource(seed: 1, row: -2)
     let scheme = try #require(AttentionSchemes.named(name))

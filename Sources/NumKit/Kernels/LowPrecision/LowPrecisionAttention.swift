@@ -32,7 +32,7 @@ public struct LowPrecisionAttention: Sendable {
   /// Encodes the tensors; nil where the scheme cannot do it: rotation needs a head size that is a power of two, int32 sums one of at most
   /// 2^17, a shift of the keys a plain softmax without a cap, P·V a scale that does not change within a tile.
   public init?(
-    _ scheme: AttentionScheme, _ tensors: AttentionTensors, _ parameters: AttentionParameters,
+    _ scheme: AttentionScheme, _ tensors: AttentionInputs, _ parameters: AttentionParameters,
     using random: inout some RandomNumberGenerator
   ) {
     let s = tensors.shape
