@@ -74,13 +74,13 @@ import Testing
     for c in 0..<d { #expect((0..<n).reduce(0) { $0 + less[$1 * d + c] } == 0) }
   }
 
-  /// The mean is what a common offset of the keys costs.
+  /// Keys about 20 have steps six times as wide as keys about 0; the queries' own error, the same in both, dilutes that to about four.
   @Test func smoothingSavesKeysWithAnOffset() throws {
     let tensors = try Self.tensors(Self.shape, 5, offset: 20)
     let schemes = try ["sage-f32", "sage-rough"].map { try #require(AttentionSchemes.named($0)) }
     let entries = try SchemeComparison.run(schemes, tensors, AttentionParameters(), seed: 1, threads: 2)
       .entries
-    #expect(entries[2].sums.rmse > 5 * entries[1].sums.rmse, "\(entries.map(\.sums.rmse))")
+    #expect(entries[2].sums.rmse > 3 * entries[1].sums.rmse, "\(entries.map(\.sums.rmse))")
   }
 
   @Test func rotationLeavesProducts() throws {
