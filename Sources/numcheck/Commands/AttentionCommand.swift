@@ -67,9 +67,9 @@ struct AttentionCommand: ParsableCommand {
       throw ValidationError("--fa3 and --sweep-head-size take no checks and no --output")
     }
     if !lowPrecision.scheme.isEmpty,
-      fa3 || sweepHeadSize != nil || output != nil || !thresholds.isEmpty || withinBaseline
+      backward.backward || fa3 || sweepHeadSize != nil || output != nil || !thresholds.isEmpty || withinBaseline
     {
-      throw ValidationError("--scheme takes no --fa3, --sweep-head-size, checks or --output")
+      throw ValidationError("--scheme takes no --backward, --fa3, --sweep-head-size, checks or --output")
     }
     if sweepHeadSize != nil && (input.q != nil || input.headSize != nil) {
       throw ValidationError("--sweep-head-size generates its tensors")
