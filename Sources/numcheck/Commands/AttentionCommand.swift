@@ -67,7 +67,8 @@ struct AttentionCommand: ParsableCommand {
       throw ValidationError("--fa3 and --sweep-head-size take no checks and no --output")
     }
     if !lowPrecision.scheme.isEmpty,
-      backward.backward || fa3 || sweepHeadSize != nil || output != nil || !thresholds.isEmpty || withinBaseline
+      backward.backward || fa3 || sweepHeadSize != nil || output != nil || !thresholds.isEmpty
+        || withinBaseline
     {
       throw ValidationError("--scheme takes no --backward, --fa3, --sweep-head-size, checks or --output")
     }
