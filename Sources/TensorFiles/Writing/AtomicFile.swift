@@ -35,7 +35,7 @@ final class AtomicFile {
     self.target = target
     let random = String(UInt64.random(in: 0 ... .max), radix: 36)
     // A file name may have 255 bytes; the base is there for people only.
-    temporary = "\(folder).\(base.unicodeScalars.prefix(40)).\(random).tmp"
+    temporary = "\(folder).\(String(base.unicodeScalars.prefix(40))).\(random).tmp"
     let mode = existing.map { $0.st_mode & 0o777 } ?? 0o666
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw TensorFileError(path, "cannot write: \(systemMessage())") }

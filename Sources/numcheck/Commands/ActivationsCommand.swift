@@ -68,6 +68,7 @@ struct ActivationsCommand: ParsableCommand {
   }
 
   func run() throws {
+    try keepApart(outputs: [svg], inputs: files)
     var settings = ScanSettings()
     settings.massiveLimit = massiveAbove.value
     settings.massiveRatio = massiveRatio.value
@@ -91,11 +92,9 @@ struct ActivationsCommand: ParsableCommand {
     if report.entries.isEmpty { throw UsageError("no tensor that reads as numbers") }
     report.finish()
     if let svg {
-      do {
-        try Data(ActivationsDrawing(report).svg.utf8).write(to: URL(fileURLWithPath: svg), options: .atomic)
-      } catch {
-        throw UsageError("\(svg): cannot be written")
-      }
+      let file = try RawWriter(svg)
+      try Array(ActivationsDrawing(report).svg.utf8).withUnsafeBytes { try file.write($0, at: 0) }
+      try file.finish()
     }
     let failures = checks(report)
     switch format {

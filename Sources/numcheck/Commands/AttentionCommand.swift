@@ -89,6 +89,7 @@ struct AttentionCommand: ParsableCommand {
     if !lowPrecision.scheme.isEmpty { return try compareSchemes() }
     if let sweepHeadSize { return try sweep(sweepHeadSize) }
     if backward.backward { return try measureBackward() }
+    try keepApart(outputs: [output], inputs: [input.q, input.k, input.v, question.mask])
     let configuration = try precision.configuration()
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source.tensors.shape)

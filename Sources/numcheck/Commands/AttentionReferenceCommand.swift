@@ -41,6 +41,7 @@ struct AttentionReferenceCommand: ParsableCommand {
     guard let results = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
+    try keepApart(outputs: [output], inputs: [input.q, input.k, input.v, question.mask])
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source.tensors.shape)
     var tensors = source.tensors

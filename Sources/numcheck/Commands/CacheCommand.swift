@@ -73,23 +73,36 @@ struct CacheCommand: ParsableCommand {
       let runner = AttentionRunner(.flash, try precision.configuration())
       sums = try CacheExperiment(source.tensors, runner, threads: threads.count).run(formats)
     }
-    // 2^63 bits are enough for anybody: the factors are checked before they are multiplied.
-    let vectors = [2, layers, batch, shape.keyHeads].reduce(1.0) { $0 * Double($1) }
+    let vectors = [layers, batch, shape.keyHeads].reduce(1.0) { $0 * Double($1) }
     var table = Table(columns: [
       ("cache", .left), ("bits a number", .right), ("bytes", .right), ("of f16", .right),
     ])
     if sums != nil {
-      table.columns += [("RMSE", .right), ("rel L1", .right), ("max error", .right), ("1-cosine", .right)]
+      table.columns += [
+        ("lost", .right), ("RMSE", .right), ("rel L1", .right), ("max error", .right), ("1-cosine", .right),
+      ]
     }
     for (i, f) in formats.enumerated() {
-      let bits = Double(f.bits(tokens: tokens, width: shape.headSize))
-      let numbers = Double(tokens) * Double(shape.headSize)
+      // Of keys and of values, whose size may differ.
+      let bits = [shape.headSize, shape.valueSize].reduce(0.0) {
+        $0 + Double(f.bits(tokens: tokens, width: $1))
+      }
+      let numbers = Double(tokens) * Double(shape.headSize + shape.valueSize)
+      guard let bytes = Int(exactly: (vectors * bits / 8).rounded(.up)) else {
+        throw UsageError("a cache of more than 2^63 bytes")
+      }
       var row = [
         f.name, Figures.short(bits / numbers),
-        Figures.count(Int(exactly: (vectors * bits / 8).rounded(.up)) ?? Int.max),
+        Figures.count(bytes),
         Figures.short(bits / (16 * numbers)),
       ]
-      if let s = sums?[i] { row += [s.rmse, s.relativeL1, s.largest, 1 - s.cosine].map(Figures.short) }
+      if let s = sums?[i] {
+        // Outputs that are not finite though the truth is; the figures are of the others.
+        row.append(Figures.count(s.lost))
+        row += [s.rmse, s.relativeL1, s.largest, 1 - s.cosine].map {
+          s.count == 0 || $0.isNaN ? "-" : Figures.short($0)
+        }
+      }
       table.rows.append(row)
     }
     let heading =

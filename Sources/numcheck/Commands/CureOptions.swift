@@ -131,6 +131,9 @@ struct CureRun {
     guard let text = input.input else {
       let rows = try RowInput(input, operation: .softmax)
       let (count, length) = (rows.rows.rowCount, rows.rows.length)
+      guard count <= (1 << 31) / max(length, 1) else {
+        throw UsageError("\(count) x \(length) elements are more than are held in memory")
+      }
       var values: [Float] = []
       for row in 0..<count { values += try rows.row(row).map { Float($0) } }
       let name =

@@ -42,6 +42,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     if output != nil && algorithms.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
     }
+    try keepApart(outputs: [output], inputs: [input.input])
     if input.exhaustive, input.length == 2, Q.operation == .softmax,
       let sweeps = sweeps(algorithms, configuration)
     {

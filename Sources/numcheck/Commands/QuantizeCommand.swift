@@ -57,6 +57,7 @@ struct QuantizeCommand: ParsableCommand {
   }
 
   func run() throws {
+    try keepApart(outputs: [output, raw], inputs: [input.input])
     let chosen = try schemes()
     if let purpose = through.through { return try runThrough(purpose, chosen) }
     if cures.isAsked { return try runCures(chosen) }

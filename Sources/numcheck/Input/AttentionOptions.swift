@@ -123,14 +123,13 @@ struct AttentionQuestionOptions: ParsableArguments {
   private static func additive(_ specifier: String, _ shape: AttentionShape) throws -> [Double] {
     let tensor = try AttentionFile(specifier)
     let values = tensor.values.map { tensor.isBoolean ? ($0 == 0 ? -Double.infinity : 0) : $0 }
-    let each = shape.queries * shape.keys
-    switch values.count {
-    case each, each * shape.heads: return values
-    case shape.keys: return (0..<shape.queries).flatMap { _ in values }
+    switch Array(tensor.shape.drop { $0 == 1 }) {
+    case [shape.heads, shape.queries, shape.keys].trimmed, [shape.queries, shape.keys].trimmed: return values
+    case [shape.keys].trimmed: return (0..<shape.queries).flatMap { _ in values }
     default:
       throw UsageError(
-        "--mask \(specifier): \(values.count) elements are neither keys (\(shape.keys)), queries x keys nor heads "
-          + "x queries x keys")
+        "--mask \(specifier): its shape \(tensor.shape) is neither keys (\(shape.keys)), queries x keys "
+          + "(\(shape.queries) x \(shape.keys)) nor heads x queries x keys")
     }
   }
 }
@@ -170,8 +169,8 @@ struct AttentionKernelOptions: ParsableArguments {
   var sentinel: Number?
 
   func validate() throws {
-    if blockQ < 1 || blockK < 1 || splits < 1 {
-      throw ValidationError("--block-q, --block-k and --splits must be 1 or more")
+    if ![blockQ, blockK, splits].allSatisfy({ 1...(1 << 20) ~= $0 }) {
+      throw ValidationError("--block-q, --block-k and --splits must be 1 to \(1 << 20)")
     }
     if !(lazyRescale.value >= 0 && lazyRescale.value.isFinite) {
       throw ValidationError("--lazy-rescale must be finite and 0 or more")
@@ -220,3 +219,8 @@ struct AttentionKernelOptions: ParsableArguments {
 
 extension AttentionParameters.Placement: ExpressibleByArgument {}
 extension AttentionMask.Alignment: ExpressibleByArgument {}
+
+extension [Int] {
+  /// Without the ones at the front.
+  fileprivate var trimmed: [Int] { Array(drop { $0 == 1 }) }
+}

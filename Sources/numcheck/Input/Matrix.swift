@@ -13,6 +13,9 @@ final class Matrix {
 
   init(_ source: MatrixSource) throws {
     (name, rows, columns) = (source.name, source.rows, source.columns)
+    guard rows.multipliedReportingOverflow(by: columns).partialValue <= 1 << 31, rows <= 1 << 31 else {
+      throw UsageError("\(name): \(rows) x \(columns) elements are more than are held in memory")
+    }
     buffer = .allocate(capacity: rows * columns)
     try source.read(0..<rows, into: buffer)
   }

@@ -96,6 +96,7 @@ struct InputOptions: ParsableArguments {
 
   func validate() throws {
     if let rows, rows < 1 { throw ValidationError("--rows must be 1 or more") }
+    if let rows, rows > 1 << 40 { throw ValidationError("--rows must be at most \(1 << 40)") }
     if let length, length < 1 { throw ValidationError("--length must be 1 or more") }
     if let length, length > 1 << 28 { throw ValidationError("--length must be at most \(1 << 28)") }
     guard range.value.isFinite else { throw ValidationError("--range must be finite") }

@@ -58,13 +58,14 @@ struct QuantizeReport {
       return Entry(
         measurement: m,
         floor: floors[m.bitsPerWeight],
-        isParetoBest: !better && m.statistics.lostCount == 0)
+        isParetoBest: !better && m.statistics.lostCount == 0 && m.statistics.finiteCount > 0)
     }
     entries = priced
     recommended = recommendation.flatMap { limits in
       let allowed = priced.filter {
         $0.measurement.bitsPerWeight <= limits.maxBits ?? .infinity
           && $0.statistics.sqnr >= limits.minSqnr ?? -.infinity && $0.statistics.lostCount == 0
+          && $0.statistics.finiteCount > 0
       }
       // Within a budget of bits the best; to reach a quality the smallest.
       return limits.maxBits != nil
