@@ -26,8 +26,8 @@ public enum BackwardError: Error, CustomStringConvertible, Sendable {
   case unfit
   /// A number is not finite, as stored.
   case notFinite
-  /// This algorithm has no backward pass.
-  case noBackward(AttentionAlgorithm)
+  /// The algorithm of this name has no backward pass.
+  case noBackward(String)
 
   public var description: String {
     switch self {
@@ -36,7 +36,7 @@ public enum BackwardError: Error, CustomStringConvertible, Sendable {
     case .unfit: return "dO, mask, scale or softmax do not fit the tensors"
     case .notFinite:
       return "backward needs finite q, k, v, dO and mask (-inf hides), also after rounding to the dtype"
-    case .noBackward(let a): return "\(a.rawValue) has no backward pass; standard and flash have"
+    case .noBackward(let algorithm): return "\(algorithm) has no backward pass; standard and flash have"
     }
   }
 }

@@ -29,7 +29,9 @@ public struct BackwardExperiment: Sendable {
   public func run(progress: (@Sendable (Int) -> Void)? = nil) throws -> BackwardMeasurement {
     guard let first = runners.first else { throw AttentionError.nothingToRun }
     let passes = try runners.map { runner in
-      guard let pass = BackwardRunner(runner) else { throw BackwardError.noBackward(runner.algorithm) }
+      guard let pass = BackwardRunner(runner) else {
+        throw BackwardError.noBackward(runner.algorithm.rawValue)
+      }
       return pass
     }
     guard let baseline = BackwardRunner(AttentionExperiment.baseline(first)) else {
