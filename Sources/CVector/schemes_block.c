@@ -31,7 +31,7 @@ NC_INLINE int32_t nc_run_magnitude_below(const float *x, size_t n, int32_t most,
   }
 
 // most[b] = the larger of most[b] and the magnitudes of whole block b of `width`.
-void nc_magnitudes(const float *x, size_t blocks, size_t width, int32_t *most) {
+NC_WIDE void nc_magnitudes(const float *x, size_t blocks, size_t width, int32_t *most) {
   if (width == 1) {
     for (size_t b = 0; b < blocks; b++) {
       int32_t u = nc_bits(x[b]) & 0x7fffffff;
@@ -44,7 +44,7 @@ void nc_magnitudes(const float *x, size_t blocks, size_t width, int32_t *most) {
 #undef NC_CALL
 }
 
-void nc_finite_magnitudes(const float *x, size_t blocks, size_t width, int32_t *most) {
+NC_WIDE void nc_finite_magnitudes(const float *x, size_t blocks, size_t width, int32_t *most) {
   if (width == 1) {
     for (size_t b = 0; b < blocks; b++) {
       int32_t u = nc_bits(x[b]) & 0x7fffffff;
@@ -58,7 +58,7 @@ void nc_finite_magnitudes(const float *x, size_t blocks, size_t width, int32_t *
 #undef NC_CALL
 }
 
-void nc_magnitudes_without_nan(const float *x, size_t blocks, size_t width, int32_t *most) {
+NC_WIDE void nc_magnitudes_without_nan(const float *x, size_t blocks, size_t width, int32_t *most) {
 #define NC_CALL(w) most[b] = nc_run_magnitude_below(x + b * (w), (w), most[b], 0x7f800001)
   NC_BLOCKS(width, NC_CALL)
 #undef NC_CALL
@@ -81,7 +81,7 @@ NC_INLINE void nc_run_extremes(const float *x, size_t n, float *lowest, float *h
 }
 
 // The least and the greatest number of each block, into lowest (from +∞ down) and highest (from −∞ up).
-void nc_extremes(const float *x, size_t blocks, size_t width, float *lowest, float *highest) {
+NC_WIDE void nc_extremes(const float *x, size_t blocks, size_t width, float *lowest, float *highest) {
   if (width == 1) {
     for (size_t b = 0; b < blocks; b++) {
       nc_run_extremes(x + b, 1, lowest + b, highest + b);
@@ -132,8 +132,8 @@ NC_INLINE void nc_integer_loop(const float *x, const float *m, const float *z, s
   }
 }
 
-void nc_integers(const float *x, const float *m, const float *z, size_t n, float low, float high,
-                               uint8_t *codes, int form, int ties) {
+NC_WIDE void nc_integers(const float *x, const float *m, const float *z, size_t n, float low, float high,
+                         uint8_t *codes, int form, int ties) {
 #define NC_CASE(f, t) case f * 3 + t: nc_integer_loop(x, m, z, n, low, high, codes, f, t); return;
 #define NC_CASES(f) NC_CASE(f, 0) NC_CASE(f, 1) NC_CASE(f, 2)
   switch (form * 3 + ties) { NC_CASES(0) NC_CASES(1) NC_CASES(2) NC_CASES(3) NC_CASE(4, 0) NC_CASE(5, 0) }
