@@ -17,14 +17,14 @@ typedef struct {
 
 typedef struct { double square, cube, fourth; } nc_moments;
 
-// `bins`: 2 × 2^15 counts of the upper 15 bits of |x|, NaNs and infinities too; the halves are to be added.
+// `bins`: 2 × 2^16 counts of the upper 16 bits, NaNs and infinities too; what belongs to one magnitude is to be added.
 // `powers`: 256 counts of those with a zero fraction, by exponent field.
-nc_scan_part nc_scan(const float *x, size_t n, double shift, uint32_t *bins, uint64_t *powers);
+nc_scan_part nc_scan(const float *x, size_t n, float shift, uint32_t *bins, uint64_t *powers);
 int32_t nc_scan_row(const float *x, size_t n, int32_t threshold, int32_t *columns, uint32_t *counts);
 int32_t nc_row_magnitude(const float *x, size_t n);
 nc_moments nc_central_moments(const float *x, size_t n, double mean);
 uint64_t nc_count_from(const float *x, size_t n, int32_t threshold);
-void nc_refine_bins(const float *x, size_t n, int32_t bin, int32_t more, uint32_t *low);
+size_t nc_find_bins(const float *x, size_t n, int32_t first, int32_t bins, int32_t *places);
 size_t nc_find_from(const float *x, size_t n, int32_t threshold, size_t start);
 
 #endif

@@ -7,25 +7,9 @@ public protocol ElementSource: Sendable {
 
   /// The elements of `range`, numbered row by row, into `buffer`, which has as many. From any thread.
   func read(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws
-
-  /// Calls `body` with the elements of `range`: in place where they lie in memory as they are, else read into what `scratch`
-  /// gives for their count.
-  func withElements(
-    _ range: Range<Int>, scratch: (Int) -> UnsafeMutableBufferPointer<Float>,
-    _ body: (UnsafeBufferPointer<Float>) throws -> Void
-  ) throws
 }
 
 extension ElementSource {
-  public func withElements(
-    _ range: Range<Int>, scratch: (Int) -> UnsafeMutableBufferPointer<Float>,
-    _ body: (UnsafeBufferPointer<Float>) throws -> Void
-  ) throws {
-    let buffer = scratch(range.count)
-    try read(range, into: buffer)
-    try body(UnsafeBufferPointer(buffer))
-  }
-
   /// The number of elements.
   public var count: Int { rows * columns }
 }

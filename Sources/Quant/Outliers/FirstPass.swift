@@ -14,13 +14,13 @@ final class FirstPass {
   private let outlierBits: Int32
 
   private(set) var bins = [UInt64](repeating: 0, count: 1 << 15)
-  private var tables = [UInt32](repeating: 0, count: 1 << 16)
+  private var tables = [UInt32](repeating: 0, count: 1 << 17)
   private var binned = 0
   private let guess: SampleGuess
   /// Bits of magnitudes that neither bins nor powers decide, ascending.
   private let thresholds: [Int32]
   private(set) var thresholdCounts: [UInt64]
-  private(set) var refinedBits: [UInt32]
+  private(set) var refined: RefinedBins
   /// Magnitudes that are exact powers of two, by exponent field; 0: zeros.
   private(set) var powers = [UInt64](repeating: 0, count: 256)
   private(set) var moments = [ExactSum](repeating: ExactSum(), count: 4)
@@ -41,7 +41,7 @@ final class FirstPass {
     self.guess = guess
     self.thresholds = thresholds
     thresholdCounts = [UInt64](repeating: 0, count: thresholds.count)
-    refinedBits = [UInt32](repeating: 0, count: guess.bins.count << 16)
+    refined = RefinedBins(guess.bins)
     rows = profile.rows
     columns = profile.columns
     keepsColumns = profile.columns <= TensorProfile.columnLimit
@@ -73,9 +73,7 @@ final class FirstPass {
       }
     }
     for (k, term) in [part.first, part.second, part.third, part.fourth].enumerated() { moments[k].add(term) }
-    if let bin = guess.bins.first {
-      nc_refine_bins(x, count, Int32(bin), Int32(guess.bins.count - 1), &refinedBits)
-    }
+    refined.add(x, count)
     let nonzero = UInt64(part.numbers) - (powers[0] - zerosBefore)
     for (k, limit) in thresholds.enumerated() where part.magnitude >= limit {
       // Hardly ever are there some on both sides.
@@ -127,25 +125,32 @@ final class FirstPass {
     }
   }
 
-  /// Brings what the tables counted to `bins`, before their counts can overflow and when all is added.
+  /// Counts what waits, before counts can overflow and when all is added.
   func emptyTables() {
-    for k in bins.indices {
-      bins[k] += UInt64(tables[k]) + UInt64(tables[k + bins.count])
-      tables[k] = 0
-      tables[k + bins.count] = 0
+    if binned > 0 {
+      // Not element by element of a class: each access would be checked.
+      bins.withUnsafeMutableBufferPointer { bins in
+        tables.withUnsafeMutableBufferPointer { tables in
+          for k in tables.indices {
+            bins[k & 0x7fff] += UInt64(tables[k])
+            tables[k] = 0
+          }
+        }
+      }
     }
     binned = 0
+    refined.countWaiting()
   }
 
   /// Adds what another thread saw.
   func merge(_ other: FirstPass) {
     emptyTables()
     other.emptyTables()
-    for k in bins.indices { bins[k] += other.bins[k] }
+    Self.add(other.bins, to: &bins)
     for k in moments.indices { moments[k].merge(other.moments[k]) }
-    for k in powers.indices { powers[k] += other.powers[k] }
-    for k in thresholdCounts.indices { thresholdCounts[k] += other.thresholdCounts[k] }
-    for k in refinedBits.indices { refinedBits[k] += other.refinedBits[k] }
+    Self.add(other.powers, to: &powers)
+    Self.add(other.thresholdCounts, to: &thresholdCounts)
+    refined.merge(other.refined)
     smallest = min(smallest, other.smallest)
     largest = max(largest, other.largest)
     tiny = min(tiny, other.tiny)
@@ -155,10 +160,16 @@ final class FirstPass {
     if let first = other.firstNaN { firstNaN = min(firstNaN ?? .max, first) }
     if let first = other.firstInfinity { firstInfinity = min(firstInfinity ?? .max, first) }
     places.merge(other.places)
-    for k in columnMaxima.indices {
-      columnMaxima[k] = max(columnMaxima[k], other.columnMaxima[k])
-      columnCounts[k] += other.columnCounts[k]
-    }
-    for k in rowMaxima.indices { rowMaxima[k] = max(rowMaxima[k], other.rowMaxima[k]) }
+    Self.raise(&columnMaxima, to: other.columnMaxima)
+    Self.add(other.columnCounts, to: &columnCounts)
+    Self.raise(&rowMaxima, to: other.rowMaxima)
+  }
+
+  private static func add<Count: FixedWidthInteger>(_ other: [Count], to counts: inout [Count]) {
+    for k in counts.indices { counts[k] += other[k] }
+  }
+
+  private static func raise(_ maxima: inout [Int32], to other: [Int32]) {
+    for k in maxima.indices { maxima[k] = max(maxima[k], other[k]) }
   }
 }

@@ -5,17 +5,14 @@ import NumKit
 /// bits of the median's bins.
 final class SecondPass {
   private let mean: Double
-  /// Bins whose lower bits are counted.
-  private let refined: [Int]
-  private(set) var low: [[UInt32]]
+  private var refined: [RefinedBins]
   private(set) var squares = ExactSum()
   private(set) var cubes = ExactSum()
   private(set) var fourths = ExactSum()
 
   init(mean: Double, refined: [Int]) {
-    self.refined = refined
+    self.refined = refined.map { RefinedBins($0..<$0 + 1) }
     self.mean = mean
-    low = refined.map { _ in [UInt32](repeating: 0, count: 1 << 16) }
   }
 
   func add(_ values: UnsafeBufferPointer<Float>) {
@@ -26,7 +23,7 @@ final class SecondPass {
       squares.add(moments.square)
       cubes.add(moments.cube)
       fourths.add(moments.fourth)
-      for k in refined.indices { nc_refine_bins(x + offset, count, Int32(refined[k]), 0, &low[k]) }
+      for k in refined.indices { refined[k].add(x + offset, count) }
     }
   }
 
@@ -34,11 +31,13 @@ final class SecondPass {
     squares.merge(other.squares)
     cubes.merge(other.cubes)
     fourths.merge(other.fourths)
-    for k in low.indices {
-      for j in low[k].indices { low[k][j] += other.low[k][j] }
-    }
+    for k in refined.indices { refined[k].merge(other.refined[k]) }
   }
 
-  /// The lower bits counted of a bin; nil if it was not asked for.
-  func counts(bin: Int) -> ArraySlice<UInt32>? { refined.firstIndex(of: bin).map { low[$0][...] } }
+  /// The counts that were asked for of a bin; nil if none were.
+  func refined(bin: Int) -> RefinedBins? {
+    var found = refined.first { $0.bins.contains(bin) }
+    found?.countWaiting()
+    return found
+  }
 }

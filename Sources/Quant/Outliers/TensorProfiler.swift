@@ -2,10 +2,10 @@ import CVector
 import NumKit
 
 extension TensorProfile {
-  /// Elements that are read at once: 1 MiB of them. `progress` counts these pieces.
-  public static let pieceLength = 64 * FirstPass.grain
+  /// Elements that are read at once: 256 KiB, which stay near the processor. `progress` counts these pieces.
+  public static let pieceLength = 16 * FirstPass.grain
 
-  /// Profiles a tensor in one to three passes over it, in pieces of 1 MiB a thread, whatever its size.
+  /// Profiles a tensor in one to three passes over it, in pieces of 256 KiB a thread, whatever its size.
   ///
   /// The median is exact: magnitudes are counted by the upper 16 bits of their Floats, and those in the median's bin by the
   /// lower 16, in the same pass where a sample guessed the bin, else in a second. A third pass looks for massive
@@ -91,7 +91,7 @@ extension TensorProfile {
     let n = Double(finiteCount)
     let s = first.moments.map { $0.value / n }
     let d = s[0]
-    mean = guess.mean + d
+    mean = Double(guess.mean) + d
     var central = (s[1] - d * d, s[2] - 3 * d * s[1] + 2 * d * d * d, 0.0)
     central.2 = s[3] - 4 * d * s[2] + 6 * d * d * s[1] - 3 * d * d * d * d
 
@@ -123,24 +123,12 @@ extension TensorProfile {
     for place in places {
       var bits = UInt32(place.bin) << 16
       if !isCoarse {
-        let start = (place.bin - guess.bins.lowerBound) << 16
-        let counts =
-          second?.counts(bin: place.bin) ?? first.refinedBits[start..<start + 1 << 16]
-        bits |= Self.rank(place.rank, counts)
+        let refined = second?.refined(bin: place.bin) ?? first.refined
+        bits |= refined.lowerBits(bin: place.bin, rank: place.rank)
       }
       sum += Double(Float(bitPattern: bits))
     }
     medianMagnitude = sum / 2
-  }
-
-  /// The number, from 0, of the count that holds the element of `rank`.
-  private static func rank(_ rank: UInt64, _ counts: ArraySlice<UInt32>) -> UInt32 {
-    var below: UInt64 = 0
-    for (k, n) in counts.enumerated() {
-      below += UInt64(n)
-      if below > rank { return UInt32(k) }
-    }
-    return 0
   }
 
   private func loss(_ limit: FormatLimits, _ tail: MagnitudeTail) -> FormatLoss {
@@ -200,7 +188,8 @@ private struct MagnitudeTail {
     self.first = first
     self.thresholds = thresholds
     above = [UInt64](repeating: 0, count: 0x7f80 + 1)
-    for k in (0..<0x7f80).reversed() { above[k] = above[k + 1] + first.bins[k] }
+    let bins = first.bins
+    for k in (0..<0x7f80).reversed() { above[k] = above[k + 1] + bins[k] }
   }
 
   func count(from bits: Int32) -> Int {
@@ -237,12 +226,14 @@ struct Passes<Source: ElementSource> {
       self.pass = pass
       buffer = .allocate(capacity: 0)
     }
-    func reserve(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
-      if buffer.count < count {
+    func read(_ range: Range<Int>, of source: Source) throws -> UnsafeBufferPointer<Float> {
+      if buffer.count < range.count {
         buffer.deallocate()
-        buffer = .allocate(capacity: count)
+        buffer = .allocate(capacity: range.count)
       }
-      return UnsafeMutableBufferPointer(rebasing: buffer[..<count])
+      let part = UnsafeMutableBufferPointer(rebasing: buffer[..<range.count])
+      try source.read(range, into: part)
+      return UnsafeBufferPointer(part)
     }
     deinit { buffer.deallocate() }
   }
@@ -256,9 +247,7 @@ struct Passes<Source: ElementSource> {
       count: (count + size - 1) / size, progress: progress, make: { Worker(make()) },
       body: { worker, k in
         let range = k * size..<min((k + 1) * size, count)
-        try source.withElements(range, scratch: { worker.reserve($0) }) {
-          try body(worker.pass, $0, range.lowerBound)
-        }
+        try body(worker.pass, worker.read(range, of: source), range.lowerBound)
       }, merge: { merge($0.pass, $1.pass) }
     ).pass
   }
@@ -273,9 +262,8 @@ struct Passes<Source: ElementSource> {
     return try ParallelRows(threads: threads, chunk: 16).reduce(
       count: source.rows, progress: nil, make: { Worker(make()) },
       body: { worker, row in
-        try source.withElements(row * columns..<(row + 1) * columns, scratch: { worker.reserve($0) }) {
-          try body(worker.pass, $0, row * columns)
-        }
+        let range = row * columns..<(row + 1) * columns
+        try body(worker.pass, worker.read(range, of: source), range.lowerBound)
       }, merge: { merge($0.pass, $1.pass) }
     ).pass
   }

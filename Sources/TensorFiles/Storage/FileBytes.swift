@@ -19,20 +19,24 @@ final class FileBytes: @unchecked Sendable {
   /// All of the file.
   let bytes: UnsafeRawBufferPointer
   private let isMapped: Bool
+  /// Of a mapped file; else -1.
+  private let descriptor: Int32
   private let readSinceRelease = Atomic<Int>(0)
 
   /// How much may be read before pages are given back.
   static let window = 8 << 20
 
-  private init(path: String, bytes: UnsafeRawBufferPointer, isMapped: Bool) {
+  private init(path: String, bytes: UnsafeRawBufferPointer, descriptor: Int32 = -1) {
     self.path = path
     self.bytes = bytes
-    self.isMapped = isMapped
+    self.descriptor = descriptor
+    isMapped = descriptor >= 0
   }
 
   deinit {
     if isMapped {
       munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+      close(descriptor)
     } else {
       free(UnsafeMutableRawPointer(mutating: bytes.baseAddress))
     }
@@ -45,7 +49,15 @@ final class FileBytes: @unchecked Sendable {
     // Without O_NONBLOCK opening a pipe would wait for its writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw TensorFileError(path, "cannot open: \(systemMessage())") }
-    defer { close(descriptor) }
+    do {
+      return try FileBytes(path: path, bytes: mapping(of: descriptor, path), descriptor: descriptor)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+  }
+
+  private static func mapping(of descriptor: Int32, _ path: String) throws -> UnsafeRawBufferPointer {
     var information = stat()
     guard fstat(descriptor, &information) == 0 else {
       throw TensorFileError(path, "cannot open: \(systemMessage())")
@@ -60,7 +72,7 @@ final class FileBytes: @unchecked Sendable {
     guard let address, address != UnsafeMutableRawPointer(bitPattern: -1) else {
       throw TensorFileError(path, "cannot map \(size) bytes: \(systemMessage())")
     }
-    return FileBytes(path: path, bytes: UnsafeRawBufferPointer(start: address, count: size), isMapped: true)
+    return UnsafeRawBufferPointer(start: address, count: size)
   }
 
   /// Reads `descriptor` to its end, into memory.
@@ -91,8 +103,7 @@ final class FileBytes: @unchecked Sendable {
         if memory == nil { free(buffer) }
       }
     }
-    let file = FileBytes(
-      path: path, bytes: UnsafeRawBufferPointer(start: memory, count: count), isMapped: false)
+    let file = FileBytes(path: path, bytes: UnsafeRawBufferPointer(start: memory, count: count))
     if count == 0 { throw TensorFileError(path, "is empty") }
     return file
   }
@@ -104,8 +115,27 @@ final class FileBytes: @unchecked Sendable {
       throw TensorFileError(path, "no memory for \(bytes.count) bytes")
     }
     UnsafeMutableRawBufferPointer(start: memory, count: bytes.count).copyMemory(from: bytes)
-    return FileBytes(
-      path: path, bytes: UnsafeRawBufferPointer(start: memory, count: bytes.count), isMapped: false)
+    return FileBytes(path: path, bytes: UnsafeRawBufferPointer(start: memory, count: bytes.count))
+  }
+
+  /// The bytes from `offset` on, copied into all of `buffer`: from a file by reading it, which costs half of faulting its
+  /// pages in and leaves none behind. Both ends must lie in the file as it was opened.
+  func copy(from offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    var done = 0
+    while isMapped, done < buffer.count {
+      let got = pread(
+        descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
+      if got > 0 {
+        done += got
+      } else if got == 0 {
+        throw TensorFileError(path, "was cut short while it was read")
+      } else if errno != EINTR {
+        throw TensorFileError(path, "cannot read: \(systemMessage())")
+      }
+    }
+    if !isMapped {
+      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + buffer.count]))
+    }
   }
 
   /// Says that about `byteCount` bytes of the mapping were read, and gives its pages back when due.

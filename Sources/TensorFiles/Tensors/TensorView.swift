@@ -24,7 +24,14 @@ public struct TensorView: Sendable {
 
   /// The elements of `range` as Float. `buffer` must have room for them.
   public func copyFloats(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
-    try copy(range, into: buffer)
+    guard elementType == .f32, !info.isByteSwapped, info.order == .rowMajor || shape.count < 2,
+      range.count >= 4096
+    else { return try copy(range, into: buffer) }
+    // As they are in the file.
+    try check(range, room: buffer.count)
+    try file.copy(
+      from: info.byteOffset + 4 * range.lowerBound,
+      into: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[..<range.count])))
   }
 
   /// Calls `body` with the elements of `range` (of all, if nil) as Double, held only while it runs.
@@ -56,21 +63,6 @@ public struct TensorView: Sendable {
     return try body(UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + range.count]))
   }
 
-  /// Calls `body` with the elements of `range` where they lie in the file, if they are f32 in this machine's order and in
-  /// row-major order at a multiple of 4 bytes; returns whether it did.
-  package func withStoredFloats(
-    _ range: Range<Int>, _ body: (UnsafeBufferPointer<Float>) throws -> Void
-  ) throws -> Bool {
-    guard elementType == .f32, !info.isByteSwapped, info.order == .rowMajor || shape.count < 2,
-      range.lowerBound >= 0, range.upperBound <= count, let start = file.bytes.baseAddress,
-      Int(bitPattern: start + info.byteOffset) % 4 == 0
-    else { return false }
-    try withRawBytes(range.lowerBound * 4..<range.upperBound * 4) { bytes in
-      try bytes.withMemoryRebound(to: Float.self, body)
-    }
-    return true
-  }
-
   /// The rows along `axis`: the last, if nil; from the end, if negative. Throws for an axis that the tensor does
   /// not have, for an empty tensor, and for elements that are not numeric.
   public func rows(axis: Int? = nil) throws -> RowReader { try RowReader(self, axis: axis) }
@@ -98,18 +90,18 @@ extension TensorView {
     return try body(UnsafeBufferPointer(buffer))
   }
 
-  private func check(_ range: Range<Int>) throws {
+  private func check(_ range: Range<Int>, room: Int = .max) throws {
     try requireNumeric()
     guard range.lowerBound >= 0, range.upperBound <= count else {
       throw error("elements \(range) are outside its \(count)")
     }
+    guard room >= range.count else {
+      throw error("a buffer of \(room) has no room for \(range.count) elements")
+    }
   }
 
   func copy<T: DecodedValue>(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<T>) throws {
-    try check(range)
-    guard buffer.count >= range.count else {
-      throw error("a buffer of \(buffer.count) has no room for \(range.count) elements")
-    }
+    try check(range, room: buffer.count)
     guard let out = buffer.baseAddress, !range.isEmpty else { return }
     if info.order == .rowMajor || shape.count < 2 {
       decode(first: range.lowerBound, stride: 1, count: range.count, into: out, outStride: 1)

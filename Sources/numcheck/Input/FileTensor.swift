@@ -93,16 +93,6 @@ struct FileTensor: ElementSource {
     return index
   }
 
-  func withElements(
-    _ range: Range<Int>, scratch: (Int) -> UnsafeMutableBufferPointer<Float>,
-    _ body: (UnsafeBufferPointer<Float>) throws -> Void
-  ) throws {
-    if reader == nil, try view.withStoredFloats(range, body) { return }
-    let buffer = scratch(range.count)
-    try read(range, into: buffer)
-    try body(UnsafeBufferPointer(buffer))
-  }
-
   func read(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     if let blocks, let scheme = Self.scheme(view.elementType) {
       // Whole blocks around the range; rows are whole blocks, so blocks never straddle them.
