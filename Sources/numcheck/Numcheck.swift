@@ -42,6 +42,7 @@ struct Numcheck: ParsableCommand {
     }
     // A full file is then an error like any other, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
+    Interruption.removeUnfinishedFiles()
     do {
       var command = try parseAsRoot(arguments)
       try command.run()

@@ -22,6 +22,32 @@ import Testing
     return data + Data(header.utf8) + elements
   }
 
+  /// What cannot be judged is not passed, and what f32 cannot hold is not profiled as an infinity.
+  @Test func nothingCheckedAndNothingNarrowedSilently() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let empty = folder.appendingPathComponent("nan.npy")
+    try Self.npy("<f4", [2, 2], Self.bytes([.nan, .nan, .infinity, .nan], "<f4")).write(to: empty)
+    #expect(try CommandRunner.run(["activations", empty.path]).status == 0)
+    let checked = try CommandRunner.run(["activations", empty.path, "--no-massive"])
+    #expect(checked.status == 2 && checked.errors.contains("no element is finite"))
+    let wide = folder.appendingPathComponent("wide.npy")
+    for shape in [[2, 32], [32, 2]] {
+      var values = [Double](repeating: 1, count: 64)
+      values[63] = -1e300
+      try Self.npy("<f8", shape, Self.bytes(values, "<f8")).write(to: wide)
+      for command in [["activations", wide.path], ["quantize", "--input", wide.path]] {
+        for axis in [[], ["--axis", "0"]] {
+          let outcome = try CommandRunner.run(command + axis)
+          #expect(outcome.status == 2 && outcome.errors.contains("-1e+300"), "\(command): \(outcome.errors)")
+        }
+      }
+      values[63] = -.infinity
+      try Self.npy("<f8", shape, Self.bytes(values, "<f8")).write(to: wide)
+      #expect(try CommandRunner.run(["activations", wide.path]).status == 0)
+    }
+  }
+
   private static func bytes(_ values: [Double], _ descriptor: String) -> Data {
     var data = Data()
     func put<T: FixedWidthInteger>(_ bits: T) {

@@ -111,6 +111,31 @@ import Testing
     for part in ["q", "k", "v"] { #expect(sqnr(1, "all") <= sqnr(1, part)) }
   }
 
+  /// Rows of 48: ggml's super-blocks do not fit, and of a scheme that does some cures do not.
+  @Test func whatDoesNotFitIsNamedAndLeftOut() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("x.npy")
+    var bytes = Data()
+    for k in 0..<96 { withUnsafeBytes(of: Float(k % 7).bitPattern) { bytes.append(contentsOf: $0) } }
+    try ActivationsTests.npy("<f4", [2, 48], bytes).write(to: file)
+    func reasons(_ object: [String: Any]?) -> [String] {
+      (object?["skipped"] as? [[String: Any]] ?? []).compactMap { $0["treatment"] as? String }
+    }
+    let schemes = ["--scheme", "q4_k", "--scheme", "int8@token", "--cure", "all", "--input", file.path]
+    let cured = try CommandRunner.json(["quantize"] + schemes)
+    let tensor = try #require((cured["tensors"] as? [[String: Any]])?.first)
+    let groups = try #require(tensor["schemes"] as? [[String: Any]])
+    #expect(groups.count == 1 && reasons(groups[0]).contains("int8@token + gptq"))
+    #expect(reasons(tensor) == ["q4_k"])
+    let through = try CommandRunner.json(
+      ["quantize", "--scheme", "int8@token", "--through", "softmax", "--cure", "all", "--input", file.path])
+    #expect(reasons(through).contains("int8@token + gptq"))
+    #expect((through["results"] as? [Any] ?? []).count > 5)
+    let alone = ["quantize", "--scheme", "q4_k", "--cure", "all", "--input", file.path]
+    #expect(try CommandRunner.run(alone).status == 2)
+  }
+
   @Test func rubbishIsRefusedInOneLine() throws {
     let folder = try CommandRunner.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

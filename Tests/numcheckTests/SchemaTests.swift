@@ -105,12 +105,32 @@ struct SchemaValidator {
     ["quantize", "--rows", "2", "--length", "256", "--recommend", "--max-bits", "5", "--scheme", "*"],
     ["dialect", "mxfp4:ggml", "mxfp4:floor", "--rows", "8", "--length", "64"],
     ["dialect", "f8e5m2", "f8e5m2", "--rows", "1", "--length", "32"],
-    ["list", "schemes"],
   ])
   func schemeReportsKeepTheirSchema(_ arguments: [String]) throws {
     let outcome = try CommandRunner.run(arguments + ["--format", "json"])
     let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
     #expect(try SchemaValidator(schemes).errors(value) == [], "\(outcome.errors)")
+  }
+
+  private let tables = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Documentation/numcheck-1-tables.schema.json")
+
+  @Test(arguments: [
+    ["list", "formats"], ["list", "kernels"], ["list", "schemes"], ["list", "cures"],
+    ["list", "distributions"], ["kvcache"], ["kvcache", "--measure", "--tokens", "8", "--dtype", "f16"],
+    ["attention", "--sweep-head-size", "4,16"],
+    ["attention", "--fa3", "--tokens", "8", "--head-size", "8"],
+  ])
+  func tablesKeepTheirSchema(_ arguments: [String]) throws {
+    let outcome = try CommandRunner.run(arguments + ["--format", "json"])
+    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+    #expect(try SchemaValidator(tables).errors(value) == [], "\(outcome.errors)")
+    // The same names and numbers in CSV.
+    let csv = try CommandRunner.run(arguments + ["--format", "csv"]).output.split(separator: "\n")
+    let rows = try #require((value as? [String: Any])?["results"] as? [[String: Any]])
+    #expect(csv.count == rows.count + 1)
+    let keys = Set((csv.first ?? "").split(separator: ",").map { $0.filter { $0 != "_" } })
+    #expect(keys == Set(rows[0].keys.map { $0.lowercased() }))
   }
 
   @Test func severalTensorsKeepTheirSchema() throws {

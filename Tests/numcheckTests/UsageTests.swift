@@ -92,6 +92,18 @@ import Testing
     ["dialect", "mxfp4", "*"],
     ["dialect", "mxfp4"],
     ["dialect", "mxfp4", "nothing"],
+    ["quantize", "--range", "1e300"],
+    ["quantize", "--recommend", "--max-bits", "0"],
+    ["quantize", "--recommend", "--max-bits", "inf"],
+    ["quantize", "--recommend", "--min-sqnr", "inf"],
+    ["quantize", "--input", "x.npy", "--range", "5"],
+    ["softmax", "--input", "x.npy", "--distribution", "normal"],
+    ["dialect", "mxfp4", "mxfp4:ggml", "--axis", "0"],
+    ["activations", "x.npy", "--massive-above", "inf"],
+    ["activations", "x.npy", "--outlier-above", "nan"],
+    ["attention", "--fa3", "--dtype", "f16"],
+    ["attention", "--sweep-head-size", "4", "--algorithm", "flash"],
+    ["attention", "--scheme", "all", "--compute", "f16"],
     ["softmax", "--exhaustive"],
     ["softmax", "--exhaustive", "--length", "2", "--dtype", "f32"],
     ["softmax", "--exhaustive", "--length", "2", "--dtype", "int8"],
@@ -109,6 +121,29 @@ import Testing
     #expect(outcome.errors.hasPrefix("numcheck: "), "\(outcome.errors)")
     #expect(outcome.errors.filter { $0 == "\n" }.count == 1, "\(outcome.errors)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+  }
+
+  /// Ended in the middle of writing, it leaves nothing behind.
+  @Test(arguments: [SIGTERM, SIGHUP]) func anInterruptedCommandLeavesNoFile(_ signal: Int32) throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path) }
+    let process = Process()
+    process.executableURL = CommandRunner.binary
+    // Writes for as long as anybody waits.
+    process.arguments =
+      ["quantize", "--scheme", "q8_0", "--rows", "1000000000", "--length", "32"]
+      + ["--output", folder.appendingPathComponent("x.npy").path]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let patience = Date(timeIntervalSinceNow: 60)
+    while try files().isEmpty && process.isRunning && Date() < patience { usleep(10_000) }
+    #expect(try process.isRunning && !files().isEmpty)
+    kill(process.processIdentifier, signal)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .uncaughtSignal && process.terminationStatus == signal)
+    #expect(try files().isEmpty)
   }
 
   /// A report that could not be written is no success.

@@ -20,13 +20,16 @@ public struct Treatment: Sendable {
     (transforms.map(\.name) + [scheme.name] + (calibration.map { [$0.name] } ?? [])).joined(separator: " + ")
   }
 
+  /// Whether this is the scheme as it is.
+  public var isPlain: Bool { transforms.isEmpty && calibration == nil }
+
   /// What becomes of a matrix, and the bits stored for it, whatever the cures need included.
   ///
   /// Throws `CureError.notFinite` for a matrix with NaN or infinities where there is a cure, and what cures and scheme throw.
   public func apply(_ matrix: TensorMatrix, context: CureContext) throws -> (decoded: TensorMatrix, bits: Int)
   {
     try context.check(matrix)
-    if transforms.isEmpty && calibration == nil { return try matrix.coded(by: scheme) }
+    if isPlain { return try matrix.coded(by: scheme) }
     guard matrix.values.allSatisfy(\.isFinite) else { throw CureError.notFinite }
     var changed = matrix
     var context = context

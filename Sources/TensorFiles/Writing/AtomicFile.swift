@@ -37,8 +37,13 @@ final class AtomicFile {
     // A file name may have 255 bytes; the base is there for people only.
     temporary = "\(folder).\(String(base.unicodeScalars.prefix(40))).\(random).tmp"
     let mode = existing.map { $0.st_mode & 0o777 } ?? 0o666
+    UnfinishedFiles.add(temporary)
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard descriptor >= 0 else { throw TensorFileError(path, "cannot write: \(systemMessage())") }
+    guard descriptor >= 0 else {
+      let message = systemMessage()
+      UnfinishedFiles.forget(temporary)
+      throw TensorFileError(path, "cannot write: \(message)")
+    }
   }
 
   deinit { discard() }
@@ -64,15 +69,16 @@ final class AtomicFile {
     guard close(descriptor) == 0 else {
       descriptor = -1
       let message = systemMessage()
-      unlink(temporary)
+      remove()
       throw TensorFileError(path, "cannot write: \(message)")
     }
     descriptor = -1
     guard rename(temporary, target) == 0 else {
       let message = systemMessage()
-      unlink(temporary)
+      remove()
       throw TensorFileError(path, "cannot write: \(message)")
     }
+    UnfinishedFiles.forget(temporary)
   }
 
   /// Removes what was written; nothing after `commit`.
@@ -80,6 +86,11 @@ final class AtomicFile {
     guard descriptor >= 0 else { return }
     close(descriptor)
     descriptor = -1
+    remove()
+  }
+
+  private func remove() {
     unlink(temporary)
+    UnfinishedFiles.forget(temporary)
   }
 }

@@ -60,10 +60,12 @@ struct ActivationsCommand: ParsableCommand {
 
   func validate() throws {
     if format == .markdown { throw ValidationError("--format is text, json or csv here") }
-    guard massiveAbove.value >= 0, massiveRatio.value >= 0, massiveRatio.value.isFinite else {
-      throw ValidationError("--massive-above and --massive-ratio must be 0 or more")
+    for (flag, x) in [
+      ("--massive-above", massiveAbove.value), ("--massive-ratio", massiveRatio.value),
+      ("--outlier-above", outlierAbove.value),
+    ] where !(x >= 0 && x.isFinite) {
+      throw ValidationError("\(flag) must be finite and 0 or more")
     }
-    guard outlierAbove.value >= 0 else { throw ValidationError("--outlier-above must be 0 or more") }
     guard (0...1000).contains(top) else { throw ValidationError("--top must be 0 to 1000") }
   }
 
@@ -84,6 +86,8 @@ struct ActivationsCommand: ParsableCommand {
           let profile = try profile(tensor, settings)
           let costs = try OutlierCost.costs(of: tensor, profile, threads: threads.count)
           report.add(tensor, profile, costs: costs, file: TensorSpecifier(text).path)
+        } catch let error as BeyondSingle where tensors.count > 1 {
+          report.left.append("\(error)")
         } catch let error as ScanError {
           throw UsageError("\(tensor.name): \(error)")
         }
@@ -105,6 +109,10 @@ struct ActivationsCommand: ParsableCommand {
       try emit(report.text + list)
     }
     if !failures.isEmpty { throw CheckFailed(message: "") }
+    // Not "none is massive" but "none could be".
+    if noMassive, let empty = report.entries.first(where: { $0.profile.finiteCount == 0 }) {
+      throw UsageError("\(empty.shownName): nothing was checked: no element is finite")
+    }
   }
 
   private func profile(_ tensor: FileTensor, _ settings: ScanSettings) throws -> TensorProfile {

@@ -9,7 +9,9 @@ extension AttentionCommand {
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source.tensors.shape)
     var options = kernel
-    if options.algorithm == ["all"] { options.algorithm = ["standard", "flash"] }
+    if options.algorithm.isEmpty || options.algorithm == ["all"] {
+      options.algorithm = ["standard", "flash"]
+    }
     let runners = try options.runners(configuration, parameters)
     let gradient = try backward.gradient(source, seed: input.seed)
     let experiment = BackwardExperiment(

@@ -62,6 +62,13 @@ struct AttentionCommand: ParsableCommand {
   var format: OutputFormat = .text
 
   func validate() throws {
+    if fa3 || sweepHeadSize != nil || !lowPrecision.scheme.isEmpty,
+      !precision.isDefault || !kernel.algorithm.isEmpty
+    {
+      throw ValidationError(
+        "--fa3, --sweep-head-size and --scheme have formats and algorithms of their own: no --dtype, --compute, "
+          + "--accumulate, --overflow or --algorithm")
+    }
     if fa3 && sweepHeadSize != nil { throw ValidationError("--fa3 and --sweep-head-size exclude each other") }
     if (fa3 || sweepHeadSize != nil) && (output != nil || !thresholds.isEmpty || withinBaseline) {
       throw ValidationError("--fa3 and --sweep-head-size take no checks and no --output")

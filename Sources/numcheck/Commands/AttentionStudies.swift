@@ -22,23 +22,30 @@ extension AttentionCommand {
     let (sums, certificate) = try AttentionComparison.run(
       ways, source.tensors, parameters, seed: input.seed, threads: threads.count, progress: progress.callback)
     progress.finish()
-    var table = Table(columns: [
-      ("way", .left), ("RMSE", .right), ("rel L1", .right), ("max error", .right), ("1-cosine", .right),
-      ("of standard", .right),
-    ])
-    for (i, way) in ways.enumerated() {
-      let s = sums[i]
-      // Each against the standard way of as many bits.
-      let standard = sums[way.name.contains("fp8") ? 2 : 0]
-      table.rows.append(
-        [way.name]
-          + [s.rmse, s.relativeL1, s.largest, 1 - s.cosine, s.rmse / standard.rmse].map(Figures.short))
-    }
     var heading = "attention, \(AttentionReport.size(shape))"
     if case .generated(let d, let range, let seed) = source.origin {
       heading += ", \(d.rawValue), R = \(Figures.number(range)), seed \(seed)"
     }
-    try show(table, heading: heading + "\n" + KernelReport.proof(certificate), name: "attention --fa3")
+    var report = FlatReport(
+      command: "attention --fa3", heading: heading + "\n" + KernelReport.proof(certificate),
+      facts: [
+        ("heads", .int(shape.heads)), ("queries", .int(shape.queries)), ("keys", .int(shape.keys)),
+        ("headSize", .int(shape.headSize)), ("certificate", KernelReport.certificate(certificate)),
+      ],
+      columns: [
+        ("way", "way", .left), ("RMSE", "rmse", .right), ("rel L1", "relativeL1", .right),
+        ("max error", "maxAbsoluteError", .right), ("1-cosine", "oneMinusCosine", .right),
+        ("of standard", "ofStandard", .right),
+      ])
+    for (i, way) in ways.enumerated() {
+      let s = sums[i]
+      // Each against the standard way of as many bits.
+      let standard = sums[way.name.contains("fp8") ? 2 : 0]
+      report.rows.append(
+        [.text(way.name)]
+          + [s.rmse, s.relativeL1, s.largest, 1 - s.cosine, s.rmse / standard.rmse].map { .number($0) })
+    }
+    try emit(report.text(as: format))
   }
 
   /// What 1/√d prevents.
@@ -47,11 +54,17 @@ extension AttentionCommand {
     guard list.allSatisfy({ (1...8192).contains($0) }) else {
       throw UsageError("--sweep-head-size \(sizes): must be numbers from 1 to 8192")
     }
-    var table = Table(columns: [
-      ("head size", .right), ("scale", .left), ("score rms", .right), ("entropy", .right),
-      ("largest p", .right),
-      ("Jacobian norm", .right), ("saturated", .right),
-    ])
+    let threshold = gradientThreshold.value
+    var report = FlatReport(
+      command: "attention --sweep-head-size",
+      heading: "share of rows whose softmax Jacobian has a norm below \(Figures.number(threshold)), "
+        + "against the head size",
+      facts: [("threshold", .number(threshold))],
+      columns: [
+        ("head size", "headSize", .right), ("scale", "scale", .left), ("score rms", "scoreRms", .right),
+        ("entropy", "entropy", .right), ("largest p", "largestProbability", .right),
+        ("Jacobian norm", "jacobianNorm", .right), ("saturated", "saturated", .right),
+      ])
     for d in list {
       var options = input
       options.headSize = d
@@ -61,24 +74,13 @@ extension AttentionCommand {
         var parameters = try question.parameters(source.tensors.shape)
         parameters.scale = scale
         let s = try AttentionSaturation(
-          source.tensors, parameters, threshold: gradientThreshold.value, threads: threads.count)
-        table.rows.append(
-          ["\(d)", name] + [s.scoreRMS, s.meanEntropy, s.meanPeak, s.meanNorm].map(Figures.short)
-            + ["\(Figures.short(100 * s.share)) %"])
+          source.tensors, parameters, threshold: threshold, threads: threads.count)
+        report.rows.append(
+          [.init(text: "\(d)", value: .int(d)), .text(name)]
+            + [s.scoreRMS, s.meanEntropy, s.meanPeak, s.meanNorm].map { .number($0) }
+            + [.init(text: "\(Figures.short(100 * s.share)) %", value: .number(s.share))])
       }
     }
-    let limit = Figures.number(gradientThreshold.value)
-    try show(
-      table, heading: "share of rows whose softmax Jacobian has a norm below \(limit), against the head size",
-      name: "attention --sweep-head-size")
-  }
-
-  private func show(_ table: Table, heading: String, name: String) throws {
-    switch format {
-    case .text: try emit(heading + "\n\n" + table.text())
-    case .markdown: try emit("### " + heading.replacing("\n", with: "\n\n") + "\n\n" + table.markdown)
-    case .csv: try emit(table.csv)
-    case .json: try emit(table.json(command: name).text)
-    }
+    try emit(report.text(as: format))
   }
 }

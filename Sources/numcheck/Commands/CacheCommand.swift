@@ -74,14 +74,13 @@ struct CacheCommand: ParsableCommand {
       sums = try CacheExperiment(source.tensors, runner, threads: threads.count).run(formats)
     }
     let vectors = [layers, batch, shape.keyHeads].reduce(1.0) { $0 * Double($1) }
-    var table = Table(columns: [
-      ("cache", .left), ("bits a number", .right), ("bytes", .right), ("of f16", .right),
-    ])
-    if sums != nil {
-      table.columns += [
-        ("lost", .right), ("RMSE", .right), ("rel L1", .right), ("max error", .right), ("1-cosine", .right),
-      ]
-    }
+    var report = FlatReport(
+      command: "kvcache", heading: heading(shape, tokens),
+      facts: [
+        ("layers", .int(layers)), ("batch", .int(batch)), ("keyHeads", .int(shape.keyHeads)),
+        ("headSize", .int(shape.headSize)), ("valueSize", .int(shape.valueSize)), ("tokens", .int(tokens)),
+        ("recent", .int(recent)),
+      ], columns: Self.columns + (sums == nil ? [] : Self.measuredColumns))
     for (i, f) in formats.enumerated() {
       // Of keys and of values, whose size may differ.
       let bits = [shape.headSize, shape.valueSize].reduce(0.0) {
@@ -91,29 +90,34 @@ struct CacheCommand: ParsableCommand {
       guard let bytes = Int(exactly: (vectors * bits / 8).rounded(.up)) else {
         throw UsageError("a cache of more than 2^63 bytes")
       }
-      var row = [
-        f.name, Figures.short(bits / numbers),
-        Figures.count(bytes),
-        Figures.short(bits / (16 * numbers)),
+      var row: [FlatReport.Cell] = [
+        .text(f.name), .number(bits / numbers), .count(bytes), .number(bits / (16 * numbers)),
       ]
       if let s = sums?[i] {
-        // Outputs that are not finite though the truth is; the figures are of the others.
-        row.append(Figures.count(s.lost))
+        row.append(.count(s.lost))
         row += [s.rmse, s.relativeL1, s.largest, 1 - s.cosine].map {
-          s.count == 0 || $0.isNaN ? "-" : Figures.short($0)
+          s.count == 0 || $0.isNaN ? .none() : .number($0)
         }
       }
-      table.rows.append(row)
+      report.rows.append(row)
     }
-    let heading =
-      "key-value cache: \(layers) \(layers == 1 ? "layer" : "layers"), \(shape.keyHeads) key "
+    try emit(report.text(as: format))
+  }
+
+  private static let columns: [FlatReport.Column] = [
+    ("cache", "cache", .left), ("bits a number", "bitsPerNumber", .right), ("bytes", "bytes", .right),
+    ("of f16", "ofF16", .right),
+  ]
+
+  /// `lost`: outputs that are not finite though the truth is; the figures are of the others.
+  private static let measuredColumns: [FlatReport.Column] = [
+    ("lost", "lost", .right), ("RMSE", "rmse", .right), ("rel L1", "relativeL1", .right),
+    ("max error", "maxAbsoluteError", .right), ("1-cosine", "oneMinusCosine", .right),
+  ]
+
+  private func heading(_ shape: AttentionShape, _ tokens: Int) -> String {
+    "key-value cache: \(layers) \(layers == 1 ? "layer" : "layers"), \(shape.keyHeads) key "
       + "\(shape.keyHeads == 1 ? "head" : "heads") of \(shape.headSize), \(Figures.count(tokens)) tokens, batch \(batch)"
       + (recent > 0 ? ", last \(recent) tokens in f16" : "")
-    switch format {
-    case .text: try emit(heading + "\n\n" + table.text())
-    case .markdown: try emit("### \(heading)\n\n\(table.markdown)")
-    case .csv: try emit(table.csv)
-    case .json: try emit(table.json(command: "kvcache").text)
-    }
   }
 }

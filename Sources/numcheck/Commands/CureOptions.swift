@@ -137,7 +137,7 @@ struct CureRun {
       var values: [Float] = []
       for row in 0..<count { values += try rows.row(row).map { Float($0) } }
       let name =
-        "\(input.distribution.rawValue), R = \(Figures.number(input.range.value)), seed \(input.seed)"
+        "\(input.distribution.rawValue), R = \(Figures.number(input.range)), seed \(input.seed)"
       return [(name, TensorMatrix(rows: count, columns: length, values: values))]
     }
     let (tensors, _) = try FileTensor.all(text, axis: input.axis)

@@ -26,22 +26,22 @@ struct ListCommand: ParsableCommand {
       case .cures: Self.cures
       case .distributions: Self.distributions
       }
-    switch format {
-    case .text: try emit(list.text())
-    case .markdown: try emit(list.markdown)
-    case .json: try emit(list.json(command: "list \(topic.rawValue)").text)
-    case .csv: try emit(list.csv)
-    }
+    try emit(list.text(as: format))
   }
 
-  static var formats: Table {
-    var table = Table(columns: [
-      ("dtype", .left), ("bits", .right), ("sign/exp/frac", .left), ("largest", .right),
-      ("smallest normal", .right), ("smallest subnormal", .right), ("epsilon", .right), ("infinity", .left),
-      ("NaN", .left), ("also called", .left),
-    ])
+  private static var formats: FlatReport {
+    var list = FlatReport(
+      command: "list formats",
+      columns: [
+        ("dtype", "dtype", .left), ("bits", "bits", .right), ("sign/exp/frac", "layout", .left),
+        ("largest", "largest", .right), ("smallest normal", "smallestNormal", .right),
+        ("smallest subnormal", "smallestSubnormal", .right), ("epsilon", "epsilon", .right),
+        ("infinity", "hasInfinity", .left), ("NaN", "nan", .left), ("also called", "aliases", .left),
+      ])
     for entry in FormatRegistry.all {
-      let names = entry.aliases.prefix(3).joined(separator: " ")
+      let aliases = entry.aliases.prefix(3)
+      let names = FlatReport.Cell(
+        text: aliases.joined(separator: " "), value: .array(aliases.map { .string($0) }))
       switch entry.dtype {
       case .float(let f):
         let nan: String
@@ -51,94 +51,86 @@ struct ListCommand: ParsableCommand {
         case .negativeZero: nan = "1 code (-0)"
         case .none: nan = "no"
         }
-        table.rows.append([
-          f.name, "\(f.bitWidth)", "\(f.hasSign ? 1 : 0)/\(f.exponentBits)/\(f.significandBits)",
-          Figures.number(f.largestFinite), Figures.number(f.smallestNormal),
-          f.hasZero ? Figures.number(f.smallestPositive) : "none", Figures.number(f.epsilon),
-          f.hasInfinity ? "yes" : "no", f.significandBits > 23 ? "yes" : nan, names,
+        list.rows.append([
+          .text(f.name), .count(f.bitWidth),
+          .text("\(f.hasSign ? 1 : 0)/\(f.exponentBits)/\(f.significandBits)"), .exact(f.largestFinite),
+          .exact(f.smallestNormal), f.hasZero ? .exact(f.smallestPositive) : .none("none"),
+          .exact(f.epsilon), .flag(f.hasInfinity), .text(f.significandBits > 23 ? "yes" : nan), names,
         ])
       case .integer(let f):
-        table.rows.append([
-          f.name, "\(f.bitWidth)", "\(f.isSigned ? "two's complement" : "unsigned")",
-          "\(f.max) x scale", "-", "-", "1 x scale", "no", "no", names,
+        list.rows.append([
+          .text(f.name), .count(f.bitWidth), .text(f.isSigned ? "two's complement" : "unsigned"),
+          .init(text: "\(f.max) x scale", value: .int(f.max)), .none(), .none(),
+          .init(text: "1 x scale", value: .int(1)), .flag(false), .text("no"), names,
         ])
       }
     }
-    return table
+    return list
   }
 
-  static var kernels: Table {
-    var table = Table(columns: [
-      ("command", .left), ("--algorithm", .left), ("dtypes", .left), ("how", .left),
-    ])
+  private static var kernels: FlatReport {
+    var list = FlatReport(
+      command: "list kernels",
+      columns: [
+        ("command", "command", .left), ("--algorithm", "algorithm", .left), ("dtypes", "dtypes", .left),
+        ("how", "summary", .left),
+      ])
     for operation in RowOperation.allCases {
       for a in Algorithm.all(for: operation, dtype: .integer(.int8)) {
-        table.rows.append([
-          operation.rawValue, a.description, a.isInteger ? "integer" : "all",
-          a.summary + (a.variant == "pairwise" ? ", summed pairwise" : ""),
+        list.rows.append([
+          .text(operation.rawValue), .text(a.description), .text(a.isInteger ? "integer" : "all"),
+          .text(a.summary + (a.variant == "pairwise" ? ", summed pairwise" : "")),
         ])
       }
     }
     for a in AttentionAlgorithm.allCases {
-      table.rows.append(["attention", a.rawValue, "all", a.summary])
+      list.rows.append([.text("attention"), .text(a.rawValue), .text("all"), .text(a.summary)])
     }
     for scheme in AttentionSchemes.all {
-      table.rows.append(["attention --scheme", scheme.name, "its own", scheme.summary])
+      list.rows.append([
+        .text("attention --scheme"), .text(scheme.name), .text("its own"), .text(scheme.summary),
+      ])
     }
-    return table
+    return list
   }
 
-  static var schemes: Table {
-    var table = Table(columns: [
-      ("--scheme", .left), ("bits", .right), ("family", .left), ("tried by default", .left),
-    ])
+  private static var schemes: FlatReport {
+    var list = FlatReport(
+      command: "list schemes",
+      columns: [
+        ("--scheme", "scheme", .left), ("bits", "bitsPerWeight", .right), ("family", "family", .left),
+        ("tried by default", "isDefault", .left),
+      ])
     for family in SchemeRegistry.families {
-      for (list, isDefault) in [(family.defaults(), "yes"), (family.variants(), "")] {
-        for scheme in list {
+      for (schemes, isDefault) in [(family.defaults(), true), (family.variants(), false)] {
+        for scheme in schemes {
           // A matrix that every block divides, large enough for its scales not to count where there are few.
           let bytes = try? scheme.byteCount(rows: 1024, columns: 4096)
-          let bits = bytes.map { Figures.short(Double($0) * 8 / Double(1024 * 4096)) } ?? "-"
-          table.rows.append([scheme.name, bits, family.file, isDefault])
+          list.rows.append([
+            .text(scheme.name), bytes.map { .number(Double($0) * 8 / Double(1024 * 4096)) } ?? .none(),
+            .text(family.file), .flag(isDefault, no: ""),
+          ])
         }
       }
     }
-    return table
+    return list
   }
 
-  static var cures: Table {
-    var table = Table(columns: [("name", .left), ("flag", .left), ("what", .left)])
-    for kind in TransformRegistry.kinds { table.rows.append([kind.name, "--transform", kind.summary]) }
-    for kind in CalibrationRegistry.kinds { table.rows.append([kind.name, "--calibration", kind.summary]) }
-    return table
+  private static var cures: FlatReport {
+    var list = FlatReport(
+      command: "list cures",
+      columns: [("name", "name", .left), ("flag", "flag", .left), ("what", "summary", .left)])
+    let kinds =
+      TransformRegistry.kinds.map { ($0.name, "--transform", $0.summary) }
+      + CalibrationRegistry.kinds.map { ($0.name, "--calibration", $0.summary) }
+    list.rows = kinds.map { [.text($0.0), .text($0.1), .text($0.2)] }
+    return list
   }
 
-  static var distributions: Table {
-    var table = Table(columns: [("--distribution", .left), ("logits", .left)])
-    for d in Distribution.allCases { table.rows.append([d.rawValue, d.summary]) }
-    return table
-  }
-}
-
-extension Table {
-  /// One object a row, keyed by column title.
-  func json(command: String) -> JSONValue {
-    .object([
-      ("schema", .string("numcheck/1")), ("command", .string(command)),
-      (
-        "results",
-        .array(
-          rows.map { row in
-            .object(zip(columns, row).map { ($0.title, JSONValue.string($1)) })
-          })
-      ),
-    ])
-  }
-
-  /// RFC 4180.
-  var csv: String {
-    func cell(_ s: String) -> String {
-      s.contains(where: { ",\"\n".contains($0) }) ? "\"" + s.replacing("\"", with: "\"\"") + "\"" : s
-    }
-    return ([columns.map(\.title)] + rows).map { $0.map(cell).joined(separator: ",") + "\n" }.joined()
+  private static var distributions: FlatReport {
+    FlatReport(
+      command: "list distributions",
+      columns: [("--distribution", "distribution", .left), ("logits", "summary", .left)],
+      rows: Distribution.allCases.map { [.text($0.rawValue), .text($0.summary)] })
   }
 }

@@ -53,6 +53,10 @@ struct QuantizeCommand: ParsableCommand {
     if !recommend && (maxBits != nil || minSqnr != nil) {
       throw ValidationError("--max-bits and --min-sqnr are for --recommend")
     }
+    if let bits = maxBits?.value, !(bits > 0 && bits.isFinite) {
+      throw ValidationError("--max-bits must be positive and finite")
+    }
+    if let least = minSqnr?.value, !least.isFinite { throw ValidationError("--min-sqnr must be finite") }
     if input.exhaustive { throw ValidationError("--exhaustive is not for quantize") }
   }
 
@@ -68,8 +72,8 @@ struct QuantizeCommand: ParsableCommand {
     if output != nil || raw != nil, let scheme = chosen?.first, let source = sources.first {
       try EncodedWriter.write(scheme, source, output: output, raw: raw)
     }
-    let found = try reports(sources, schemes: chosen ?? SchemeRegistry.all)
-    let all = QuantizeReports(reports: found, skipped: skipped)
+    let (found, unread) = try reports(sources, schemes: chosen ?? SchemeRegistry.all)
+    let all = QuantizeReports(reports: found, skipped: skipped + unread)
     switch format {
     case .text: try emit(all.text)
     case .markdown: try emit(all.markdown)
@@ -81,12 +85,14 @@ struct QuantizeCommand: ParsableCommand {
     }
   }
 
-  /// A report on each tensor: its schemes in parallel, or, where those are few, the tensors.
+  /// A report on each tensor: its schemes in parallel, or, where those are few, the tensors. Of several tensors those that
+  /// cannot be read as f32 are left out.
   private func reports(_ sources: [MatrixSource], schemes: [any Scheme]) throws
-    -> [QuantizeReport]
+    -> (found: [QuantizeReport], unread: [(name: String, why: String)])
   {
     final class Worker {
       var found: [(index: Int, report: QuantizeReport)] = []
+      var unread: [(index: Int, why: String)] = []
     }
     let threads = threads.count
     let tensorsAtOnce = schemes.count < threads ? min(threads, sources.count) : 1
@@ -94,16 +100,26 @@ struct QuantizeCommand: ParsableCommand {
     let worker = try ParallelRows(threads: tensorsAtOnce, chunk: 1).reduce(
       count: sources.count, progress: nil, make: { Worker() },
       body: { worker, index in
-        let report = try QuantizeReport(
-          sources[index], schemes: schemes, threads: max(1, threads / tensorsAtOnce), recommendation: limits)
-        worker.found.append((index, report))
-      }, merge: { $0.found += $1.found })
+        do {
+          let report = try QuantizeReport(
+            sources[index], schemes: schemes, threads: max(1, threads / tensorsAtOnce), recommendation: limits
+          )
+          worker.found.append((index, report))
+        } catch let error as BeyondSingle where sources.count > 1 {
+          worker.unread.append((index, error.reason))
+        }
+      },
+      merge: {
+        $0.found += $1.found
+        $0.unread += $1.unread
+      })
+    let unread = worker.unread.sorted { $0.index < $1.index }.map { (sources[$0.index].name, $0.why) }
     let reports = worker.found.sorted { $0.index < $1.index }.map(\.report)
     if reports.allSatisfy({ $0.entries.isEmpty }) {
       throw UsageError(
         reports.first?.skipped.first.map { "no scheme fits: \($0.why)" } ?? "nothing to measure")
     }
-    return reports
+    return (reports, unread)
   }
 
   /// The error where the tensor is used.

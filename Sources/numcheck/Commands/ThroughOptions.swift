@@ -78,6 +78,24 @@ struct ThroughRun {
     return try fitting.flatMap { try cures.treatments(of: $0) }
   }
 
+  /// What `measure` says of every treatment, and, where all cures are tried, those that do not fit; a scheme as it is must.
+  private func each<Result>(
+    _ treatments: [Treatment], _ measure: (Treatment) throws -> Result
+  ) throws -> (results: [Result], skipped: [SkippedTreatment]) {
+    var results: [Result] = []
+    var skipped: [SkippedTreatment] = []
+    for treatment in treatments {
+      do {
+        results.append(try measure(treatment))
+      } catch {
+        guard cures.cure.contains("all"), !treatment.isPlain, let one = SkippedTreatment(treatment, error)
+        else { throw error }
+        skipped.append(one)
+      }
+    }
+    return (results, skipped)
+  }
+
   private func one() throws -> (String, TensorMatrix) {
     let matrices = try CureRun(options: cures, input: input, schemes: [], threads: threads).matrices()
     guard matrices.count == 1 else { throw UsageError("--through needs one tensor: name it as FILE:TENSOR") }
@@ -88,16 +106,17 @@ struct ThroughRun {
     if cures.activations != nil { throw UsageError("--activations are for --through matmul") }
     let (name, x) = try one()
     let context = CureContext(seed: input.seed)
+    let (results, skipped) = try each(treatments([x])) { treatment in
+      let (decoded, bits) = try treatment.apply(x, context: context)
+      return (
+        name: treatment.name, bits: Double(bits) / Double(x.values.count),
+        errors: try ThroughSoftmax(x, decoded, threads: threads)
+      )
+    }
     return ThroughReport(
       purpose: .softmax,
       title: "\(Figures.line(name)): \(Figures.count(x.rows)) rows of \(Figures.count(x.columns)) logits",
-      softmax: try treatments([x]).map { treatment in
-        let (decoded, bits) = try treatment.apply(x, context: context)
-        return (
-          treatment.name, Double(bits) / Double(x.values.count),
-          try ThroughSoftmax(x, decoded, threads: threads)
-        )
-      })
+      softmax: results, skipped: skipped)
   }
 
   private func matmul() throws -> ThroughReport {
@@ -105,21 +124,21 @@ struct ThroughRun {
     let context = try cures.context(seed: input.seed)
     guard let x = context.activations else { throw UsageError("--through matmul needs --activations") }
     try checkFinite([w, x])
-    let results = try treatments([w, x]).map { treatment in
+    let (results, skipped) = try each(treatments([w, x])) { treatment in
       let (decoded, bits) = try treatment.apply(w, context: context)
       // Activations are quantized as they come: a weight's cure is none of theirs.
       let (decodedX, _) = try Treatment(treatment.scheme).apply(x, context: CureContext(seed: input.seed))
       let found = try ThroughProduct(weights: w, decoded, activations: x, decodedX, threads: threads)
       return (
-        treatment.name, Double(bits) / Double(w.values.count),
-        [("weights", found.weights), ("activations", found.activations), ("both", found.both)]
+        name: treatment.name, bits: Double(bits) / Double(w.values.count),
+        errors: [("weights", found.weights), ("activations", found.activations), ("both", found.both)]
       )
     }
     return ThroughReport(
       purpose: .matmul,
       title: "\(Figures.line(name)): \(Figures.count(w.rows)) x \(Figures.count(w.columns)), "
         + "times \(Figures.count(x.rows)) tokens of \(Figures.line(cures.activations ?? ""))",
-      parts: results)
+      parts: results, skipped: skipped)
   }
 
   private func attention() throws -> ThroughReport {
@@ -143,21 +162,22 @@ struct ThroughRun {
       q: matrices[0], k: matrices[1], v: matrices[2], heads: heads(tensors[0]), kvHeads: heads(tensors[1]),
       isCausal: options.causal)
     let context = CureContext(seed: input.seed)
-    let results = try treatments(matrices).map { treatment in
+    let (results, skipped) = try each(treatments(matrices)) { treatment in
       let coded = try matrices.map { try treatment.apply($0, context: context) }
       var decoded = exact
       (decoded.q, decoded.k, decoded.v) = (coded[0].decoded, coded[1].decoded, coded[2].decoded)
       let found = try ThroughAttention(exact, decoded, threads: threads)
       let count = matrices.reduce(0) { $0 + $1.values.count }
       return (
-        treatment.name, Double(coded.reduce(0) { $0 + $1.bits }) / Double(count),
-        [("q", found.queries), ("k", found.keys), ("v", found.values), ("all", found.all)]
+        name: treatment.name, bits: Double(coded.reduce(0) { $0 + $1.bits }) / Double(count),
+        errors: [("q", found.queries), ("k", found.keys), ("v", found.values), ("all", found.all)]
       )
     }
     return ThroughReport(
       purpose: .attention,
       title: "\(Figures.line(text)): \(exact.heads) heads of \(exact.queries) queries, \(exact.keys) keys"
-        + (options.causal ? ", causal" : ""), parts: results)
+        + (options.causal ? ", causal" : ""), parts: results,
+      skipped: skipped)
   }
 
   private func checkFinite(_ matrices: [TensorMatrix]) throws {

@@ -42,7 +42,7 @@ struct AttentionQuestionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Divide queries and keys by their norm: 'l2' or 'rms', with an epsilon after a colon.",
+      "Divide queries and keys by their norm: 'l2' or 'rms', with an epsilon after a colon (default: 0 and 1e-6).",
       valueName: "l2|rms[:EPS]"))
   var qkNorm: String?
 
@@ -146,8 +146,9 @@ struct AttentionKernelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Algorithm to run, repeatable: naive, standard, flash, split-kv, all.", valueName: "name"))
-  var algorithm: [String] = ["all"]
+      "Algorithm to run, repeatable: naive, standard, flash, split-kv, all (default: all).", valueName: "name"
+    ))
+  var algorithm: [String] = []
 
   @Option(help: ArgumentHelp("Queries a tile: changes no digit of a row.", valueName: "N"))
   var blockQ: Int = 64
@@ -193,7 +194,9 @@ struct AttentionKernelOptions: ParsableArguments {
       cast = format
     }
     var chosen: [AttentionAlgorithm] = []
-    for name in algorithm.flatMap({ $0.split(separator: ",").map(String.init) }) {
+    for name in (algorithm.isEmpty ? ["all"] : algorithm).flatMap({
+      $0.split(separator: ",").map(String.init)
+    }) {
       var found = AttentionAlgorithm(rawValue: name).map { [$0] } ?? []
       if name == "all" {
         found = AttentionAlgorithm.allCases

@@ -109,9 +109,15 @@ struct FileTensor: ElementSource {
       let end = (range.upperBound + columns - 1) / columns
       try Self.copy(range, from: first * columns..<end * columns, into: buffer) {
         try reader.copyFloats(first..<end, into: $0)
+        try refuseOverflow($0, of: name, type: view.elementType) {
+          try reader.copyDoubles(first..<end, into: $0)
+        }
       }
     } else {
       try view.copyFloats(range, into: buffer)
+      try refuseOverflow(
+        UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]), of: name, type: view.elementType
+      ) { try view.copyDoubles(range, into: $0) }
     }
   }
 

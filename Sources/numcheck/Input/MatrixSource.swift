@@ -53,11 +53,11 @@ struct MatrixSource: BandSource {
     rows = options.rows ?? 256
     columns = options.length ?? 1024
     shape = [rows, columns]
-    let range = Figures.number(options.range.value)
+    let range = Figures.number(options.range)
     name = "\(options.distribution.rawValue), R = \(range), seed \(options.seed)"
     content = .generated(
       GeneratedRows(
-        options.distribution, range: options.range.value, rows: rows, length: columns, seed: options.seed))
+        options.distribution, range: options.range, rows: rows, length: columns, seed: options.seed))
   }
 
   /// The one tensor that `options` name, or generated rows.
@@ -76,7 +76,12 @@ struct MatrixSource: BandSource {
 
   func read(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     switch content {
-    case .numbers(let reader): try reader.copyFloats(range, into: buffer)
+    case .numbers(let reader):
+      try reader.copyFloats(range, into: buffer)
+      try refuseOverflow(
+        UnsafeMutableBufferPointer(rebasing: buffer[..<(range.count * columns)]), of: name,
+        type: reader.tensor.elementType
+      ) { try reader.copyDoubles(range, into: $0) }
     case .blocks(let view, let scheme, let rowBytes):
       try view.withRawBytes(range.lowerBound * rowBytes..<range.upperBound * rowBytes) {
         try scheme.decode($0, rows: range.count, columns: columns, into: buffer)
@@ -87,6 +92,9 @@ struct MatrixSource: BandSource {
           try source.read(index, into: row)
           let start = (index - range.lowerBound) * columns
           for column in 0..<columns { buffer[start + column] = Float(row[column]) }
+          if let x = row.first(where: { $0.isFinite && Float($0).isInfinite }) {
+            throw BeyondSingle(tensor: name, value: x)
+          }
         }
       }
     }

@@ -17,6 +17,11 @@ struct PrecisionOptions: ParsableArguments {
   @Option(help: "What becomes of numbers too large: 'special' (infinity or NaN) or 'saturate'.")
   var overflow: Overflow = .special
 
+  /// Whether nothing was asked for.
+  var isDefault: Bool {
+    dtype == .float(.f32) && compute == nil && accumulate == nil && overflow == .special
+  }
+
   func configuration() throws -> KernelConfiguration {
     func float(_ dtype: DType?, _ flag: String) throws -> NumberFormat? {
       guard let dtype else { return nil }
@@ -72,12 +77,16 @@ struct InputOptions: ParsableArguments {
   var axis: Int = -1
 
   @Option(
+    name: .customLong("distribution"),
     help: ArgumentHelp(
-      "Generate logits from: \(Distribution.allCases.map(\.rawValue).joined(separator: ", "))."))
-  var distribution: Distribution = .uniform
+      "Generate logits from: \(Distribution.allCases.map(\.rawValue).joined(separator: ", ")) (default: uniform)."
+    ))
+  var givenDistribution: Distribution?
 
-  @Option(help: "Range R of the generated logits: [-R, R], or the scale of the distribution.")
-  var range: Number = Number(10)
+  @Option(
+    name: .customLong("range"),
+    help: "Range R of the generated logits: [-R, R], or the scale of the distribution (default: 10).")
+  var givenRange: Number?
 
   @Option(help: ArgumentHelp("Rows to generate, or to read at most (default: 256, or all of a file)."))
   var rows: Int?
@@ -99,14 +108,25 @@ struct InputOptions: ParsableArguments {
     if let rows, rows > 1 << 40 { throw ValidationError("--rows must be at most \(1 << 40)") }
     if let length, length < 1 { throw ValidationError("--length must be 1 or more") }
     if let length, length > 1 << 28 { throw ValidationError("--length must be at most \(1 << 28)") }
-    guard range.value.isFinite else { throw ValidationError("--range must be finite") }
+    guard range.isFinite else { throw ValidationError("--range must be finite") }
     if exhaustive && (length == nil || rows != nil || input != nil) {
       throw ValidationError("--exhaustive needs --length, and neither --rows nor --input")
     }
-    if input != nil && length != nil {
-      throw ValidationError("--length is for generated rows, not for --input")
+    for (flag, isGiven) in [
+      ("--length", length != nil), ("--distribution", givenDistribution != nil),
+      ("--range", givenRange != nil),
+    ] where isGiven && input != nil {
+      throw ValidationError("\(flag) is for generated rows, not for --input")
     }
+    if input == nil && axis != -1 { throw ValidationError("--axis is for --input") }
   }
+}
+
+extension InputOptions {
+  /// What generated logits come from.
+  var distribution: Distribution { givenDistribution ?? .uniform }
+  /// R of generated logits.
+  var range: Double { givenRange?.value ?? 10 }
 }
 
 /// How much of the machine is used.

@@ -30,8 +30,8 @@ struct RowInput {
       let length = options.length ?? (operation == .softmaxJacobian ? 32 : 1024)
       let count = options.rows ?? 256
       rows = GeneratedRows(
-        options.distribution, range: options.range.value, rows: count, length: length, seed: options.seed)
-      origin = .generated(options.distribution, range: options.range.value, seed: options.seed)
+        options.distribution, range: options.range, rows: count, length: length, seed: options.seed)
+      origin = .generated(options.distribution, range: options.range, seed: options.seed)
       otherShape = [count]
       axis = 1
     }

@@ -69,11 +69,13 @@ struct ActivationsDrawing {
       let least = p.massive.places.last.map { Int($0.magnitude.exponent) } ?? .max
       bar(
         20 + Double(k) * step, step * 0.9, log10(Double(n) + 1) / most * (Self.panelHeight - 10),
-        first + k >= least ? "#c0392b" : "#4a7ab5", "2^\(first + k): \(n)")
+        first + k >= least ? "#c0392b" : "#4a7ab5", "\(MagnitudeBars.name(first + k)): \(n)")
     }
     if !counts.isEmpty {
-      write(20, top + 54 + Self.panelHeight, "2^\(first)")
-      write(20 + Self.panelWidth, top + 54 + Self.panelHeight, "2^\(first + counts.count - 1)", anchor: "end")
+      write(20, top + 54 + Self.panelHeight, MagnitudeBars.name(first))
+      write(
+        20 + Self.panelWidth, top + 54 + Self.panelHeight, MagnitudeBars.name(first + counts.count - 1),
+        anchor: "end")
     }
     if p.columnMaxima.isEmpty {
       drawMaxima(p.rowMaxima, "max |a| of each \(p.rowsPerMaximum) tokens (log scale)", [])

@@ -8,7 +8,7 @@ extension ActivationsReport {
     for e in entries where showsAll || entries.count == 1 { out += "\n" + details(e) }
     if !left.isEmpty {
       out +=
-        "\nleft out, for they do not read as numbers: \(left.map(Figures.line).joined(separator: ", "))\n"
+        "\nleft out, for they do not read as f32: \(left.map(Figures.line).joined(separator: ", "))\n"
     }
     return out
   }
@@ -205,6 +205,9 @@ struct MagnitudeBars {
   private let profile: TensorProfile
   init(_ profile: TensorProfile) { self.profile = profile }
 
+  /// The octave that begins with 2^exponent; the first takes in all that is smaller.
+  static func name(_ exponent: Int) -> String { exponent > -134 ? "2^\(exponent)" : "<2^-133" }
+
   var text: String {
     let (first, counts) = profile.octaves
     guard let most = counts.max(), most > 0 else { return "" }
@@ -212,7 +215,7 @@ struct MagnitudeBars {
     var out = "|a| by powers of two"
     if profile.zeroCount > 0 { out += ", beside \(Figures.count(profile.zeroCount)) zeros" }
     out += "\n"
-    let label = max("2^\(first)".count, "2^\(first + counts.count - 1)".count)
+    let label = max(Self.name(first).count, Self.name(first + counts.count - 1).count)
     let width = counts.map { Figures.count($0).count }.max() ?? 0
     var gap = 0
     for (k, n) in counts.enumerated() {
@@ -226,7 +229,7 @@ struct MagnitudeBars {
         gap = 0
         continue
       }
-      let name = "2^\(first + k)"
+      let name = Self.name(first + k)
       let bar = Int((Double(n) / unit).rounded())
       out += "  " + String(repeating: " ", count: label - name.count) + name + "  "
       out += String(repeating: " ", count: width - Figures.count(n).count) + Figures.count(n) + "  "

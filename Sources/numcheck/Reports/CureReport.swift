@@ -8,13 +8,15 @@ struct CureReport {
   let columns: Int
   let profile: TensorProfile
   let groups: [Group]
+  /// Schemes that do not fit as they are.
+  let skipped: [SkippedTreatment]
   private let isList: Bool
 
   /// A scheme and what helps it.
   struct Group {
     let results: [TreatmentResult]
     /// Treatments that do not fit, and why.
-    let skipped: [(name: String, why: String)]
+    let skipped: [SkippedTreatment]
 
     var plain: TreatmentResult { results[0] }
 
@@ -50,20 +52,34 @@ struct CureReport {
     let flags = matrix.values.map {
       $0.isFinite && profile.settings.isMassive(Double($0.magnitude), median: profile.medianMagnitude)
     }
-    groups = try schemes.map { treatments in
+    var groups: [Group] = []
+    var unfit: [SkippedTreatment] = []
+    for treatments in schemes {
       var results: [TreatmentResult] = []
-      var skipped: [(String, String)] = []
+      var skipped: [SkippedTreatment] = []
       for (k, treatment) in treatments.enumerated() {
         do {
           results.append(try TreatmentResult(treatment, matrix, isMassive: flags, context: context))
-        } catch let error as CureError where skipsUnfit && k > 0 {
-          skipped.append((treatment.name, error.description))
-        } catch let error as SchemeError where skipsUnfit && k > 0 {
-          skipped.append((treatment.name, error.description))
+        } catch {
+          guard k > 0 ? skipsUnfit : schemes.count > 1, let one = SkippedTreatment(treatment, error) else {
+            throw error
+          }
+          skipped.append(one)
+          if k == 0 { break }
         }
       }
-      return Group(results: results, skipped: skipped)
+      // The scheme as it is comes first: without it there is nothing to cure.
+      if results.isEmpty {
+        unfit += skipped
+      } else {
+        groups.append(Group(results: results, skipped: skipped))
+      }
     }
+    if groups.isEmpty, let first = unfit.first {
+      throw UsageError("\(tensor): no scheme fits: \(first.reason)")
+    }
+    self.groups = groups
+    skipped = unfit
   }
 
   private var hasOutput: Bool { groups.contains { $0.results.contains { $0.outputSqnr != nil } } }
@@ -141,9 +157,10 @@ struct CureReport {
     var out = heading + "\n"
     for group in groups {
       out += finding(group) + "\n" + show(table(group)) + "\n"
-      for s in group.skipped { out += "not tried: \(s.name): \(s.why)\n" }
+      out += group.skipped.text
       out += advice(group)
     }
+    out += skipped.text
     while out.hasSuffix("\n\n") { out.removeLast() }
     return out
   }
@@ -187,16 +204,10 @@ struct CureReport {
               ("scheme", .string(group.plain.name)),
               ("take", isList ? group.best.map { .string($0.cheapest.name) } ?? .null : .null),
               ("results", .array(group.results.map { result($0, group) })),
-              (
-                "skipped",
-                .array(
-                  group.skipped.map {
-                    .object([("treatment", .string($0.name)), ("reason", .string($0.why))])
-                  })
-              ),
+              ("skipped", group.skipped.json),
             ])
           })
-      ),
+      ), ("skipped", skipped.json),
     ])
   }
 

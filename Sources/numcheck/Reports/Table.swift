@@ -33,4 +33,12 @@ struct Table {
     for row in rows { out += line(row.map { $0.replacing("|", with: "\\|") }) }
     return out
   }
+
+  /// RFC 4180.
+  var csv: String {
+    func cell(_ s: String) -> String {
+      s.contains(where: { ",\"\n".contains($0) }) ? "\"" + s.replacing("\"", with: "\"\"") + "\"" : s
+    }
+    return ([columns.map(\.title)] + rows).map { $0.map(cell).joined(separator: ",") + "\n" }.joined()
+  }
 }

@@ -8,6 +8,8 @@ struct ThroughReport {
   var softmax: [(name: String, bits: Double, errors: ThroughSoftmax)] = []
   /// For the others: errors of each factor alone, and of all.
   var parts: [(name: String, bits: Double, errors: [(String, ResultErrors)])] = []
+  /// Treatments that do not fit.
+  var skipped: [SkippedTreatment] = []
 
   private var heading: String {
     switch purpose {
@@ -71,8 +73,8 @@ struct ThroughReport {
     }
   }
 
-  var text: String { "\(heading)\n\n\(table.text())\n\(note)\n" }
-  var markdown: String { "### \(heading)\n\n\(table.markdown)\n\(note)\n" }
+  var text: String { "\(heading)\n\n\(table.text())\n\(skipped.text)\(note)\n" }
+  var markdown: String { "### \(heading)\n\n\(table.markdown)\n\(skipped.text)\(note)\n" }
 
   var csv: String {
     var table = Table(
@@ -125,6 +127,7 @@ struct ThroughReport {
     return .object([
       ("schema", .string("numcheck/1")), ("command", .string("quantize --through \(purpose.rawValue)")),
       ("title", .string(title)), ("results", .array(results)),
+      ("skipped", skipped.json),
     ])
   }
 
