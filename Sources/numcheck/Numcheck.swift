@@ -43,6 +43,7 @@ struct Numcheck: ParsableCommand {
     // A full file is then an error like any other, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
     Interruption.removeUnfinishedFiles()
+    Interruption.reportTruncatedInputs()
     do {
       var command = try parseAsRoot(arguments)
       try command.run()

@@ -22,6 +22,26 @@ import Testing
     return data + Data(header.utf8) + elements
   }
 
+  /// A mask's fill beside ordinary numbers: a ratio beyond any integer. And a token's median is not the tensor's.
+  @Test func ratiosAreShownWhereThereAreAny() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("mask.npy")
+    let values = (0..<64).map { $0 == 9 ? -Double(Float.greatestFiniteMagnitude) : Double($0 % 7 + 1) }
+    try Self.npy("<f4", [8, 8], Self.bytes(values, "<f4")).write(to: file)
+    let outcome = try CommandRunner.run(["activations", file.path])
+    #expect(outcome.status == 0 && outcome.output.contains("x the median 4.00"), "\(outcome.errors)")
+    let token = try CommandRunner.run(
+      ["activations", file.path, "--median-scope", "token", "--massive-above", "1e39"])
+    #expect(token.status == 0 && !token.output.contains("x the median"))
+    // Not below the limit that was given: a column of zeros has no outlier.
+    let zeros = folder.appendingPathComponent("zeros.npy")
+    try Self.npy("<f4", [2, 2], Self.bytes([0, 2, 0, 3], "<f4")).write(to: zeros)
+    let limited = try CommandRunner.json(["activations", zeros.path, "--outlier-above", "1e-300"])
+    let tensor = try #require((limited["results"] as? [[String: Any]])?.first)
+    #expect(tensor["channelOutliers"] as? [Int] == [0, 2])
+  }
+
   /// What cannot be judged is not passed, and what f32 cannot hold is not profiled as an infinity.
   @Test func nothingCheckedAndNothingNarrowedSilently() throws {
     let folder = try CommandRunner.temporaryFolder()

@@ -58,6 +58,32 @@ import Testing
     #expect(f16 < bf16 && bf16 < int8 && int8 < fp8, "\(f16) \(bf16) \(int8) \(fp8)")
   }
 
+  /// Generated tensors in either layout have the same outputs, put in another order.
+  @Test func generatedOutputsFollowTheLayout() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func output(_ layout: String) throws -> (shape: [Int], values: [Double]) {
+      let path = folder.appendingPathComponent("\(layout).npy").path
+      let outcome = try CommandRunner.run([
+        "attention", "--heads", "2", "--tokens", "3", "--head-size", "4", "--algorithm", "flash", "--layout",
+        layout,
+        "--output", path,
+      ])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let tensor = try TensorFile.open(path).onlyTensor()
+      return (tensor.shape, try tensor.withDoubles { Array($0) })
+    }
+    let (heads, tokens) = (try output("hnd"), try output("nhd"))
+    #expect(heads.shape == [2, 3, 4] && tokens.shape == [3, 2, 4])
+    for h in 0..<2 {
+      for n in 0..<3 {
+        #expect(
+          heads.values[(h * 3 + n) * 4..<(h * 3 + n) * 4 + 4]
+            == tokens.values[(n * 2 + h) * 4..<(n * 2 + h) * 4 + 4])
+      }
+    }
+  }
+
   @Test func outputsAndLayoutsAgree() throws {
     let folder = try CommandRunner.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -102,6 +102,57 @@ import Testing
     #expect(try CommandRunner.run(file + ["--threads", "3"]).output == alone.output)
   }
 
+  /// What a scheme loses is in no average: it neither shines by it nor puts others in the shade.
+  @Test func lostNumbersAreCountedNotAveraged() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let largest = Double(Float.greatestFiniteMagnitude)
+    let whole = try file(folder, "whole.npy", (0..<64).map { $0 % 2 == 0 ? largest : -largest }, [1, 64])
+    let report = try CommandRunner.json(
+      ["quantize", "--input", whole, "--scheme", "q4_0", "--scheme", "int4@g32"])
+    let results = try #require(report["results"] as? [[String: Any]])
+    let q4 = try #require(results.first { $0["scheme"] as? String == "q4_0" })
+    #expect(q4["lost"] as? Int == 64 && q4["sqnr"] as? String == "NaN" && q4["cosine"] as? String == "NaN")
+    #expect(results.first { $0["scheme"] as? String == "int4@g32" }?["paretoBest"] as? Bool == true)
+    let split = try #require(q4["split"] as? [String: Any])
+    #expect(split["scaleRounding"] is NSNull)
+    let text = try CommandRunner.run(["quantize", "--input", whole, "--scheme", "q4_0"]).output
+    #expect(text.contains("none keeps every number finite"))
+    // One too large for f16 among others: of a cure's table, and of two dialects.
+    let one = try file(folder, "one.npy", (0..<64).map { $0 == 5 ? 1e5 : Double($0 % 5) }, [1, 64])
+    let cured = try CommandRunner.run(["quantize", "--input", one, "--scheme", "f16", "--cure", "all"])
+    #expect(cured.output.contains("f16 makes 1 finite numbers NaN or infinite"))
+    #expect(!cured.output.contains("alone carry"))
+    let dialect = try CommandRunner.run(["dialect", "f8e5m2", "f8e5m2:saturate", "--input", one])
+    #expect(dialect.output.contains("f8e5m2 makes 1 finite numbers NaN or infinite"))
+    #expect(
+      dialect.output.contains("f8e5m2:saturate keeps more numbers") && !dialect.output.contains("better by"))
+  }
+
+  @Test func outputsAreKeptApartAndStandardInputIsReadOnce() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let input = try file(folder, "x.npy", (0..<64).map { Double($0) }, [2, 32])
+    let twice = try CommandRunner.run(
+      ["quantize", "--input", input, "--scheme", "q8_0", "--output", "y.npy", "--raw", "./y.npy"],
+      folder: folder)
+    #expect(twice.status == 2 && twice.errors.contains("written twice"))
+    let over = try CommandRunner.run(
+      [
+        "quantize", "--input", input, "--activations", "a.npy", "--scheme", "int8@token", "--calibration",
+        "mse",
+        "--output", "a.npy",
+      ], folder: folder)
+    #expect(over.status == 2 && over.errors.contains("is an input"))
+    let piped = try CommandRunner.run(
+      [
+        "quantize", "--input", "-", "--scheme", "int8@tensor", "--transform", "hadamard", "--output", "z.npy",
+      ],
+      input: Data(contentsOf: URL(fileURLWithPath: input)), folder: folder)
+    #expect(piped.status == 0, "\(piped.errors)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["x.npy", "z.npy"])
+  }
+
   @Test func whatDoesNotFitIsNamedWithItsReason() throws {
     let report = try CommandRunner.json(["quantize", "--rows", "2", "--length", "100"])
     let skipped = try #require(report["skipped"] as? [[String: String]])

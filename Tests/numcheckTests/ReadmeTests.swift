@@ -14,7 +14,8 @@ import Testing
     #expect(blocks.count >= 5)
     for block in blocks {
       let lines = block.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-      let words = lines[0].split(separator: " ").map(String.init)
+      // No argument has a space; patterns are quoted for the shell.
+      let words = lines[0].split(separator: " ").map { $0.trimmingCharacters(in: ["'"]) }
       try #require(words.starts(with: ["$", "numcheck"]), "\(lines[0])")
       let outcome = try CommandRunner.run(
         Array(words.dropFirst(2)), folder: Self.readme.deletingLastPathComponent())

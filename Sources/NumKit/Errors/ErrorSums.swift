@@ -50,13 +50,14 @@ public struct ErrorSums: Sendable {
     largest = Swift.max(largest, other.largest)
   }
 
-  /// √(Σ e²/n).
-  public var rmse: Double { count == 0 ? 0 : (squares.value / Double(count)).squareRoot() }
+  /// √(Σ e²/n); NaN of nothing.
+  public var rmse: Double { count == 0 ? .nan : (squares.value / Double(count)).squareRoot() }
   /// Σ |e| / Σ |t|; NaN where the truth is 0 everywhere.
   public var relativeL1: Double { magnitudes.value / truthMagnitudes.value }
   /// Σ ty / √(Σ t² Σ y²); NaN where one side is 0 everywhere.
   public var cosine: Double {
-    Swift.min(1, products.value / (truthSquares.value.squareRoot() * computedSquares.value.squareRoot()))
+    let c = products.value / (truthSquares.value.squareRoot() * computedSquares.value.squareRoot())
+    return c > 1 ? 1 : c
   }
 }
 

@@ -119,6 +119,15 @@ public struct AttentionInputs: Sendable {
     return AttentionInputs(q: round(q), k: round(k), v: round(v), trusted: shape)
   }
 
+  /// Whether all numbers are the same; a NaN is as good as another.
+  func isSame(as other: AttentionInputs) -> Bool {
+    Self.areSame(q, other.q) && Self.areSame(k, other.k) && Self.areSame(v, other.v)
+  }
+
+  static func areSame(_ a: [Double], _ b: [Double]) -> Bool {
+    a.count == b.count && zip(a, b).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
+  }
+
   private init(q: [Double], k: [Double], v: [Double], trusted: AttentionShape) {
     shape = trusted
     self.q = q

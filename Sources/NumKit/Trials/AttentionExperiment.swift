@@ -24,7 +24,7 @@ public struct AttentionExperiment: Sendable {
     self.threads = threads
   }
 
-  /// What `max error` may be in FlashAttention's own tests is measured by: the whole row in the storage format, sums in f32.
+  /// What FlashAttention's own tests hold an error against: the whole row in the storage format, sums in f32.
   public static func baseline(_ runner: AttentionRunner) -> AttentionRunner {
     let format = runner.outputFormat
     return AttentionRunner(

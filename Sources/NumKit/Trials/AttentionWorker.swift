@@ -43,11 +43,9 @@ final class AttentionWorker {
     self.experiment = experiment
     self.stored = stored
     self.reference = reference
-    func same(_ a: [Double], _ b: [Double]) -> Bool {
-      zip(a, b).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
-    }
-    let isSame = same(tensors.q, stored.q) && same(tensors.k, stored.k) && same(tensors.v, stored.v)
-    given = isSame ? nil : AttentionReference(tensors, parameters, format: format, lseFormat: .f64)
+    given =
+      stored.isSame(as: tensors)
+      ? nil : AttentionReference(tensors, parameters, format: format, lseFormat: .f64)
     baseline = AttentionExperiment.baseline(first)
     let largest = stored.v.reduce(0) { Swift.max($0, $1.magnitude) }
     errors = experiment.runners.map {
@@ -117,7 +115,7 @@ final class AttentionWorker {
       }
     }
     let isSound = kind == .sound || kind == .vacuous
-    if reference.profile.isRegular { entries[k].bound = Self.worse(entries[k].bound, kind) }
+    if reference.profile.isRegular { entries[k].bound = entries[k].bound.worse(kind) }
     if isSound {
       for c in exact.indices where exact[c].isFinite {
         entries[k].boundUlp = Swift.max(entries[k].boundUlp, bounds[c] / unit.size(at: exact[c]))
@@ -182,11 +180,6 @@ final class AttentionWorker {
     heads[head].computedRows += 1
   }
 
-  private static func worse(_ a: RowBound, _ b: RowBound) -> RowBound {
-    if a == .none || b == .none { return .none }
-    return a == .vacuous || b == .vacuous ? .vacuous : .sound
-  }
-
   func merge(_ other: AttentionWorker) {
     for k in entries.indices {
       let theirs = other.entries[k]
@@ -195,7 +188,7 @@ final class AttentionWorker {
       entries[k].logSumExp.merge(theirs.logSumExp)
       entries[k].sums.merge(theirs.sums)
       entries[k].totalSums.merge(theirs.totalSums)
-      entries[k].bound = Self.worse(entries[k].bound, theirs.bound)
+      entries[k].bound = entries[k].bound.worse(theirs.bound)
       entries[k].boundUlp = Swift.max(entries[k].boundUlp, theirs.boundUlp)
       entries[k].sights.mergeSights(theirs.sights)
     }

@@ -42,7 +42,7 @@ public struct BackwardExperiment: Sendable {
     let stored = first.stored(tensors)
     let storedGradient = passes[0].stored(gradient, width: shape.valueSize)
     let isSame =
-      stored.q == tensors.q && stored.k == tensors.k && stored.v == tensors.v && storedGradient == gradient
+      stored.isSame(as: tensors) && AttentionInputs.areSame(storedGradient, gradient)
     let format = first.outputFormat
     func make() throws -> BackwardWorker {
       BackwardWorker(

@@ -33,6 +33,8 @@ package struct ParallelRows {
             try body(workers[index], row)
           } catch {
             failure.withLock { if $0 == nil || row < $0!.row { $0 = (row, error) } }
+            // Rows before this one are all taken already.
+            next.store(count, ordering: .relaxed)
             return
           }
         }

@@ -5,10 +5,29 @@ public struct CureContext: Sendable {
   /// Activations (tokens × inputs) that the tensor, then a weight (outputs × inputs), is multiplied with; without them a tensor
   /// is its own only witness.
   public var activations: TensorMatrix?
+  /// Other activations, by which products are judged: no cure sees them. nil: by the same.
+  public var judges: TensorMatrix?
 
-  public init(seed: UInt64 = 1, activations: TensorMatrix? = nil) {
+  public init(seed: UInt64 = 1, activations: TensorMatrix? = nil, judges: TensorMatrix? = nil) {
     self.seed = seed
     self.activations = activations
+    self.judges = judges
+  }
+
+  /// Cures see every other token, from the first on, and products are judged by the rest: a Hessian from few tokens fits these and
+  /// no others. A single token is both.
+  public init(seed: UInt64, splitting activations: TensorMatrix) {
+    func tokens(from first: Int) -> TensorMatrix {
+      let n = activations.columns
+      let rows = stride(from: first, to: activations.rows, by: 2)
+      let values = rows.flatMap { activations.values[$0 * n..<($0 + 1) * n] }
+      return TensorMatrix(rows: n == 0 ? 0 : values.count / n, columns: n, values: values)
+    }
+    if activations.rows < 2 {
+      self.init(seed: seed, activations: activations)
+    } else {
+      self.init(seed: seed, activations: tokens(from: 0), judges: tokens(from: 1))
+    }
   }
 
   /// Throws where the activations have other columns than `matrix`.

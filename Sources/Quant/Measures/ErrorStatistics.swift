@@ -79,16 +79,23 @@ public struct ErrorStatistics: Sendable, Hashable {
   public var energy: Double { squares.value }
   /// Σ(x̂ − x)²/n; NaN where nothing was added.
   public var mse: Double { squaredError / Double(finiteCount) }
-  /// 10·log10(Σx²/Σ(x̂ − x)²), in dB; ∞ without error.
-  public var sqnr: Double { squaredError == 0 ? .infinity : 10 * nc_log10(energy / squaredError) }
-  /// ‖x̂ − x‖₂/‖x‖₂; 0 without error.
-  public var relativeL2: Double { squaredError == 0 ? 0 : (squaredError / energy).squareRoot() }
-  /// Σ|x̂ − x|/Σ|x|; 0 without error.
-  public var relativeL1: Double {
-    absoluteErrors.value == 0 ? 0 : absoluteErrors.value / absolutes.value
+  /// 10·log10(Σx²/Σ(x̂ − x)²), in dB; ∞ without error, NaN where all was lost.
+  public var sqnr: Double {
+    isAllLost ? .nan : squaredError == 0 ? .infinity : 10 * nc_log10(energy / squaredError)
   }
-  /// x·x̂/(‖x‖‖x̂‖); 1 where both are zero, 0 where one is.
+  /// ‖x̂ − x‖₂/‖x‖₂; 0 without error, NaN where all was lost.
+  public var relativeL2: Double {
+    isAllLost ? .nan : squaredError == 0 ? 0 : (squaredError / energy).squareRoot()
+  }
+  /// Σ|x̂ − x|/Σ|x|; 0 without error, NaN where all was lost.
+  public var relativeL1: Double {
+    isAllLost ? .nan : absoluteErrors.value == 0 ? 0 : absoluteErrors.value / absolutes.value
+  }
+  /// Whether there were finite numbers and none is left.
+  public var isAllLost: Bool { finiteCount == 0 && lostCount > 0 }
+  /// x·x̂/(‖x‖‖x̂‖); 1 where both are zero, 0 where one is, NaN where all was lost.
   public var cosine: Double {
+    if isAllLost { return .nan }
     if energy == 0 && decodedSquares.value == 0 { return 1 }
     if energy == 0 || decodedSquares.value == 0 { return 0 }
     return products.value / (energy.squareRoot() * decodedSquares.value.squareRoot())

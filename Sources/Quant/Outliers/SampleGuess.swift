@@ -7,7 +7,7 @@ struct SampleGuess: Sendable {
   /// Where the median |a| is: bins of the upper 16 bits of a Float, whose lower bits the pass counts.
   var bins: Range<Int> = 0..<0
 
-  /// Looks at up to 64 pieces of 8192 elements, evenly spread.
+  /// Looks at 64 to 128 pieces of 8192 elements, or at all, evenly spread.
   init(_ source: some ElementSource) throws {
     let count = source.count
     let (length, pieces) = (8192, 64)

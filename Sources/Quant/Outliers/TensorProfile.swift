@@ -84,7 +84,7 @@ public struct TensorProfile: Sendable {
 
   /// Channels in which at least `share` of the rows have |a| ≥ `settings.outlierLimit`; with 0: in which any has.
   ///
-  /// LLM.int8() takes those that have 6 % of the tokens in at least a quarter of the layers: see `OutlierChannels`.
+  /// LLM.int8() takes those that have 6 % of the tokens in at least a quarter of the layers: see `LayerSeries.outlierChannels`.
   public func outlierChannels(share: Double = 0) -> [Int] {
     columnOutliers.indices.filter {
       columnOutliers[$0] > 0 && Double(columnOutliers[$0]) >= share * Double(rows)

@@ -2,7 +2,7 @@
 public enum MetricDisagreement: Sendable, Hashable, CustomStringConvertible {
   /// The direction is right, the size is not: cosine ≥ 0.998 with ‖x̂ − x‖ > 0.1 ‖x‖.
   case size(cosine: Double, relativeL2: Double)
-  /// A few large values carry the score: ‖x̂ − x‖ ≤ 0.1 ‖x‖ with a relative L1 more than 3 times that and above 0.1.
+  /// A few large values carry the score: ‖x̂ − x‖ ≤ 0.3 ‖x‖ with a relative L1 more than 3 times that and above 0.1.
   case smallValues(relativeL2: Double, relativeL1: Double)
   /// Single elements are far off: the largest error is more than 32 times the root mean square, which is fine.
   case peaks(relativeL2: Double, peakToRMS: Double)
@@ -39,7 +39,7 @@ extension SchemeMeasurement {
     let (l2, l1, cosine) = (statistics.relativeL2, statistics.relativeL1, statistics.cosine)
     if statistics.lostCount > 0 { found.append(.lost(count: statistics.lostCount)) }
     if cosine >= 0.998 && l2 > 0.1 { found.append(.size(cosine: cosine, relativeL2: l2)) }
-    if l2 <= 0.1 && l1 > max(3 * l2, 0.1) {
+    if l2 <= 0.3 && l1 > max(3 * l2, 0.1) {
       found.append(.smallValues(relativeL2: l2, relativeL1: l1))
     }
     let rms = statistics.mse.squareRoot()

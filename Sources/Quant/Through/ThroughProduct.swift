@@ -22,20 +22,23 @@ public struct ResultErrors: Sendable {
 
   public init() {}
 
-  /// 10·log10(Σy²/Σ(ŷ − y)²), in dB.
+  /// 10·log10(Σy²/Σ(ŷ − y)²), in dB; like what follows NaN where all was lost.
   public var sqnr: Double {
-    squaredErrors.value == 0 ? .infinity : 10 * nc_log10(squares.value / squaredErrors.value)
+    isAllLost
+      ? .nan : squaredErrors.value == 0 ? .infinity : 10 * nc_log10(squares.value / squaredErrors.value)
   }
   /// Σ|ŷ − y|/Σ|y|.
   public var relativeL1: Double {
-    absoluteErrors.value == 0 ? 0 : absoluteErrors.value / absolutes.value
+    isAllLost ? .nan : absoluteErrors.value == 0 ? 0 : absoluteErrors.value / absolutes.value
   }
   /// √(Σ(ŷ − y)²/n).
-  public var rmse: Double { (squaredErrors.value / Double(max(count, 1))).squareRoot() }
+  public var rmse: Double { isAllLost ? .nan : (squaredErrors.value / Double(max(count, 1))).squareRoot() }
+  /// Whether there were finite results and none is left.
+  public var isAllLost: Bool { count == 0 && lostCount > 0 }
   /// y·ŷ/(‖y‖‖ŷ‖).
   public var cosine: Double {
     let norm = squares.value.squareRoot() * computedSquares.value.squareRoot()
-    return norm == 0 ? (squaredErrors.value == 0 ? 1 : 0) : products.value / norm
+    return isAllLost ? .nan : norm == 0 ? (squaredErrors.value == 0 ? 1 : 0) : products.value / norm
   }
 
   /// Adds a result; `difference` is ŷ − y, as exactly as it is known.

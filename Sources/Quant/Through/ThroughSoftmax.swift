@@ -8,7 +8,9 @@ public struct ThroughSoftmax: Sendable {
   public private(set) var rows = 0
   /// Rows whose most probable entry is another one after.
   public private(set) var topFlips = 0
-  /// Rows in which a finite logit became NaN or infinite; they are in no other figure.
+  /// Rows whose most probable entry has an equal after: which one is taken is then up to the code that looks.
+  public private(set) var topTies = 0
+  /// Rows with NaN or +∞ among the logits, before or after; they are in no other figure.
   public private(set) var lostRows = 0
   /// The largest KL(p ‖ p̂) of a row, in nats.
   public private(set) var maxDivergence = 0.0
@@ -40,6 +42,7 @@ public struct ThroughSoftmax: Sendable {
   public mutating func merge(_ other: ThroughSoftmax) {
     rows += other.rows
     topFlips += other.topFlips
+    topTies += other.topTies
     lostRows += other.lostRows
     maxDivergence = max(maxDivergence, other.maxDivergence)
     maxChange = max(maxChange, other.maxChange)
@@ -88,7 +91,11 @@ public struct ThroughSoftmax: Sendable {
     divergence.add(found)
     // The first of the largest; logits say it where probabilities round to the same.
     let top = x.indices.max { (x[$0], $1) < (x[$1], $0) } ?? 0
-    if y.contains(where: { $0 > y[top] }) { topFlips += 1 }
+    if y.contains(where: { $0 > y[top] }) {
+      topFlips += 1
+    } else if y.indices.contains(where: { $0 != top && y[$0] == y[top] && x[$0] != x[top] }) {
+      topTies += 1
+    }
   }
 
   fileprivate mutating func addLost() { lostRows += 1 }

@@ -18,14 +18,13 @@ public enum CureList {
     return list
   }
 
-  /// The treatment that a name asks for: a transform's, a calibration's, or `groups:N`, a granularity `@…` of the scheme.
+  /// The treatment that a name asks for: a transform's, a calibration's, or a granularity `@…` of the scheme.
   public static func treatment(named text: String, for scheme: any Scheme) throws -> Treatment {
     if text.hasPrefix("@") {
-      guard var name = SchemeName(scheme.name), let granularity = Granularity(text.dropFirst().lowercased())
+      guard let name = SchemeName(scheme.name), let granularity = Granularity(text.dropFirst().lowercased())
       else {
         throw CureError.unknown(text)
       }
-      name.granularity = granularity
       return Treatment(
         try SchemeRegistry.scheme(named: SchemeName.joined(name.base, granularity, name.dialects)))
     }

@@ -15,7 +15,7 @@ public struct Treatment: Sendable {
     self.calibration = calibration
   }
 
-  /// `hadamard, int8@token, mse`.
+  /// `hadamard + int8@token + mse`.
   public var name: String {
     (transforms.map(\.name) + [scheme.name] + (calibration.map { [$0.name] } ?? [])).joined(separator: " + ")
   }
@@ -66,7 +66,7 @@ public struct TreatmentResult: Sendable {
   public let rest: ErrorStatistics
   /// Elements other than zero, not massive, that became zero.
   public let flushed: Int
-  /// SQNR in dB of the product with the activations, where there are any.
+  /// SQNR in dB of the product with the activations, where there are any: with `CureContext.judges` if there are.
   public let outputSqnr: Double?
 
   /// Applies `treatment` and measures; `isMassive` has a flag for each element.
@@ -95,7 +95,7 @@ public struct TreatmentResult: Sendable {
     self.statistics = statistics
     self.rest = rest
     self.flushed = flushed
-    outputSqnr = context.activations.map { Self.outputSqnr(matrix, decoded, $0) }
+    outputSqnr = (context.judges ?? context.activations).map { Self.outputSqnr(matrix, decoded, $0) }
   }
 
   /// 10·log10 of ‖WXᵀ‖²/‖(Ŵ − W)Xᵀ‖².

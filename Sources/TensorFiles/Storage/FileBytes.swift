@@ -12,7 +12,8 @@ import Synchronization
 ///
 /// Mapped pages count as resident memory as soon as they are read. Readers therefore report what they read, and
 /// after every `window` of it the mapping gives its pages back; reading them again only faults them in from the
-/// page cache. A file that another process cuts short while it is mapped ends this one with SIGBUS, as any mapping.
+/// page cache. A file that another process cuts short while it is mapped ends this one with SIGBUS, as any mapping does;
+/// the command says so in a line.
 final class FileBytes: @unchecked Sendable {
   /// The file's name in messages.
   let path: String

@@ -37,13 +37,10 @@ final class AtomicFile {
     // A file name may have 255 bytes; the base is there for people only.
     temporary = "\(folder).\(String(base.unicodeScalars.prefix(40))).\(random).tmp"
     let mode = existing.map { $0.st_mode & 0o777 } ?? 0o666
-    UnfinishedFiles.add(temporary)
-    descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard descriptor >= 0 else {
-      let message = systemMessage()
-      UnfinishedFiles.forget(temporary)
-      throw TensorFileError(path, "cannot write: \(message)")
-    }
+    descriptor = UnfinishedFiles.open(temporary, mode: mode)
+    guard descriptor >= 0 else { throw TensorFileError(path, "cannot write: \(systemMessage())") }
+    // What was there keeps its permissions, whatever the process's mask.
+    if existing != nil { fchmod(descriptor, mode) }
   }
 
   deinit { discard() }

@@ -75,7 +75,9 @@ struct ActivationsCommand: ParsableCommand {
     settings.massiveLimit = massiveAbove.value
     settings.massiveRatio = massiveRatio.value
     settings.medianScope = medianScope
-    settings.outlierLimit = Float(outlierAbove.value)
+    // The first Float that is not below it.
+    let nearest = Float(outlierAbove.value)
+    settings.outlierLimit = Double(nearest) < outlierAbove.value ? nearest.nextUp : nearest
     settings.placeCount = top
     var report = ActivationsReport(settings: settings, showsAll: details)
     for text in files {
@@ -117,7 +119,7 @@ struct ActivationsCommand: ParsableCommand {
 
   private func profile(_ tensor: FileTensor, _ settings: ScanSettings) throws -> TensorProfile {
     let piece = TensorProfile.pieceLength
-    let progress = Progress(total: (tensor.count + piece - 1) / piece, what: "MiB")
+    let progress = Progress(total: (tensor.count + piece - 1) / piece, what: "pieces")
     defer { progress.finish() }
     return try TensorProfile(
       tensor, settings: settings, threads: threads.count, progress: progress.callback)

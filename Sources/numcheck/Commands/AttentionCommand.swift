@@ -62,13 +62,20 @@ struct AttentionCommand: ParsableCommand {
   var format: OutputFormat = .text
 
   func validate() throws {
-    if fa3 || sweepHeadSize != nil || !lowPrecision.scheme.isEmpty,
-      !precision.isDefault || !kernel.algorithm.isEmpty
-    {
+    let isStudy = fa3 || sweepHeadSize != nil || !lowPrecision.scheme.isEmpty
+    if isStudy && !(precision.isDefault && kernel.isDefault) {
       throw ValidationError(
-        "--fa3, --sweep-head-size and --scheme have formats and algorithms of their own: no --dtype, --compute, "
-          + "--accumulate, --overflow or --algorithm")
+        "--fa3, --sweep-head-size and --scheme have formats and algorithms of their own: no flag of formats or "
+          + "kernels goes with them")
     }
+    let asksForFigures = sinkTokens != 1 || gradientThreshold.value != 0.001 && sweepHeadSize == nil
+    if (isStudy || backward.backward) && asksForFigures {
+      throw ValidationError("--sink-tokens and --gradient-threshold are for the forward report")
+    }
+    if sweepHeadSize != nil && question.scale != "auto" {
+      throw ValidationError("--sweep-head-size tries both scales itself")
+    }
+    if output == nil && outputType != nil { throw ValidationError("--as is for --output") }
     if fa3 && sweepHeadSize != nil { throw ValidationError("--fa3 and --sweep-head-size exclude each other") }
     if (fa3 || sweepHeadSize != nil) && (output != nil || !thresholds.isEmpty || withinBaseline) {
       throw ValidationError("--fa3 and --sweep-head-size take no checks and no --output")
@@ -101,7 +108,6 @@ struct AttentionCommand: ParsableCommand {
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source.tensors.shape)
     let runners = try kernel.runners(configuration, parameters)
-    if output == nil && outputType != nil { throw UsageError("--as is for --output") }
     if output != nil && runners.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(runners.count)")
     }

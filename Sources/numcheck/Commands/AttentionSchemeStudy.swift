@@ -47,27 +47,31 @@ extension AttentionCommand {
     if format == .json {
       return try emit(Self.json(entries, certificate, shape, seed: input.seed).text)
     }
-    var table = Table(columns: [
-      ("scheme", .left), ("q", .right), ("k", .right), ("v bits", .right), ("RMSE", .right),
-      ("of f16", .right), ("rel L1", .right), ("max error", .right), ("1-cosine", .right),
-      ("P to 0", .right), ("predicted", .right),
-    ])
+    var report = FlatReport(
+      command: "attention --scheme",
+      heading: "attention, \(AttentionReport.size(shape))\n" + KernelReport.proof(certificate),
+      columns: [
+        ("scheme", "scheme", .left), ("q", "qBits", .right), ("k", "kBits", .right),
+        ("v bits", "vBits", .right), ("lost", "lost", .right), ("RMSE", "rmse", .right),
+        ("of f16", "ofF16", .right),
+        ("rel L1", "relativeL1", .right), ("max error", "maxAbsoluteError", .right),
+        ("1-cosine", "oneMinusCosine", .right), ("P to 0", "flushed", .right),
+        ("predicted", "flushedPredicted", .right),
+      ])
     for e in entries {
       let s = e.sums
-      func share(_ x: Double?) -> String { x.map { "\(Figures.short(100 * $0)) %" } ?? "-" }
-      table.rows.append(
-        [e.scheme?.name ?? "standard f16"]
+      func share(_ x: Double?) -> FlatReport.Cell {
+        x.map { .init(text: "\(Figures.short(100 * $0)) %", value: .number($0)) } ?? .none()
+      }
+      report.rows.append(
+        [.text(e.scheme?.name ?? "standard f16")]
+          + [e.bits.q, e.bits.k, e.bits.v].map { .number($0) } + [.count(s.lost)]
           + [
-            e.bits.q, e.bits.k, e.bits.v, s.rmse, s.rmse / entries[0].sums.rmse, s.relativeL1, s.largest,
+            s.rmse, s.rmse / entries[0].sums.rmse, s.relativeL1, s.count == 0 ? .nan : s.largest,
             1 - s.cosine,
-          ].map(Figures.short) + [share(e.flushed), share(e.predicted)])
+          ].map { .number($0) } + [share(e.flushed), share(e.predicted)])
     }
-    let heading = "attention, \(AttentionReport.size(shape))\n" + KernelReport.proof(certificate)
-    switch format {
-    case .text, .json: try emit(heading + "\n\n" + table.text())
-    case .markdown: try emit("### " + heading.replacing("\n", with: "\n\n") + "\n\n" + table.markdown)
-    case .csv: try emit(table.csv)
-    }
+    try emit(report.text(as: format))
   }
 
   private static func json(
@@ -75,7 +79,7 @@ extension AttentionCommand {
   ) -> JSONValue {
     .object([
       ("schema", .string("numcheck/1")), ("command", .string("attention --scheme")),
-      ("seed", .int(Int(truncatingIfNeeded: seed))), ("heads", .int(shape.heads)),
+      ("seed", .uint(seed)), ("heads", .int(shape.heads)),
       ("keyHeads", .int(shape.keyHeads)), ("queries", .int(shape.queries)), ("keys", .int(shape.keys)),
       ("headSize", .int(shape.headSize)), ("valueSize", .int(shape.valueSize)),
       ("certificate", KernelReport.certificate(certificate)),

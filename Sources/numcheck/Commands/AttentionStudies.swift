@@ -33,7 +33,8 @@ extension AttentionCommand {
         ("headSize", .int(shape.headSize)), ("certificate", KernelReport.certificate(certificate)),
       ],
       columns: [
-        ("way", "way", .left), ("RMSE", "rmse", .right), ("rel L1", "relativeL1", .right),
+        ("way", "way", .left), ("lost", "lost", .right), ("RMSE", "rmse", .right),
+        ("rel L1", "relativeL1", .right),
         ("max error", "maxAbsoluteError", .right), ("1-cosine", "oneMinusCosine", .right),
         ("of standard", "ofStandard", .right),
       ])
@@ -42,8 +43,9 @@ extension AttentionCommand {
       // Each against the standard way of as many bits.
       let standard = sums[way.name.contains("fp8") ? 2 : 0]
       report.rows.append(
-        [.text(way.name)]
-          + [s.rmse, s.relativeL1, s.largest, 1 - s.cosine, s.rmse / standard.rmse].map { .number($0) })
+        [.text(way.name), .count(s.lost)]
+          + [s.rmse, s.relativeL1, s.count == 0 ? .nan : s.largest, 1 - s.cosine, s.rmse / standard.rmse].map
+        { .number($0) })
     }
     try emit(report.text(as: format))
   }

@@ -46,6 +46,11 @@ struct CacheCommand: ParsableCommand {
     where !(1...1 << 30 ~= n) {
       throw ValidationError("\(flag) must be 1 to \(1 << 30)")
     }
+    if !measure && input.q == nil
+      && (!precision.isDefault || input.distribution != nil || input.range != nil || input.queries != nil)
+    {
+      throw ValidationError("formats and generated tensors are for --measure, or --q, --k and --v")
+    }
     if !(0...1 << 30 ~= recent) { throw ValidationError("--recent must be 0 to \(1 << 30)") }
   }
 
@@ -96,7 +101,7 @@ struct CacheCommand: ParsableCommand {
       if let s = sums?[i] {
         row.append(.count(s.lost))
         row += [s.rmse, s.relativeL1, s.largest, 1 - s.cosine].map {
-          s.count == 0 || $0.isNaN ? .none() : .number($0)
+          s.count == 0 ? .none() : .number($0)
         }
       }
       report.rows.append(row)

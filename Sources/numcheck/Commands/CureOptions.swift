@@ -62,7 +62,11 @@ struct CureOptions: ParsableArguments {
   }
 
   func context(seed: UInt64) throws -> CureContext {
-    CureContext(seed: seed, activations: try activations.map { try Self.matrix(FileTensor.one($0)) })
+    guard let activations else { return CureContext(seed: seed) }
+    let all = try Self.matrix(FileTensor.one(activations))
+    // Where nothing is fitted to them there is nothing to hold back.
+    let isFitted = !cure.isEmpty || !transform.isEmpty || calibration != nil
+    return isFitted ? CureContext(seed: seed, splitting: all) : CureContext(seed: seed, activations: all)
   }
 
   /// A whole tensor in memory.
@@ -90,10 +94,10 @@ struct CureRun {
   let schemes: [any Scheme]
   let threads: Int
 
-  /// Every tensor of the input, treated and measured.
-  func reports() throws -> [CureReport] {
+  /// Every one of `matrices`, treated and measured.
+  func reports(_ matrices: [(String, TensorMatrix)]) throws -> [CureReport] {
     let context = try options.context(seed: input.seed)
-    return try matrices().map { name, matrix in
+    return try matrices.map { name, matrix in
       do {
         return try CureReport(
           tensor: name, matrix, schemes: schemes.map { try options.treatments(of: $0) }, context: context,
@@ -107,8 +111,7 @@ struct CureRun {
   }
 
   /// Writes what the one treatment makes of the one tensor.
-  func write(_ path: String) throws {
-    let matrices = try matrices()
+  func write(_ path: String, _ matrices: [(String, TensorMatrix)]) throws {
     guard matrices.count == 1, schemes.count == 1, options.cure.isEmpty else {
       throw UsageError("--output needs one tensor, one --scheme, and no --cure")
     }
@@ -127,6 +130,7 @@ struct CureRun {
     }
   }
 
+  /// The tensors of the input, read once.
   func matrices() throws -> [(String, TensorMatrix)] {
     guard let text = input.input else {
       let rows = try RowInput(input, operation: .softmax)

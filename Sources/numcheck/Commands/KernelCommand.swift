@@ -42,7 +42,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     if output != nil && algorithms.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
     }
-    try keepApart(outputs: [output], inputs: [input.input])
+    try keepApart(outputs: [output], inputs: [input.input] + parameters.files)
     if input.exhaustive, input.length == 2, Q.operation == .softmax,
       let sweeps = sweeps(algorithms, configuration)
     {
@@ -112,7 +112,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     case .text: try emit(report.text)
     case .json: try emit(report.json.text)
     case .markdown: try emit(report.markdown)
-    case .csv: try emit(report.table.csv)
+    case .csv: try emit(report.csv)
     }
   }
 

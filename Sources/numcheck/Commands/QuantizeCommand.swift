@@ -61,7 +61,7 @@ struct QuantizeCommand: ParsableCommand {
   }
 
   func run() throws {
-    try keepApart(outputs: [output, raw], inputs: [input.input])
+    try keepApart(outputs: [output, raw], inputs: [input.input, cures.activations])
     let chosen = try schemes()
     if let purpose = through.through { return try runThrough(purpose, chosen) }
     if cures.isAsked { return try runCures(chosen) }
@@ -144,8 +144,9 @@ struct QuantizeCommand: ParsableCommand {
     let run = CureRun(
       options: cures, input: input, schemes: try chosen ?? [SchemeRegistry.scheme(named: "int8@tensor")],
       threads: threads.count)
-    if let output { try run.write(output) }
-    let reports = try run.reports()
+    let matrices = try run.matrices()
+    if let output { try run.write(output, matrices) }
+    let reports = try run.reports(matrices)
     switch format {
     case .text: try emit(reports.map(\.text).joined(separator: "\n"))
     case .markdown: try emit(reports.map(\.markdown).joined(separator: "\n"))

@@ -49,7 +49,7 @@ struct ReferenceCommand: ParsableCommand {
     guard let format = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
-    try keepApart(outputs: [output], inputs: [input.input])
+    try keepApart(outputs: [output], inputs: [input.input] + parameters.files)
     let source = try RowInput(input, operation: operation, dtype: roundInputs ?? dtype)
     let question = try QuestionInput(parameters, operation, source, seed: input.seed)
     try question.check(operation, source)

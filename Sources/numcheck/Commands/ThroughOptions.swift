@@ -122,7 +122,9 @@ struct ThroughRun {
   private func matmul() throws -> ThroughReport {
     let (name, w) = try one()
     let context = try cures.context(seed: input.seed)
-    guard let x = context.activations else { throw UsageError("--through matmul needs --activations") }
+    guard let x = context.judges ?? context.activations else {
+      throw UsageError("--through matmul needs --activations")
+    }
     try checkFinite([w, x])
     let (results, skipped) = try each(treatments([w, x])) { treatment in
       let (decoded, bits) = try treatment.apply(w, context: context)
@@ -137,13 +139,17 @@ struct ThroughRun {
     return ThroughReport(
       purpose: .matmul,
       title: "\(Figures.line(name)): \(Figures.count(w.rows)) x \(Figures.count(w.columns)), "
-        + "times \(Figures.count(x.rows)) tokens of \(Figures.line(cures.activations ?? ""))",
+        + "times \(Figures.count(x.rows)) tokens of \(Figures.line(cures.activations ?? ""))"
+        + (context.judges == nil ? "" : " (cures saw the others)"),
       parts: results, skipped: skipped)
   }
 
   private func attention() throws -> ThroughReport {
     if cures.activations != nil { throw UsageError("--activations are for --through matmul") }
     guard let text = input.input else { throw UsageError("--through attention needs --input") }
+    if input.rows != nil || input.axis != -1 {
+      throw UsageError("--rows and --axis are not for --through attention: it takes whole tensors")
+    }
     let tensors = try [text, options.keys ?? sibling(text, "k"), options.values ?? sibling(text, "v")].map {
       try FileTensor.one($0)
     }

@@ -136,7 +136,7 @@ struct AttentionInput {
         q: fill(heads * shape.queries, 0), k: fill(keys, 1), v: fill(keys, 2), shape: shape)
     else { throw UsageError("no tensors of this shape") }
     tensors = made
-    outputShape = [heads, shape.queries]
+    outputShape = layout == .nhd ? [shape.queries, heads] : [heads, shape.queries]
     origin = .generated(distribution, range: range, seed: options.seed)
   }
 

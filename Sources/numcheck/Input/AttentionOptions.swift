@@ -169,6 +169,13 @@ struct AttentionKernelOptions: ParsableArguments {
     help: ArgumentHelp("Put this finite score in place of hidden ones, as some kernels do.", valueName: "X"))
   var sentinel: Number?
 
+  /// Whether nothing was asked for.
+  var isDefault: Bool {
+    algorithm.isEmpty && probabilities == nil && pScale.value == 1 && blockQ == 64 && blockK == 64
+      && splits == 4
+      && lazyRescale.value == 0 && sentinel == nil
+  }
+
   func validate() throws {
     if ![blockQ, blockK, splits].allSatisfy({ 1...(1 << 20) ~= $0 }) {
       throw ValidationError("--block-q, --block-k and --splits must be 1 to \(1 << 20)")

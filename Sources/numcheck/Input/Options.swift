@@ -58,6 +58,9 @@ struct ParameterOptions: ParsableArguments {
       valueName: "FILE[:TENSOR]"))
   var cotangent: String?
 
+  /// The tensors that are read.
+  var files: [String?] { [Int(target) == nil ? target : nil, cotangent] }
+
   func validate() throws {
     guard temperature.value >= 0 else { throw ValidationError("--temperature must be 0 or more") }
   }

@@ -120,7 +120,8 @@ extension ActivationsReport {
             "\(p.massive.count)", "\(p.massive.nearMissCount)",
             top.map { Figures.number(Double($0.value)) } ?? "",
             top.map { "\($0.row)" } ?? "", top.map { "\($0.column)" } ?? "",
-            "\(p.outlierChannels(share: LayerSeries.outlierShares.tokens).count)",
+            p.columnMaxima.isEmpty
+              ? "" : "\(p.outlierChannels(share: LayerSeries.outlierShares.tokens).count)",
           ])
     }
     return table.csv

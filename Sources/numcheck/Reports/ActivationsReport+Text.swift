@@ -69,8 +69,9 @@ extension ActivationsReport {
     guard settings.medianScope == .tensor else { return "" }
     let median = e.profile.medianMagnitude
     if median == 0 { return ", the median is 0" }
+    let ratio = (Double(place.magnitude) / median).rounded()
     return
-      ", \(Figures.count(Int((Double(place.magnitude) / median).rounded()))) x the median \(Figures.short(median))"
+      ", \(ratio < 1e15 ? Figures.count(Int(ratio)) : Figures.short(ratio)) x the median \(Figures.short(median))"
   }
 
   private func places(_ e: Entry) -> String {
@@ -83,6 +84,10 @@ extension ActivationsReport {
 
   private func largest(_ e: Entry) -> String {
     guard let first = e.profile.largestPlaces.first else { return "" }
+    // A token's median is not kept, and the tensor's is not what it is held against.
+    guard settings.medianScope == .tensor else {
+      return "  the largest is \(Figures.short(Double(first.value))) at \(e.place(first))\n"
+    }
     return "  the largest, \(Figures.short(Double(first.value))) at \(e.place(first)), is"
       + (e.profile.medianMagnitude == 0
         ? " beside a median of 0\n"
@@ -153,7 +158,8 @@ extension ActivationsReport {
     let p = e.profile
     var out = entries.count == 1 ? "" : "\(e.shownName)\n"
     out += "largest |a|\n"
-    var top = Table(columns: [("", .left), ("value", .right), ("hex", .left), ("x median", .right)])
+    var top = Table(
+      columns: [("", .left), ("value", .right), ("hex", .left), ("x tensor's median", .right)])
     for place in p.largestPlaces {
       top.rows.append([
         e.place(place), Figures.number(Double(place.value)), Figures.hex(Double(place.value)),

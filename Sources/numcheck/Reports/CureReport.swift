@@ -11,6 +11,8 @@ struct CureReport {
   /// Schemes that do not fit as they are.
   let skipped: [SkippedTreatment]
   private let isList: Bool
+  /// Tokens that cures saw, and tokens that products are judged by.
+  private let tokens: (seen: Int, judging: Int)?
 
   /// A scheme and what helps it.
   struct Group {
@@ -26,9 +28,18 @@ struct CureReport {
       return now == before ? 0 : now - before
     }
 
+    /// Whether a treatment buys the rest with the massive ones: the whole is clearly worse off, or less of it is left.
+    func sacrifices(_ r: TreatmentResult) -> Bool {
+      // Judged by its product a weight may well err more: where that does not matter.
+      r.outputSqnr == nil && r.statistics.sqnr < plain.statistics.sqnr - 3
+        || r.statistics.lostCount > plain.statistics.lostCount
+    }
+
     /// The treatment that restores most, and the cheapest of those that restore at least half of that.
     var best: (most: TreatmentResult, cheapest: TreatmentResult)? {
-      let helping = results.dropFirst().filter { restored($0) > 1 && $0.rest.lostCount == 0 }
+      let helping = results.dropFirst().filter {
+        restored($0) > 1 && $0.rest.lostCount == 0 && !sacrifices($0)
+      }
       guard let most = helping.max(by: { restored($0) < restored($1) }) else { return nil }
       let enough = helping.filter { restored($0) >= restored(most) / 2 }
       let cheapest = enough.min {
@@ -44,6 +55,7 @@ struct CureReport {
   ) throws {
     self.tensor = tensor
     self.isList = isList
+    tokens = context.judges.map { (context.activations?.rows ?? 0, $0.rows) }
     (rows, columns) = (matrix.rows, matrix.columns)
     let profile = try matrix.values.withUnsafeBufferPointer {
       try TensorProfile(MemorySource($0, rows: matrix.rows, columns: matrix.columns), threads: threads)
@@ -92,6 +104,9 @@ struct CureReport {
       ("to zero", .right), ("max error", .right),
     ])
     if hasOutput { table.columns.append(("output dB", .right)) }
+    let isLossy = group.results.contains { $0.statistics.lostCount > 0 }
+    if isLossy { table.columns.insert(("lost", .right), at: 2) }
+    func figure(_ x: Double) -> String { x.isNaN ? "-" : Figures.short(x) }
     let sorted =
       isList
       ? [group.plain]
@@ -101,13 +116,15 @@ struct CureReport {
     for r in sorted {
       let restored = group.restored(r)
       table.rows.append(
-        [
-          r.name, Figures.short(r.bitsPerWeight), Figures.short(r.statistics.sqnr),
-          hasMassive ? Figures.short(r.rest.sqnr) : "-",
-          r.name == group.plain.name ? "" : (restored > 0 ? "+" : "") + Figures.short(restored),
-          Figures.percent(r.flushed, of: r.rest.count - profile.massive.count),
-          Figures.short(r.statistics.maxAbsoluteError),
-        ] + (hasOutput ? [r.outputSqnr.map(Figures.short) ?? "-"] : []))
+        [r.name, Figures.short(r.bitsPerWeight)]
+          + (isLossy ? [Figures.count(r.statistics.lostCount)] : [])
+          + [
+            figure(r.statistics.sqnr),
+            hasMassive ? figure(r.rest.sqnr) : "-",
+            r.name == group.plain.name ? "" : (restored > 0 ? "+" : "") + figure(restored),
+            Figures.percent(r.flushed, of: r.rest.count - profile.massive.count),
+            Figures.short(r.statistics.maxAbsoluteError),
+          ] + (hasOutput ? [r.outputSqnr.map(Figures.short) ?? "-"] : []))
     }
     return table
   }
@@ -126,7 +143,11 @@ struct CureReport {
 
   private func finding(_ group: Group) -> String {
     let plain = group.plain
-    guard profile.massive.count > 0 else { return "" }
+    let lost =
+      plain.statistics.lostCount == 0
+      ? ""
+      : "\(plain.name) makes \(Figures.count(plain.statistics.lostCount)) finite numbers NaN or infinite\n"
+    guard profile.massive.count > 0, lost.isEmpty else { return lost }
     return
       "\(plain.name) leaves \(Figures.percent(plain.flushed, of: plain.rest.count - profile.massive.count)) of the rest at zero: "
       + "SQNR \(Figures.short(plain.rest.sqnr)) dB without the massive ones, who alone carry the "
@@ -135,6 +156,16 @@ struct CureReport {
 
   private func advice(_ group: Group) -> String {
     guard isList else { return "" }
+    let sacrificing = group.results.dropFirst().filter { group.restored($0) > 1 && group.sacrifices($0) }
+    let warning =
+      sacrificing.isEmpty
+      ? ""
+      : "not to be taken, the whole is worse for it (the massive ones are clipped or lost): "
+        + sacrificing.map(\.name).joined(separator: ", ") + "\n"
+    return warning + recommendation(group)
+  }
+
+  private func recommendation(_ group: Group) -> String {
     guard let (most, cheapest) = group.best else {
       return "nothing tried helps \(group.plain.name) by more than 1 dB\n"
     }
@@ -155,6 +186,11 @@ struct CureReport {
 
   private func body(_ show: (Table) -> String) -> String {
     var out = heading + "\n"
+    if let tokens {
+      out +=
+        "cures saw \(Figures.count(tokens.seen)) tokens of the activations; output dB is that of the other "
+        + "\(Figures.count(tokens.judging))\n"
+    }
     for group in groups {
       out += finding(group) + "\n" + show(table(group)) + "\n"
       out += group.skipped.text
@@ -168,7 +204,7 @@ struct CureReport {
   static func csv(_ reports: [CureReport]) -> String {
     var table = Table(
       columns: [
-        "tensor", "treatment", "bits_per_weight", "sqnr_db", "rest_sqnr_db", "restored_db", "flushed",
+        "tensor", "treatment", "bits_per_weight", "sqnr_db", "rest_sqnr_db", "restored_db", "flushed", "lost",
         "max_absolute_error", "output_sqnr_db",
       ].map { (title: $0, alignment: .left) })
     for report in reports {
@@ -177,7 +213,7 @@ struct CureReport {
           table.rows.append(
             [Figures.line(report.tensor), r.name]
               + [r.bitsPerWeight, r.statistics.sqnr, r.rest.sqnr, group.restored(r)].map(Figures.number)
-              + ["\(r.flushed)", Figures.number(r.statistics.maxAbsoluteError)]
+              + ["\(r.flushed)", "\(r.statistics.lostCount)", Figures.number(r.statistics.maxAbsoluteError)]
               + [r.outputSqnr.map(Figures.number) ?? ""])
         }
       }
@@ -216,6 +252,7 @@ struct CureReport {
       ("treatment", .string(r.name)), ("bitsPerWeight", .number(r.bitsPerWeight)),
       ("sqnr", .number(r.statistics.sqnr)), ("restSqnr", .number(r.rest.sqnr)),
       ("restored", .number(group.restored(r))), ("flushed", .int(r.flushed)),
+      ("lost", .int(r.statistics.lostCount)),
       ("maxAbsoluteError", .number(r.statistics.maxAbsoluteError)),
       ("outputSqnr", r.outputSqnr.map { .number($0) } ?? .null),
     ])

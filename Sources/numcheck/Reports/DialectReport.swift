@@ -37,9 +37,16 @@ struct DialectReport {
       "\(Figures.count(c.differingBlocks)) of \(Figures.count(c.blockCount)) blocks of \(c.blockLength) differ "
       + "(\(Figures.short(100 * c.share)) %)\n"
     out += "SQNR: \(first) \(Figures.short(c.first.sqnr)) dB, \(second) \(Figures.short(c.second.sqnr)) dB\n"
+    for (name, s) in [(first, c.first), (second, c.second)] where s.lostCount > 0 {
+      out +=
+        "\(name) makes \(Figures.count(s.lostCount)) finite numbers NaN or infinite: they are in no average\n"
+    }
     for kind in kinds {
       out += "\n\(kind.rawValue): \(Figures.count(c.kinds[kind] ?? 0)) blocks\n"
-      guard let w = c.witnesses[kind] else { continue }
+      guard let w = c.witnesses[kind] else {
+        out += "  no single block shows it\n"
+        continue
+      }
       let nonzero = w.values.indices.filter { w.values[$0] != 0 }
       let shown = nonzero.prefix(8).map {
         "x[\($0)] = \(Figures.number(Double(w.values[$0]))) (\(Figures.hex(Double(w.values[$0]))))"
@@ -52,6 +59,10 @@ struct DialectReport {
     if c.differingBlocks == 0 { return out + "\nno difference on this tensor\n" }
     let cost = c.cost
     out += "\n"
+    if c.first.lostCount != c.second.lostCount {
+      let fewer = c.first.lostCount < c.second.lostCount ? first : second
+      return out + "\(fewer) keeps more numbers; the dB, of what each keeps, do not compare\n"
+    }
     out +=
       cost == 0
       ? "they cost the same\n"
@@ -103,7 +114,8 @@ struct DialectReport {
       ("second", .string(second)), ("tensor", .string(tensor)), ("blockLength", .int(comparison.blockLength)),
       ("blocks", .int(comparison.blockCount)), ("differingBlocks", .int(comparison.differingBlocks)),
       ("share", .number(comparison.share)), ("firstSqnr", .number(comparison.first.sqnr)),
-      ("secondSqnr", .number(comparison.second.sqnr)), ("costDecibels", .number(comparison.cost)),
+      ("secondSqnr", .number(comparison.second.sqnr)), ("firstLost", .int(comparison.first.lostCount)),
+      ("secondLost", .int(comparison.second.lostCount)), ("costDecibels", .number(comparison.cost)),
       (
         "kinds",
         .array(

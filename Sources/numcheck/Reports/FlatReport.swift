@@ -7,8 +7,10 @@ struct FlatReport {
     let text: String
     let value: JSONValue
 
-    /// Up to four significant digits for people, all for machines.
-    static func number(_ x: Double) -> Cell { Cell(text: Figures.short(x), value: .number(x)) }
+    /// Up to four significant digits for people, all for machines; NaN is nothing to say.
+    static func number(_ x: Double) -> Cell {
+      x.isNaN ? .none() : Cell(text: Figures.short(x), value: .number(x))
+    }
     /// A number in full for both.
     static func exact(_ x: Double) -> Cell { Cell(text: Figures.number(x), value: .number(x)) }
     static func count(_ n: Int) -> Cell { Cell(text: Figures.count(n), value: .int(n)) }

@@ -42,7 +42,8 @@ extension QuantizeReport {
         e.measurement.split.map {
           .object([
             ("elementRounding", .number($0.elementRounding)), ("clipping", .number($0.clipping)),
-            ("flushToZero", .number($0.flushToZero)), ("scaleRounding", .number($0.scaleRounding)),
+            ("flushToZero", .number($0.flushToZero)),
+            ("scaleRounding", e.measurement.splitsScale ? .number($0.scaleRounding) : .null),
             ("total", .number($0.total)),
           ])
         } ?? .null

@@ -15,7 +15,7 @@ struct QuantizeReport {
   struct Entry {
     let measurement: SchemeMeasurement
     let floor: Floor?
-    /// Whether no scheme with as few bits has a higher SQNR.
+    /// Whether it loses no number, and no such scheme with as few bits has a higher SQNR.
     let isParetoBest: Bool
     var name: String { measurement.scheme }
     var statistics: Quant.ErrorStatistics { measurement.statistics }
@@ -50,8 +50,10 @@ struct QuantizeReport {
     let sorted = measurements.enumerated().sorted {
       ($0.element.bitsPerWeight, $0.offset) < ($1.element.bitsPerWeight, $1.offset)
     }.map(\.element)
+    // Averages over what is left say nothing beside averages over all.
+    let whole = measurements.filter { $0.statistics.lostCount == 0 }
     let priced = sorted.map { m in
-      let better = measurements.contains {
+      let better = whole.contains {
         $0.statistics.sqnr > m.statistics.sqnr && $0.bitsPerWeight <= m.bitsPerWeight
           || $0.statistics.sqnr == m.statistics.sqnr && $0.bitsPerWeight < m.bitsPerWeight
       }
@@ -102,22 +104,24 @@ struct QuantizeReport {
       ("clipping", .right),
       ("to zero", .right), ("scales", .right), ("worst channel", .right), ("worst block", .right),
     ])
+    let isLossy = entries.contains { $0.statistics.lostCount > 0 }
+    if isLossy { table.columns.insert(("lost", .right), at: 3) }
     for e in entries {
       let s = e.statistics
       let floor = e.floor?.decibelsAboveLloydMax(s.mse).map { Figures.short($0) } ?? "-"
       let parts = e.measurement.split.map { split in
-        [split.elementRounding, split.clipping, split.flushToZero, split.scaleRounding].map {
-          Self.percent($0, of: split.total)
-        }
+        [split.elementRounding, split.clipping, split.flushToZero].map { Self.percent($0, of: split.total) }
+          + [e.measurement.splitsScale ? Self.percent(split.scaleRounding, of: split.total) : "-"]
       }
+      func figure(_ x: Double) -> String { x.isNaN || s.isAllLost ? "-" : Figures.short(x) }
       table.rows.append(
-        [
-          e.name, e.isParetoBest ? "*" : "", Figures.short(e.measurement.bitsPerWeight),
-          Figures.short(s.sqnr),
-          Figures.short(s.mse), Figures.short(s.maxAbsoluteError), Figures.short(s.relativeL1),
-          s.cosine >= 0.9995 && s.cosine < 1 ? "1 - \(Figures.short(1 - s.cosine))" : Figures.short(s.cosine),
-          floor,
-        ] + (parts ?? ["-", "-", "-", "-"])
+        [e.name, e.isParetoBest ? "*" : "", Figures.short(e.measurement.bitsPerWeight)]
+          + (isLossy ? [Figures.count(s.lostCount)] : [])
+          + [
+            figure(s.sqnr), figure(s.mse), figure(s.maxAbsoluteError), figure(s.relativeL1),
+            s.cosine >= 0.9995 && s.cosine < 1 ? "1 - \(Figures.short(1 - s.cosine))" : figure(s.cosine),
+            floor,
+          ] + (parts ?? ["-", "-", "-", "-"])
           + [
             e.measurement.places.channel.map { "\($0.column): \(Figures.short($0.relativeL2))" } ?? "-",
             e.measurement.places.block.map { "\($0.row),\($0.column): \(Figures.short($0.relativeL2))" }
@@ -149,6 +153,7 @@ struct QuantizeReport {
     if entries.isEmpty { return "no scheme fits \(Figures.count(rows)) x \(Figures.count(columns))" }
     guard let asked else {
       let best = entries.filter(\.isParetoBest).map(\.name)
+      if best.isEmpty { return "none keeps every number finite" }
       return "best for their size (*): " + best.joined(separator: ", ")
     }
     let limits = [

@@ -7,21 +7,27 @@ struct SweepReport {
 
   private var dtype: DType { configuration.storage }
 
-  var table: Table {
-    var table = Table(columns: [
-      ("algorithm", .left), ("NaN pairs", .right), ("overflow", .right), ("underflow", .right),
-      ("max ulp", .right),
-      ("at logits", .left),
-    ])
+  private var table: FlatReport {
+    var report = FlatReport(
+      command: "softmax",
+      columns: [
+        ("algorithm", "algorithm", .left), ("NaN pairs", "nanPairs", .right),
+        ("overflow", "overflow", .right),
+        ("underflow", "underflow", .right), ("max ulp", "maxUlp", .right), ("at logits", "logits", .left),
+      ])
     for (algorithm, r) in results {
-      table.rows.append([
-        algorithm.description, Figures.count(r.nanPairs), Figures.count(r.overflow),
-        Figures.count(r.underflow),
-        "\(Figures.number(r.maxUlp))", r.witness.map { Figures.number($0) }.joined(separator: ", "),
+      report.rows.append([
+        .text(algorithm.description), .count(r.nanPairs), .count(r.overflow), .count(r.underflow),
+        .exact(r.maxUlp),
+        .init(
+          text: r.witness.map { Figures.number($0) }.joined(separator: ", "),
+          value: .array(r.witness.map { .number($0) })),
       ])
     }
-    return table
+    return report
   }
+
+  var csv: String { table.text(as: .csv) }
 
   private var heading: String {
     let pairs = results.first?.result.pairs ?? 0
@@ -38,11 +44,11 @@ struct SweepReport {
   }
 
   var text: String {
-    heading + "\n\n" + table.text() + "\n" + claims.map { $0 + "\n" }.joined()
+    heading + "\n\n" + table.text(as: .text) + "\n" + claims.map { $0 + "\n" }.joined()
   }
 
   var markdown: String {
-    "### \(heading)\n\n" + table.markdown + "\n" + claims.map { "- \($0)\n" }.joined()
+    "### \(heading)\n\n" + table.text(as: .markdown) + "\n" + claims.map { "- \($0)\n" }.joined()
   }
 
   var json: JSONValue {

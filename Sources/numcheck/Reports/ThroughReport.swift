@@ -24,14 +24,15 @@ struct ThroughReport {
       var table = Table(columns: [
         ("treatment", .left), ("bits", .right), ("KL nats", .right), ("mean KL", .right),
         ("KL bound", .right),
-        ("max dp", .right), ("dp bound", .right), ("top-1 flips", .right), ("lost rows", .right),
+        ("max dp", .right), ("dp bound", .right), ("top-1 flips", .right), ("ties", .right),
+        ("lost rows", .right),
       ])
       for r in softmax {
         let e = r.errors
         table.rows.append([
           r.name, Figures.short(r.bits), Figures.short(e.maxDivergence), Figures.short(e.meanDivergence),
           Figures.short(e.divergenceBound), Figures.short(e.maxChange), Figures.short(e.changeBound),
-          Figures.count(e.topFlips), Figures.count(e.lostRows),
+          Figures.count(e.topFlips), Figures.count(e.topTies), Figures.count(e.lostRows),
         ])
       }
       return table
@@ -81,6 +82,7 @@ struct ThroughReport {
       columns: (purpose == .softmax
         ? [
           "treatment", "bits", "max_kl", "mean_kl", "kl_bound", "max_change", "change_bound", "top_flips",
+          "top_ties",
           "lost_rows",
         ]
         : [
@@ -94,7 +96,7 @@ struct ThroughReport {
         [r.name]
           + [
             r.bits, e.maxDivergence, e.meanDivergence, e.divergenceBound, e.maxChange, e.changeBound,
-          ].map(Figures.number) + ["\(e.topFlips)", "\(e.lostRows)"])
+          ].map(Figures.number) + ["\(e.topFlips)", "\(e.topTies)", "\(e.lostRows)"])
     }
     for r in parts {
       for (part, e) in r.errors {
@@ -116,6 +118,7 @@ struct ThroughReport {
           ("maxKL", .number(e.maxDivergence)), ("meanKL", .number(e.meanDivergence)),
           ("boundKL", .number(e.divergenceBound)), ("maxChange", .number(e.maxChange)),
           ("boundChange", .number(e.changeBound)), ("topFlips", .int(e.topFlips)),
+          ("topTies", .int(e.topTies)),
           ("lostRows", .int(e.lostRows)),
         ])
       }

@@ -32,5 +32,16 @@ enum Interruption {
     }
   }
 
+  /// A mapped file that another process cuts short ends this one with a line, as any unreadable input does.
+  static func reportTruncatedInputs() {
+    UnfinishedFiles.removeAtOnce()
+    signal(SIGBUS) { _ in
+      UnfinishedFiles.removeAtOnce()
+      let line: StaticString = "numcheck: an input was cut short while it was read\n"
+      write(STDERR_FILENO, line.utf8Start, line.utf8CodeUnitCount)
+      _exit(2)
+    }
+  }
+
   nonisolated(unsafe) private static var sources: [any DispatchSourceSignal] = []
 }
