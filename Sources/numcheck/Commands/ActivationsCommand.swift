@@ -70,6 +70,7 @@ struct ActivationsCommand: ParsableCommand {
   }
 
   func run() throws {
+    if svg == "-" { throw UsageError("--svg needs a file") }
     try keepApart(outputs: [svg], inputs: files)
     var settings = ScanSettings()
     settings.massiveLimit = massiveAbove.value

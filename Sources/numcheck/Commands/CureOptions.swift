@@ -146,8 +146,11 @@ struct CureRun {
     }
     let (tensors, _) = try FileTensor.all(text, axis: input.axis)
     if tensors.isEmpty { throw UsageError("\(text): no tensor that reads as numbers") }
-    return try tensors.map { tensor in
-      let whole = try CureOptions.matrix(tensor)
+    return try tensors.compactMap { tensor in
+      let whole: TensorMatrix
+      do { whole = try CureOptions.matrix(tensor) } catch is BeyondSingle where tensors.count > 1 {
+        return nil
+      }
       guard let limit = input.rows, limit < whole.rows else { return (tensor.name, whole) }
       return (
         tensor.name,

@@ -99,7 +99,8 @@ struct ListCommand: ParsableCommand {
       command: "list schemes",
       columns: [
         ("--scheme", "scheme", .left), ("bits", "bitsPerWeight", .right), ("family", "family", .left),
-        ("tried by default", "isDefault", .left),
+        ("tried by default", "isDefault", .left), ("NaN gives", "nanGives", .left),
+        ("inf gives", "infinityGives", .left),
       ])
     for family in SchemeRegistry.families {
       for (schemes, isDefault) in [(family.defaults(), true), (family.variants(), false)] {
@@ -108,12 +109,32 @@ struct ListCommand: ParsableCommand {
           let bytes = try? scheme.byteCount(rows: 1024, columns: 4096)
           list.rows.append([
             .text(scheme.name), bytes.map { .number(Double($0) * 8 / Double(1024 * 4096)) } ?? .none(),
-            .text(family.file), .flag(isDefault, no: ""),
+            .text(family.file), .flag(isDefault, no: ""), .text(answer(of: scheme, to: .nan)),
+            .text(answer(of: scheme, to: .infinity)),
           ])
         }
       }
     }
     return list
+  }
+
+  /// What becomes of a NaN or an infinity among ones, and whether the ones next to it survive.
+  private static func answer(of scheme: any Scheme, to special: Float) -> String {
+    let columns = 256
+    var row = [Float](repeating: 1, count: columns)
+    row[5] = special
+    guard let size = try? scheme.byteCount(rows: 1, columns: columns) else { return "-" }
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
+    defer { bytes.deallocate() }
+    bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    do {
+      try row.withUnsafeBufferPointer { try scheme.encode($0, rows: 1, columns: columns, into: bytes) }
+      try row.withUnsafeMutableBufferPointer {
+        try scheme.decode(UnsafeRawBufferPointer(bytes), rows: 1, columns: columns, into: $0)
+      }
+    } catch { return "-" }
+    let others = row.indices.filter { $0 != 5 && !((row[$0] - 1).magnitude < 0.5) }.count
+    return Figures.short(Double(row[5])) + (others == 0 ? "" : ", loses \(others) others")
   }
 
   private static var cures: FlatReport {

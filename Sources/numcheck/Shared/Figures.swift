@@ -9,10 +9,11 @@ enum Figures {
     if x.isInfinite { return x < 0 ? "-inf" : "inf" }
     if x == 0 { return "0" }
     let m = x.magnitude
-    if m >= 1e6 || m < 1e-3 { return trimExponent(String(format: "%.2e", x)) }
-    if m >= 1000 { return String(format: "%.0f", x) }
-    if m >= 100 { return String(format: "%.1f", x) }
-    if m >= 1 { return String(format: "%.2f", x) }
+    if m >= 999_999.5 || m < 1e-3 { return trimExponent(String(format: "%.2e", x)) }
+    // Where rounding reaches the next power of ten, its form.
+    if m >= 999.95 { return String(format: "%.0f", x) }
+    if m >= 99.995 { return String(format: "%.1f", x) }
+    if m >= 0.9995 { return String(format: "%.2f", x) }
     return String(format: "%.3f", x)
   }
 
