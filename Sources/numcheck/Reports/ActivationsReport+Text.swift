@@ -154,6 +154,17 @@ extension ActivationsReport {
     return table
   }
 
+  /// The places of the largest values, largest first, of equal ones the first.
+  private static func largest(_ count: Int, _ values: [Float]) -> [Int] {
+    var found: [Int] = []
+    for k in values.indices {
+      if found.count == count, let last = found.last, !(values[k] > values[last]) { continue }
+      found.insert(k, at: found.firstIndex { values[k] > values[$0] } ?? found.endIndex)
+      if found.count > count { found.removeLast() }
+    }
+    return found
+  }
+
   private func details(_ e: Entry) -> String {
     let p = e.profile
     var out = entries.count == 1 ? "" : "\(e.shownName)\n"
@@ -168,8 +179,7 @@ extension ActivationsReport {
     }
     out += top.text()
     if !p.columnMaxima.isEmpty {
-      let channels = p.columnMaxima.indices.sorted { (p.columnMaxima[$1], $0) < (p.columnMaxima[$0], $1) }
-        .prefix(6)
+      let channels = Self.largest(6, p.columnMaxima)
       let limit = Figures.number(Double(settings.outlierLimit))
       out += "\nchannels with the largest |a|, and the share of tokens with |x| >= \(limit): "
       out += channels.map {
@@ -179,7 +189,7 @@ extension ActivationsReport {
       out +=
         "\(Figures.count(p.outlierChannels(share: LayerSeries.outlierShares.tokens).count)) have 6 % of the tokens\n"
     }
-    let tokens = p.rowMaxima.indices.sorted { (p.rowMaxima[$1], $0) < (p.rowMaxima[$0], $1) }.prefix(6)
+    let tokens = Self.largest(6, p.rowMaxima)
     out +=
       p.rowsPerMaximum == 1
       ? "tokens with the largest |a|: " : "largest |a| of \(p.rowsPerMaximum) tokens from: "
