@@ -45,8 +45,9 @@ extension ActivationsReport {
         out += "  none in \(shown)\(without.count > 12 ? " and \(without.count - 12) more" : "")\n"
       }
     }
-    for (file, s, _) in series { out += courses(s, file) }
+    for (file, s, members) in series { out += courses(s, file, columns: entries[members[0]].profile.columns) }
     for e in massive.prefix(4) { out += costLine(e) }
+    if massive.count > 4 { out += "… and \(massive.count - 4) more tensors: --details\n" }
     for e in entries where e.profile.massive.nearMissCount > 0 {
       guard let first = e.profile.massive.nearMisses.first else { continue }
       out +=
@@ -94,7 +95,7 @@ extension ActivationsReport {
         : " \(Figures.short(e.profile.peakToMedian)) x the median \(Figures.short(e.profile.medianMagnitude))\n")
   }
 
-  private func courses(_ s: LayerSeries, _ file: String) -> String {
+  private func courses(_ s: LayerSeries, _ file: String, columns: Int) -> String {
     func name(_ layer: Int) -> String {
       Figures.line(s.pattern.replacing("*", with: "\(layer)", maxReplacements: 1))
     }
@@ -105,7 +106,10 @@ extension ActivationsReport {
       var notes: [String] = []
       if let before = c.before { notes.append("not yet in \(name(before))") }
       if let gone = c.gone { notes.append("no longer in \(name(gone))") }
-      notes.append("peak \(Figures.short(Double(c.peak))) in \(name(c.peakLayer))")
+      let isMassive = c.massiveLayers.contains(c.peakLayer)
+      notes.append(
+        "peak \(Figures.short(Double(c.peak))) in \(name(c.peakLayer))"
+          + (isMassive ? "" : ", not massive beside the others there"))
       out += " (\(notes.joined(separator: ", ")))\n"
     }
     if s.courses.count > 4 {
@@ -113,7 +117,7 @@ extension ActivationsReport {
     }
     if !s.outlierChannels.isEmpty {
       out +=
-        "\(Figures.count(s.outlierChannels.count)) outlier channels over the layers of \(Figures.line(s.pattern)) "
+        "\(Figures.count(s.outlierChannels.count)) of \(Figures.count(columns)) channels are outliers over the layers of \(Figures.line(s.pattern)) "
         + "(|x| >= \(Figures.number(Double(settings.outlierLimit))) in 6 % of the tokens of a quarter of the layers)\n"
     }
     return out
