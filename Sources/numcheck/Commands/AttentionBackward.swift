@@ -34,21 +34,9 @@ extension AttentionCommand {
     let report = BackwardReport(
       configuration: configuration, experiment: experiment, origin: source.origin, gradient: gradient.name,
       result: result, checks: checks)
-    let colour = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
-    switch format {
-    case .text: try emit(report.text(colour: colour))
-    case .json: try emit(report.json.text)
-    case .markdown: try emit(report.markdown)
-    case .csv: try emit(report.csv)
+    let isEmpty = result.entries.allSatisfy { e in
+      AttentionGradient.allCases.allSatisfy { e[$0].kernel.finiteCount == 0 }
     }
-    if !checks.isEmpty, checks.allSatisfy(\.passed),
-      result.entries.allSatisfy({ e in AttentionGradient.allCases.allSatisfy { e[$0].kernel.finiteCount == 0 }
-      })
-    {
-      throw UsageError("nothing was checked: no gradient is finite")
-    }
-    if let failed = checks.first(where: { !$0.passed }) {
-      throw CheckFailed(message: format == .text ? "" : failed.message)
-    }
+    try report.conclude(as: format, isEmpty: isEmpty, reason: "no gradient is finite")
   }
 }

@@ -66,21 +66,9 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     if let output {
       try write(experiment, algorithms[0], source, to: output)
     }
-    let colour = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
-    switch format {
-    case .text: try emit(report.text(colour: colour))
-    case .json: try emit(report.json.text)
-    case .markdown: try emit(report.markdown)
-    case .csv: try emit(report.csv)
-    }
-    if !report.checks.isEmpty, result.entries.allSatisfy({ $0.kernel.finiteCount == 0 }),
-      report.checks.allSatisfy(\.passed)
-    {
-      throw UsageError("nothing was checked: no row has a finite truth")
-    }
-    if let failed = report.checks.first(where: { !$0.passed }) {
-      throw CheckFailed(message: format == .text ? "" : failed.message)
-    }
+    try report.conclude(
+      as: format, isEmpty: result.entries.allSatisfy { $0.kernel.finiteCount == 0 },
+      reason: "no row has a finite truth")
   }
 
   /// Sweeps over all pairs, where there are too many for one row after another.

@@ -1,7 +1,7 @@
 import NumKit
 
 /// All that a report says of attention. Emitters turn it into text and do no arithmetic.
-struct AttentionReport {
+struct AttentionReport: CheckedReport {
   let configuration: KernelConfiguration
   let experiment: AttentionExperiment
   let origin: AttentionInput.Origin

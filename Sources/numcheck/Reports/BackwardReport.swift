@@ -1,7 +1,7 @@
 import NumKit
 
 /// All that a report says of attention's backward pass: a line for each gradient of each algorithm.
-struct BackwardReport {
+struct BackwardReport: CheckedReport {
   let configuration: KernelConfiguration
   let experiment: BackwardExperiment
   let origin: AttentionInput.Origin
@@ -100,20 +100,12 @@ struct BackwardReport {
     let all = lines
     let body = table.text { row, column, cell in
       guard colour, column == 1 else { return cell }
-      let code = all[row].verdict == .ok ? 32 : all[row].verdict == .bug ? 31 : 33
-      return "\u{1b}[\(code)m\(cell)\u{1b}[0m"
+      return all[row].verdict.coloured(cell)
     }
     var out = "\(heading)\n\(question)\n\(KernelReport.proof(result.certificate))\n\n\(body)\n"
     for line in witnessLines { out += line + "\n" }
     out += "\n\(conclusion).\n"
-    let failed = checks.filter { !$0.passed }
-    if !checks.isEmpty {
-      out +=
-        failed.isEmpty
-        ? "\nchecks: all \(checks.count) passed\n" : "\nchecks: \(failed.count) of \(checks.count) FAILED\n"
-      for check in failed { out += "  \(check.message)\n" }
-    }
-    return out
+    return out + checkLines
   }
 
   var markdown: String {

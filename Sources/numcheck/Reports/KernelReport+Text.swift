@@ -6,23 +6,12 @@ extension KernelReport {
     let order = readingOrder
     let body = table.text { row, column, cell in
       guard colour, column == 1 else { return cell }
-      switch result.entries[order[row]].verdict {
-      case .ok: return "\u{1b}[32m\(cell)\u{1b}[0m"
-      case .bug: return "\u{1b}[31m\(cell)\u{1b}[0m"
-      case .vacuous, .illConditioned: return "\u{1b}[33m\(cell)\u{1b}[0m"
-      }
+      return result.entries[order[row]].verdict.coloured(cell)
     }
     var out = heading + "\n" + proof + "\n\n" + body + "\n"
     for line in witnessLines { out += line + "\n" }
     out += "\n" + conclusion + ".\n"
-    let failed = checks.filter { !$0.passed }
-    if !checks.isEmpty {
-      out +=
-        failed.isEmpty
-        ? "\nchecks: all \(checks.count) passed\n" : "\nchecks: \(failed.count) of \(checks.count) FAILED\n"
-      for check in failed { out += "  \(check.message)\n" }
-    }
-    return out
+    return out + checkLines
   }
 
   /// For a page.

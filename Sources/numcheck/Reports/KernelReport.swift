@@ -2,7 +2,7 @@ import NumKit
 
 /// All that a report says of one experiment: what was asked and what was found. Emitters turn it into text and do no
 /// arithmetic.
-struct KernelReport {
+struct KernelReport: CheckedReport {
   let command: String
   let operation: RowOperation
   let configuration: KernelConfiguration
