@@ -6,13 +6,8 @@ typedef int32_t i8 __attribute__((ext_vector_type(8), aligned(4)));
 typedef float f8 __attribute__((ext_vector_type(8), aligned(4)));
 typedef double d8 __attribute__((ext_vector_type(8), aligned(8)));
 typedef int32_t i16 __attribute__((ext_vector_type(16), aligned(4)));
-typedef float f16 __attribute__((ext_vector_type(16), aligned(4)));
-
-NC_INLINE float nc_largest(float a, float b) {
-  a = __builtin_fabsf(a);
-  b = __builtin_fabsf(b);
-  return a > b ? a : b;
-}
+typedef uint32_t u16 __attribute__((ext_vector_type(16), aligned(4)));
+typedef uint8_t b64 __attribute__((ext_vector_type(64)));
 
 NC_INLINE i8 nc_load(const float *x) { return *(const i8 *)x; }
 
@@ -25,122 +20,172 @@ NC_INLINE int32_t nc_mask(i8 lanes) {
   return mask;
 }
 
-// The counts of exact powers of two (and of zeros and infinities) by their exponent field.
-static void nc_count_powers(const float *x, size_t n, uint64_t *powers) {
-  for (size_t i = 0; i < n; i++) {
-    uint32_t u = (uint32_t)nc_bits(x[i]);
-    powers[(u >> 23) & 0xff] += (u & 0x7fffff) == 0;
-  }
-}
+typedef struct { d8 s1[2], s2[2], s3[2], s4[2]; } nc_lanes;
 
-typedef struct {
-  d8 s1, s2, s3, s4;
-  i16 tiny, bits;
-  f16 top, bottom;
-} nc_lanes;
-
-NC_INLINE void nc_add_powers(nc_lanes *t, f8 v, double shift) {
-  d8 d = __builtin_convertvector(v, d8) - shift;
-  d8 e = d * d;
-  t->s1 += d;
-  t->s2 += e;
-  t->s3 = __builtin_elementwise_fma(e, d, t->s3);
-  t->s4 = __builtin_elementwise_fma(e, e, t->s4);
-}
-
-// Adds 16 elements; `masked`: some may be no numbers. By address: no vector of 512 bits crosses a call.
+// Adds 16 elements; `masked`: some may be no numbers, and add nothing. By address: no vector of 512 bits crosses a call.
 NC_INLINE void nc_add16(nc_lanes *t, const float *x, double shift, int masked) {
-  i16 u = *(const i16 *)x, m = u & 0x7fffffff;
-  f16 v = (f16)u, high = v, low = v;
-  f8 first = v.lo, second = v.hi;
-  if (masked) {
-    i16 good = m < 0x7f800000;
-    high = good ? v : (f16)-__builtin_inff();
-    low = good ? v : (f16)__builtin_inff();
-    // The shift is a Float: what is no number adds 0.
-    f16 still = good ? v : (f16)(float)shift;
-    first = still.lo;
-    second = still.hi;
-    m &= good;
-  }
-  t->bits |= u;
-  // Below zero as an unsigned number: zeros become the largest of all.
-  t->tiny = __builtin_elementwise_min(t->tiny, (i16)((m - 1) & 0x7fffffff));
-  t->top = high > t->top ? high : t->top;
-  t->bottom = low < t->bottom ? low : t->bottom;
-  nc_add_powers(t, first, shift);
-  nc_add_powers(t, second, shift);
-}
-
-// Counts 64 elements by their upper 16 bits. Neighbours are often alike: two tables, so that one count need not wait for the
-// other.
-NC_INLINE void nc_count64(const float *x, uint32_t *bins) {
-  typedef uint16_t half __attribute__((may_alias));
-  const half *halves = (const half *)x;
-#pragma clang loop unroll(full)
-  for (size_t i = 1; i < 128; i += 4) {
-    bins[halves[i]]++;
-    bins[65536 + halves[i + 2]]++;
+  typedef int64_t l8 __attribute__((ext_vector_type(8), aligned(8)));
+  for (int k = 0; k < 2; k++) {
+    f8 v = *(const f8 *)(x + 8 * k);
+    d8 d = __builtin_convertvector(v, d8) - shift;
+    if (masked) {
+      i8 good = ((i8)v & 0x7fffffff) < 0x7f800000;
+      d = __builtin_convertvector(good, l8) ? d : (d8)0.0;
+    }
+    d8 e = d * d;
+    t->s1[k] += d;
+    t->s2[k] += e;
+    t->s3[k] = __builtin_elementwise_fma(e, d, t->s3[k]);
+    t->s4[k] = __builtin_elementwise_fma(e, e, t->s4[k]);
   }
 }
 
-// Sums in 8 lanes, added up in one order: a stretch has one sum whoever computes it. `bins` and `powers` may be null.
-NC_INLINE nc_lanes nc_scan_lanes(const float *x, size_t n, double shift, uint32_t *bins, uint64_t *powers) {
-  nc_lanes t = {.tiny = 0x7fffffff, .top = -__builtin_inff(), .bottom = __builtin_inff()};
+NC_INLINE nc_lanes nc_sum_lanes(const float *x, size_t n, double shift, int masked) {
+  nc_lanes t = {0};
   size_t i = 0;
   for (; i + 64 <= n; i += 64) {
-    if (bins) nc_count64(x + i, bins);
-    i16 even = 0;
-    for (size_t j = 0; j < 64; j += 16) {
-      even |= (*(const i16 *)(x + i + j) & 0x7fffff) == 0;
-      nc_add16(&t, x + i + j, shift, !bins);
-    }
-    if (powers && __builtin_reduce_or(even)) nc_count_powers(x + i, 64, powers);
+    for (size_t j = 0; j < 64; j += 16) nc_add16(&t, x + i + j, shift, masked);
   }
   if (i == n) return t;
-  if (bins) {
-    for (size_t j = i; j < n; j++) bins[(uint32_t)nc_bits(x[j]) >> 16]++;
-    nc_count_powers(x + i, n - i, powers);
-  }
-  // NaNs, which nothing counts.
+  // NaNs, which add nothing.
   float part[64];
   for (size_t k = 0; k < 64; k++) part[k] = i + k < n ? x[i + k] : nc_float(0x7fff0000);
   for (size_t j = 0; j < 64; j += 16) nc_add16(&t, part + j, shift, 1);
   return t;
 }
 
-NC_WIDE nc_scan_part nc_scan(const float *x, size_t n, float shift, uint32_t *bins, uint64_t *powers) {
-  nc_scan_part t = {.numbers = n};
-  nc_lanes lanes = nc_scan_lanes(x, n, shift, bins, powers);
-#define NC_SUM(s) (((s)[0] + (s)[4]) + ((s)[1] + (s)[5])) + (((s)[2] + (s)[6]) + ((s)[3] + (s)[7]))
+NC_INLINE double nc_add_up(const d8 *s) {
+  d8 t = s[0] + s[1];
+  return ((t[0] + t[4]) + (t[1] + t[5])) + ((t[2] + t[6]) + (t[3] + t[7]));
+}
+
+// In 16 lanes, added up in one order: a stretch has one sum whoever computes it.
+NC_WIDE nc_sums nc_sum(const float *x, size_t n, double shift) {
+  nc_sums t = {.numbers = n};
+  nc_lanes lanes = nc_sum_lanes(x, n, shift, 0);
   // Fourth powers of Floats are no infinities, unless there are infinities or NaNs: then all again, with care.
-  double all = NC_SUM(lanes.s4);
-  int special = !(all < __builtin_inf());
+  int special = !(nc_add_up(lanes.s4) < __builtin_inf());
   for (size_t k = n - n % 64; k < n; k++) special |= !nc_is_number(x[k]);
   if (special) {
     for (size_t k = 0; k < n; k++) t.numbers -= !nc_is_number(x[k]);
-    lanes = nc_scan_lanes(x, n, shift, 0, 0);
+    lanes = nc_sum_lanes(x, n, shift, 1);
   }
-  t.first = NC_SUM(lanes.s1);
-  t.second = NC_SUM(lanes.s2);
-  t.third = NC_SUM(lanes.s3);
-  t.fourth = NC_SUM(lanes.s4);
-#undef NC_SUM
-  t.largest = -__builtin_inff();
-  t.smallest = __builtin_inff();
-  for (int j = 0; j < 16; j++) {
-    t.largest = lanes.top[j] > t.largest ? lanes.top[j] : t.largest;
-    t.smallest = lanes.bottom[j] < t.smallest ? lanes.bottom[j] : t.smallest;
-  }
-  // One zero, whichever came first.
-  t.largest += 0.0f;
-  t.smallest += 0.0f;
-  int32_t tiny = __builtin_reduce_min(lanes.tiny);
-  t.magnitude = t.smallest > t.largest ? 0 : nc_bits(nc_largest(t.smallest, t.largest));
-  t.tiny = tiny == 0x7fffffff ? tiny : tiny + 1;
-  t.lowBits = __builtin_reduce_or(lanes.bits) & 0xffff;
-  t.special = special;
+  t.first = nc_add_up(lanes.s1);
+  t.second = nc_add_up(lanes.s2);
+  t.third = nc_add_up(lanes.s3);
+  t.fourth = nc_add_up(lanes.s4);
   return t;
+}
+
+NC_WIDE nc_range nc_find_range(const float *x, size_t n) {
+  const int32_t none = -0x7fffffff - 1;
+  int32_t top = none, bottom = none, tiny = 0x7fffffff;
+  for (size_t i = 0; i < n; i++) {
+    int32_t u = nc_bits(x[i]), m = u & 0x7fffffff;
+    // Bits that order as the numbers do.
+    int32_t up = u < 0 ? -m : m, good = m < 0x7f800000;
+    int32_t high = good ? up : none, low = good ? -up : none, small = good && m ? m : 0x7fffffff;
+    top = high > top ? high : top;
+    bottom = low > bottom ? low : bottom;
+    tiny = small < tiny ? small : tiny;
+  }
+  nc_range t = {__builtin_inff(), -__builtin_inff(), tiny};
+  if (top == none) return t;
+  t.largest = top < 0 ? -nc_float(-top) : nc_float(top);
+  t.smallest = bottom > 0 ? -nc_float(bottom) : nc_float(-bottom);
+  return t;
+}
+
+NC_WIDE uint64_t nc_count_zeros(const float *x, size_t n) {
+  int32_t count = 0;
+  for (size_t i = 0; i < n; i++) count += x[i] == 0;
+  return (uint64_t)count;
+}
+
+void nc_count_subnormals(const float *x, size_t n, uint64_t *octaves) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t m = (uint32_t)nc_bits(x[i]) & 0x7fffffff;
+    if (m != 0 && m < 0x800000) octaves[31 - __builtin_clz(m)]++;
+  }
+}
+
+// Counts those of 64 with a zero fraction, but for zeros, by exponent field.
+NC_INLINE void nc_count_powers64(const float *x, uint64_t *powers) {
+  for (size_t i = 0; i < 64; i += 8) {
+    i8 m = nc_load(x + i) & 0x7fffffff;
+    for (int32_t found = nc_mask(((m & 0x7fffff) == 0) & (m != 0)); found; found &= found - 1) {
+      powers[nc_bits(x[i + (size_t)__builtin_ctz((uint32_t)found)]) >> 23 & 0xff]++;
+    }
+  }
+}
+
+// Fields of 64 elements, in any order; returns whether any has a zero fraction.
+NC_INLINE int nc_exponent_fields(const float *x, b64 *fields) {
+  u16 a = *(const u16 *)x, b = *(const u16 *)(x + 16), c = *(const u16 *)(x + 32), d = *(const u16 *)(x + 48);
+  *fields = (b64)((a >> 23 & 0xff) | (b >> 15 & 0xff00) | (c >> 7 & 0xff0000) | (d << 1 & 0xff000000));
+  i16 even = ((a & 0x7fffff) == 0) | ((b & 0x7fffff) == 0) | ((c & 0x7fffff) == 0) | ((d & 0x7fffff) == 0);
+  return __builtin_reduce_or(even) != 0;
+}
+
+// How many of up to 255 bytes a lane were counted.
+NC_INLINE uint32_t nc_lane_sum(const b64 *counts) {
+  typedef uint16_t h32 __attribute__((ext_vector_type(32)));
+  h32 pairs = (h32)*counts;
+  return __builtin_reduce_add((pairs & 0xff) + (pairs >> 8));
+}
+
+// Fields lie close together in most data: each is compared with all that may occur, instead of counted in a table, where
+// like neighbours wait for each other.
+NC_WIDE nc_fields nc_count_exponents(const float *x, size_t n, uint64_t *counts, uint64_t *powers) {
+  b64 fields[64];
+  b64 low = 255, high = 0;
+  size_t blocks = n / 64;
+  for (size_t k = 0; k < blocks; k++) {
+    if (nc_exponent_fields(x + 64 * k, &fields[k])) nc_count_powers64(x + 64 * k, powers);
+    low = __builtin_elementwise_min(low, fields[k] - 1);
+    high = __builtin_elementwise_max(high, fields[k]);
+  }
+  // Those of field 0 are what is left.
+  uint32_t first = (uint32_t)__builtin_reduce_min(low) + 1, last = __builtin_reduce_max(high);
+  uint32_t rest = (uint32_t)blocks * 64;
+  uint64_t before = counts[0];
+  if (first + 48 > last) {
+    for (uint32_t e = first; e <= last; e += 4) {
+      b64 sums[4] = {0, 0, 0, 0};
+      for (size_t k = 0; k < blocks; k++) {
+        for (uint32_t j = 0; j < 4; j++) sums[j] -= (b64)(fields[k] == (b64)(uint8_t)(e + j));
+      }
+      for (uint32_t j = 0; j < 4 && e + j <= last; j++) {
+        uint32_t sum = nc_lane_sum(&sums[j]);
+        counts[e + j] += sum;
+        rest -= sum;
+      }
+    }
+    counts[0] += rest;
+  } else {
+    uint32_t tables[4][256] = {{0}};
+    const uint8_t *bytes = (const uint8_t *)fields;
+    for (size_t i = 0; i < rest; i += 4) {
+      for (size_t j = 0; j < 4; j++) tables[j][bytes[i + j]]++;
+    }
+    for (size_t e = 0; e < 256; e++) counts[e] += tables[0][e] + tables[1][e] + tables[2][e] + tables[3][e];
+  }
+  for (size_t i = blocks * 64; i < n; i++) {
+    uint32_t u = (uint32_t)nc_bits(x[i]), e = u >> 23 & 0xff;
+    counts[e]++;
+    powers[e] += u << 9 == 0 && u << 1 != 0;
+    if (e != 0 && e < first) first = e;
+  }
+  return (nc_fields){(int32_t)first, counts[0] - before};
+}
+
+// Neighbours are often alike: two tables, so that one count need not wait for the other.
+void nc_count_bins(const float *x, size_t n, uint32_t *bins) {
+  for (size_t i = 0; i + 2 <= n; i += 2) {
+    bins[(uint32_t)nc_bits(x[i]) >> 16 & 0x7fff]++;
+    bins[32768 + ((uint32_t)nc_bits(x[i + 1]) >> 16 & 0x7fff)]++;
+  }
+  if (n % 2) bins[(uint32_t)nc_bits(x[n - 1]) >> 16 & 0x7fff]++;
 }
 
 // Raises `columns` to the magnitudes of a piece of a row and counts those from `threshold` on; returns the row's largest.
@@ -170,57 +215,54 @@ NC_WIDE int32_t nc_row_magnitude(const float *x, size_t n) {
   return row;
 }
 
-// Σ(x − mean)², ³ and ⁴.
-nc_moments nc_central_moments(const float *x, size_t n, double mean) {
-  double a[8] = {0}, b[8] = {0}, c[8] = {0};
-  size_t i = 0;
-#define NC_STEP(j, k)                                  \
-  int good = nc_is_number(x[k]);                       \
-  double d = good ? (double)x[k] - mean : 0.0, e = d * d; \
-  a[j] += e; b[j] += e * d; c[j] += e * e
-  for (; i + 8 <= n; i += 8) {
-    for (size_t j = 0; j < 8; j++) { NC_STEP(j, i + j); }
-  }
-  for (size_t j = 0; i < n; i++, j++) { NC_STEP(j, i); }
-#undef NC_STEP
-  nc_moments t = {0, 0, 0};
-  for (int j = 0; j < 8; j++) { t.square += a[j]; t.cube += b[j]; t.fourth += c[j]; }
-  return t;
-}
-
-// How many finite magnitudes have bits of at least `threshold`; n is at most 2^30.
-uint64_t nc_count_from(const float *x, size_t n, int32_t threshold) {
+// How many magnitudes have bits of at least `threshold`; infinities and NaNs have.
+NC_WIDE uint64_t nc_count_from(const float *x, size_t n, int32_t threshold) {
   int32_t count = 0;
-  for (size_t i = 0; i < n; i++) {
-    int32_t m = nc_bits(x[i]) & 0x7fffffff;
-    count += (m >= threshold) & (m < 0x7f800000);
-  }
+  for (size_t i = 0; i < n; i++) count += (nc_bits(x[i]) & 0x7fffffff) >= threshold;
   return (uint64_t)count;
 }
 
-// The magnitudes whose upper 15 bits are one of `bins` from `first` on, as bits beyond the first such, in their order; returns
-// how many there are. One place more than those may be written.
-size_t nc_find_bins(const float *x, size_t n, int32_t first, int32_t bins, int32_t *places) {
-  int32_t from = first << 16, span = bins << 16;
+// Whether each of 16 magnitudes is in the window, as bits; `under` counts down for each that is below.
+NC_INLINE void nc_window16(const float *x, uint32_t from, uint32_t span, i16 *under, uint16_t *mask) {
+  typedef _Bool b16 __attribute__((ext_vector_type(16)));
+  u16 a = (*(const u16 *)x & 0x7fffffff) - from;
+  *under += (i16)a >> 31;
+  b16 bits = __builtin_convertvector(a < span, b16);
+  memcpy(mask, &bits, 2);
+}
+
+// The magnitudes whose bits are `from` or up to `span` − 1 more, as bits beyond `from`, in their order; returns how many
+// there are and adds to `below` how many are smaller. Two places more than those may be written.
+NC_WIDE size_t nc_find_between(
+    const float *x, size_t n, int32_t from, int32_t span, int32_t *places, uint64_t *below) {
   size_t i = 0, count = 0;
-  for (; i + 32 <= n; i += 32) {
-    uint32_t found = 0;
-    for (size_t j = 0; j < 32; j += 8) {
-      i8 a = (nc_load(x + i + j) & 0x7fffffff) - from;
-      found |= (uint32_t)nc_mask((a >= 0) & (a < span)) << j;
+  i16 under = 0;
+  for (; i + 64 <= n; i += 64) {
+    uint16_t masks[4];
+    for (size_t j = 0; j < 4; j++) {
+      nc_window16(x + i + 16 * j, (uint32_t)from, (uint32_t)span, &under, &masks[j]);
     }
-    // Seldom is there more than one; whether there is one cannot be foretold.
+    uint64_t found;
+    memcpy(&found, masks, 8);
+    // Seldom are there more than two; whether there are any cannot be foretold.
+    size_t end = count + (size_t)__builtin_popcountll(found);
     do {
-      size_t k = (size_t)__builtin_ctz(found | 1u << 31);
-      places[count] = (nc_bits(x[i + k]) & 0x7fffffff) - from;
-      count += found != 0;
-      found &= found - (found != 0);
-    } while (found);
+      for (size_t j = 0; j < 2; j++) {
+        size_t k = (size_t)__builtin_ctzll(found | (uint64_t)1 << 63);
+        places[count + j] = (nc_bits(x[i + k]) & 0x7fffffff) - from;
+        found &= found - 1;
+      }
+      count += 2;
+    } while (count < end);
+    count = end;
   }
+  uint64_t smaller = (uint64_t)-__builtin_reduce_add(under);
   for (; i < n; i++) {
     int32_t m = (nc_bits(x[i]) & 0x7fffffff) - from;
     if (m >= 0 && m < span) places[count++] = m;
+    smaller += m < 0;
   }
+  *below += smaller;
   return count;
 }
 

@@ -7,24 +7,35 @@
 
 typedef struct {
   double first, second, third, fourth;  // Σ(x − shift)^k
-  float smallest, largest;              // +∞ and −∞ where there is no number
-  int32_t magnitude;                    // bits of the largest |x|
-  int32_t tiny;                         // bits of the smallest |x| > 0; 0x7fffffff where there is none
-  int32_t lowBits;                      // all bits below the upper 16 that occur
-  int32_t special;                      // whether there is an infinity or a NaN
   size_t numbers;                       // how many are finite
-} nc_scan_part;
+} nc_sums;
 
-typedef struct { double square, cube, fourth; } nc_moments;
+typedef struct {
+  float smallest, largest;  // +∞ and −∞ where there is no number
+  int32_t tiny;             // bits of the smallest |x| > 0; 0x7fffffff where there is none
+} nc_range;
 
-// `bins`: 2 × 2^16 counts of the upper 16 bits, NaNs and infinities too; what belongs to one magnitude is to be added.
-// `powers`: 256 counts of those with a zero fraction, by exponent field.
-nc_scan_part nc_scan(const float *x, size_t n, float shift, uint32_t *bins, uint64_t *powers);
+typedef struct {
+  int32_t lowest;       // the lowest exponent field above 0; 256 where there is none
+  uint64_t zeroFields;  // how many have field 0: zeros and subnormal numbers
+} nc_fields;
+
+nc_sums nc_sum(const float *x, size_t n, double shift);
+nc_range nc_find_range(const float *x, size_t n);
+// `counts`: 256 counts by exponent field, NaNs and infinities too; `powers`: 256 of those with a zero fraction, but for zeros.
+// n is at most 4096.
+nc_fields nc_count_exponents(const float *x, size_t n, uint64_t *counts, uint64_t *powers);
+// `octaves`: 23 counts by the place of the leading bit.
+void nc_count_subnormals(const float *x, size_t n, uint64_t *octaves);
+// n is at most 2^30, as for all counts here.
+uint64_t nc_count_zeros(const float *x, size_t n);
+// `bins`: 2 × 2^15 counts of the upper 15 bits of magnitudes, NaNs and infinities too; what belongs to one is to be added.
+void nc_count_bins(const float *x, size_t n, uint32_t *bins);
 int32_t nc_scan_row(const float *x, size_t n, int32_t threshold, int32_t *columns, uint32_t *counts);
 int32_t nc_row_magnitude(const float *x, size_t n);
-nc_moments nc_central_moments(const float *x, size_t n, double mean);
 uint64_t nc_count_from(const float *x, size_t n, int32_t threshold);
-size_t nc_find_bins(const float *x, size_t n, int32_t first, int32_t bins, int32_t *places);
+size_t nc_find_between(
+    const float *x, size_t n, int32_t from, int32_t span, int32_t *places, uint64_t *below);
 size_t nc_find_from(const float *x, size_t n, int32_t threshold, size_t start);
 
 #endif

@@ -3,7 +3,7 @@ import NumKit
 
 /// The first pass over a tensor, by one thread, which is also the last where a sample guessed mean and median well. Parts
 /// merge to the same whatever the split, as long as they begin at multiples of `grain`.
-final class FirstPass {
+struct FirstPass {
   /// Elements whose sums are taken together: what a part must begin at a multiple of.
   static let grain = 4096
 
@@ -13,21 +13,21 @@ final class FirstPass {
   private let rowsPerMaximum: Int
   private let outlierBits: Int32
 
-  private(set) var bins = [UInt64](repeating: 0, count: 1 << 15)
-  private var tables = [UInt32](repeating: 0, count: 1 << 17)
-  private var binned = 0
   private let guess: SampleGuess
-  /// Bits of magnitudes that neither bins nor powers decide, ascending.
+  /// Elements by exponent field, what is no number too; and those of field 0 by their leading bit, zeros not.
+  private(set) var exponents = [UInt64](repeating: 0, count: 256)
+  private(set) var subnormals = [UInt64](repeating: 0, count: 23)
+  /// Magnitudes that are exact powers of two, by exponent field; none of field 0.
+  private(set) var powers = [UInt64](repeating: 0, count: 256)
+  private(set) var zeroCount: UInt64 = 0
+  /// Bits of magnitudes that neither exponents nor powers decide, ascending.
   private let thresholds: [Int32]
   private(set) var thresholdCounts: [UInt64]
-  private(set) var refined: RefinedBins
-  /// Magnitudes that are exact powers of two, by exponent field; 0: zeros.
-  private(set) var powers = [UInt64](repeating: 0, count: 256)
+  private(set) var window: MagnitudeWindow
   private(set) var moments = [ExactSum](repeating: ExactSum(), count: 4)
   private(set) var smallest = Float.infinity
   private(set) var largest = -Float.infinity
   private(set) var tiny = Int32.max
-  private(set) var lowBits: Int32 = 0
   private(set) var nanCount = 0
   private(set) var infiniteCount = 0
   private(set) var firstNaN: Int?
@@ -41,7 +41,7 @@ final class FirstPass {
     self.guess = guess
     self.thresholds = thresholds
     thresholdCounts = [UInt64](repeating: 0, count: thresholds.count)
-    refined = RefinedBins(guess.bins)
+    window = MagnitudeWindow(guess.window)
     rows = profile.rows
     columns = profile.columns
     keepsColumns = profile.columns <= TensorProfile.columnLimit
@@ -54,36 +54,47 @@ final class FirstPass {
   }
 
   /// Adds the elements from number `start` on.
-  func add(_ values: UnsafeBufferPointer<Float>, at start: Int) {
+  mutating func add(_ values: UnsafeBufferPointer<Float>, at start: Int) {
     guard let x = values.baseAddress else { return }
     for offset in stride(from: 0, to: values.count, by: Self.grain) {
       let count = min(Self.grain, values.count - offset)
       addGrain(x + offset, count, at: start + offset)
-      addRows(x + offset, count, at: start + offset)
     }
   }
 
-  private func addGrain(_ x: UnsafePointer<Float>, _ count: Int, at start: Int) {
-    if binned > 1 << 30 { emptyTables() }
-    binned += count
-    let zerosBefore = powers[0]
-    let part = tables.withUnsafeMutableBufferPointer { bins in
+  private mutating func addGrain(_ x: UnsafePointer<Float>, _ count: Int, at start: Int) {
+    let fields = exponents.withUnsafeMutableBufferPointer { counts in
       powers.withUnsafeMutableBufferPointer {
-        nc_scan(x, count, guess.mean, bins.baseAddress, $0.baseAddress)
+        nc_count_exponents(x, count, counts.baseAddress, $0.baseAddress)
       }
     }
-    for (k, term) in [part.first, part.second, part.third, part.fourth].enumerated() { moments[k].add(term) }
-    refined.add(x, count)
-    let nonzero = UInt64(part.numbers) - (powers[0] - zerosBefore)
-    for (k, limit) in thresholds.enumerated() where part.magnitude >= limit {
-      // Hardly ever are there some on both sides.
-      thresholdCounts[k] += part.tiny >= limit ? nonzero : nc_count_from(x, count, limit)
+    var zeros: UInt64 = 0
+    // A bound from below of all but zeros.
+    var least = fields.lowest << 23
+    if fields.zeroFields > 0 {
+      zeros = nc_count_zeros(x, count)
+      zeroCount += zeros
+      if fields.zeroFields > zeros {
+        least = 1
+        nc_count_subnormals(x, count, &subnormals)
+      }
     }
-    smallest = min(smallest, part.smallest)
-    largest = max(largest, part.largest)
-    tiny = min(tiny, part.tiny)
-    lowBits |= part.lowBits
-    if part.special != 0 {
+    let sums = nc_sum(x, count, Double(guess.mean))
+    for (k, term) in [sums.first, sums.second, sums.third, sums.fourth].enumerated() { moments[k].add(term) }
+    window.add(x, count)
+    let magnitude = addRows(x, count, at: start)
+    if least < tiny || Float(bitPattern: UInt32(magnitude)) > min(largest, -smallest) {
+      let range = nc_find_range(x, count)
+      smallest = min(smallest, range.smallest)
+      largest = max(largest, range.largest)
+      tiny = min(tiny, range.tiny)
+    }
+    let specials = UInt64(count - sums.numbers)
+    for (k, limit) in thresholds.enumerated() where magnitude >= limit {
+      thresholdCounts[k] +=
+        (least >= limit ? UInt64(count) - zeros : nc_count_from(x, count, limit)) - specials
+    }
+    if specials > 0 {
       for i in 0..<count where !x[i].isFinite {
         if x[i].isNaN {
           nanCount += 1
@@ -94,7 +105,7 @@ final class FirstPass {
         }
       }
     }
-    guard part.magnitude >= places.threshold else { return }
+    guard magnitude >= places.threshold else { return }
     var i = nc_find_from(x, count, places.threshold, 0)
     while i < count {
       if x[i].isFinite { places.add(start + i, x[i]) }
@@ -102,12 +113,14 @@ final class FirstPass {
     }
   }
 
-  private func addRows(_ x: UnsafePointer<Float>, _ count: Int, at start: Int) {
+  /// Returns the largest magnitude, as bits.
+  private mutating func addRows(_ x: UnsafePointer<Float>, _ count: Int, at start: Int) -> Int32 {
     var offset = 0
+    var largest: Int32 = 0
     while offset < count {
       let column = (start + offset) % columns
       let length = min(columns - column, count - offset)
-      var magnitude: Int32
+      let magnitude: Int32
       if keepsColumns {
         magnitude = columnMaxima.withUnsafeMutableBufferPointer { maxima in
           columnCounts.withUnsafeMutableBufferPointer { counts in
@@ -119,42 +132,25 @@ final class FirstPass {
         magnitude = nc_row_magnitude(x + offset, length)
       }
       let entry = (start + offset) / columns / rowsPerMaximum
-      magnitude = max(rowMaxima[entry], magnitude)
-      rowMaxima[entry] = magnitude
+      rowMaxima[entry] = max(rowMaxima[entry], magnitude)
+      largest = max(largest, magnitude)
       offset += length
     }
-  }
-
-  /// Counts what waits, before counts can overflow and when all is added.
-  func emptyTables() {
-    if binned > 0 {
-      // Not element by element of a class: each access would be checked.
-      bins.withUnsafeMutableBufferPointer { bins in
-        tables.withUnsafeMutableBufferPointer { tables in
-          for k in tables.indices {
-            bins[k & 0x7fff] += UInt64(tables[k])
-            tables[k] = 0
-          }
-        }
-      }
-    }
-    binned = 0
-    refined.countWaiting()
+    return largest
   }
 
   /// Adds what another thread saw.
-  func merge(_ other: FirstPass) {
-    emptyTables()
-    other.emptyTables()
-    Self.add(other.bins, to: &bins)
+  mutating func merge(_ other: FirstPass) {
+    Self.add(other.exponents, to: &exponents)
+    Self.add(other.subnormals, to: &subnormals)
+    zeroCount += other.zeroCount
     for k in moments.indices { moments[k].merge(other.moments[k]) }
     Self.add(other.powers, to: &powers)
     Self.add(other.thresholdCounts, to: &thresholdCounts)
-    refined.merge(other.refined)
+    window.merge(other.window)
     smallest = min(smallest, other.smallest)
     largest = max(largest, other.largest)
     tiny = min(tiny, other.tiny)
-    lowBits |= other.lowBits
     nanCount += other.nanCount
     infiniteCount += other.infiniteCount
     if let first = other.firstNaN { firstNaN = min(firstNaN ?? .max, first) }

@@ -1,7 +1,7 @@
 import CVector
 
-/// The third pass, only where the largest magnitude may be massive: which elements are, and which nearly.
-final class MassivePass {
+/// The last pass, only where the largest magnitude may be massive: which elements are, and which nearly.
+struct MassivePass {
   static let placeLimit = 64
 
   private let columns: Int
@@ -21,7 +21,7 @@ final class MassivePass {
   }
 
   /// Adds elements that are held against one median.
-  func add(_ values: UnsafeBufferPointer<Float>, at start: Int, median: Double) {
+  mutating func add(_ values: UnsafeBufferPointer<Float>, at start: Int, median: Double) {
     guard let x = values.baseAddress else { return }
     defer { addRest(values, median: median) }
     let least = max(settings.massiveLimit / 2, settings.massiveRatio / 2 * median)
@@ -43,7 +43,7 @@ final class MassivePass {
     }
   }
 
-  private func addRest(_ values: UnsafeBufferPointer<Float>, median: Double) {
+  private mutating func addRest(_ values: UnsafeBufferPointer<Float>, median: Double) {
     guard let x = values.baseAddress else { return }
     let largest = Float(bitPattern: UInt32(bitPattern: nc_row_magnitude(x, values.count)))
     if largest <= restMagnitude { return }
@@ -57,7 +57,7 @@ final class MassivePass {
   }
 
   /// Adds a row that is held against its own median.
-  func add(row values: UnsafeBufferPointer<Float>, at start: Int) {
+  mutating func add(row values: UnsafeBufferPointer<Float>, at start: Int) {
     magnitudes.removeAll(keepingCapacity: true)
     var largest: Float = 0
     for x in values where x.isFinite {
@@ -72,7 +72,7 @@ final class MassivePass {
     add(values, at: start, median: Selection.median(&magnitudes))
   }
 
-  func merge(_ other: MassivePass) {
+  mutating func merge(_ other: MassivePass) {
     count += other.count
     nearMissCount += other.nearMissCount
     restMagnitude = max(restMagnitude, other.restMagnitude)

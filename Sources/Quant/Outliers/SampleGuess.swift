@@ -4,37 +4,63 @@ import CVector
 struct SampleGuess: Sendable {
   /// About the mean: moments are summed about it.
   var mean: Float = 0
-  /// Where the median |a| is: bins of the upper 16 bits of a Float, whose lower bits the pass counts.
-  var bins: Range<Int> = 0..<0
+  /// Where the median |a| is, as bits of Floats: the pass counts the magnitudes there.
+  var window: Range<Int32> = 0..<0
 
-  /// Looks at 64 to 128 pieces of 8192 elements, or at all, evenly spread.
+  /// Looks at some 256 pieces of 2048 elements, spread evenly but for a shift, or at all.
   init(_ source: some ElementSource) throws {
-    let count = source.count
-    let (length, pieces) = (8192, 64)
-    let step = max(length, count / pieces / length * length)
+    let (count, length) = (source.count, 2048)
+    let step = max(length, count / 256)
     let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: min(length, count))
     defer { buffer.deallocate() }
-    var tables = [UInt32](repeating: 0, count: 1 << 17)
-    var powers = [UInt64](repeating: 0, count: 256)
+    var bins = MagnitudeBins()
+    var spread = Spread()
     var sum = 0.0
     var numbers = 0
+    var shift = 0
     for start in stride(from: 0, to: count, by: step) {
-      let part = UnsafeMutableBufferPointer(rebasing: buffer[..<min(length, count - start)])
-      try source.read(start..<start + part.count, into: part)
-      let found = nc_scan(part.baseAddress, part.count, 0, &tables, &powers)
-      sum += found.first
-      numbers += found.numbers
+      // So that pieces do not all hold the same columns.
+      shift = (shift + 1_299_709) % (step - length + 1)
+      let first = min(start + shift, max(count - length, start))
+      let part = UnsafeMutableBufferPointer(rebasing: buffer[..<min(length, count - first)])
+      try source.read(first..<first + part.count, into: part)
+      let sums = nc_sum(part.baseAddress, part.count, 0)
+      sum += sums.first
+      numbers += sums.numbers
+      bins.add(UnsafeBufferPointer(part))
+      if numbers >= 16 * length {
+        let limit = spread.limit ?? bins.span(rank: UInt64(numbers / 2)).lowerBound
+        spread.limit = limit
+        spread.add(Double(nc_count_from(part.baseAddress, part.count, limit)) / Double(part.count))
+      }
     }
     guard numbers > 0 else { return }
     mean = Float(sum / Double(numbers))
-    var below = 0
-    let bin = (0..<0x7f80).first {
-      for half in stride(from: $0, to: tables.count, by: 0x8000) { below += Int(tables[half]) }
-      return below > numbers / 2
+    let error = max(spread.standardError, 0.5 / Double(numbers).squareRoot())
+    let margin = step > length ? Int(min(4 * error, 0.5) * Double(numbers)) : 0
+    // Whole bins, as data of few digits may have a single value in each.
+    let low = bins.span(rank: UInt64(max((numbers - 1) / 2 - margin, 0)))
+    let high = bins.span(rank: UInt64(min(numbers / 2 + margin, numbers - 1)))
+    window = low.lowerBound..<high.upperBound
+  }
+
+  /// How far the share of elements from some limit on differs between pieces: what follows from them all is sure to
+  /// `standardError`.
+  private struct Spread {
+    var limit: Int32?
+    private var count = 0.0
+    private var sum = 0.0
+    private var squares = 0.0
+
+    mutating func add(_ share: Double) {
+      count += 1
+      sum += share
+      squares += share * share
     }
-    // A sample of 2^19 finds the median's rank to 0.07 % of all (one standard deviation), half of what a bin of a normal
-    // distribution holds there.
-    let margin = step > length ? 2 : 0
-    bins = max((bin ?? 0) - margin, 0)..<min((bin ?? 0) + margin + 1, 0x7f80)
+
+    var standardError: Double {
+      if count < 2 { return 0.5 }
+      return (max(squares - sum * sum / count, 0) / (count - 1) / count).squareRoot()
+    }
   }
 }

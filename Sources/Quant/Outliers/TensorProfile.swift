@@ -50,8 +50,7 @@ public struct TensorProfile: Sendable {
   public internal(set) var largestPlaces: [Place] = []
   /// The massive activations.
   public internal(set) var massive = MassiveActivations()
-  /// Elements by ⌊log2|a|⌋: the first exponent and how many have it and those after it. Zeros are not among them; −134 stands
-  /// for all below 2^−133.
+  /// Elements by ⌊log2|a|⌋: the first exponent and how many have it and those after it. Zeros are not among them.
   public internal(set) var octaves: (first: Int, counts: [Int]) = (0, [])
 
   /// max |a| of each column; empty where the tensor has more than `TensorProfile.columnLimit` columns.

@@ -5,10 +5,10 @@ extension TensorProfile {
   /// Elements that are read at once: 256 KiB, which stay near the processor. `progress` counts these pieces.
   public static let pieceLength = 16 * FirstPass.grain
 
-  /// Profiles a tensor in one to three passes over it, in pieces of 256 KiB a thread, whatever its size.
+  /// Profiles a tensor in one to four passes over it, in pieces of 256 KiB a thread, whatever its size.
   ///
-  /// The median is exact: magnitudes are counted by the upper 16 bits of their Floats, and those in the median's bin by the
-  /// lower 16, in the same pass where a sample guessed the bin, else in a second. A third pass looks for massive
+  /// The median is exact: magnitudes about a sample's median are counted one by one, and all below. Where the true one lies
+  /// elsewhere, a second pass finds its upper 16 bits; where it is known roughly, a third all. A last pass looks for massive
   /// activations where the largest magnitude may be one. Throws what the source throws, and `ScanError` for a median scope
   /// `token` with rows too long to hold.
   public init(
@@ -34,7 +34,6 @@ extension TensorProfile {
     let first = try passes.run(
       progress: progress, make: { FirstPass(empty, guess: guess, thresholds: thresholds) },
       body: { $0.add($1, at: $2) }, merge: { $0.merge($1) })
-    first.emptyTables()
     take(first)
     guard finiteCount > 0 else { return }
     try refine(first, guess, passes)
@@ -43,12 +42,11 @@ extension TensorProfile {
     try findMassive(passes)
   }
 
-  /// Limits that neither a bin of the upper 16 bits nor the count of a power of two decides.
+  /// Limits that neither the count of an exponent nor that of a power of two decides.
   private static func openThresholds(_ limits: [FormatLimits]) -> [Int32] {
     var open: [Int32] = []
     for bits in limits.flatMap({ [$0.overflow, $0.nonzero, $0.digits] }) where bits < 0x7f80_0000 {
-      let isPower = (bits - 1) & 0x7f_ffff == 0 && bits > 0x80_0000
-      if bits & 0xffff != 0 && !isPower && !open.contains(bits) { open.append(bits) }
+      if !MagnitudeTail.decides(bits) && !open.contains(bits) { open.append(bits) }
     }
     return open.sorted()
   }
@@ -56,7 +54,7 @@ extension TensorProfile {
   private mutating func take(_ first: FirstPass) {
     let columns = columns
     func place(_ index: Int, _ value: Float) -> Place { Place(index: index, columns: columns, value: value) }
-    zeroCount = Int(first.powers[0])
+    zeroCount = Int(first.zeroCount)
     nanCount = first.nanCount
     infiniteCount = first.infiniteCount
     finiteCount = count - nanCount - infiniteCount
@@ -70,19 +68,16 @@ extension TensorProfile {
     largestMagnitude = max(smallest.magnitude, largest.magnitude)
     if first.tiny < .max { smallestMagnitude = Float(bitPattern: UInt32(bitPattern: first.tiny)) }
     largestPlaces = first.places.entries.map { place($0.index, $0.value) }
-    octaves = Self.octaves(first.bins, zeros: zeroCount)
+    octaves = Self.octaves(first)
   }
 
-  private static func octaves(_ bins: [UInt64], zeros: Int) -> (first: Int, counts: [Int]) {
-    var counts: [Int: Int] = [:]
-    for (k, n) in bins.prefix(0x7f80).enumerated() where n > 0 {
-      let rest = Int(n) - (k == 0 ? zeros : 0)
-      // The numbers of bin 0 beside zeros lie below 2^−133.
-      let exponent = k == 0 ? -134 : Int(Float(bitPattern: UInt32(k) << 16).exponent)
-      if rest > 0 { counts[exponent, default: 0] += rest }
+  private static func octaves(_ first: FirstPass) -> (first: Int, counts: [Int]) {
+    // From 2^−149 on: subnormal numbers, then the others.
+    let all = first.subnormals + first.exponents[1..<255]
+    guard let low = all.firstIndex(where: { $0 > 0 }), let high = all.lastIndex(where: { $0 > 0 }) else {
+      return (0, [])
     }
-    guard let low = counts.keys.min(), let high = counts.keys.max() else { return (0, []) }
-    return (low, (low...high).map { counts[$0] ?? 0 })
+    return (low - 149, all[low...high].map(Int.init))
   }
 
   private mutating func refine(
@@ -95,40 +90,39 @@ extension TensorProfile {
     var central = (s[1] - d * d, s[2] - 3 * d * s[1] + 2 * d * d * d, 0.0)
     central.2 = s[3] - 4 * d * s[2] + 6 * d * d * s[1] - 3 * d * d * d * d
 
-    let bins = Array(first.bins.prefix(0x7f80))
-    let places = [UInt64(finiteCount - 1) / 2, UInt64(finiteCount) / 2].map { Self.locate($0, bins) }
-    let isCoarse = first.lowBits == 0
-    var missing: [Int] = []
-    for bin in places.map(\.bin) where !isCoarse && !guess.bins.contains(bin) && !missing.contains(bin) {
-      missing.append(bin)
-    }
+    let ranks = [UInt64(finiteCount - 1) / 2, UInt64(finiteCount) / 2]
+    var window = first.window
+    var spans = ranks.map { window.span(rank: $0) }
     // Moments about a far point cancel.
-    let cancels = d * d > 16 * central.0
-    var second: SecondPass?
-    if cancels || !missing.isEmpty {
-      let (mean, missing) = (mean, missing)
-      let found = try passes.run(
-        progress: nil, make: { SecondPass(mean: mean, refined: missing) },
+    if d * d > 16 * central.0 || spans.contains(nil) {
+      let mean = mean
+      var second = try passes.run(
+        progress: nil, make: { SecondPass(mean: mean) },
         body: { pass, values, _ in pass.add(values) }, merge: { $0.merge($1) })
-      central = (found.squares.value / n, found.cubes.value / n, found.fourths.value / n)
-      second = found
+      central = (second.squares.value / n, second.cubes.value / n, second.fourths.value / n)
+      spans = zip(spans, ranks).map { $0 ?? second.bins.span(rank: $1) }
     }
+    medianMagnitude = try Self.magnitudes(ranks, in: spans.compactMap { $0 }, passes).reduce(0, +) / 2
     let variance = max(central.0, 0)
     standardDeviation = variance.squareRoot()
     if smallest < largest && variance > 0 {
       skewness = central.1 / (variance * standardDeviation)
       kurtosis = central.2 / variance / variance
     }
-    var sum = 0.0
-    for place in places {
-      var bits = UInt32(place.bin) << 16
-      if !isCoarse {
-        let refined = second?.refined(bin: place.bin) ?? first.refined
-        bits |= refined.lowerBits(bin: place.bin, rank: place.rank)
-      }
-      sum += Double(Float(bitPattern: bits))
+  }
+
+  /// The magnitudes of `ranks`, of each of which is known where it lies.
+  private static func magnitudes(
+    _ ranks: [UInt64], in spans: [Range<Int32>], _ passes: Passes<some ElementSource>
+  ) throws -> [Double] {
+    var spans = spans
+    if spans.contains(where: { $0.count > 1 }) {
+      var third = try passes.run(
+        progress: nil, make: { [spans] in ThirdPass(spans) },
+        body: { pass, values, _ in pass.add(values) }, merge: { $0.merge($1) })
+      spans = spans.indices.map { third.windows[$0].span(rank: ranks[$0]) ?? spans[$0] }
     }
-    medianMagnitude = sum / 2
+    return spans.map { Double(Float(bitPattern: UInt32($0.lowerBound))) }
   }
 
   private func loss(_ limit: FormatLimits, _ tail: MagnitudeTail) -> FormatLoss {
@@ -139,16 +133,6 @@ extension TensorProfile {
         ? .infinity : nc_log2(limit.format.largestFinite / Double(largestMagnitude)),
       overflowCount: tail.count(from: limit.overflow), flushedCount: finiteCount - zeroCount - kept,
       digitlessCount: kept - tail.count(from: limit.digits))
-  }
-
-  /// The bin that holds the element of `rank`, and its rank there.
-  private static func locate(_ rank: UInt64, _ bins: [UInt64]) -> (bin: Int, rank: UInt64) {
-    var below: UInt64 = 0
-    for (k, n) in bins.enumerated() {
-      if below + n > rank { return (k, rank - below) }
-      below += n
-    }
-    return (bins.count - 1, 0)
   }
 
   private mutating func findMassive(_ passes: Passes<some ElementSource>) throws {
@@ -180,24 +164,31 @@ extension TensorProfile {
 
 /// How many finite magnitudes there are from a limit on.
 private struct MagnitudeTail {
-  private var above: [UInt64]
   private let first: FirstPass
   private let thresholds: [Int32]
+  /// How many there are from 2^−149, 2^−148 … on.
+  private var above: [UInt64]
 
   init(_ first: FirstPass, thresholds: [Int32]) {
     self.first = first
     self.thresholds = thresholds
-    above = [UInt64](repeating: 0, count: 0x7f80 + 1)
-    let bins = first.bins
-    for k in (0..<0x7f80).reversed() { above[k] = above[k + 1] + bins[k] }
+    let octaves = first.subnormals + first.exponents[1..<255]
+    above = [UInt64](repeating: 0, count: octaves.count + 1)
+    for k in octaves.indices.reversed() { above[k] = above[k + 1] + octaves[k] }
+  }
+
+  /// Whether the limit is a power of two, or the next number after one that is not subnormal.
+  static func decides(_ bits: Int32) -> Bool {
+    if bits < 0x80_0000 { return bits.nonzeroBitCount == 1 }
+    return bits & 0x7f_ffff == 0 || bits & 0x7f_ffff == 1
   }
 
   func count(from bits: Int32) -> Int {
     guard bits < 0x7f80_0000 else { return 0 }
-    if bits & 0xffff == 0 { return Int(above[Int(bits >> 16)]) }
     if let k = thresholds.firstIndex(of: bits) { return Int(first.thresholdCounts[k]) }
-    // One above a power of two.
-    return Int(above[Int(bits >> 16)] - first.powers[Int(bits >> 23)])
+    if bits < 0x80_0000 { return Int(above[bits.trailingZeroBitCount]) }
+    let field = Int(bits >> 23)
+    return Int(above[field + 22] - (bits & 1 == 1 ? first.powers[field] : 0))
   }
 }
 
@@ -220,7 +211,7 @@ struct Passes<Source: ElementSource> {
   let piece: Int
 
   private final class Worker<Pass> {
-    let pass: Pass
+    var pass: Pass
     private var buffer: UnsafeMutableBufferPointer<Float>
     init(_ pass: Pass) {
       self.pass = pass
@@ -240,22 +231,24 @@ struct Passes<Source: ElementSource> {
 
   func run<Pass>(
     progress: (@Sendable (Int) -> Void)?, make: () -> Pass,
-    body: @escaping (Pass, UnsafeBufferPointer<Float>, Int) throws -> Void, merge: (Pass, Pass) -> Void
+    body: @escaping (inout Pass, UnsafeBufferPointer<Float>, Int) throws -> Void,
+    merge: (inout Pass, Pass) -> Void
   ) throws -> Pass {
     let (source, count, size) = (source, source.count, piece)
     return try ParallelRows(threads: threads, chunk: 1).reduce(
       count: (count + size - 1) / size, progress: progress, make: { Worker(make()) },
       body: { worker, k in
         let range = k * size..<min((k + 1) * size, count)
-        try body(worker.pass, worker.read(range, of: source), range.lowerBound)
-      }, merge: { merge($0.pass, $1.pass) }
+        let values = try worker.read(range, of: source)
+        try body(&worker.pass, values, range.lowerBound)
+      }, merge: { merge(&$0.pass, $1.pass) }
     ).pass
   }
 
   /// The same, whole rows at a time.
   func runRows<Pass>(
-    make: () -> Pass, body: @escaping (Pass, UnsafeBufferPointer<Float>, Int) throws -> Void,
-    merge: (Pass, Pass) -> Void
+    make: () -> Pass, body: @escaping (inout Pass, UnsafeBufferPointer<Float>, Int) throws -> Void,
+    merge: (inout Pass, Pass) -> Void
   ) throws -> Pass {
     let (source, columns) = (source, source.columns)
     guard columns <= 1 << 22 else { throw ScanError.rowTooLong(columns) }
@@ -263,8 +256,9 @@ struct Passes<Source: ElementSource> {
       count: source.rows, progress: nil, make: { Worker(make()) },
       body: { worker, row in
         let range = row * columns..<(row + 1) * columns
-        try body(worker.pass, worker.read(range, of: source), range.lowerBound)
-      }, merge: { merge($0.pass, $1.pass) }
+        let values = try worker.read(range, of: source)
+        try body(&worker.pass, values, range.lowerBound)
+      }, merge: { merge(&$0.pass, $1.pass) }
     ).pass
   }
 }

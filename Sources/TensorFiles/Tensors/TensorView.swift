@@ -25,7 +25,7 @@ public struct TensorView: Sendable {
   /// The elements of `range` as Float. `buffer` must have room for them.
   public func copyFloats(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     guard elementType == .f32, !info.isByteSwapped, info.order == .rowMajor || shape.count < 2,
-      range.count >= 4096
+      range.count >= 2048
     else { return try copy(range, into: buffer) }
     // As they are in the file.
     try check(range, room: buffer.count)

@@ -225,8 +225,8 @@ struct MagnitudeBars {
   private let profile: TensorProfile
   init(_ profile: TensorProfile) { self.profile = profile }
 
-  /// The octave that begins with 2^exponent; the first takes in all that is smaller.
-  static func name(_ exponent: Int) -> String { exponent > -134 ? "2^\(exponent)" : "<2^-133" }
+  /// The octave that begins with 2^exponent.
+  static func name(_ exponent: Int) -> String { "2^\(exponent)" }
 
   var text: String {
     let (first, counts) = profile.octaves
