@@ -36,8 +36,8 @@ public struct AttentionTensors: Sendable {
   }
 }
 
-/// What errors in queries, keys and values do to the output o = softmax(qkᵀ/√d)v: the exact attention of what was decoded against
-/// the exact attention of what was given (`SumReference`). No error of a kernel is in it.
+/// What errors in queries, keys and values do to the output o = softmax(qkᵀ/√d)v: the proven attention of what was decoded against
+/// the proven attention of what was given (`AttentionReference`). No error of a kernel is in it.
 public struct ThroughAttention: Sendable {
   /// The queries' error alone.
   public private(set) var queries = ResultErrors()
@@ -47,16 +47,40 @@ public struct ThroughAttention: Sendable {
   public private(set) var values = ResultErrors()
   /// All together: what accumulates.
   public private(set) var all = ResultErrors()
+  /// What proved the five attentions.
+  public private(set) var certificate = Certificate()
+
+  /// Compares; both have the same shapes. Throws `CureError.shape` for sizes from 2^20 on.
+  public init(_ exact: AttentionTensors, _ decoded: AttentionTensors, threads: Int = 1) throws {
+    let inputs = try Self.inputs(exact, decoded)
+    let mask = AttentionMask(causal: exact.isCausal)
+    let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
+      count: exact.heads * exact.queries, progress: nil,
+      make: { ThroughAttentionWorker(inputs, AttentionParameters(mask: mask)) },
+      body: { worker, row in try worker.add(head: row / exact.queries, query: row % exact.queries) },
+      merge: { $0.found.merge($1.found) })
+    self = worker.found
+  }
 
   fileprivate init() {}
 
-  /// Compares; both have the same shapes.
-  public init(_ exact: AttentionTensors, _ decoded: AttentionTensors, threads: Int = 1) throws {
-    let pair = AttentionPair(exact, decoded)
-    let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
-      count: exact.heads * exact.queries, progress: nil, make: { ThroughAttentionWorker(pair) },
-      body: { $0.add(row: $1) }, merge: { $0.found.merge($1.found) })
-    self = worker.found
+  /// The exact tensors; those with one of q, k and v decoded; all decoded.
+  private static func inputs(_ exact: AttentionTensors, _ decoded: AttentionTensors) throws
+    -> [AttentionInputs]
+  {
+    let shape = AttentionShape(
+      heads: exact.heads, keyHeads: exact.kvHeads, queries: exact.queries, keys: exact.keys,
+      headSize: exact.q.columns, valueSize: exact.v.columns)
+    func doubles(_ path: KeyPath<AttentionTensors, TensorMatrix>) -> [[Double]] {
+      [exact, decoded].map { $0[keyPath: path].values.map(Double.init) }
+    }
+    let (q, k, v) = (doubles(\.q), doubles(\.k), doubles(\.v))
+    return try [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)].map { which in
+      guard let one = AttentionInputs(q: q[which.0], k: k[which.1], v: v[which.2], shape: shape) else {
+        throw CureError.shape("attention of these sizes is too large")
+      }
+      return one
+    }
   }
 
   fileprivate mutating func merge(_ other: ThroughAttention) {
@@ -64,78 +88,36 @@ public struct ThroughAttention: Sendable {
     keys.merge(other.keys)
     values.merge(other.values)
     all.merge(other.all)
+    certificate.merge(other.certificate)
   }
 
-  fileprivate mutating func add(_ exact: Truth, _ parts: [Truth]) {
-    for i in exact.high.indices {
-      func difference(_ t: Truth) -> Double { (t.high[i] - exact.high[i]) + (t.low[i] - exact.low[i]) }
-      queries.add(exact: exact.high[i], difference: difference(parts[0]))
-      keys.add(exact: exact.high[i], difference: difference(parts[1]))
-      values.add(exact: exact.high[i], difference: difference(parts[2]))
-      all.add(exact: exact.high[i], difference: difference(parts[3]))
+  fileprivate mutating func add(_ truths: [Truth]) {
+    for truth in truths { certificate.merge(truth.certificate) }
+    for i in truths[0].high.indices {
+      queries.add(truths[1], from: truths[0], at: i)
+      keys.add(truths[2], from: truths[0], at: i)
+      values.add(truths[3], from: truths[0], at: i)
+      all.add(truths[4], from: truths[0], at: i)
     }
-  }
-}
-
-/// Both versions as Doubles.
-private struct AttentionPair: Sendable {
-  let shape: AttentionTensors
-  let q: [[Double]]
-  let k: [[Double]]
-  let v: [[Double]]
-
-  init(_ a: AttentionTensors, _ b: AttentionTensors) {
-    shape = a
-    q = [a.q.values.map(Double.init), b.q.values.map(Double.init)]
-    k = [a.k.values.map(Double.init), b.k.values.map(Double.init)]
-    v = [a.v.values.map(Double.init), b.v.values.map(Double.init)]
   }
 }
 
 private final class ThroughAttentionWorker {
   var found = ThroughAttention()
-  private let pair: AttentionPair
-  private let reference = SumReference(format: .f64)
-  private var high: [Double] = []
-  private var low: [Double] = []
-  private var truth = Truth()
+  private let references: [AttentionReference?]
+  private var truths: [Truth]
+  private var logSumExp = Truth()
 
-  init(_ pair: AttentionPair) { self.pair = pair }
-
-  func add(row: Int) {
-    // Which of q, k and v are decoded ones.
-    let exact = answer(row, 0, 0, 0)
-    found.add(
-      exact, [answer(row, 1, 0, 0), answer(row, 0, 1, 0), answer(row, 0, 0, 1), answer(row, 1, 1, 1)])
+  init(_ inputs: [AttentionInputs], _ parameters: AttentionParameters) {
+    references = inputs.map { AttentionReference($0, parameters, format: .f64) }
+    truths = inputs.map { _ in Truth() }
   }
 
-  private func answer(_ row: Int, _ q: Int, _ k: Int, _ v: Int) -> Truth {
-    let s = pair.shape
-    let (head, query) = (row / s.queries, row % s.queries)
-    let kvHead = head / (s.heads / s.kvHeads)
-    let count = s.isCausal ? s.keys - s.queries + query + 1 : s.keys
-    let (d, width) = (s.q.columns, s.v.columns)
-    high = [Double](repeating: 0, count: count)
-    low = high
-    pair.q[q].withUnsafeBufferPointer { q in
-      pair.k[k].withUnsafeBufferPointer { k in
-        pair.v[v].withUnsafeBufferPointer { v in
-          high.withUnsafeMutableBufferPointer { high in
-            low.withUnsafeMutableBufferPointer { low in
-              let start = kvHead * s.keys
-              let error = reference.dotPairs(
-                UnsafeBufferPointer(rebasing: q[row * d..<(row + 1) * d]),
-                UnsafeBufferPointer(rebasing: k[start * d..<(start + count) * d]),
-                scale: 1 / Double(d).squareRoot(), high: high, low: low)
-              reference.weightedSums(
-                high: UnsafeBufferPointer(high), low: UnsafeBufferPointer(low), error: error,
-                values: UnsafeBufferPointer(rebasing: v[start * width..<(start + count) * width]),
-                into: &truth)
-            }
-          }
-        }
-      }
+  func add(head: Int, query: Int) throws {
+    for (k, reference) in references.enumerated() {
+      guard let reference else { throw AttentionError.unfit }
+      reference.answer(head: head, query: query, into: &truths[k], logSumExp: &logSumExp)
     }
-    return truth
+    found.add(truths)
   }
 }

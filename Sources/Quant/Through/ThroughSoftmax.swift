@@ -20,6 +20,8 @@ public struct ThroughSoftmax: Sendable {
   public private(set) var changeBound = 0.0
   /// What KL cannot exceed: D²/8.
   public private(set) var divergenceBound = 0.0
+  /// What proved the probabilities.
+  public private(set) var certificate = Certificate()
   private var divergence = ExactSum()
 
   /// The mean divergence of a row, in nats.
@@ -49,6 +51,7 @@ public struct ThroughSoftmax: Sendable {
     changeBound = max(changeBound, other.changeBound)
     divergenceBound = max(divergenceBound, other.divergenceBound)
     divergence.merge(other.divergence)
+    certificate.merge(other.certificate)
   }
 
   /// Adds a row: logits, decoded logits, and the probabilities of both.
@@ -99,6 +102,7 @@ public struct ThroughSoftmax: Sendable {
   }
 
   fileprivate mutating func addLost() { lostRows += 1 }
+  fileprivate mutating func note(_ certificate: Certificate) { self.certificate.merge(certificate) }
 }
 
 private final class ThroughSoftmaxWorker {
@@ -118,6 +122,7 @@ private final class ThroughSoftmaxWorker {
 
   private func probabilities(_ x: [Double]) -> [Double] {
     x.withUnsafeBufferPointer { reference.answer($0, parameters: OperationParameters(), into: &truth) }
+    found.note(truth.certificate)
     return truth.rounded
   }
 }

@@ -82,21 +82,23 @@ struct ActivationsCommand: ParsableCommand {
     settings.placeCount = top
     var report = ActivationsReport(settings: settings, showsAll: details)
     for text in files {
-      let (tensors, left) = try FileTensor.all(text, axis: axis)
-      report.left += left.map { "\(text):\($0)" }
+      let (tensors, leftOut) = try FileTensor.all(text, axis: axis)
+      report.leftOut += leftOut
       for tensor in tensors {
         do {
           let profile = try profile(tensor, settings)
           let costs = try OutlierCost.costs(of: tensor, profile, threads: threads.count)
           report.add(tensor, profile, costs: costs, file: TensorSpecifier(text).path)
         } catch let error as BeyondSingle where tensors.count > 1 {
-          report.left.append("\(error)")
+          report.leftOut.append(LeftOut(tensor.name, error))
         } catch let error as ScanError {
           throw UsageError("\(tensor.name): \(error)")
         }
       }
     }
-    if report.entries.isEmpty { throw UsageError("no tensor that reads as numbers") }
+    if report.entries.isEmpty {
+      throw UsageError(report.leftOut.first.map { "\($0.tensor): \($0.reason)" } ?? "nothing to profile")
+    }
     report.finish()
     if let svg {
       let file = try RawWriter(svg)

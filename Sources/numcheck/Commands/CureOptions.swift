@@ -130,8 +130,8 @@ struct CureRun {
     }
   }
 
-  /// The tensors of the input, read once.
-  func matrices() throws -> [(String, TensorMatrix)] {
+  /// The tensors of the input, read once, and those that cannot be.
+  func matrices() throws -> (matrices: [(String, TensorMatrix)], leftOut: [LeftOut]) {
     guard let text = input.input else {
       let rows = try RowInput(input, operation: .softmax)
       let (count, length) = (rows.rows.rowCount, rows.rows.length)
@@ -142,13 +142,13 @@ struct CureRun {
       for row in 0..<count { values += try rows.row(row).map { Float($0) } }
       let name =
         "\(input.distribution.rawValue), R = \(Figures.number(input.range)), seed \(input.seed)"
-      return [(name, TensorMatrix(rows: count, columns: length, values: values))]
+      return ([(name, TensorMatrix(rows: count, columns: length, values: values))], [])
     }
-    let (tensors, _) = try FileTensor.all(text, axis: input.axis)
-    if tensors.isEmpty { throw UsageError("\(text): no tensor that reads as numbers") }
-    return try tensors.compactMap { tensor in
+    var (tensors, leftOut) = try FileTensor.all(text, axis: input.axis)
+    let matrices: [(String, TensorMatrix)] = try tensors.compactMap { tensor in
       let whole: TensorMatrix
-      do { whole = try CureOptions.matrix(tensor) } catch is BeyondSingle where tensors.count > 1 {
+      do { whole = try CureOptions.matrix(tensor) } catch let error as BeyondSingle where tensors.count > 1 {
+        leftOut.append(LeftOut(tensor.name, error))
         return nil
       }
       guard let limit = input.rows, limit < whole.rows else { return (tensor.name, whole) }
@@ -158,5 +158,9 @@ struct CureRun {
           rows: limit, columns: whole.columns, values: Array(whole.values[..<(limit * whole.columns)]))
       )
     }
+    if matrices.isEmpty {
+      throw UsageError(leftOut.first.map { "\($0.tensor): \($0.reason)" } ?? "\(text): holds no tensors")
+    }
+    return (matrices, leftOut)
   }
 }

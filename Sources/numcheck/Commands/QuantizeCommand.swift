@@ -68,12 +68,12 @@ struct QuantizeCommand: ParsableCommand {
     if (output != nil || raw != nil) && chosen.map({ $0.count }) != 1 {
       throw UsageError("--output and --raw need exactly one --scheme")
     }
-    let (sources, skipped) = try sources()
+    let (sources, leftOut) = try sources()
     if output != nil || raw != nil, let scheme = chosen?.first, let source = sources.first {
       try EncodedWriter.write(scheme, source, output: output, raw: raw)
     }
     let (found, unread) = try reports(sources, schemes: chosen ?? SchemeRegistry.all)
-    let all = QuantizeReports(reports: found, skipped: skipped + unread)
+    let all = QuantizeReports(reports: found, leftOut: leftOut + unread)
     switch format {
     case .text: try emit(all.text)
     case .markdown: try emit(all.markdown)
@@ -88,11 +88,11 @@ struct QuantizeCommand: ParsableCommand {
   /// A report on each tensor: its schemes in parallel, or, where those are few, the tensors. Of several tensors those that
   /// cannot be read as f32 are left out.
   private func reports(_ sources: [MatrixSource], schemes: [any Scheme]) throws
-    -> (found: [QuantizeReport], unread: [(name: String, why: String)])
+    -> (found: [QuantizeReport], unread: [LeftOut])
   {
     final class Worker {
       var found: [(index: Int, report: QuantizeReport)] = []
-      var unread: [(index: Int, why: String)] = []
+      var unread: [(index: Int, tensor: LeftOut)] = []
     }
     let threads = threads.count
     let tensorsAtOnce = schemes.count < threads ? min(threads, sources.count) : 1
@@ -106,18 +106,19 @@ struct QuantizeCommand: ParsableCommand {
           )
           worker.found.append((index, report))
         } catch let error as BeyondSingle where sources.count > 1 {
-          worker.unread.append((index, error.reason))
+          worker.unread.append((index, LeftOut(sources[index].name, error)))
         }
       },
       merge: {
         $0.found += $1.found
         $0.unread += $1.unread
       })
-    let unread = worker.unread.sorted { $0.index < $1.index }.map { (sources[$0.index].name, $0.why) }
+    let unread = worker.unread.sorted { $0.index < $1.index }.map(\.tensor)
     let reports = worker.found.sorted { $0.index < $1.index }.map(\.report)
     if reports.allSatisfy({ $0.entries.isEmpty }) {
       throw UsageError(
-        reports.first?.skipped.first.map { "no scheme fits: \($0.why)" } ?? "nothing to measure")
+        reports.first?.skipped.first.map { "no scheme fits: \($0.why)" }
+          ?? unread.first.map { "\($0.tensor): \($0.reason)" } ?? "nothing to measure")
     }
     return (reports, unread)
   }
@@ -144,14 +145,14 @@ struct QuantizeCommand: ParsableCommand {
     let run = CureRun(
       options: cures, input: input, schemes: try chosen ?? [SchemeRegistry.scheme(named: "int8@tensor")],
       threads: threads.count)
-    let matrices = try run.matrices()
+    let (matrices, leftOut) = try run.matrices()
     if let output { try run.write(output, matrices) }
-    let reports = try run.reports(matrices)
+    let all = CureReports(reports: try run.reports(matrices), leftOut: leftOut)
     switch format {
-    case .text: try emit(reports.map(\.text).joined(separator: "\n"))
-    case .markdown: try emit(reports.map(\.markdown).joined(separator: "\n"))
-    case .csv: try emit(CureReport.csv(reports))
-    case .json: try emit(CureReport.json(reports).text)
+    case .text: try emit(all.text)
+    case .markdown: try emit(all.markdown)
+    case .csv: try emit(all.csv)
+    case .json: try emit(all.json.text)
     }
   }
 
@@ -169,7 +170,7 @@ struct QuantizeCommand: ParsableCommand {
   }
 
   /// The tensor asked for, or each of the file that can be read, and why others are left out.
-  private func sources() throws -> (sources: [MatrixSource], skipped: [(name: String, why: String)]) {
+  private func sources() throws -> (sources: [MatrixSource], leftOut: [LeftOut]) {
     guard let text = input.input else { return ([MatrixSource(input)], []) }
     let specifier = TensorSpecifier(text)
     let file = try TensorFile.open(specifier.path)
@@ -180,14 +181,16 @@ struct QuantizeCommand: ParsableCommand {
       return ([try MatrixSource(file.onlyTensor(), name: text, input)], [])
     }
     var sources: [MatrixSource] = []
-    var skipped: [(String, String)] = []
+    var leftOut: [LeftOut] = []
     for view in file.views {
       let name = "\(specifier.path):\(view.name)"
       do { sources.append(try MatrixSource(view, name: name, input)) } catch {
-        skipped.append((name, "\(error)"))
+        leftOut.append(LeftOut(name, error))
       }
     }
-    if sources.isEmpty { throw UsageError(skipped.first?.1 ?? "\(text): holds no tensors") }
-    return (sources, skipped)
+    if sources.isEmpty {
+      throw UsageError(leftOut.first.map { "\($0.tensor): \($0.reason)" } ?? "\(text): holds no tensors")
+    }
+    return (sources, leftOut)
   }
 }

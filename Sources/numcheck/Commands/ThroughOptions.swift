@@ -97,8 +97,9 @@ struct ThroughRun {
   }
 
   private func one() throws -> (String, TensorMatrix) {
-    let matrices = try CureRun(options: cures, input: input, schemes: [], threads: threads).matrices()
-    guard matrices.count == 1 else { throw UsageError("--through needs one tensor: name it as FILE:TENSOR") }
+    let (matrices, leftOut) = try CureRun(options: cures, input: input, schemes: [], threads: threads)
+      .matrices()
+    guard matrices.count == 1, leftOut.isEmpty else { throw UsageError("--through needs one tensor: name it as FILE:TENSOR") }
     return matrices[0]
   }
 
@@ -106,17 +107,17 @@ struct ThroughRun {
     if cures.activations != nil { throw UsageError("--activations are for --through matmul") }
     let (name, x) = try one()
     let context = CureContext(seed: input.seed)
+    var certificate = Certificate()
     let (results, skipped) = try each(treatments([x])) { treatment in
       let (decoded, bits) = try treatment.apply(x, context: context)
-      return (
-        name: treatment.name, bits: Double(bits) / Double(x.values.count),
-        errors: try ThroughSoftmax(x, decoded, threads: threads)
-      )
+      let found = try ThroughSoftmax(x, decoded, threads: threads)
+      certificate.merge(found.certificate)
+      return (name: treatment.name, bits: Double(bits) / Double(x.values.count), errors: found)
     }
     return ThroughReport(
       purpose: .softmax,
       title: "\(Figures.line(name)): \(Figures.count(x.rows)) rows of \(Figures.count(x.columns)) logits",
-      softmax: results, skipped: skipped)
+      softmax: results, skipped: skipped, certificate: certificate)
   }
 
   private func matmul() throws -> ThroughReport {
@@ -126,11 +127,13 @@ struct ThroughRun {
       throw UsageError("--through matmul needs --activations")
     }
     try checkFinite([w, x])
+    var certificate = Certificate()
     let (results, skipped) = try each(treatments([w, x])) { treatment in
       let (decoded, bits) = try treatment.apply(w, context: context)
       // Activations are quantized as they come: a weight's cure is none of theirs.
       let (decodedX, _) = try Treatment(treatment.scheme).apply(x, context: CureContext(seed: input.seed))
       let found = try ThroughProduct(weights: w, decoded, activations: x, decodedX, threads: threads)
+      certificate.merge(found.certificate)
       return (
         name: treatment.name, bits: Double(bits) / Double(w.values.count),
         errors: [("weights", found.weights), ("activations", found.activations), ("both", found.both)]
@@ -141,7 +144,7 @@ struct ThroughRun {
       title: "\(Figures.line(name)): \(Figures.count(w.rows)) x \(Figures.count(w.columns)), "
         + "times \(Figures.count(x.rows)) tokens of \(Figures.line(cures.activations ?? ""))"
         + (context.judges == nil ? "" : " (cures saw the others)"),
-      parts: results, skipped: skipped)
+      parts: results, skipped: skipped, certificate: certificate)
   }
 
   private func attention() throws -> ThroughReport {
@@ -168,11 +171,13 @@ struct ThroughRun {
       q: matrices[0], k: matrices[1], v: matrices[2], heads: heads(tensors[0]), kvHeads: heads(tensors[1]),
       isCausal: options.causal)
     let context = CureContext(seed: input.seed)
+    var certificate = Certificate()
     let (results, skipped) = try each(treatments(matrices)) { treatment in
       let coded = try matrices.map { try treatment.apply($0, context: context) }
       var decoded = exact
       (decoded.q, decoded.k, decoded.v) = (coded[0].decoded, coded[1].decoded, coded[2].decoded)
       let found = try ThroughAttention(exact, decoded, threads: threads)
+      certificate.merge(found.certificate)
       let count = matrices.reduce(0) { $0 + $1.values.count }
       return (
         name: treatment.name, bits: Double(coded.reduce(0) { $0 + $1.bits }) / Double(count),
@@ -183,7 +188,7 @@ struct ThroughRun {
       purpose: .attention,
       title: "\(Figures.line(text)): \(exact.heads) heads of \(exact.queries) queries, \(exact.keys) keys"
         + (options.causal ? ", causal" : ""), parts: results,
-      skipped: skipped)
+      skipped: skipped, certificate: certificate)
   }
 
   private func checkFinite(_ matrices: [TensorMatrix]) throws {

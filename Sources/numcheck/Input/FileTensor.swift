@@ -20,8 +20,8 @@ struct FileTensor: ElementSource {
   private let reader: RowReader?
   private let blocks: BlockType?
 
-  /// Every tensor that `text` names: one, or all of a file's that can be read as numbers; the others by name.
-  static func all(_ text: String, axis: Int) throws -> (tensors: [FileTensor], left: [String]) {
+  /// Every tensor that `text` names: one, or all of a file's that can be read as numbers.
+  static func all(_ text: String, axis: Int) throws -> (tensors: [FileTensor], leftOut: [LeftOut]) {
     let specifier = TensorSpecifier(text)
     if specifier.tensorName != nil || specifier.path == "-" {
       return ([try FileTensor(specifier.open(), name: text, axis: axis)], [])
@@ -31,19 +31,14 @@ struct FileTensor: ElementSource {
       return ([try FileTensor(file.onlyTensor(), name: text, axis: axis)], [])
     }
     var found: [FileTensor] = []
-    var left: [String] = []
+    var leftOut: [LeftOut] = []
     for view in file.views {
-      let isKnown = view.elementType.isNumeric || Self.scheme(view.elementType) != nil
-      // An axis that only some tensors have is an error for those alone.
-      if isKnown, view.count > 0,
-        let tensor = try? FileTensor(view, name: "\(text):\(view.name)", axis: axis)
-      {
-        found.append(tensor)
-      } else {
-        left.append(view.name)
+      let name = "\(text):\(view.name)"
+      do { found.append(try FileTensor(view, name: name, axis: axis)) } catch {
+        leftOut.append(LeftOut(name, error))
       }
     }
-    return (found, left)
+    return (found, leftOut)
   }
 
   init(_ view: TensorView, name: String, axis: Int) throws {

@@ -15,7 +15,7 @@ extension ActivationsReport {
       ),
       ("results", .array(entries.map(result))),
       ("series", .array(series.map { Self.json($0.series, file: $0.file) })),
-      ("leftOut", .array(left.map { .string($0) })),
+      ("leftOut", leftOut.json),
       ("failures", .array(failures.map { .string($0) })),
     ])
   }

@@ -6,11 +6,7 @@ extension ActivationsReport {
   var text: String {
     var out = headline + "\n" + table.text()
     for e in entries where showsAll || entries.count == 1 { out += "\n" + details(e) }
-    if !left.isEmpty {
-      out +=
-        "\nleft out, for they do not read as f32: \(left.map(Figures.line).joined(separator: ", "))\n"
-    }
-    return out
+    return out + leftOut.text
   }
 
   /// What a person must know, first.

@@ -6,8 +6,7 @@ struct ActivationsReport {
   let settings: ScanSettings
   let showsAll: Bool
   private(set) var entries: [Entry] = []
-  /// Tensors that cannot be read as numbers.
-  var left: [String] = []
+  var leftOut: [LeftOut] = []
   private(set) var series: [(file: String, series: LayerSeries, entries: [Int])] = []
 
   struct Entry {

@@ -4,15 +4,10 @@ import Quant
 struct QuantizeReports {
   let reports: [QuantizeReport]
   /// Tensors that could not be read, and why.
-  let skipped: [(name: String, why: String)]
+  let leftOut: [LeftOut]
 
-  var text: String {
-    reports.map(\.text).joined(separator: "\n") + skipped.map { "\nleft out: \($0.why)\n" }.joined()
-  }
-
-  var markdown: String {
-    reports.map(\.markdown).joined(separator: "\n") + skipped.map { "\n- left out: \($0.why)\n" }.joined()
-  }
+  var text: String { reports.map(\.text).joined(separator: "\n") + leftOut.text }
+  var markdown: String { reports.map(\.markdown).joined(separator: "\n") + leftOut.markdown }
 
   var csv: String {
     var table = Table(
@@ -41,13 +36,8 @@ struct QuantizeReports {
 
   var json: JSONValue {
     let head: [(String, JSONValue)] = [("schema", .string("numcheck/1")), ("command", .string("quantize"))]
-    if reports.count == 1, skipped.isEmpty { return .object(head + reports[0].members) }
-    let others = skipped.map {
-      JSONValue.object([("tensor", .string($0.name)), ("reason", .string($0.why))])
-    }
+    if reports.count == 1, leftOut.isEmpty { return .object(head + reports[0].members) }
     return .object(
-      head + [
-        ("tensors", .array(reports.map { .object($0.members) })), ("skippedTensors", .array(others)),
-      ])
+      head + [("tensors", .array(reports.map { .object($0.members) })), ("leftOut", leftOut.json)])
   }
 }

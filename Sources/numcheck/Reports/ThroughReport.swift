@@ -1,3 +1,4 @@
+import NumKit
 import Quant
 
 /// What schemes cost where the tensor is used.
@@ -10,6 +11,8 @@ struct ThroughReport {
   var parts: [(name: String, bits: Double, errors: [(String, ResultErrors)])] = []
   /// Treatments that do not fit.
   var skipped: [SkippedTreatment] = []
+  /// What proved all answers that were compared.
+  var certificate = Certificate()
 
   private var heading: String {
     switch purpose {
@@ -74,8 +77,9 @@ struct ThroughReport {
     }
   }
 
-  var text: String { "\(heading)\n\n\(table.text())\n\(skipped.text)\(note)\n" }
-  var markdown: String { "### \(heading)\n\n\(table.markdown)\n\(skipped.text)\(note)\n" }
+  private var ending: String { "\(skipped.text)\(note)\n\(KernelReport.proof(certificate))\n" }
+  var text: String { "\(heading)\n\n\(table.text())\n\(ending)" }
+  var markdown: String { "### \(heading)\n\n\(table.markdown)\n\(ending)" }
 
   var csv: String {
     var table = Table(
@@ -129,8 +133,8 @@ struct ThroughReport {
       }
     return .object([
       ("schema", .string("numcheck/1")), ("command", .string("quantize --through \(purpose.rawValue)")),
-      ("title", .string(title)), ("results", .array(results)),
-      ("skipped", skipped.json),
+      ("title", .string(title)), ("certificate", KernelReport.certificate(certificate)),
+      ("results", .array(results)), ("skipped", skipped.json),
     ])
   }
 

@@ -25,13 +25,12 @@ import Testing
       mpfr_mul_d(x, x, scale, MPFR_RNDN)
     }
 
-    /// x[0] = Σ e^(lᵢ/τ) vᵢ / Σ e^(lᵢ/τ), with logits high + low.
-    func weighted(_ logits: [Double], _ low: [Double]?, _ tau: Double, _ v: (Int) -> Double) {
+    /// x[0] = Σ e^(lᵢ/τ) vᵢ / Σ e^(lᵢ/τ).
+    func weighted(_ logits: [Double], _ tau: Double, _ v: (Int) -> Double) {
       mpfr_set_zero(x, 1)
       mpfr_set_zero(x + 1, 1)
       for i in logits.indices where logits[i] > -.infinity {
         mpfr_set_d(x + 2, logits[i], MPFR_RNDN)
-        if let low { mpfr_add_d(x + 2, x + 2, low[i], MPFR_RNDN) }
         mpfr_div_d(x + 2, x + 2, tau, MPFR_RNDN)
         mpfr_exp(x + 2, x + 2, MPFR_RNDN)
         mpfr_add(x + 1, x + 1, x + 2, MPFR_RNDN)
@@ -153,7 +152,7 @@ import Testing
       #expect(s.certificate.total == width && s.certificate.undecided + t.certificate.undecided == 0)
       #expect(s.rounded == t.rounded)
       for k in 0..<width {
-        exact.weighted(logits, nil, parameters.temperature) { v[$0 * width + k] }
+        exact.weighted(logits, parameters.temperature) { v[$0 * width + k] }
         #expect(
           exact.distance(s.high[k], s.low[k], s.exponent[k]) <= s.relativeError * exact.double.magnitude
             * 1.0001)
@@ -193,57 +192,6 @@ import Testing
     #expect(sums([5, 5, 1], [1, 2, 9], .f64, .init(temperature: 0)) == [1.5])
     #expect(sums([1, .nan], [1, 2])[0].isNaN)
     #expect(sums([1, 2], [1, .infinity])[0].isNaN)
-  }
-
-  /// Scores as pairs, the way attention needs them: dot products, then their softmax's weighted sums, errors carried along.
-  @Test func attentionInPairs() {
-    let exact = Exact()
-    let reference = SumReference(format: .f32)
-    var truth = Truth()
-    for index in 0..<20 {
-      var random = RandomSource(seed: 21, row: index)
-      let (n, d) = ([3, 40, 70][index % 3], 24)
-      let q = (0..<d).map { _ in Double(Float(random.normal())) }
-      let keys = (0..<n * d).map { _ in Double(Float(3 * random.normal())) }
-      let values = (0..<n * d).map { _ in Double(Float(random.normal())) }
-      let scale = 0.20412414523193154
-      var high = [Double](repeating: 0, count: n)
-      var low = high
-      let error = q.withUnsafeBufferPointer { a in
-        keys.withUnsafeBufferPointer { b in
-          high.withUnsafeMutableBufferPointer { h in
-            low.withUnsafeMutableBufferPointer { reference.dotPairs(a, b, scale: scale, high: h, low: $0) }
-          }
-        }
-      }
-      for i in 0..<n {
-        exact.dot(q, keys[i * d..<(i + 1) * d], scale)
-        #expect(exact.distance(high[i], low[i]) <= error && error < 0x1p-90)
-      }
-      if index % 4 == 1 { high[1] = -.infinity }
-      let lse = high.withUnsafeBufferPointer { h in
-        low.withUnsafeBufferPointer { l in
-          values.withUnsafeBufferPointer {
-            reference.weightedSums(high: h, low: l, error: error, values: $0, into: &truth)
-          }
-        }
-      }
-      #expect(truth.certificate.doubleDouble == d)
-      for k in 0..<d {
-        exact.weighted(high, low, 1) { values[$0 * d + k] }
-        #expect(
-          exact.distance(truth.high[k], truth.low[k]) <= truth.relativeError * exact.double.magnitude * 1.0001
-        )
-        #expect(truth.rounded[k] == Double(Float(exact.double)))
-      }
-      if let lse {
-        // x[1] still holds Σ e^l.
-        mpfr_log(exact.x, exact.x + 1, MPFR_RNDN)
-        #expect(exact.distance(lse.high, lse.low) <= lse.error && lse.error < 0x1p-85)
-      } else {
-        Issue.record("no log-sum-exp")
-      }
-    }
   }
 
   /// Section 10's bound against sums that cancel: found errors are below it, and not by more than 2⁸ where it is attacked.

@@ -36,6 +36,7 @@ import Testing
       #expect((found.meanDivergence - total / 30).magnitude < 1e-12)
       #expect((found.maxChange - change).magnitude < 1e-13)
       #expect(found.topFlips == flips && found.lostRows == 0)
+      #expect(found.certificate.undecided == 0 && found.certificate.total == 2 * 30 * 64)
       #expect(found.maxChange <= found.changeBound && found.maxDivergence <= found.divergenceBound)
     }
   }
@@ -103,6 +104,8 @@ import Testing
     // One thread or two, the same digits.
     let one = try ThroughProduct(weights: w, v, activations: x, u)
     #expect(one.both.sqnr == found.both.sqnr && one.both.relativeL1 == found.both.relativeL1)
+    #expect(one.certificate == found.certificate)
+    #expect(one.certificate.undecided == 0 && one.certificate.total == 4 * 12 * 9)
   }
 
   /// Against attention in plain Double, grouped heads and causal masks included.
@@ -144,8 +147,10 @@ import Testing
       let largest = zip(o, other).map { ($0 - $1).magnitude }.max() ?? 0
       #expect((part.maxAbsoluteError - largest).magnitude < 1e-13)
       #expect((part.rmse - Subject.distance(o, other) / Double(o.count).squareRoot()).magnitude < 1e-13)
-      #expect(part.count == o.count)
+      #expect(part.count == o.count && part.lostCount == 0)
     }
+    let c = found.certificate
+    #expect(c.undecided == 0 && c.total == 5 * o.count)
     #expect(throws: CureError.self) {
       try AttentionTensors(
         q: exact.q, k: exact.k, v: exact.v, heads: 3, kvHeads: 2, isCausal: false)

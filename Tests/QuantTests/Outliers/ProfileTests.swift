@@ -156,14 +156,10 @@ import Testing
   /// A sample that is misled about the median costs more passes, not the answer.
   @Test func aMisleadingSampleIsFoundOut() throws {
     // What the sample looks at is unlike the rest.
-    let level = [Float](repeating: 0, count: 1 << 20)
-    let looked = ReadRanges()
-    _ = try level.withUnsafeBufferPointer {
-      try TensorProfile(LoggingSource(MemorySource($0, rows: 1024, columns: 1024), looked))
-    }
-    let sampled = looked.ranges.filter { $0.count == 2048 }
+    let sampled = try Self.sampledRanges(rows: 1024, columns: 1024)
+    var values = [Float](repeating: 0, count: 1 << 20)
     #expect(sampled.count > 200 && sampled.count < 300)
-    var values = level.indices.map { 3 + Float($0 % 1001) * 1e-3 }
+    for i in values.indices { values[i] = 3 + Float(i % 1001) * 1e-3 }
     for i in sampled.joined() { values[i] = 1e-3 * Float(i % 97) }
     let p = try Self.profile(values, rows: 1024, columns: 1024)
     let sorted = values.sorted()
@@ -172,6 +168,43 @@ import Testing
     let variance =
       values.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(values.count)
     #expect((p.standardDeviation - variance.squareRoot()).magnitude < 1e-10)
+  }
+
+  /// What the sample looks at in a tensor of this shape.
+  static func sampledRanges(rows: Int, columns: Int) throws -> [Range<Int>] {
+    struct Stop: Error {}
+    let log = ReadRanges()
+    let source = FunctionSource(rows: rows, columns: columns) { range, _ in
+      guard range.count == 2048 else { throw Stop() }
+      log.note(range)
+    }
+    #expect(throws: Stop.self) { try TensorProfile(source) }
+    return log.ranges
+  }
+
+  /// A sample that is misled about the mean costs a second pass: moments about a far point cancel.
+  @Test func momentsAboutAFarPointAreTakenAgain() throws {
+    let (rows, columns) = (8192, 4096)
+    let sampled = try Self.sampledRanges(rows: rows, columns: columns)
+    // Zeros where the sample looks, too few to move its median.
+    let zeros = Set(sampled.flatMap { $0.filter { $0 % 20 < 9 } })
+    for isMisled in [false, true] {
+      let log = ReadRanges()
+      let source = FunctionSource(rows: rows, columns: columns) { range, buffer in
+        log.note(range)
+        for (k, i) in range.enumerated() { buffer[k] = 1000 + Float(i & 3) }
+        guard isMisled else { return }
+        for hit in sampled where hit.overlaps(range) {
+          for i in hit.clamped(to: range) where zeros.contains(i) { buffer[i - range.lowerBound] = 0 }
+        }
+      }
+      let p = try TensorProfile(source)
+      let seen = log.ranges.reduce(0) { $0 + $1.count }
+      #expect(seen / (rows * columns) == (isMisled ? 2 : 1))
+      let share = isMisled ? Double(zeros.count) / Double(rows * columns) : 0
+      #expect((p.mean / ((1 - share) * 1001.5) - 1).magnitude < 1e-4)
+      #expect(p.medianMagnitude == (isMisled ? 1001 : 1001.5))
+    }
   }
 
   /// Tensors too large to be sampled whole; in "rows" the sample knows the median only roughly.
@@ -205,17 +238,12 @@ private final class ReadRanges: Sendable {
   func note(_ range: Range<Int>) { seen.withLock { $0.append(range) } }
 }
 
-private struct LoggingSource: ElementSource {
-  let source: MemorySource
-  let log: ReadRanges
-  var rows: Int { source.rows }
-  var columns: Int { source.columns }
-  init(_ source: MemorySource, _ log: ReadRanges) {
-    self.source = source
-    self.log = log
-  }
+/// Elements by a function.
+private struct FunctionSource: ElementSource {
+  let rows: Int
+  let columns: Int
+  let fill: @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
   func read(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
-    log.note(range)
-    source.read(range, into: buffer)
+    try fill(range, buffer)
   }
 }

@@ -54,24 +54,6 @@ public final class SumReference {
     }
   }
 
-  /// scale·Σⱼ aⱼbᵢⱼ as pairs, without rounding, for what is to be computed from them; returns a bound on the absolute error of
-  /// each, infinite where an input is not finite or a product leaves the range of Double.
-  public func dotPairs(
-    _ a: UnsafeBufferPointer<Double>, _ b: UnsafeBufferPointer<Double>, scale: Double = 1,
-    high: UnsafeMutableBufferPointer<Double>, low: UnsafeMutableBufferPointer<Double>
-  ) -> Double {
-    guard let p = a.baseAddress, let q = b.baseAddress, !a.isEmpty else { return 0 }
-    precondition(b.count == a.count * high.count && high.count == low.count, "a result for each row")
-    var worst = 0.0
-    for i in high.indices {
-      let (value, error) = Self.dot(p, q + i * a.count, a.count, scale: scale)
-      high[i] = value.high
-      low[i] = value.low
-      worst = error.isNaN ? .infinity : Swift.max(worst, error)
-    }
-    return worst
-  }
-
   /// scale·Σ aᵢbᵢ and a bound on its absolute error; the bound is not finite where nothing is known.
   static func dot(
     _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ n: Int, scale: Double

@@ -34,65 +34,10 @@ extension SumReference {
     }
   }
 
-  /// The same for logits that are known as pairs high + low, each to within `error`, such as `dotPairs` gives; −∞ in `high` masks.
-  /// By tier 2 alone: what it cannot prove counts as undecided, with its middle as the result and `relativeError` telling how far.
-  ///
-  /// Returns the log-sum-exp of the logits with a bound on its absolute error, nil for rows that have none.
-  @discardableResult
-  public func weightedSums(
-    high logits: UnsafeBufferPointer<Double>, low: UnsafeBufferPointer<Double>, error logitError: Double,
-    values: UnsafeBufferPointer<Double>, specialValues: SpecialValues = .ieee, into truth: inout Truth
-  ) -> (high: Double, low: Double, error: Double)? {
-    guard let v = values.baseAddress, !logits.isEmpty else {
-      truth.reset(count: 0)
-      return nil
-    }
-    precondition(values.count % logits.count == 0 && low.count == logits.count, "a row for each logit")
-    let width = values.count / logits.count
-    truth.reset(count: width)
-    let shape = RowShape(logits, temperature: 1, specialValues: specialValues, replacement: &replacement)
-    let isKnown = !shape.hasNaN && shape.kind == .finite && !shape.usesReplacement
-    guard isKnown, logitError < 0x1p-20, row.load(logits, shape) else {
-      let special = shape.kind == .masked && !shape.hasNaN ? 0 : Double.nan
-      for k in 0..<width {
-        if isKnown { truth.certificate.undecided += 1 }
-        truth.set(format.round(special), ScaledValue(high: special), at: k)
-        if !isKnown { truth.certificate.exact += 1 }
-      }
-      return nil
-    }
-    row.prepareDifferences()
-    let base = low[shape.argmax]
-    for j in logits.indices where logits[j] > -.infinity {
-      let d = Pair(row.differenceHigh.base[j], row.differenceLow.base[j]) + (Pair(low[j]) + Pair(-base))
-      row.differenceHigh.base[j] = d.high
-      row.differenceLow.base[j] = d.low
-    }
-    // Every exponent is off by at most twice the logits' error, which e^x − 1 ≤ 1.01 x turns into a relative one.
-    let slack = 2.02 * logitError
-    sums(v, width, logits.count, weightError: slack)
-    for k in 0..<width {
-      let (value, error) = quotient(k, logits.count, weightError: slack)
-      if accept(value, error, at: k, into: &truth) { continue }
-      let size = value.high.magnitude
-      truth.set(
-        format.round(value.high),
-        ScaledValue(high: value.high, low: value.low, relativeError: size > 0 ? error / size : .infinity),
-        at: k)
-      truth.certificate.undecided += 1
-    }
-    guard let log = PairFunctions.log(row.sum2) else { return nil }
-    let y = Pair(logits[shape.argmax]) + Pair(base) + log
-    let error =
-      logitError + 1.01 * (row.sum2Error + slack) + 0x1p-96 * (1 + log.high.magnitude) + 0x1p-100
-      * y.high.magnitude
-    return (y.high, y.low, error)
-  }
-
   // MARK: Tier 2
 
   /// The weights e^d, their sum, and the weighted sums, not yet divided.
-  private func sums(_ v: UnsafePointer<Double>, _ width: Int, _ n: Int, weightError: Double) {
+  private func sums(_ v: UnsafePointer<Double>, _ width: Int, _ n: Int) {
     row.prepareTier2()
     for buffer in [high, low, magnitude] { buffer.reserve(width) }
     row.scaleMantissas()
@@ -105,17 +50,17 @@ extension SumReference {
   }
 
   /// Result k and its absolute error: that of the weights, of the summation, of what is left out, and of the division.
-  private func quotient(_ k: Int, _ n: Int, weightError: Double) -> (Pair, error: Double) {
+  private func quotient(_ k: Int, _ n: Int) -> (Pair, error: Double) {
     let numerator = Pair(high.base[k], low.base[k])
     let value = numerator / row.sum2
     let flushes = Double(n / 64 + 1)
     let summation = 1.02 * (68 * 68 + flushes * (68 + flushes)) * 0x1p-106
     // Weights below 2^−900 are left out; those that count have |d| ≤ 640.
-    let weights = 0x1p-99 + Swift.min(row.spread, 640) * 0x1p-101 + weightError
+    let weights = 0x1p-99 + Swift.min(row.spread, 640) * 0x1p-101
     let error =
       1.01 * (summation + weights) * magnitude.base[k] + Double(n) * 0x1p-899 * largestValue
       + Double(n) * 0x1p-1073
-    let relative = row.sum2Error + weightError + 0x1p-101
+    let relative = row.sum2Error + 0x1p-101
     return (value, error / row.sum2.high * 1.01 + value.high.magnitude * relative)
   }
 
@@ -127,9 +72,9 @@ extension SumReference {
   ) {
     var pending = Array(0..<width)
     if usesFastTiers && !shape.isLevel && row.load(logits, shape) {
-      sums(v, width, logits.count, weightError: 0)
+      sums(v, width, logits.count)
       pending.removeAll { k in
-        let (value, error) = quotient(k, logits.count, weightError: 0)
+        let (value, error) = quotient(k, logits.count)
         return accept(value, error, at: k, into: &truth)
       }
     }
