@@ -68,7 +68,41 @@ import Testing
     }
   }
 
-  private static func bytes(_ values: [Double], _ descriptor: String) -> Data {
+  /// Of a file with several tensors those that cannot be read are named, with why, and the others reported.
+  @Test func whatIsLeftOutIsNamed() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("mixed.safetensors")
+    let header = """
+      {"a":{"dtype":"F32","shape":[2,32],"data_offsets":[0,256]},"none":{"dtype":"F32","shape":[0,4],\
+      "data_offsets":[256,256]},"wide":{"dtype":"F64","shape":[1,32],"data_offsets":[256,512]}}
+      """
+    var data = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+    data.append(Data(header.utf8))
+    data.append(Self.bytes((0..<64).map(Double.init), "<f4"))
+    data.append(Self.bytes([Double](repeating: 1e300, count: 32), "<f8"))
+    try data.write(to: file)
+    for command in [
+      ["activations", file.path], ["quantize", "--scheme", "int8@token", "--input", file.path],
+      ["quantize", "--cure", "hadamard", "--input", file.path],
+    ] {
+      let report = try CommandRunner.json(command)
+      let left = try #require(report["leftOut"] as? [[String: String]])
+      let reasons = Dictionary(uniqueKeysWithValues: left.map { ($0["tensor"] ?? "", $0["reason"] ?? "") })
+      #expect(left.count == 2, "\(command)")
+      #expect(reasons["\(file.path):wide"] == "holds 1e+300, beyond f32, in which this is done")
+      #expect(reasons["\(file.path):none"]?.contains("no elements") == true)
+      let text = try CommandRunner.run(command)
+      #expect(text.status == 0 && text.output.contains("left out: \(file.path):wide: holds 1e+300"))
+    }
+    let through = try CommandRunner.run(["quantize", "--through", "softmax", "--input", file.path])
+    #expect(through.status == 2 && through.output.isEmpty)
+    // An axis that no tensor has.
+    let axis = try CommandRunner.run(["activations", file.path, "--axis", "7"])
+    #expect(axis.status == 2 && axis.errors.contains("no axis 7"), "\(axis.errors)")
+  }
+
+  static func bytes(_ values: [Double], _ descriptor: String) -> Data {
     var data = Data()
     func put<T: FixedWidthInteger>(_ bits: T) {
       let stored = descriptor.hasPrefix(">") ? bits.bigEndian : bits.littleEndian

@@ -167,7 +167,13 @@ import Testing
     ["attention", "--algorithm", "quick"], ["attention", "--algorithm", ","],
     ["attention", "--block-k", "0"],
     ["attention", "--splits", "0"], ["attention", "--lazy-rescale", "inf"], ["attention", "--p-scale", "3"],
-    ["attention", "--probabilities", "int8"], ["attention", "--sinks", "-1"], ["attention", "--tokens", "0"],
+    ["attention", "--algorithm", "flash", "--splits", "2"],
+    ["attention", "--algorithm", "naive", "--block-k", "8"],
+    ["attention", "--algorithm", "standard", "--lazy-rescale", "2"], ["attention", "--sinks", "2"],
+    ["attention", "--causal-alignment", "top-left"], ["attention", "--backward", "--p-scale", "2"],
+    ["attention", "--backward", "--splits", "2"], ["attention", "--backward", "--lazy-rescale", "1"],
+    ["attention", "--probabilities", "int8"], ["attention", "--sinks", "-1", "--window", "2"],
+    ["attention", "--tokens", "0"],
     ["attention", "--tokens", "1048575", "--head-size", "1048575"], ["attention", "--as", "f32"],
     ["attention", "--mask", "/dev/null"], ["attention", "--dtype", "e8m0"], ["attention", "--layout", "xyz"],
     ["attention", "--fa3", "--head-size", "48", "--tokens", "4"], ["attention", "--fa3", "--max-ulp", "1"],
@@ -187,6 +193,24 @@ import Testing
     #expect(
       outcome.errors.split(separator: "\n").count == 1 && outcome.errors.hasPrefix("numcheck: "),
       "\(outcome.errors)")
+  }
+
+  /// What the format cannot hold is no kernel's fault, and no result is of use: it is counted, said, and fails the checks.
+  @Test func inputsBeyondTheFormatAreCounted() throws {
+    let base = [
+      "attention", "--tokens", "8", "--head-size", "8", "--range", "100000", "--algorithm", "flash",
+    ]
+    let lost = try CommandRunner.json(base + ["--dtype", "f16"])
+    let rounding = try #require(lost["inputRounding"] as? [String: Any])
+    // Normal with this deviation: about half lie beyond 65504.
+    #expect((50...150).contains(try #require(rounding["lost"] as? Int)))
+    let text = try CommandRunner.run(base + ["--dtype", "f16"])
+    #expect(text.status == 0 && text.output.contains("of 192 overflow f16"), "\(text.output)")
+    #expect(text.output.contains("no query has a finite truth"))
+    for check in ["--no-nan", "--no-overflow"] {
+      #expect(try CommandRunner.run(base + ["--dtype", "f16", check]).status == 1, "\(check)")
+      #expect(try CommandRunner.run(base + ["--dtype", "bf16", check]).status == 0, "\(check)")
+    }
   }
 
   @Test func checksFail() throws {

@@ -187,4 +187,26 @@ import Testing
     #expect(outcome.status == 1)
     #expect(outcome.errors.contains("naive") && outcome.errors.contains("row 0"), "\(outcome.errors)")
   }
+
+  /// Inputs beyond the dtype make NaN by right: counted, said, and failing the checks that look for NaN or overflow.
+  @Test func inputsBeyondTheFormatAreCounted() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("x.npy")
+    // Four rows of three: 65520 and what is above overflow f16; the infinity is one as given.
+    let rows: [Float] = [1, 2, 3, 65504, 65519, -65519, 65520, -1e6, 0, .infinity, 7e4, 1]
+    try ActivationsTests.npy("<f4", [4, 3], ActivationsTests.bytes(rows.map(Double.init), "<f4")).write(
+      to: file)
+    let base = ["softmax", "--dtype", "f16", "--input", file.path, "--algorithm", "shifted"]
+    let report = try CommandRunner.json(base)
+    let rounding = try #require(report["inputRounding"] as? [String: Any])
+    #expect(rounding["lost"] as? Int == 3 && rounding["lostRows"] as? Int == 2)
+    let text = try CommandRunner.run(base)
+    #expect(text.status == 0 && text.output.contains("inputs: 3 of 12 overflow f16, in 2 of 4 rows"))
+    for check in ["--no-nan", "--no-overflow"] {
+      let outcome = try CommandRunner.run(base + [check])
+      #expect(outcome.status == 1 && outcome.output.contains("3 inputs overflow the dtype (\(check))"))
+    }
+    #expect(try CommandRunner.run(base + ["--overflow", "saturate", "--no-overflow"]).status == 0)
+  }
 }

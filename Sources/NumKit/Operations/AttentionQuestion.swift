@@ -124,6 +124,13 @@ public struct AttentionInputs: Sendable {
     Self.areSame(q, other.q) && Self.areSame(k, other.k) && Self.areSame(v, other.v)
   }
 
+  /// How many finite numbers of `given` are not finite here.
+  func lost(of given: AttentionInputs) -> Int {
+    zip([q, k, v], [given.q, given.k, given.v]).reduce(0) { count, pair in
+      count + zip(pair.0, pair.1).count { !$0.isFinite && $1.isFinite }
+    }
+  }
+
   static func areSame(_ a: [Double], _ b: [Double]) -> Bool {
     a.count == b.count && zip(a, b).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
   }
@@ -230,4 +237,10 @@ public struct AttentionParameters: Sendable, Hashable {
     return maskFits && sinkFits && numbers.allSatisfy(\.isFinite) && (softcap ?? 1) > 0
       && (norm?.epsilon ?? 0) >= 0
   }
+}
+
+/// The parameters of attention do not fit its tensors (`AttentionParameters.fits`).
+public struct UnfitAttention: Error, CustomStringConvertible, Sendable {
+  public init() {}
+  public var description: String { "mask, scale or softmax do not fit the tensors" }
 }

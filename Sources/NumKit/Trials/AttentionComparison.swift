@@ -44,9 +44,12 @@ public struct AttentionComparison: Sendable {
 
   private final class Worker {
     var sums: [ErrorSums]
-    var reference: AttentionReference?
+    let reference: AttentionReference
     var certificate = Certificate()
-    init(_ count: Int) { sums = Array(repeating: ErrorSums(), count: count) }
+    init(_ count: Int, _ reference: AttentionReference) {
+      sums = Array(repeating: ErrorSums(), count: count)
+      self.reference = reference
+    }
   }
 
   /// The errors of each of `ways`, and what proved the truth.
@@ -69,11 +72,10 @@ public struct AttentionComparison: Sendable {
     let chunk = 64
     let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
       count: (rows + chunk - 1) / chunk, progress: { progress?(Swift.min($0 * chunk, rows)) },
-      make: { Worker(ways.count) },
+      make: { Worker(ways.count, try AttentionReference(tensors, parameters, format: .f32)) },
       body: { w, k in
         let range = k * chunk..<Swift.min((k + 1) * chunk, rows)
-        w.reference = w.reference ?? AttentionReference(tensors, parameters, format: .f32)
-        guard let reference = w.reference else { throw AttentionError.unfit }
+        let reference = w.reference
         let results = try ways.indices.map { i in
           guard let r = ways[i].runner.run(prepared[i], parameters, rows: range) else {
             throw AttentionError.cannotRun(ways[i].runner)

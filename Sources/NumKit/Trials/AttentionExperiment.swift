@@ -36,18 +36,17 @@ public struct AttentionExperiment: Sendable {
 
   /// Runs everything.
   ///
-  /// - Throws: `AttentionError` where a runner cannot answer.
+  /// - Throws: `AttentionError` where a runner cannot answer, `UnfitAttention` where the parameters do not fit.
   public func run(progress: (@Sendable (Int) -> Void)? = nil) throws -> AttentionMeasurement {
     guard let first = runners.first else { throw AttentionError.nothingToRun }
     let rows = tensors.shape.heads * tensors.shape.queries
     let stored = first.stored(tensors)
     let chunk = Swift.max(1, Swift.min(64, rows / (2 * Swift.max(threads, 1))))
     let chunks = (rows + chunk - 1) / chunk
-    guard let probe = AttentionWorker(self, stored) else { throw AttentionError.unfit }
     let total = rows
     let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
       count: chunks, progress: { progress?(Swift.min($0 * chunk, total)) },
-      make: { AttentionWorker(self, stored) ?? probe },
+      make: { try AttentionWorker(self, first, stored) },
       body: { worker, k in try worker.measure(k * chunk..<Swift.min((k + 1) * chunk, rows)) },
       merge: { $0.merge($1) })
     return worker.measurement(rows: rows)
@@ -58,15 +57,12 @@ public struct AttentionExperiment: Sendable {
 public enum AttentionError: Error, CustomStringConvertible, Sendable {
   /// No runner was given.
   case nothingToRun
-  /// Mask, scale or the like do not fit the tensors.
-  case unfit
   /// This algorithm cannot run in its formats, or cannot do what is asked.
   case cannotRun(AttentionRunner)
 
   public var description: String {
     switch self {
     case .nothingToRun: return "no algorithm to run"
-    case .unfit: return "mask, scale or softmax do not fit the tensors"
     case .cannotRun(let runner):
       return "\(runner.algorithm.rawValue) cannot run in \(runner.configuration.compute.name)"
         + " with this softmax"
@@ -145,6 +141,8 @@ public struct AttentionMeasurement: Sendable {
   public let baselineLimit: Double
   /// Whether storage changed an input.
   public let inputsRounded: Bool
+  /// Finite inputs that the format cannot hold: as stored they are infinite or NaN.
+  public let lostInputs: Int
   /// The largest relative change of a row's truth, by its norm, that storing the inputs makes.
   public let inherent: Double
   /// What proved the truths.

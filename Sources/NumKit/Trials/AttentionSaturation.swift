@@ -12,7 +12,7 @@ public struct AttentionSaturation: Sendable {
   public let share: Double
 
   private final class Worker {
-    var reference: AttentionReference?
+    let reference: AttentionReference
     var squares = ExactSum()
     var entropy = ExactSum()
     var peak = ExactSum()
@@ -20,20 +20,21 @@ public struct AttentionSaturation: Sendable {
     var scores = 0
     var rows = 0
     var saturated = 0
+    init(_ reference: AttentionReference) { self.reference = reference }
   }
 
   /// Measures every query.
   ///
-  /// - Throws: `AttentionError.unfit` where the parameters do not fit.
+  /// - Throws: `UnfitAttention` where the parameters do not fit.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, threshold: Double, threads: Int = 1
   ) throws {
     let shape = tensors.shape
     let w = try ParallelRows(threads: threads, chunk: 8).reduce(
-      count: shape.heads * shape.queries, progress: nil, make: { Worker() },
+      count: shape.heads * shape.queries, progress: nil,
+      make: { Worker(try AttentionReference(tensors, parameters, format: .f32)) },
       body: { w, row in
-        w.reference = w.reference ?? AttentionReference(tensors, parameters, format: .f32)
-        guard let reference = w.reference else { throw AttentionError.unfit }
+        let reference = w.reference
         var (truth, lse) = (Truth(), Truth())
         reference.answer(head: row / shape.queries, query: row % shape.queries, into: &truth, logSumExp: &lse)
         let p = reference.profile

@@ -18,22 +18,16 @@ public struct AttentionTruths: Sendable {
 
   /// Answers for every query.
   ///
-  /// - Throws: `AttentionError.unfit` where the parameters do not fit the tensors.
+  /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
     lseFormat: NumberFormat = .f32, threads: Int = 1
   ) throws {
     let shape = tensors.shape
-    func make() throws -> Worker {
-      guard
-        let reference = AttentionReference(tensors, parameters, format: format, lseFormat: lseFormat)
-      else { throw AttentionError.unfit }
-      return Worker(reference)
-    }
-    let first = try make()
     let rows = shape.heads * shape.queries
     let worker = try ParallelRows(threads: threads, chunk: 8).reduce(
-      count: rows, progress: nil, make: { (try? make()) ?? first },
+      count: rows, progress: nil,
+      make: { Worker(try AttentionReference(tensors, parameters, format: format, lseFormat: lseFormat)) },
       body: { w, row in
         w.reference.answer(
           head: row / shape.queries, query: row % shape.queries, into: &w.truth, logSumExp: &w.lse)

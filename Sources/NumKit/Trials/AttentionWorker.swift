@@ -33,19 +33,16 @@ final class AttentionWorker {
   private var exact: [Double]
   private var bounds: [Double]
 
-  init?(_ experiment: AttentionExperiment, _ stored: AttentionInputs) {
-    guard let first = experiment.runners.first else { return nil }
+  /// All runners have the storage format of `first`.
+  init(_ experiment: AttentionExperiment, _ first: AttentionRunner, _ stored: AttentionInputs) throws {
     let (tensors, parameters) = (experiment.tensors, experiment.parameters)
     let format = first.outputFormat
-    guard let reference = AttentionReference(stored, parameters, format: format, lseFormat: .f64) else {
-      return nil
-    }
     self.experiment = experiment
     self.stored = stored
-    self.reference = reference
+    reference = try AttentionReference(stored, parameters, format: format, lseFormat: .f64)
     given =
       stored.isSame(as: tensors)
-      ? nil : AttentionReference(tensors, parameters, format: format, lseFormat: .f64)
+      ? nil : try AttentionReference(tensors, parameters, format: format, lseFormat: .f64)
     baseline = AttentionExperiment.baseline(first)
     let largest = stored.v.reduce(0) { Swift.max($0, $1.magnitude) }
     errors = experiment.runners.map {
@@ -224,7 +221,8 @@ final class AttentionWorker {
     }
     return AttentionMeasurement(
       entries: judged, baselineError: baselineSums.largest,
-      baselineLimit: 2 * baselineSums.largest + 2 * slack, inputsRounded: given != nil, inherent: inherent,
+      baselineLimit: 2 * baselineSums.largest + 2 * slack, inputsRounded: given != nil,
+      lostInputs: given.map { stored.lost(of: $0.tensors) } ?? 0, inherent: inherent,
       certificate: certificate, heads: heads, regularRows: regular, saturatedRows: saturated, rows: rows)
   }
 }

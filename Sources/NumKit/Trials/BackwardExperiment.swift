@@ -44,15 +44,14 @@ public struct BackwardExperiment: Sendable {
     let isSame =
       stored.isSame(as: tensors) && AttentionInputs.areSame(storedGradient, gradient)
     let format = first.outputFormat
-    func make() throws -> BackwardWorker {
-      BackwardWorker(
-        try BackwardReference(stored, gradient: storedGradient, parameters, format: format),
-        isSame ? nil : try BackwardReference(tensors, gradient: gradient, parameters, format: format),
-        passes + [baseline])
-    }
-    let probe = try make()
     let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
-      count: shape.keyHeads, progress: progress, make: { (try? make()) ?? probe },
+      count: shape.keyHeads, progress: progress,
+      make: {
+        BackwardWorker(
+          try BackwardReference(stored, gradient: storedGradient, parameters, format: format),
+          isSame ? nil : try BackwardReference(tensors, gradient: gradient, parameters, format: format),
+          passes + [baseline])
+      },
       body: { try $0.measure($1) }, merge: { $0.merge($1) })
     return BackwardMeasurement(
       entries: Array(worker.entries.dropLast()), baseline: worker.entries[passes.count],

@@ -16,8 +16,11 @@ public struct CacheExperiment: Sendable {
 
   private final class Worker {
     var sums: [ErrorSums]
-    var reference: AttentionReference?
-    init(_ count: Int) { sums = Array(repeating: ErrorSums(), count: count) }
+    let reference: AttentionReference
+    init(_ count: Int, _ reference: AttentionReference) {
+      sums = Array(repeating: ErrorSums(), count: count)
+      self.reference = reference
+    }
   }
 
   /// The outputs of step `step` (0 for the first) for all heads, from a cache that holds the tokens so far.
@@ -48,13 +51,13 @@ public struct CacheExperiment: Sendable {
   /// - Throws: `AttentionError` where there are fewer queries than keys, or the runner cannot answer.
   public func run(_ formats: [CacheFormat]) throws -> [ErrorSums] {
     let shape = tensors.shape
-    guard shape.queries == shape.keys else { throw AttentionError.unfit }
+    guard shape.queries == shape.keys else { throw UnfitAttention() }
     let parameters = AttentionParameters(mask: AttentionMask(causal: true))
     let worker = try ParallelRows(threads: threads, chunk: 4).reduce(
-      count: shape.queries, progress: nil, make: { Worker(formats.count) },
+      count: shape.queries, progress: nil,
+      make: { Worker(formats.count, try AttentionReference(tensors, parameters, format: .f32)) },
       body: { w, step in
-        w.reference = w.reference ?? AttentionReference(tensors, parameters, format: .f32)
-        guard let reference = w.reference else { throw AttentionError.unfit }
+        let reference = w.reference
         let outputs = try formats.map { format in
           guard let o = decode(step, format) else { throw AttentionError.cannotRun(runner) }
           return o

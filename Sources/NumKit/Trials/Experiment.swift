@@ -127,6 +127,10 @@ public struct ExperimentResult: Sendable {
   public let inherentUlp: Double
   /// Whether some input was not a number of the format.
   public let inputsRounded: Bool
+  /// Finite inputs that the format cannot hold: as stored they are infinite or NaN.
+  public let lostInputs: Int
+  /// Rows that hold any.
+  public let lostRows: Int
   /// Rows.
   public let rows: Int
   /// Elements in a row.

@@ -31,6 +31,8 @@ final class ExperimentWorker {
   private var inherent = 0.0
   private var inherentUlp = 0.0
   private var inputsRounded = false
+  private var lostInputs = 0
+  private var lostRows = 0
 
   init(_ experiment: Experiment, length: Int) {
     self.experiment = experiment
@@ -68,6 +70,9 @@ final class ExperimentWorker {
     let sameQuestion = !changed && kernelParameters == parameters
     if !sameQuestion {
       inputsRounded = true
+      let lost = zip(given, rounded).count { $0.isFinite && !$1.isFinite }
+      lostInputs += lost
+      if lost > 0 { lostRows += 1 }
       given.withUnsafeBufferPointer {
         reference.answer($0, parameters: parameters, into: &truthOfGiven)
       }
@@ -153,6 +158,8 @@ final class ExperimentWorker {
     inherent = Swift.max(inherent, other.inherent)
     inherentUlp = Swift.max(inherentUlp, other.inherentUlp)
     inputsRounded = inputsRounded || other.inputsRounded
+    lostInputs += other.lostInputs
+    lostRows += other.lostRows
   }
 
   func result(_ experiment: Experiment, rows: Int, length: Int) -> ExperimentResult {
@@ -168,7 +175,7 @@ final class ExperimentWorker {
             unitRoundoff: u))
       },
       certificate: certificate, conditioning: conditioning, inherent: inherent, inherentUlp: inherentUlp,
-      inputsRounded: inputsRounded, rows: rows, length: length)
+      inputsRounded: inputsRounded, lostInputs: lostInputs, lostRows: lostRows, rows: rows, length: length)
   }
 }
 

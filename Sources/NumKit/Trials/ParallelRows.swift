@@ -13,12 +13,12 @@ package struct ParallelRows {
   }
 
   package func reduce<Worker>(
-    count: Int, progress: (@Sendable (Int) -> Void)?, make: () -> Worker,
+    count: Int, progress: (@Sendable (Int) -> Void)?, make: () throws -> Worker,
     body: @escaping (Worker, Int) throws -> Void, merge: (Worker, Worker) -> Void
   ) throws -> Worker {
     let workerCount = Swift.max(1, Swift.min(threads, (count + chunk - 1) / chunk))
     // Each thread touches its own worker, and none outlives the call.
-    nonisolated(unsafe) let workers = (0..<workerCount).map { _ in make() }
+    nonisolated(unsafe) let workers = try (0..<workerCount).map { _ in try make() }
     nonisolated(unsafe) let body = body
     let next = Atomic<Int>(0)
     let done = Atomic<Int>(0)

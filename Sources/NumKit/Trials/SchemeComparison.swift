@@ -20,9 +20,10 @@ public struct SchemeComparison: Sendable {
     /// Flushed shares as predicted, row by row: rows come in no fixed order, so exact sums.
     var predicted: [ExactSum]
     var pairs = 0
-    var reference: AttentionReference?
+    let reference: AttentionReference
     var certificate = Certificate()
-    init(_ count: Int) {
+    init(_ count: Int, _ reference: AttentionReference) {
+      self.reference = reference
       sums = Array(repeating: ErrorSums(), count: count + 1)
       work = Array(repeating: LowPrecisionAttention.Work(), count: count)
       predicted = Array(repeating: ExactSum(), count: count)
@@ -50,11 +51,10 @@ public struct SchemeComparison: Sendable {
     let chunk = 16
     let w = try ParallelRows(threads: threads, chunk: 1).reduce(
       count: (rows + chunk - 1) / chunk, progress: { progress?(Swift.min($0 * chunk, rows)) },
-      make: { Worker(schemes.count) },
+      make: { Worker(schemes.count, try AttentionReference(tensors, parameters, format: .f32)) },
       body: { w, part in
         let range = part * chunk..<Swift.min((part + 1) * chunk, rows)
-        w.reference = w.reference ?? AttentionReference(tensors, parameters, format: .f32)
-        guard let reference = w.reference else { throw AttentionError.unfit }
+        let reference = w.reference
         guard let plain = standard.run(stored, parameters, rows: range) else {
           throw AttentionError.cannotRun(standard)
         }

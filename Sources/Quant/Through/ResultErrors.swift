@@ -48,7 +48,8 @@ public struct ResultErrors: Sendable {
     }
     let (high, low) = (value(exact, exact.high[i]), value(exact, exact.low[i]))
     add(
-      exact: high, difference: (value(changed, changed.high[i]) - high) + (value(changed, changed.low[i]) - low),
+      exact: high,
+      difference: (value(changed, changed.high[i]) - high) + (value(changed, changed.low[i]) - low),
       bound: bound)
   }
 

@@ -56,8 +56,8 @@ public struct ThroughAttention: Sendable {
     let mask = AttentionMask(causal: exact.isCausal)
     let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
       count: exact.heads * exact.queries, progress: nil,
-      make: { ThroughAttentionWorker(inputs, AttentionParameters(mask: mask)) },
-      body: { worker, row in try worker.add(head: row / exact.queries, query: row % exact.queries) },
+      make: { try ThroughAttentionWorker(inputs, AttentionParameters(mask: mask)) },
+      body: { worker, row in worker.add(head: row / exact.queries, query: row % exact.queries) },
       merge: { $0.found.merge($1.found) })
     self = worker.found
   }
@@ -104,18 +104,17 @@ public struct ThroughAttention: Sendable {
 
 private final class ThroughAttentionWorker {
   var found = ThroughAttention()
-  private let references: [AttentionReference?]
+  private let references: [AttentionReference]
   private var truths: [Truth]
   private var logSumExp = Truth()
 
-  init(_ inputs: [AttentionInputs], _ parameters: AttentionParameters) {
-    references = inputs.map { AttentionReference($0, parameters, format: .f64) }
+  init(_ inputs: [AttentionInputs], _ parameters: AttentionParameters) throws {
+    references = try inputs.map { try AttentionReference($0, parameters, format: .f64) }
     truths = inputs.map { _ in Truth() }
   }
 
-  func add(head: Int, query: Int) throws {
+  func add(head: Int, query: Int) {
     for (k, reference) in references.enumerated() {
-      guard let reference else { throw AttentionError.unfit }
       reference.answer(head: head, query: query, into: &truths[k], logSumExp: &logSumExp)
     }
     found.add(truths)

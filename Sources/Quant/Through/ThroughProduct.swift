@@ -42,7 +42,8 @@ public struct ThroughProduct: Sendable {
 
   /// Adds a token's results with the bounds on their differences.
   fileprivate mutating func add(
-    _ truths: (exact: Truth, weights: Truth, activations: Truth, both: Truth), bounds: [(Double, Double, Double)]
+    _ truths: (exact: Truth, weights: Truth, activations: Truth, both: Truth),
+    bounds: [(Double, Double, Double)]
   ) {
     for truth in [truths.exact, truths.weights, truths.activations, truths.both] {
       certificate.merge(truth.certificate)

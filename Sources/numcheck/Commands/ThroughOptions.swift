@@ -99,7 +99,9 @@ struct ThroughRun {
   private func one() throws -> (String, TensorMatrix) {
     let (matrices, leftOut) = try CureRun(options: cures, input: input, schemes: [], threads: threads)
       .matrices()
-    guard matrices.count == 1, leftOut.isEmpty else { throw UsageError("--through needs one tensor: name it as FILE:TENSOR") }
+    guard matrices.count == 1, leftOut.isEmpty else {
+      throw UsageError("--through needs one tensor: name it as FILE:TENSOR")
+    }
     return matrices[0]
   }
 

@@ -9,10 +9,14 @@ struct Thresholds: ParsableArguments {
   @Option(help: ArgumentHelp("Check: fail if a relative error is more than this.", valueName: "x"))
   var maxRelative: Number?
 
-  @Flag(name: .customLong("no-nan"), help: "Check: fail if a row has a NaN whose truth has none.")
+  @Flag(
+    name: .customLong("no-nan"),
+    help: "Check: fail if a row has a NaN whose truth has none, or an input overflows the dtype.")
   var noNaN = false
 
-  @Flag(name: .customLong("no-overflow"), help: "Check: fail if a finite result came out infinite.")
+  @Flag(
+    name: .customLong("no-overflow"),
+    help: "Check: fail if a finite result came out infinite, or an input overflows the dtype.")
   var noOverflow = false
 
   @Flag(name: .customLong("no-bug"), help: "Check: fail if a verdict is 'bug'.")
@@ -32,6 +36,16 @@ struct Thresholds: ParsableArguments {
   /// The outcome of each check on each algorithm.
   func checks(_ result: ExperimentResult) -> [Check] {
     checks(result.entries.map { ($0.algorithm.description, $0.kernel, $0.verdict) })
+      + inputChecks(result.lostInputs)
+  }
+
+  /// Inputs that are infinite or NaN as stored make what follows so by right: no kernel can be blamed, but no result is of use.
+  func inputChecks(_ lost: Int) -> [Check] {
+    if lost == 0 { return [] }
+    return [("no-nan", noNaN), ("no-overflow", noOverflow)].filter(\.1).map {
+      Check(
+        algorithm: "inputs", flag: $0.0, limit: 0, observed: Double(lost), passed: false, witness: nil)
+    }
   }
 
   /// The same for anything that has errors and a verdict.
@@ -74,6 +88,7 @@ struct Check {
   var message: String {
     var text: String
     switch flag {
+    case _ where algorithm == "inputs": text = "\(Int(observed)) inputs overflow the dtype (--\(flag))"
     case "no-nan": text = "\(algorithm): NaN in \(Int(observed)) rows (--no-nan)"
     case "no-overflow": text = "\(algorithm): \(Int(observed)) results overflowed (--no-overflow)"
     case "no-bug": text = "\(algorithm): verdict 'bug' (--no-bug)"

@@ -55,6 +55,13 @@ struct AttentionQuestionOptions: ParsableArguments {
   @Option(help: "Queries that see nothing: 'ieee' (NaN), 'safe' (0) or 'uniform'.")
   var policy: SpecialValues = .ieee
 
+  func validate() throws {
+    if causalAlignment != .bottomRight && !causal && window == nil {
+      throw ValidationError("--causal-alignment is for --causal or --window")
+    }
+    if sinks > 0 && window == nil { throw ValidationError("--sinks is for --window") }
+  }
+
   func parameters(_ shape: AttentionShape) throws -> AttentionParameters {
     var p = AttentionParameters(placement: scaleAt, softcap: softcap?.value, specialValues: policy)
     switch scale {
@@ -218,6 +225,12 @@ struct AttentionKernelOptions: ParsableArguments {
       for a in found where !chosen.contains(a) { chosen.append(a) }
     }
     if chosen.isEmpty { throw UsageError("--algorithm names none") }
+    for (flag, isSet, owner) in [
+      ("--block-k", blockK != 64, AttentionAlgorithm.flash), ("--splits", splits != 4, .splitKV),
+      ("--lazy-rescale", lazyRescale.value != 0, .flash),
+    ] where isSet && !chosen.contains(owner) {
+      throw UsageError("\(flag) is for \(owner.rawValue), which does not run here")
+    }
     return chosen.map {
       AttentionRunner(
         $0, configuration, probabilities: cast, probabilityScale: pScale.value, blockKeys: blockK,

@@ -24,7 +24,10 @@ extension AttentionReport {
       ("policy", .string(p.specialValues.rawValue)),
       (
         "inputRounding",
-        .object([("changed", .bool(result.inputsRounded)), ("maxNormwise", .number(result.inherent))])
+        .object([
+          ("changed", .bool(result.inputsRounded)), ("maxNormwise", .number(result.inherent)),
+          ("lost", .int(result.lostInputs)),
+        ])
       ),
       ("certificate", KernelReport.certificate(result.certificate)),
       (

@@ -102,6 +102,12 @@ extension AttentionReport {
     return lines
   }
 
+  /// How the truth was proven, and what inputs the format cannot hold.
+  private var preface: [String] {
+    [KernelReport.proof(result.certificate)]
+      + (result.lostInputs == 0 ? [] : ["inputs: \(lost): the truth is that of the inputs as stored"])
+  }
+
   /// For people at a terminal.
   func text(colour: Bool) -> String {
     let order = readingOrder
@@ -110,17 +116,17 @@ extension AttentionReport {
       return result.entries[order[row]].verdict.coloured(cell)
     }
     var out =
-      "\(heading)\n\(question)\n\(KernelReport.proof(result.certificate))\n\n\(body)\n\(stageTable.text())\n"
+      "\(heading)\n\(question)\n\(preface.joined(separator: "\n"))\n\n\(body)\n\(stageTable.text())\n"
     for line in softmaxLines { out += line + "\n" }
     if !softmaxLines.isEmpty { out += "\n" }
     for line in witnessLines { out += line + "\n" }
-    out += "\n\(conclusion).\n"
+    out += (witnessLines.isEmpty ? "" : "\n") + "\(conclusion).\n"
     return out + checkLines
   }
 
   /// For a page.
   var markdown: String {
-    var out = "### \(heading)\n\n\(question)\n\n\(KernelReport.proof(result.certificate))\n\n"
+    var out = "### \(heading)\n\n\(question)\n\n\(preface.joined(separator: "\n\n"))\n\n"
     out += table.markdown + "\n" + stageTable.markdown + "\n"
     for line in softmaxLines { out += "- \(line)\n" }
     for line in witnessLines { out += line.hasPrefix("  ") ? "- \(line.dropFirst(2))\n" : "\n\(line)\n\n" }

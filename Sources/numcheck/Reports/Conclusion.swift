@@ -3,8 +3,9 @@ import NumKit
 extension KernelReport {
   /// One line that a person can act on.
   var conclusion: String {
+    let lost = result.lostInputs == 0 ? "" : "of the inputs \(self.lost); "
     if result.entries.allSatisfy({ $0.kernel.finiteCount == 0 && $0.verdict == .ok }) {
-      return "no row has a finite truth: nothing to measure"
+      return lost + "no row has a finite truth: nothing to measure"
     }
     let entries = readingOrder.map { result.entries[$0] }
     let bugs = entries.filter { $0.verdict == .bug }
@@ -25,7 +26,7 @@ extension KernelReport {
     } else if !bugs.isEmpty {
       parts.append("no algorithm that was tried holds in \(configuration.storage) on these rows")
     }
-    return parts.joined(separator: "; ")
+    return lost + parts.joined(separator: "; ")
   }
 
   private func reason(_ e: ExperimentResult.Entry) -> String {

@@ -33,6 +33,7 @@ extension KernelReport {
           ("changed", .bool(result.inputsRounded)),
           ("maxUlp", .number(result.inherentUlp)),
           ("maxNormwise", .number(result.inherent)),
+          ("lost", .int(result.lostInputs)), ("lostRows", .int(result.lostRows)),
         ])
       ),
       ("certificate", Self.certificate(result.certificate)),

@@ -82,8 +82,17 @@ extension KernelReport {
     return s
   }
 
-  /// How the truth was proven, in one line.
-  var proof: String { Self.proof(result.certificate) }
+  /// How the truth was proven, and what inputs the format cannot hold.
+  var preface: [String] {
+    [Self.proof(result.certificate)]
+      + (result.lostInputs == 0 ? [] : ["inputs: \(lost): their rows' truth is that of the inputs as stored"])
+  }
+
+  /// `1,024 of 262,144 overflow f16, in 250 of 256 rows`.
+  var lost: String {
+    "\(Figures.count(result.lostInputs)) of \(Figures.count(result.rows * result.length)) overflow "
+      + "\(configuration.storage), in \(Figures.count(result.lostRows)) of \(Figures.count(result.rows)) rows"
+  }
 
   /// The same of any certificate.
   static func proof(_ c: Certificate) -> String {

@@ -8,15 +8,15 @@ extension KernelReport {
       guard colour, column == 1 else { return cell }
       return result.entries[order[row]].verdict.coloured(cell)
     }
-    var out = heading + "\n" + proof + "\n\n" + body + "\n"
+    var out = heading + "\n" + preface.joined(separator: "\n") + "\n\n" + body + "\n"
     for line in witnessLines { out += line + "\n" }
-    out += "\n" + conclusion + ".\n"
+    out += (witnessLines.isEmpty ? "" : "\n") + conclusion + ".\n"
     return out + checkLines
   }
 
   /// For a page.
   var markdown: String {
-    var out = "### \(heading)\n\n\(proof)\n\n" + table.markdown + "\n"
+    var out = "### \(heading)\n\n\(preface.joined(separator: "\n\n"))\n\n" + table.markdown + "\n"
     for line in witnessLines { out += line.hasPrefix("  ") ? "- \(line.dropFirst(2))\n" : "\(line)\n\n" }
     out += "\n**\(conclusion).**\n"
     for check in checks {

@@ -29,12 +29,14 @@ public final class AttentionReference {
   /// What the last query's attention looked like.
   public var profile: AttentionProfile { scores.profile }
 
-  /// Prepares to answer; nil where the parameters do not fit the tensors. Without the fast tiers MPFR answers all.
-  public init?(
+  /// Prepares to answer. Without the fast tiers MPFR answers all.
+  ///
+  /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
+  public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
     lseFormat: NumberFormat = .f32, usesFastTiers: Bool = true
-  ) {
-    guard parameters.fits(tensors.shape) else { return nil }
+  ) throws {
+    guard parameters.fits(tensors.shape) else { throw UnfitAttention() }
     self.tensors = tensors
     self.parameters = parameters
     self.format = format
