@@ -119,10 +119,12 @@ NC_INLINE void nc_count_powers64(const float *x, uint64_t *powers) {
   }
 }
 
-// Fields of 64 elements, in any order; returns whether any has a zero fraction.
-NC_INLINE int nc_exponent_fields(const float *x, b64 *fields) {
+// Fields of 64 elements, in any order; returns whether any has a zero fraction. `signs` collects all bits and those that all have.
+NC_INLINE int nc_exponent_fields(const float *x, b64 *fields, u16 *signs) {
   u16 a = *(const u16 *)x, b = *(const u16 *)(x + 16), c = *(const u16 *)(x + 32), d = *(const u16 *)(x + 48);
   *fields = (b64)((a >> 23 & 0xff) | (b >> 15 & 0xff00) | (c >> 7 & 0xff0000) | (d << 1 & 0xff000000));
+  signs[0] |= a | b | c | d;
+  signs[1] &= a & b & c & d;
   i16 even = ((a & 0x7fffff) == 0) | ((b & 0x7fffff) == 0) | ((c & 0x7fffff) == 0) | ((d & 0x7fffff) == 0);
   return __builtin_reduce_or(even) != 0;
 }
@@ -139,9 +141,10 @@ NC_INLINE uint32_t nc_lane_sum(const b64 *counts) {
 NC_WIDE nc_fields nc_count_exponents(const float *x, size_t n, uint64_t *counts, uint64_t *powers) {
   b64 fields[64];
   b64 low = 255, high = 0;
+  u16 signs[2] = {0, 0xffffffff};
   size_t blocks = n / 64;
   for (size_t k = 0; k < blocks; k++) {
-    if (nc_exponent_fields(x + 64 * k, &fields[k])) nc_count_powers64(x + 64 * k, powers);
+    if (nc_exponent_fields(x + 64 * k, &fields[k], signs)) nc_count_powers64(x + 64 * k, powers);
     low = __builtin_elementwise_min(low, fields[k] - 1);
     high = __builtin_elementwise_max(high, fields[k]);
   }
@@ -170,13 +173,16 @@ NC_WIDE nc_fields nc_count_exponents(const float *x, size_t n, uint64_t *counts,
     }
     for (size_t e = 0; e < 256; e++) counts[e] += tables[0][e] + tables[1][e] + tables[2][e] + tables[3][e];
   }
+  uint32_t any = __builtin_reduce_or(signs[0]), all = __builtin_reduce_and(signs[1]);
   for (size_t i = blocks * 64; i < n; i++) {
     uint32_t u = (uint32_t)nc_bits(x[i]), e = u >> 23 & 0xff;
+    any |= u;
+    all &= u;
     counts[e]++;
     powers[e] += u << 9 == 0 && u << 1 != 0;
     if (e != 0 && e < first) first = e;
   }
-  return (nc_fields){(int32_t)first, counts[0] - before};
+  return (nc_fields){first < 255 ? (int32_t)first : 255, any >> 31, !(all >> 31), counts[0] - before};
 }
 
 // Neighbours are often alike: two tables, so that one count need not wait for the other.
@@ -188,7 +194,6 @@ void nc_count_bins(const float *x, size_t n, uint32_t *bins) {
   if (n % 2) bins[(uint32_t)nc_bits(x[n - 1]) >> 16 & 0x7fff]++;
 }
 
-// Raises `columns` to the magnitudes of a piece of a row and counts those from `threshold` on; returns the row's largest.
 NC_WIDE int32_t nc_scan_row(const float *x, size_t n, int32_t threshold, int32_t *columns, uint32_t *counts) {
   int32_t row = 0;
   for (size_t i = 0; i < n; i++) {
@@ -215,7 +220,6 @@ NC_WIDE int32_t nc_row_magnitude(const float *x, size_t n) {
   return row;
 }
 
-// How many magnitudes have bits of at least `threshold`; infinities and NaNs have.
 NC_WIDE uint64_t nc_count_from(const float *x, size_t n, int32_t threshold) {
   int32_t count = 0;
   for (size_t i = 0; i < n; i++) count += (nc_bits(x[i]) & 0x7fffffff) >= threshold;
@@ -231,8 +235,6 @@ NC_INLINE void nc_window16(const float *x, uint32_t from, uint32_t span, i16 *un
   memcpy(mask, &bits, 2);
 }
 
-// The magnitudes whose bits are `from` or up to `span` − 1 more, as bits beyond `from`, in their order; returns how many
-// there are and adds to `below` how many are smaller. Two places more than those may be written.
 NC_WIDE size_t nc_find_between(
     const float *x, size_t n, int32_t from, int32_t span, int32_t *places, uint64_t *below) {
   size_t i = 0, count = 0;
@@ -266,7 +268,6 @@ NC_WIDE size_t nc_find_between(
   return count;
 }
 
-// The first place from `start` on whose finite magnitude has bits of at least `threshold`; n if there is none.
 NC_WIDE size_t nc_find_from(const float *x, size_t n, int32_t threshold, size_t start) {
   size_t i = start;
   for (; i + 16 <= n; i += 16) {

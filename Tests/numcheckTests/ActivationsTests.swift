@@ -68,20 +68,49 @@ import Testing
     }
   }
 
+  static func safetensors(_ tensors: [(name: String, type: String, shape: [Int], bytes: Data)]) -> Data {
+    var (entries, body) = ([String](), Data())
+    for t in tensors {
+      let end = body.count + t.bytes.count
+      entries.append(
+        "\"\(t.name)\":{\"dtype\":\"\(t.type)\",\"shape\":\(t.shape),\"data_offsets\":[\(body.count),\(end)]}"
+      )
+      body.append(t.bytes)
+    }
+    let header = Data("{\(entries.joined(separator: ","))}".utf8)
+    return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) } + header + body
+  }
+
+  /// A channel that pauses is not said to be massive throughout; layer 10 comes after layer 2.
+  @Test func aCourseWithAGapIsNoSpan() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("layers.safetensors")
+    func layer(_ name: String, _ isMassive: Bool) -> (name: String, type: String, shape: [Int], bytes: Data) {
+      var values = (0..<64).map { Double($0 % 7) / 4 }
+      if isMassive { values[5] = 9000 }
+      return (name, "F32", [4, 16], Self.bytes(values, "<f4"))
+    }
+    try Self.safetensors([
+      layer("h.0", false), layer("h.1", true), layer("h.10", true), layer("h.2", false),
+    ]).write(to: file)
+    let text = try CommandRunner.run(["activations", file.path]).output
+    #expect(
+      text.contains("channel 5 is massive in 2 of 3 layers from h.1 to h.10 (not yet in h.0"), "\(text)")
+    let report = try CommandRunner.json(["activations", file.path])
+    let names = (report["results"] as? [[String: Any]])?.compactMap { $0["tensor"] as? String } ?? []
+    #expect(names.map { $0.split(separator: ":").last ?? "" } == ["h.0", "h.1", "h.2", "h.10"], "\(names)")
+  }
+
   /// Of a file with several tensors those that cannot be read are named, with why, and the others reported.
   @Test func whatIsLeftOutIsNamed() throws {
     let folder = try CommandRunner.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = folder.appendingPathComponent("mixed.safetensors")
-    let header = """
-      {"a":{"dtype":"F32","shape":[2,32],"data_offsets":[0,256]},"none":{"dtype":"F32","shape":[0,4],\
-      "data_offsets":[256,256]},"wide":{"dtype":"F64","shape":[1,32],"data_offsets":[256,512]}}
-      """
-    var data = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
-    data.append(Data(header.utf8))
-    data.append(Self.bytes((0..<64).map(Double.init), "<f4"))
-    data.append(Self.bytes([Double](repeating: 1e300, count: 32), "<f8"))
-    try data.write(to: file)
+    try Self.safetensors([
+      ("a", "F32", [2, 32], Self.bytes((0..<64).map(Double.init), "<f4")), ("none", "F32", [0, 4], Data()),
+      ("wide", "F64", [1, 32], Self.bytes([Double](repeating: 1e300, count: 32), "<f8")),
+    ]).write(to: file)
     for command in [
       ["activations", file.path], ["quantize", "--scheme", "int8@token", "--input", file.path],
       ["quantize", "--cure", "hadamard", "--input", file.path],
@@ -95,8 +124,27 @@ import Testing
       let text = try CommandRunner.run(command)
       #expect(text.status == 0 && text.output.contains("left out: \(file.path):wide: holds 1e+300"))
     }
-    let through = try CommandRunner.run(["quantize", "--through", "softmax", "--input", file.path])
-    #expect(through.status == 2 && through.output.isEmpty)
+    // A table has no place for it.
+    let csv = try CommandRunner.run(["activations", file.path, "--format", "csv"])
+    #expect(csv.status == 0 && csv.errors.split(separator: "\n").count == 2)
+    #expect(csv.errors.contains("left out: \(file.path):wide"), "\(csv.errors)")
+    // What is not read is not passed, recommended or written.
+    for (command, message) in [
+      (["activations", file.path, "--no-nan"], "not all was checked"),
+      (["activations", file.path, "--no-massive"], "not all was checked"),
+      (
+        ["quantize", "--input", file.path, "--recommend", "--max-bits", "30"], "no scheme is recommended for"
+      ),
+      (["quantize", "--input", file.path, "--through", "softmax"], "--through needs one tensor"),
+      (
+        ["quantize", "--input", file.path, "--transform", "hadamard", "--output", folder.path + "/o.npy"],
+        "--output needs one tensor"
+      ),
+    ] {
+      let outcome = try CommandRunner.run(command)
+      #expect(outcome.status == 2 && outcome.errors.contains(message), "\(command): \(outcome.errors)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/o.npy"))
     // An axis that no tensor has.
     let axis = try CommandRunner.run(["activations", file.path, "--axis", "7"])
     #expect(axis.status == 2 && axis.errors.contains("no axis 7"), "\(axis.errors)")

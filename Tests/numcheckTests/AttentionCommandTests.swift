@@ -170,8 +170,10 @@ import Testing
     ["attention", "--algorithm", "flash", "--splits", "2"],
     ["attention", "--algorithm", "naive", "--block-k", "8"],
     ["attention", "--algorithm", "standard", "--lazy-rescale", "2"], ["attention", "--sinks", "2"],
-    ["attention", "--causal-alignment", "top-left"], ["attention", "--backward", "--p-scale", "2"],
-    ["attention", "--backward", "--splits", "2"], ["attention", "--backward", "--lazy-rescale", "1"],
+    ["attention", "--causal-alignment", "top-left"], ["attention", "--tokens", "16", "--padding", "17"],
+    ["attention", "--backward", "--splits", "2"],
+    ["attention", "--backward", "--dtype", "f16", "--range", "1e6", "--tokens", "8"],
+    ["attention", "--backward", "--algorithm", "standard", "--lazy-rescale", "1"],
     ["attention", "--probabilities", "int8"], ["attention", "--sinks", "-1", "--window", "2"],
     ["attention", "--tokens", "0"],
     ["attention", "--tokens", "1048575", "--head-size", "1048575"], ["attention", "--as", "f32"],
@@ -203,7 +205,7 @@ import Testing
     let lost = try CommandRunner.json(base + ["--dtype", "f16"])
     let rounding = try #require(lost["inputRounding"] as? [String: Any])
     // Normal with this deviation: about half lie beyond 65504.
-    #expect((50...150).contains(try #require(rounding["lost"] as? Int)))
+    #expect((50...150).contains(try #require(rounding["overflowed"] as? Int)))
     let text = try CommandRunner.run(base + ["--dtype", "f16"])
     #expect(text.status == 0 && text.output.contains("of 192 overflow f16"), "\(text.output)")
     #expect(text.output.contains("no query has a finite truth"))

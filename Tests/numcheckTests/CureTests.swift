@@ -31,6 +31,39 @@ import Testing
     #expect(skipped.contains { ($0["treatment"] as? String ?? "").contains("gptq") })
   }
 
+  /// What is taken gains most beyond what its bits would, or saves what is lost.
+  @Test func whatIsTakenGainsMost() throws {
+    func group(_ arguments: [String]) throws -> (
+      plain: [String: Any], taken: [String: Any], all: [[String: Any]]
+    ) {
+      let json = try CommandRunner.json(["quantize", "--cure", "all"] + arguments)
+      let scheme = try #require(
+        ((json["tensors"] as? [[String: Any]])?.first?["schemes"] as? [[String: Any]])?.first)
+      let results = try #require(scheme["results"] as? [[String: Any]])
+      let taken = results.first { $0["treatment"] as? String == scheme["take"] as? String }
+      return (results[0], try #require(taken), results)
+    }
+    let hidden = try group(["--input", Self.hidden + ":hidden.12", "--scheme", "int8@token"])
+    func gain(_ r: [String: Any]) -> Double {
+      let bits = (r["bitsPerWeight"] as? Double ?? 0) - (hidden.plain["bitsPerWeight"] as? Double ?? 0)
+      return (r["restored"] as? Double ?? 0) - 6.02 * bits
+    }
+    #expect(hidden.all.allSatisfy { gain($0) <= gain(hidden.taken) + 1e-9 })
+    // One number beyond e4m3 among others: keeping it aside saves it.
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("x.npy")
+    var values = (0..<512).map { Double($0 % 5) }
+    values[77] = 5000
+    try ActivationsTests.npy("<f4", [8, 64], ActivationsTests.bytes(values, "<f4")).write(to: file)
+    let saved = try group(["--input", file.path, "--scheme", "f8e4m3fn"])
+    #expect(saved.plain["lost"] as? Int == 1 && saved.taken["lost"] as? Int == 0)
+    let text = try CommandRunner.run([
+      "quantize", "--cure", "all", "--input", file.path, "--scheme", "f8e4m3fn",
+    ])
+    #expect(text.output.contains("it saves 1 of the 1 lost"), "\(text.output)")
+  }
+
   @Test func weightsWithActivationsAreJudgedByTheirProduct() throws {
     let json = try CommandRunner.json([
       "quantize", "--input", Self.weights + ":blk.0.attn_k.weight", "--scheme", "int4@token", "--cure",
@@ -144,9 +177,19 @@ import Testing
     var bytes = Data()
     for x: Float in [1, .nan, 3, 4] { withUnsafeBytes(of: x.bitPattern) { bytes.append(contentsOf: $0) } }
     try ActivationsTests.npy("<f4", [1, 4], bytes).write(to: special)
+    // A sum of them is beyond f32.
+    let huge = folder.appendingPathComponent("huge.npy")
+    try ActivationsTests.npy(
+      "<f4", [4, 64], ActivationsTests.bytes([Double](repeating: 3.4e38, count: 256), "<f4")
+    ).write(to: huge)
     let input = ["--input", Self.hidden + ":hidden.11"]
     for arguments in [
-      input + ["--cure", "nothing"], input + ["--cure", "gptq"],
+      input + ["--cure", "nothing"], input + ["--cure", "gptq"], input + ["--cure", "all", "--cure", "mse"],
+      input + ["--activations", special.path, "--cure", "all"],
+      ["--input", huge.path, "--transform", "hadamard", "--calibration", "kl"],
+      ["--input", huge.path, "--transform", "rotation", "--scheme", "int8@token"],
+      ["--rows", "2", "--length", "64", "--range", "1e39", "--through", "softmax"],
+      ["--rows", "2", "--length", "64", "--range", "1e39", "--cure", "all"],
       input + ["--cure", "all", "--transform", "hadamard"],
       input + ["--transform", "smooth:7"], input + ["--calibration", "percentile:0"],
       input + ["--calibration", "stochastic", "--scheme", "mxfp4"], input + ["--cure", "@nonsense"],

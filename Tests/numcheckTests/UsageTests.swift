@@ -200,12 +200,12 @@ import Testing
     let base = ["softmax", "--dtype", "f16", "--input", file.path, "--algorithm", "shifted"]
     let report = try CommandRunner.json(base)
     let rounding = try #require(report["inputRounding"] as? [String: Any])
-    #expect(rounding["lost"] as? Int == 3 && rounding["lostRows"] as? Int == 2)
+    #expect(rounding["overflowed"] as? Int == 3 && rounding["overflowedRows"] as? Int == 2)
     let text = try CommandRunner.run(base)
     #expect(text.status == 0 && text.output.contains("inputs: 3 of 12 overflow f16, in 2 of 4 rows"))
-    for check in ["--no-nan", "--no-overflow"] {
-      let outcome = try CommandRunner.run(base + [check])
-      #expect(outcome.status == 1 && outcome.output.contains("3 inputs overflow the dtype (\(check))"))
+    for check in [["--no-nan"], ["--no-overflow"], ["--max-ulp", "9"], ["--max-relative", "1"]] {
+      let outcome = try CommandRunner.run(base + check)
+      #expect(outcome.status == 1 && outcome.output.contains("3 inputs overflow the dtype (\(check[0]))"))
     }
     #expect(try CommandRunner.run(base + ["--overflow", "saturate", "--no-overflow"]).status == 0)
   }

@@ -100,6 +100,10 @@ public struct AttentionInputs: Sendable {
   public let k: [Double]
   /// The values.
   public let v: [Double]
+  /// Whether all numbers of each are finite.
+  let isFinite: (q: Bool, k: Bool, v: Bool)
+  /// max |v| over finite numbers.
+  let largestValue: Double
 
   /// nil where the counts do not fit the shape, or the shape is no good.
   public init?(q: [Double], k: [Double], v: [Double], shape: AttentionShape) {
@@ -107,10 +111,7 @@ public struct AttentionInputs: Sendable {
       k.count == shape.keyHeads * shape.keys * shape.headSize,
       v.count == shape.keyHeads * shape.keys * shape.valueSize
     else { return nil }
-    self.shape = shape
-    self.q = q
-    self.k = k
-    self.v = v
+    self.init(q: q, k: k, v: v, trusted: shape)
   }
 
   /// The same, each number rounded to `format`.
@@ -125,7 +126,7 @@ public struct AttentionInputs: Sendable {
   }
 
   /// How many finite numbers of `given` are not finite here.
-  func lost(of given: AttentionInputs) -> Int {
+  func overflowed(from given: AttentionInputs) -> Int {
     zip([q, k, v], [given.q, given.k, given.v]).reduce(0) { count, pair in
       count + zip(pair.0, pair.1).count { !$0.isFinite && $1.isFinite }
     }
@@ -140,6 +141,8 @@ public struct AttentionInputs: Sendable {
     self.q = q
     self.k = k
     self.v = v
+    isFinite = (q.allSatisfy(\.isFinite), k.allSatisfy(\.isFinite), v.allSatisfy(\.isFinite))
+    largestValue = v.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 }
   }
 }
 
@@ -241,6 +244,7 @@ public struct AttentionParameters: Sendable, Hashable {
 
 /// The parameters of attention do not fit its tensors (`AttentionParameters.fits`).
 public struct UnfitAttention: Error, CustomStringConvertible, Sendable {
+  /// The error.
   public init() {}
   public var description: String { "mask, scale or softmax do not fit the tensors" }
 }

@@ -54,7 +54,8 @@ public struct AttentionComparison: Sendable {
 
   /// The errors of each of `ways`, and what proved the truth.
   ///
-  /// - Throws: `AttentionError` where one cannot run (rotation needs a head size that is a power of two).
+  /// - Throws: `AttentionError` where one cannot run (rotation needs a head size that is a power of two), `UnfitAttention` where the
+  ///   parameters do not fit.
   public static func run(
     _ ways: [Way], _ tensors: AttentionInputs, _ parameters: AttentionParameters, seed: UInt64, threads: Int,
     progress: (@Sendable (Int) -> Void)? = nil

@@ -49,7 +49,7 @@ public struct AttentionExperiment: Sendable {
       make: { try AttentionWorker(self, first, stored) },
       body: { worker, k in try worker.measure(k * chunk..<Swift.min((k + 1) * chunk, rows)) },
       merge: { $0.merge($1) })
-    return worker.measurement(rows: rows)
+    return worker.measurement(rows: rows, overflowedInputs: stored.overflowed(from: tensors))
   }
 }
 
@@ -142,7 +142,7 @@ public struct AttentionMeasurement: Sendable {
   /// Whether storage changed an input.
   public let inputsRounded: Bool
   /// Finite inputs that the format cannot hold: as stored they are infinite or NaN.
-  public let lostInputs: Int
+  public let overflowedInputs: Int
   /// The largest relative change of a row's truth, by its norm, that storing the inputs makes.
   public let inherent: Double
   /// What proved the truths.

@@ -44,10 +44,9 @@ final class AttentionWorker {
       stored.isSame(as: tensors)
       ? nil : try AttentionReference(tensors, parameters, format: format, lseFormat: .f64)
     baseline = AttentionExperiment.baseline(first)
-    let largest = stored.v.reduce(0) { Swift.max($0, $1.magnitude) }
     errors = experiment.runners.map {
       var e = AttentionErrors($0, stored, parameters)
-      e?.largestValue = largest
+      e?.largestValue = stored.isFinite.v ? stored.largestValue : .infinity
       return e
     }
     entries = experiment.runners.map { AttentionMeasurement.Entry(runner: $0) }
@@ -205,7 +204,7 @@ final class AttentionWorker {
     saturated += other.saturated
   }
 
-  func measurement(rows: Int) -> AttentionMeasurement {
+  func measurement(rows: Int, overflowedInputs: Int) -> AttentionMeasurement {
     let judged = entries.map { entry in
       var e = entry
       e.verdict = Verdict(
@@ -222,7 +221,7 @@ final class AttentionWorker {
     return AttentionMeasurement(
       entries: judged, baselineError: baselineSums.largest,
       baselineLimit: 2 * baselineSums.largest + 2 * slack, inputsRounded: given != nil,
-      lostInputs: given.map { stored.lost(of: $0.tensors) } ?? 0, inherent: inherent,
+      overflowedInputs: overflowedInputs, inherent: inherent,
       certificate: certificate, heads: heads, regularRows: regular, saturatedRows: saturated, rows: rows)
   }
 }

@@ -48,10 +48,11 @@ public struct CacheExperiment: Sendable {
 
   /// The errors of every format's outputs over all steps, against the truth of q, k, v as given.
   ///
-  /// - Throws: `AttentionError` where there are fewer queries than keys, or the runner cannot answer.
+  /// - Precondition: there are as many queries as keys.
+  /// - Throws: `AttentionError` where the runner cannot answer.
   public func run(_ formats: [CacheFormat]) throws -> [ErrorSums] {
     let shape = tensors.shape
-    guard shape.queries == shape.keys else { throw UnfitAttention() }
+    precondition(shape.queries == shape.keys, "as many queries as keys")
     let parameters = AttentionParameters(mask: AttentionMask(causal: true))
     let worker = try ParallelRows(threads: threads, chunk: 4).reduce(
       count: shape.queries, progress: nil,

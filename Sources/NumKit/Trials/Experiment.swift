@@ -128,9 +128,9 @@ public struct ExperimentResult: Sendable {
   /// Whether some input was not a number of the format.
   public let inputsRounded: Bool
   /// Finite inputs that the format cannot hold: as stored they are infinite or NaN.
-  public let lostInputs: Int
+  public let overflowedInputs: Int
   /// Rows that hold any.
-  public let lostRows: Int
+  public let overflowedRows: Int
   /// Rows.
   public let rows: Int
   /// Elements in a row.

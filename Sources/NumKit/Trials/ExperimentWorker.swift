@@ -31,8 +31,8 @@ final class ExperimentWorker {
   private var inherent = 0.0
   private var inherentUlp = 0.0
   private var inputsRounded = false
-  private var lostInputs = 0
-  private var lostRows = 0
+  private var overflowedInputs = 0
+  private var overflowedRows = 0
 
   init(_ experiment: Experiment, length: Int) {
     self.experiment = experiment
@@ -71,8 +71,8 @@ final class ExperimentWorker {
     if !sameQuestion {
       inputsRounded = true
       let lost = zip(given, rounded).count { $0.isFinite && !$1.isFinite }
-      lostInputs += lost
-      if lost > 0 { lostRows += 1 }
+      overflowedInputs += lost
+      if lost > 0 { overflowedRows += 1 }
       given.withUnsafeBufferPointer {
         reference.answer($0, parameters: parameters, into: &truthOfGiven)
       }
@@ -158,8 +158,8 @@ final class ExperimentWorker {
     inherent = Swift.max(inherent, other.inherent)
     inherentUlp = Swift.max(inherentUlp, other.inherentUlp)
     inputsRounded = inputsRounded || other.inputsRounded
-    lostInputs += other.lostInputs
-    lostRows += other.lostRows
+    overflowedInputs += other.overflowedInputs
+    overflowedRows += other.overflowedRows
   }
 
   func result(_ experiment: Experiment, rows: Int, length: Int) -> ExperimentResult {
@@ -175,7 +175,8 @@ final class ExperimentWorker {
             unitRoundoff: u))
       },
       certificate: certificate, conditioning: conditioning, inherent: inherent, inherentUlp: inherentUlp,
-      inputsRounded: inputsRounded, lostInputs: lostInputs, lostRows: lostRows, rows: rows, length: length)
+      inputsRounded: inputsRounded, overflowedInputs: overflowedInputs, overflowedRows: overflowedRows,
+      rows: rows, length: length)
   }
 }
 

@@ -30,13 +30,13 @@ public struct SchemeComparison: Sendable {
     }
   }
 
-  /// The f16 standard first, then the schemes in order.
+  /// The f16 standard first, then the schemes in order; and how many inputs overflow f16.
   ///
-  /// - Throws: `AttentionSchemeError` where a scheme cannot do what is asked, `AttentionError` where the parameters do not fit.
+  /// - Throws: `AttentionSchemeError` where a scheme cannot do what is asked, `UnfitAttention` where the parameters do not fit.
   public static func run(
     _ schemes: [AttentionScheme], _ tensors: AttentionInputs, _ parameters: AttentionParameters,
     seed: UInt64, threads: Int, progress: (@Sendable (Int) -> Void)? = nil
-  ) throws -> (entries: [Entry], certificate: Certificate) {
+  ) throws -> (entries: [Entry], certificate: Certificate, overflowedInputs: Int) {
     let shape = tensors.shape
     let prepared = try schemes.map { scheme in
       var random = RandomSource(seed: seed, row: -2)
@@ -96,7 +96,7 @@ public struct SchemeComparison: Sendable {
           flushed: pairs > 0 ? Double(w.work[i].flushed) / pairs : nil,
           predicted: pairs > 0 ? w.predicted[i].value / pairs : nil))
     }
-    return (entries, w.certificate)
+    return (entries, w.certificate, stored.overflowed(from: tensors))
   }
 }
 

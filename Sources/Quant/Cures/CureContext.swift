@@ -53,6 +53,8 @@ public enum CureError: Error, Hashable, CustomStringConvertible {
   case shape(String)
   /// A tensor with NaN or infinities.
   case notFinite
+  /// The transform makes numbers beyond f32 of the tensor.
+  case overflow(String)
 
   public var description: String {
     switch self {
@@ -64,6 +66,7 @@ public enum CureError: Error, Hashable, CustomStringConvertible {
     case .activations(let columns, let needed):
       return "the activations have \(columns) channels, the tensor has \(needed) inputs"
     case .shape(let why): return why
+    case .overflow(let transform): return "\(transform) makes numbers beyond f32 of this tensor"
     case .notFinite: return "a tensor with NaN or infinities cannot be transformed or calibrated"
     }
   }

@@ -1,7 +1,7 @@
 import CVector
 import NumKit
 
-/// The first pass over a tensor, by one thread, which is also the last where a sample guessed mean and median well. Parts
+/// The first pass over a tensor, by one thread; where a sample guessed mean and median well it is all they need. Parts
 /// merge to the same whatever the split, as long as they begin at multiples of `grain`.
 struct FirstPass {
   /// Elements whose sums are taken together: what a part must begin at a multiple of.
@@ -13,7 +13,8 @@ struct FirstPass {
   private let rowsPerMaximum: Int
   private let outlierBits: Int32
 
-  private let guess: SampleGuess
+  /// What moments are summed about.
+  private let center: Double
   /// Elements by exponent field, what is no number too; and those of field 0 by their leading bit, zeros not.
   private(set) var exponents = [UInt64](repeating: 0, count: 256)
   private(set) var subnormals = [UInt64](repeating: 0, count: 23)
@@ -38,7 +39,7 @@ struct FirstPass {
   private(set) var rowMaxima: [Int32]
 
   init(_ profile: TensorProfile, guess: SampleGuess, thresholds: [Int32]) {
-    self.guess = guess
+    center = Double(guess.mean)
     self.thresholds = thresholds
     thresholdCounts = [UInt64](repeating: 0, count: thresholds.count)
     window = MagnitudeWindow(guess.window)
@@ -74,16 +75,20 @@ struct FirstPass {
     if fields.zeroFields > 0 {
       zeros = nc_count_zeros(x, count)
       zeroCount += zeros
+      if zeros > 0 { (smallest, largest) = (min(smallest, 0), max(largest, 0)) }
       if fields.zeroFields > zeros {
         least = 1
         nc_count_subnormals(x, count, &subnormals)
       }
     }
-    let sums = nc_sum(x, count, Double(guess.mean))
+    let sums = nc_sum(x, count, center)
     for (k, term) in [sums.first, sums.second, sums.third, sums.fourth].enumerated() { moments[k].add(term) }
     window.add(x, count)
     let magnitude = addRows(x, count, at: start)
-    if least < tiny || Float(bitPattern: UInt32(magnitude)) > min(largest, -smallest) {
+    let reach = Float(bitPattern: UInt32(magnitude))
+    if least < tiny || fields.hasPositive != 0 && reach > largest
+      || fields.hasNegative != 0 && -reach < smallest
+    {
       let range = nc_find_range(x, count)
       smallest = min(smallest, range.smallest)
       largest = max(largest, range.largest)

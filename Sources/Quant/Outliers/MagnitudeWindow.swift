@@ -19,7 +19,7 @@ struct MagnitudeWindow {
   init(_ bounds: Range<Int32>) {
     let bounds = max(bounds.lowerBound, 1)..<max(bounds.upperBound, 1)
     self.bounds = bounds
-    shift = (0..<32).first { bounds.count >> $0 <= Self.countLimit } ?? 31
+    shift = (0..<32).first { bounds.count >> $0 <= Self.countLimit } ?? 0
     waiting = [Int32](repeating: 0, count: 6 * FirstPass.grain + 2)
   }
 

@@ -5,8 +5,8 @@ import NumKit
 public struct OutlierCost: Sendable {
   /// The scheme's name.
   public let scheme: String
-  /// The groups (tensor, rows, blocks) that were measured: those that hold a massive activation, or, of a tensor-wide
-  /// scale, bands of rows taken evenly.
+  /// The groups (tensor, rows, blocks) that were measured: those that hold a massive activation (of too many rows some, taken
+  /// evenly), or, of a tensor-wide scale, bands of rows.
   public let groupCount: Int
   /// The elements measured: those of the groups that are not massive.
   public let restCount: Int
@@ -33,9 +33,13 @@ public struct OutlierCost: Sendable {
   /// The most elements that are measured where the scale is the tensor's.
   public static let sampleLimit = 1 << 24
 
+  /// The most elements of rows that are measured where rows or parts of them share a scale.
+  public static let rowSampleLimit = 1 << 22
+
   /// Prices each scheme; nothing for a tensor without massive activations, or with more than 2^20 columns.
   ///
-  /// Measured on the rows of the largest 64 massive activations.
+  /// Measured on all rows that hold a massive activation, or on as many, evenly taken, as have `rowSampleLimit` elements, with that
+  /// of the largest.
   public static func costs(
     of source: some ElementSource, _ profile: TensorProfile, threads: Int = 1
   ) throws -> [OutlierCost] {
@@ -170,10 +174,8 @@ private struct Pricing {
     let width = min(grid.granularity.blockColumns(columns), columns)
     var band = Band(rows: 1, columns: columns)
     defer { band.deallocate() }
-    let places = profile.massive.places
-    var rows: [Int] = []
-    for place in places where !rows.contains(place.row) { rows.append(place.row) }
-    for row in rows {
+    guard let first = profile.massive.places.first else { return }
+    for row in massiveRows(with: first.row) {
       try source.read(row * columns..<(row + 1) * columns, into: band.row(0))
       band.split(rows: 1, profile)
       try band.code(grid.scheme, rows: 1)
@@ -182,12 +184,29 @@ private struct Pricing {
         guard let found = band.magnitudes(range) else { continue }
         sums.groups += 1
         band.add(0, range, &sums)
-        if row == places[0].row && range.contains(places[0].column) {
+        if row == first.row && range.contains(first.column) {
           sums.bitsWith = grid.bits(largest: found.largest, rest: found.rest)
           sums.bitsWithout = grid.bits(largest: found.rest, rest: found.rest)
         }
       }
     }
+  }
+}
+
+extension Pricing {
+  /// The rows that may hold a massive activation, by their maxima; of too many some, taken evenly, and `always`.
+  private func massiveRows(with always: Int) -> [Int] {
+    let (settings, share) = (profile.settings, profile.rowsPerMaximum)
+    let rows = (0..<profile.rows).filter {
+      let largest = Double(profile.rowMaxima[$0 / share])
+      return settings.medianScope == .token
+        ? largest > settings.massiveLimit : settings.isMassive(largest, median: profile.medianMagnitude)
+    }
+    let limit = max(1, OutlierCost.rowSampleLimit / profile.columns)
+    let step = (rows.count + limit - 1) / limit
+    return stride(from: 0, to: rows.count, by: max(step, 1)).map { rows[$0] }.filter { $0 != always } + [
+      always
+    ]
   }
 }
 

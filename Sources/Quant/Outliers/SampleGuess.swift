@@ -1,15 +1,18 @@
 import CVector
 
 /// What a sample says of a tensor before its first pass: never the result, only what makes one pass enough.
-struct SampleGuess: Sendable {
+package struct SampleGuess: Sendable {
   /// About the mean: moments are summed about it.
   var mean: Float = 0
   /// Where the median |a| is, as bits of Floats: the pass counts the magnitudes there.
   var window: Range<Int32> = 0..<0
 
-  /// Looks at some 256 pieces of 2048 elements, spread evenly but for a shift, or at all.
+  /// Elements of a piece of the sample.
+  package static let pieceLength = 2048
+
+  /// Looks at some 256 pieces, spread evenly but for a shift, or at all.
   init(_ source: some ElementSource) throws {
-    let (count, length) = (source.count, 2048)
+    let (count, length) = (source.count, Self.pieceLength)
     let step = max(length, count / 256)
     let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: min(length, count))
     defer { buffer.deallocate() }

@@ -111,16 +111,23 @@ extension TensorProfile {
     }
   }
 
-  /// The magnitudes of `ranks`, of each of which is known where it lies.
+  /// The magnitudes of two ranks, of each of which is known where it lies.
   private static func magnitudes(
     _ ranks: [UInt64], in spans: [Range<Int32>], _ passes: Passes<some ElementSource>
   ) throws -> [Double] {
     var spans = spans
     if spans.contains(where: { $0.count > 1 }) {
+      // Mostly one and the same.
+      let windows = spans[0] == spans[1] ? [spans[0]] : spans
       var third = try passes.run(
-        progress: nil, make: { [spans] in ThirdPass(spans) },
-        body: { pass, values, _ in pass.add(values) }, merge: { $0.merge($1) })
-      spans = spans.indices.map { third.windows[$0].span(rank: ranks[$0]) ?? spans[$0] }
+        progress: nil, make: { ThirdPass(windows) }, body: { pass, values, _ in pass.add(values) },
+        merge: { $0.merge($1) })
+      spans = zip(spans, ranks).map { span, rank in
+        guard let k = windows.firstIndex(of: span), let found = third.windows[k].span(rank: rank),
+          found.count == 1
+        else { preconditionFailure("a magnitude lies where it was counted") }
+        return found
+      }
     }
     return spans.map { Double(Float(bitPattern: UInt32($0.lowerBound))) }
   }

@@ -43,15 +43,15 @@ public struct ThroughProduct: Sendable {
   /// Adds a token's results with the bounds on their differences.
   fileprivate mutating func add(
     _ truths: (exact: Truth, weights: Truth, activations: Truth, both: Truth),
-    bounds: [(Double, Double, Double)]
+    bounds: [(weights: Double, activations: Double, both: Double)]
   ) {
     for truth in [truths.exact, truths.weights, truths.activations, truths.both] {
       certificate.merge(truth.certificate)
     }
     for (i, bound) in bounds.enumerated() {
-      weights.add(truths.weights, from: truths.exact, at: i, bound: bound.0)
-      activations.add(truths.activations, from: truths.exact, at: i, bound: bound.1)
-      both.add(truths.both, from: truths.exact, at: i, bound: bound.2)
+      weights.add(truths.weights, from: truths.exact, at: i, bound: bound.weights)
+      activations.add(truths.activations, from: truths.exact, at: i, bound: bound.activations)
+      both.add(truths.both, from: truths.exact, at: i, bound: bound.both)
     }
   }
 }
@@ -87,7 +87,7 @@ private final class ThroughProductWorker {
         b += dw * u[j].magnitude + w[i * n + j].magnitude * dx
       }
       let slack = truths.exact.high[i].magnitude * 0x1p-70 + 0x1p-1000
-      return (bw * up + slack, bx * up + slack, b * up + slack)
+      return (weights: bw * up + slack, activations: bx * up + slack, both: b * up + slack)
     }
     found.add(truths, bounds: bounds)
   }

@@ -21,11 +21,13 @@ public struct ThroughSoftmax: Sendable {
   /// What KL cannot exceed: D²/8.
   public private(set) var divergenceBound = 0.0
   /// What proved the probabilities.
-  public private(set) var certificate = Certificate()
+  public fileprivate(set) var certificate = Certificate()
   private var divergence = ExactSum()
 
   /// The mean divergence of a row, in nats.
-  public var meanDivergence: Double { rows == 0 ? 0 : divergence.value / Double(rows) }
+  public var meanDivergence: Double { rows == 0 ? .nan : divergence.value / Double(rows) }
+  /// Whether no row could be compared: then largest values and bounds say nothing.
+  public var isEmpty: Bool { rows == 0 }
 
   public init() {}
 
@@ -58,7 +60,11 @@ public struct ThroughSoftmax: Sendable {
   ///
   /// With δ = x̂ − x, p̂ᵢ/p̂ⱼ = pᵢ/pⱼ·e^(δᵢ − δⱼ), so the log-odds of an entry move by at most D, and the logistic function by at most
   /// tanh(D/4). KL(p ‖ p̂) = ln Σ p e^δ − Σ p δ is what Hoeffding's lemma bounds by D²/8.
-  fileprivate mutating func add(_ x: [Double], _ y: [Double], _ p: [Double], _ q: [Double]) {
+  /// Where a δ is so large that its e^δ meets a p too small for Double, KL is ln Σ e^x̂ − ln Σ e^x − Σ p δ, of which `logSumExps`
+  /// gives the first difference.
+  fileprivate mutating func add(
+    _ x: [Double], _ y: [Double], _ p: [Double], _ q: [Double], logSumExps: () -> Double
+  ) {
     var (low, high) = (Double.infinity, -Double.infinity)
     var center = 0.0
     var isComparable = true
@@ -83,13 +89,17 @@ public struct ThroughSoftmax: Sendable {
     let spread = (high - low) * (1 + 0x1p-50)
     changeBound = max(changeBound, nc_tanh(spread / 4) * (1 + 0x1p-50))
     divergenceBound = max(divergenceBound, spread * spread / 8 * (1 + 0x1p-50))
-    var sum = 0.0
-    for i in x.indices {
-      maxChange = max(maxChange, (q[i] - p[i]).magnitude)
-      if p[i] > 0 { sum += p[i] * nc_expm1(y[i] - x[i] - center) }
+    for i in x.indices { maxChange = max(maxChange, (q[i] - p[i]).magnitude) }
+    var found: Double
+    if high - center < 600 {
+      // ln Σ p e^(δ − Σpδ): nothing large cancels, and what p hides below 2^−1074 weighs nothing.
+      var sum = 0.0
+      for i in x.indices where p[i] > 0 { sum += p[i] * nc_expm1(y[i] - x[i] - center) }
+      found = nc_log1p(sum)
+    } else {
+      found = logSumExps() - center
     }
-    // ln Σ p e^(δ − Σpδ): nothing large cancels.
-    let found = max(nc_log1p(sum), 0)
+    found = max(found, 0)
     maxDivergence = max(maxDivergence, found)
     divergence.add(found)
     // The first of the largest; logits say it where probabilities round to the same.
@@ -102,12 +112,12 @@ public struct ThroughSoftmax: Sendable {
   }
 
   fileprivate mutating func addLost() { lostRows += 1 }
-  fileprivate mutating func note(_ certificate: Certificate) { self.certificate.merge(certificate) }
 }
 
 private final class ThroughSoftmaxWorker {
   var found = ThroughSoftmax()
   private let reference = Reference(.softmax, format: .f64)
+  private let lse = Reference(.logSumExp, format: .f64)
   private var truth = Truth()
 
   func add(_ exact: ArraySlice<Float>, _ decoded: ArraySlice<Float>) {
@@ -117,12 +127,18 @@ private final class ThroughSoftmaxWorker {
       found.addLost()
       return
     }
-    found.add(x, y, probabilities(x), probabilities(y))
+    found.add(x, y, probabilities(x), probabilities(y)) { logSumExp(y) - logSumExp(x) }
+  }
+
+  private func logSumExp(_ x: [Double]) -> Double {
+    var truth = Truth()
+    x.withUnsafeBufferPointer { lse.answer($0, parameters: OperationParameters(), into: &truth) }
+    return truth.rounded[0]
   }
 
   private func probabilities(_ x: [Double]) -> [Double] {
     x.withUnsafeBufferPointer { reference.answer($0, parameters: OperationParameters(), into: &truth) }
-    found.note(truth.certificate)
+    found.certificate.merge(truth.certificate)
     return truth.rounded
   }
 }

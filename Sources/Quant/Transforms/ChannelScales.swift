@@ -22,6 +22,7 @@ struct ColumnScales: PreparedTransform {
   func apply(_ matrix: inout TensorMatrix) { change(&matrix, multiply: multiplies) }
   func undo(_ matrix: inout TensorMatrix) { change(&matrix, multiply: !multiplies) }
   func applyOpposite(_ activations: inout TensorMatrix) { change(&activations, multiply: !multiplies) }
+  func undoOpposite(_ activations: inout TensorMatrix) { change(&activations, multiply: multiplies) }
 
   private func change(_ matrix: inout TensorMatrix, multiply: Bool) {
     let n = scales.count

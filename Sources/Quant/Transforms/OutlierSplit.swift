@@ -34,6 +34,7 @@ private struct KeptElements: PreparedTransform {
 
   /// The elements kept are multiplied as they are, beside the rest.
   func applyOpposite(_ activations: inout TensorMatrix) {}
+  func undoOpposite(_ activations: inout TensorMatrix) {}
 
   func undo(_ matrix: inout TensorMatrix) {
     for (place, value) in zip(places, values) { matrix.values[place] = value }

@@ -18,11 +18,14 @@ public protocol PreparedTransform: Sendable {
   func undo(_ matrix: inout TensorMatrix)
   /// Changes the other factor of a product along columns, so that the product stays what it was.
   func applyOpposite(_ activations: inout TensorMatrix)
+  /// Changes that back.
+  func undoOpposite(_ activations: inout TensorMatrix)
 }
 
 extension PreparedTransform {
   /// A rotation is its own opposite.
   public func applyOpposite(_ activations: inout TensorMatrix) { apply(&activations) }
+  public func undoOpposite(_ activations: inout TensorMatrix) { undo(&activations) }
 }
 
 /// Every transform by its name.

@@ -25,11 +25,35 @@ public struct Treatment: Sendable {
 
   /// What becomes of a matrix, and the bits stored for it, whatever the cures need included.
   ///
-  /// Throws `CureError.notFinite` for a matrix with NaN or infinities where there is a cure, and what cures and scheme throw.
+  /// Throws `CureError.notFinite` for a matrix with NaN or infinities where there is a cure, `CureError.overflow` where a transform
+  /// leaves the range of Float, and what cures and scheme throw.
   public func apply(_ matrix: TensorMatrix, context: CureContext) throws -> (decoded: TensorMatrix, bits: Int)
   {
+    let (decoded, bits, _) = try applied(matrix, context)
+    return (decoded, bits)
+  }
+
+  /// The same of both factors of XWᵀ: X is changed the opposite way, coded by the scheme as it is, and changed back, as where both
+  /// are multiplied in the scheme (SmoothQuant, QuaRot).
+  public func apply(
+    _ matrix: TensorMatrix, activations: TensorMatrix, context: CureContext
+  ) throws -> (decoded: TensorMatrix, bits: Int, activations: TensorMatrix) {
+    let (decoded, bits, prepared) = try applied(matrix, context)
+    var changed = activations
+    for step in prepared { step.applyOpposite(&changed) }
+    var back = try changed.coded(by: scheme).decoded
+    for step in prepared.reversed() { step.undoOpposite(&back) }
+    return (decoded, bits, back)
+  }
+
+  private func applied(_ matrix: TensorMatrix, _ context: CureContext) throws
+    -> (decoded: TensorMatrix, bits: Int, prepared: [any PreparedTransform])
+  {
     try context.check(matrix)
-    if isPlain { return try matrix.coded(by: scheme) }
+    if isPlain {
+      let (decoded, bits) = try matrix.coded(by: scheme)
+      return (decoded, bits, [])
+    }
     guard matrix.values.allSatisfy(\.isFinite) else { throw CureError.notFinite }
     var changed = matrix
     var context = context
@@ -37,6 +61,7 @@ public struct Treatment: Sendable {
     for transform in transforms {
       let step = try transform.prepare(changed, scheme: scheme, context: context)
       step.apply(&changed)
+      guard changed.values.allSatisfy(\.isFinite) else { throw CureError.overflow(transform.name) }
       // (W T)(X T⁻ᵀ)ᵀ = WXᵀ: what follows sees the activations that then belong to it.
       if var activations = context.activations {
         step.applyOpposite(&activations)
@@ -50,7 +75,7 @@ public struct Treatment: Sendable {
       step.undo(&decoded)
       bits += step.storedBits
     }
-    return (decoded, bits)
+    return (decoded, bits, prepared)
   }
 }
 

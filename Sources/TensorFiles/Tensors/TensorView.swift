@@ -24,6 +24,7 @@ public struct TensorView: Sendable {
 
   /// The elements of `range` as Float. `buffer` must have room for them.
   public func copyFloats(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
+    // A call to the system costs as much as copying some 2000 elements.
     guard elementType == .f32, !info.isByteSwapped, info.order == .rowMajor || shape.count < 2,
       range.count >= 2048
     else { return try copy(range, into: buffer) }

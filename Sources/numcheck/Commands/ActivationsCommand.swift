@@ -97,7 +97,7 @@ struct ActivationsCommand: ParsableCommand {
       }
     }
     if report.entries.isEmpty {
-      throw UsageError(report.leftOut.first.map { "\($0.tensor): \($0.reason)" } ?? "nothing to profile")
+      throw UsageError(report.leftOut.first.map { "\($0)" } ?? "nothing to profile")
     }
     report.finish()
     if let svg {
@@ -108,12 +108,17 @@ struct ActivationsCommand: ParsableCommand {
     let failures = checks(report)
     switch format {
     case .json: try emit(report.json(failures: failures).text)
-    case .csv: try emit(report.csv)
+    case .csv:
+      try emit(report.csv)
+      report.leftOut.warn()
     case .text, .markdown:
       let list = failures.isEmpty ? "" : "\nchecks FAILED\n" + failures.map { "  \($0)\n" }.joined()
       try emit(report.text + list)
     }
     if !failures.isEmpty { throw CheckFailed(message: "") }
+    if noMassive || noNaN, let first = report.leftOut.first {
+      throw UsageError("not all was checked: \(first)")
+    }
     // Not "none is massive" but "none could be".
     if noMassive, let empty = report.entries.first(where: { $0.profile.finiteCount == 0 }) {
       throw UsageError("\(empty.shownName): nothing was checked: no element is finite")

@@ -8,9 +8,6 @@ extension AttentionCommand {
     let configuration = try precision.configuration()
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source.tensors.shape)
-    if kernel.pScale.value != 1 || kernel.splits != 4 || kernel.lazyRescale.value != 0 {
-      throw UsageError("--p-scale, --splits and --lazy-rescale are for the forward pass")
-    }
     var options = kernel
     if options.algorithm.isEmpty || options.algorithm == ["all"] {
       options.algorithm = ["standard", "flash"]

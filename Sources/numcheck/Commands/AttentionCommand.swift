@@ -129,7 +129,7 @@ struct AttentionCommand: ParsableCommand {
   private func checks(_ result: AttentionMeasurement) -> [Check] {
     var list = thresholds.checks(
       result.entries.map { ($0.runner.algorithm.rawValue, $0.kernel, $0.verdict) })
-    list += thresholds.inputChecks(result.lostInputs)
+    list += thresholds.inputChecks(overflowed: result.overflowedInputs)
     guard withinBaseline else { return list }
     for e in result.entries {
       let k = e.kernel

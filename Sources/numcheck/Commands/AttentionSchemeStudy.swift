@@ -35,9 +35,9 @@ extension AttentionCommand {
     let shape = source.tensors.shape
     let parameters = try question.parameters(shape)
     let progress = Progress(total: shape.heads * shape.queries)
-    let (entries, certificate): ([SchemeComparison.Entry], Certificate)
+    let (entries, certificate, overflowed): ([SchemeComparison.Entry], Certificate, Int)
     do {
-      (entries, certificate) = try SchemeComparison.run(
+      (entries, certificate, overflowed) = try SchemeComparison.run(
         schemes, source.tensors, parameters, seed: input.seed, threads: threads.count,
         progress: progress.callback)
     } catch let error as AttentionSchemeError {
@@ -45,11 +45,13 @@ extension AttentionCommand {
     }
     progress.finish()
     if format == .json {
-      return try emit(Self.json(entries, certificate, shape, seed: input.seed).text)
+      return try emit(Self.json(entries, certificate, shape, overflowed, seed: input.seed).text)
     }
     var report = FlatReport(
       command: "attention --scheme",
-      heading: "attention, \(AttentionReport.size(shape))\n" + KernelReport.proof(certificate),
+      heading: "attention, \(AttentionReport.size(shape))\n" + KernelReport.proof(certificate)
+        + (overflowed == 0
+          ? "" : "\ninputs: \(Figures.count(overflowed)) overflow f16, in which f16 and its like take them"),
       columns: [
         ("scheme", "scheme", .left), ("q", "qBits", .right), ("k", "kBits", .right),
         ("v bits", "vBits", .right), ("lost", "lost", .right), ("RMSE", "rmse", .right),
@@ -75,14 +77,16 @@ extension AttentionCommand {
   }
 
   private static func json(
-    _ entries: [SchemeComparison.Entry], _ certificate: Certificate, _ shape: AttentionShape, seed: UInt64
+    _ entries: [SchemeComparison.Entry], _ certificate: Certificate, _ shape: AttentionShape,
+    _ overflowed: Int,
+    seed: UInt64
   ) -> JSONValue {
     .object([
       ("schema", .string("numcheck/1")), ("command", .string("attention --scheme")),
       ("seed", .uint(seed)), ("heads", .int(shape.heads)),
       ("keyHeads", .int(shape.keyHeads)), ("queries", .int(shape.queries)), ("keys", .int(shape.keys)),
       ("headSize", .int(shape.headSize)), ("valueSize", .int(shape.valueSize)),
-      ("certificate", KernelReport.certificate(certificate)),
+      ("certificate", KernelReport.certificate(certificate)), ("overflowedInputs", .int(overflowed)),
       (
         "results",
         .array(

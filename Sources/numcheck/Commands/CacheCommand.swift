@@ -7,7 +7,7 @@ struct CacheCommand: ParsableCommand {
     commandName: "kvcache",
     abstract: "The size of a key-value cache in any format, and what that does to attention.",
     discussion: """
-      Sizes count scales (32 bits each, and a zero point where codes have no sign) and the tokens that stay in \
+      Sizes count scales (32 bits each, and a zero point of 8 where codes have no sign) and the tokens that stay in \
       f16. With --q, --k and --v, or --measure, attention is decoded step by step from such a cache and held \
       against the proven full causal pass.
       """)

@@ -35,6 +35,9 @@ struct CureOptions: ParsableArguments {
     if !cure.isEmpty && (!transform.isEmpty || calibration != nil) {
       throw ValidationError("--cure tries transforms and calibrations itself; take one or the other")
     }
+    if cure.contains("all") && cure.count > 1 {
+      throw ValidationError("--cure all tries everything; name no other")
+    }
   }
 
   /// Whether any treatment is asked for.
@@ -64,6 +67,9 @@ struct CureOptions: ParsableArguments {
   func context(seed: UInt64) throws -> CureContext {
     guard let activations else { return CureContext(seed: seed) }
     let all = try Self.matrix(FileTensor.one(activations))
+    guard all.values.allSatisfy(\.isFinite) else {
+      throw UsageError("\(activations): activations with NaN or infinities judge nothing")
+    }
     // Where nothing is fitted to them there is nothing to hold back.
     let isFitted = !cure.isEmpty || !transform.isEmpty || calibration != nil
     return isFitted ? CureContext(seed: seed, splitting: all) : CureContext(seed: seed, activations: all)
@@ -139,9 +145,14 @@ struct CureRun {
         throw UsageError("\(count) x \(length) elements are more than are held in memory")
       }
       var values: [Float] = []
-      for row in 0..<count { values += try rows.row(row).map { Float($0) } }
       let name =
         "\(input.distribution.rawValue), R = \(Figures.number(input.range)), seed \(input.seed)"
+      for row in 0..<count {
+        for x in try rows.row(row) {
+          values.append(Float(x))
+          if x.isFinite && Float(x).isInfinite { throw BeyondSingle(tensor: name, value: x) }
+        }
+      }
       return ([(name, TensorMatrix(rows: count, columns: length, values: values))], [])
     }
     var (tensors, leftOut) = try FileTensor.all(text, axis: input.axis)
@@ -159,7 +170,7 @@ struct CureRun {
       )
     }
     if matrices.isEmpty {
-      throw UsageError(leftOut.first.map { "\($0.tensor): \($0.reason)" } ?? "\(text): holds no tensors")
+      throw UsageError(leftOut.first.map { "\($0)" } ?? "\(text): holds no tensors")
     }
     return (matrices, leftOut)
   }

@@ -34,7 +34,8 @@ struct QuantizeCommand: ParsableCommand {
   @Option(help: ArgumentHelp("For --recommend: the most bits per weight.", valueName: "bits"))
   var maxBits: Number?
 
-  @Option(help: ArgumentHelp("For --recommend: the least SQNR in dB.", valueName: "dB"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("For --recommend: the least SQNR in dB.", valueName: "dB"))
   var minSqnr: Number?
 
   @OptionGroup(title: "Cures") var cures: CureOptions
@@ -77,11 +78,16 @@ struct QuantizeCommand: ParsableCommand {
     switch format {
     case .text: try emit(all.text)
     case .markdown: try emit(all.markdown)
-    case .csv: try emit(all.csv)
+    case .csv:
+      try emit(all.csv)
+      all.leftOut.warn()
     case .json: try emit(all.json.text)
     }
-    if recommend, found.contains(where: { $0.recommended == nil }) {
-      throw CheckFailed(message: "no scheme keeps the limits")
+    if recommend {
+      if found.contains(where: { $0.recommended == nil }) {
+        throw CheckFailed(message: "no scheme keeps the limits")
+      }
+      if let first = all.leftOut.first { throw UsageError("no scheme is recommended for \(first)") }
     }
   }
 
@@ -118,7 +124,7 @@ struct QuantizeCommand: ParsableCommand {
     if reports.allSatisfy({ $0.entries.isEmpty }) {
       throw UsageError(
         reports.first?.skipped.first.map { "no scheme fits: \($0.why)" }
-          ?? unread.first.map { "\($0.tensor): \($0.reason)" } ?? "nothing to measure")
+          ?? unread.first.map { "\($0)" } ?? "nothing to measure")
     }
     return (reports, unread)
   }
@@ -146,12 +152,17 @@ struct QuantizeCommand: ParsableCommand {
       options: cures, input: input, schemes: try chosen ?? [SchemeRegistry.scheme(named: "int8@tensor")],
       threads: threads.count)
     let (matrices, leftOut) = try run.matrices()
+    if output != nil, let first = leftOut.first {
+      throw UsageError("--output needs one tensor, not \(first)")
+    }
     if let output { try run.write(output, matrices) }
     let all = CureReports(reports: try run.reports(matrices), leftOut: leftOut)
     switch format {
     case .text: try emit(all.text)
     case .markdown: try emit(all.markdown)
-    case .csv: try emit(all.csv)
+    case .csv:
+      try emit(all.csv)
+      all.leftOut.warn()
     case .json: try emit(all.json.text)
     }
   }
@@ -189,7 +200,7 @@ struct QuantizeCommand: ParsableCommand {
       }
     }
     if sources.isEmpty {
-      throw UsageError(leftOut.first.map { "\($0.tensor): \($0.reason)" } ?? "\(text): holds no tensors")
+      throw UsageError(leftOut.first.map { "\($0)" } ?? "\(text): holds no tensors")
     }
     return (sources, leftOut)
   }

@@ -131,9 +131,7 @@ struct ThroughRun {
     try checkFinite([w, x])
     var certificate = Certificate()
     let (results, skipped) = try each(treatments([w, x])) { treatment in
-      let (decoded, bits) = try treatment.apply(w, context: context)
-      // Activations are quantized as they come: a weight's cure is none of theirs.
-      let (decodedX, _) = try Treatment(treatment.scheme).apply(x, context: CureContext(seed: input.seed))
+      let (decoded, bits, decodedX) = try treatment.apply(w, activations: x, context: context)
       let found = try ThroughProduct(weights: w, decoded, activations: x, decodedX, threads: threads)
       certificate.merge(found.certificate)
       return (

@@ -3,10 +3,15 @@ import NumKit
 
 /// Flags that turn a run into a check.
 struct Thresholds: ParsableArguments {
-  @Option(help: ArgumentHelp("Check: fail if an error is more than this many ulps.", valueName: "ulp"))
+  @Option(
+    help: ArgumentHelp(
+      "Check: fail if an error is more than this many ulps, or an input overflows the dtype.",
+      valueName: "ulp"))
   var maxUlp: Number?
 
-  @Option(help: ArgumentHelp("Check: fail if a relative error is more than this.", valueName: "x"))
+  @Option(
+    help: ArgumentHelp(
+      "Check: fail if a relative error is more than this, or an input overflows the dtype.", valueName: "x"))
   var maxRelative: Number?
 
   @Flag(
@@ -36,15 +41,20 @@ struct Thresholds: ParsableArguments {
   /// The outcome of each check on each algorithm.
   func checks(_ result: ExperimentResult) -> [Check] {
     checks(result.entries.map { ($0.algorithm.description, $0.kernel, $0.verdict) })
-      + inputChecks(result.lostInputs)
+      + inputChecks(overflowed: result.overflowedInputs)
   }
 
   /// Inputs that are infinite or NaN as stored make what follows so by right: no kernel can be blamed, but no result is of use.
-  func inputChecks(_ lost: Int) -> [Check] {
-    if lost == 0 { return [] }
-    return [("no-nan", noNaN), ("no-overflow", noOverflow)].filter(\.1).map {
+  func inputChecks(overflowed: Int) -> [Check] {
+    if overflowed == 0 { return [] }
+    let flags = [
+      ("max-ulp", maxUlp != nil), ("max-relative", maxRelative != nil), ("no-nan", noNaN),
+      ("no-overflow", noOverflow),
+    ]
+    return flags.filter(\.1).map {
       Check(
-        algorithm: "inputs", flag: $0.0, limit: 0, observed: Double(lost), passed: false, witness: nil)
+        algorithm: Check.inputs, flag: $0.0, limit: 0, observed: Double(overflowed), passed: false,
+        witness: nil)
     }
   }
 
@@ -77,6 +87,10 @@ struct Thresholds: ParsableArguments {
 
 /// One limit held against one algorithm.
 struct Check {
+  /// What `algorithm` is where the inputs are looked at.
+  static let inputs = "inputs"
+
+  /// The algorithm, or `inputs`.
   let algorithm: String
   let flag: String
   let limit: Double
@@ -88,7 +102,7 @@ struct Check {
   var message: String {
     var text: String
     switch flag {
-    case _ where algorithm == "inputs": text = "\(Int(observed)) inputs overflow the dtype (--\(flag))"
+    case _ where algorithm == Self.inputs: text = "\(Int(observed)) inputs overflow the dtype (--\(flag))"
     case "no-nan": text = "\(algorithm): NaN in \(Int(observed)) rows (--no-nan)"
     case "no-overflow": text = "\(algorithm): \(Int(observed)) results overflowed (--no-overflow)"
     case "no-bug": text = "\(algorithm): verdict 'bug' (--no-bug)"

@@ -79,10 +79,13 @@ struct AttentionQuestionOptions: ParsableArguments {
     p.norm = try qkNorm.map(Self.norm)
     p.softmax = try Self.softmax(softmax, heads: shape.heads)
     guard sinks >= 0, padding ?? 0 >= 0 else { throw UsageError("--sinks and --padding must be 0 or more") }
+    if let padding, padding > shape.keys {
+      throw UsageError("--padding \(padding): there are \(shape.keys) keys")
+    }
     p.mask = AttentionMask(causal: causal, alignment: causalAlignment, sinks: sinks, length: padding)
     if let window { (p.mask.left, p.mask.right) = try Self.window(window) }
     if let mask { p.mask.additive = try Self.additive(mask, shape) }
-    guard p.fits(shape) else { throw UsageError("mask, scale or softmax do not fit the tensors") }
+    guard p.fits(shape) else { throw UnfitAttention() }
     return p
   }
 
@@ -148,8 +151,8 @@ struct AttentionKernelOptions: ParsableArguments {
 
   @Option(
     name: .customLong("p-scale"),
-    help: ArgumentHelp("Power of two that P is multiplied by before the cast.", valueName: "S"))
-  var pScale: Number = Number(1)
+    help: ArgumentHelp("Power of two that P is multiplied by before the cast (default: 1).", valueName: "S"))
+  var pScale: Number?
 
   @Option(
     help: ArgumentHelp(
@@ -157,41 +160,40 @@ struct AttentionKernelOptions: ParsableArguments {
     ))
   var algorithm: [String] = []
 
-  @Option(help: ArgumentHelp("Queries a tile: changes no digit of a row.", valueName: "N"))
-  var blockQ: Int = 64
+  @Option(help: ArgumentHelp("Queries a tile: changes no digit of a row (default: 64).", valueName: "N"))
+  var blockQ: Int?
 
-  @Option(help: ArgumentHelp("Keys a tile of flash.", valueName: "N"))
-  var blockK: Int = 64
+  @Option(help: ArgumentHelp("Keys a tile of flash (default: 64).", valueName: "N"))
+  var blockK: Int?
 
-  @Option(help: ArgumentHelp("Shares of the keys for split-kv.", valueName: "N"))
-  var splits: Int = 4
+  @Option(help: ArgumentHelp("Shares of the keys for split-kv (default: 4).", valueName: "N"))
+  var splits: Int?
 
   @Option(
     help: ArgumentHelp(
-      "For flash: rescale the accumulator only when the maximum has grown by more than this, in nats.",
+      "For flash: rescale the accumulator only when the maximum has grown by more than this, in nats (default: 0).",
       valueName: "X"))
-  var lazyRescale: Number = Number(0)
+  var lazyRescale: Number?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Put this finite score in place of hidden ones, as some kernels do.", valueName: "X"))
   var sentinel: Number?
 
   /// Whether nothing was asked for.
   var isDefault: Bool {
-    algorithm.isEmpty && probabilities == nil && pScale.value == 1 && blockQ == 64 && blockK == 64
-      && splits == 4
-      && lazyRescale.value == 0 && sentinel == nil
+    algorithm.isEmpty && probabilities == nil && pScale == nil && blockQ == nil && blockK == nil
+      && splits == nil && lazyRescale == nil && sentinel == nil
   }
 
   func validate() throws {
-    if ![blockQ, blockK, splits].allSatisfy({ 1...(1 << 20) ~= $0 }) {
+    if ![blockQ, blockK, splits].allSatisfy({ 1...(1 << 20) ~= $0 ?? 1 }) {
       throw ValidationError("--block-q, --block-k and --splits must be 1 to \(1 << 20)")
     }
-    if !(lazyRescale.value >= 0 && lazyRescale.value.isFinite) {
+    if let x = lazyRescale?.value, !(x >= 0 && x.isFinite) {
       throw ValidationError("--lazy-rescale must be finite and 0 or more")
     }
-    let s = pScale.value
-    if !(s > 0 && s.significand == 1 && s.exponent.magnitude < 100) {
+    if let s = pScale?.value, !(s > 0 && s.significand == 1 && s.exponent.magnitude < 100) {
       throw ValidationError("--p-scale must be a power of two")
     }
     if let sentinel, !sentinel.value.isFinite { throw ValidationError("--sentinel must be finite") }
@@ -226,16 +228,16 @@ struct AttentionKernelOptions: ParsableArguments {
     }
     if chosen.isEmpty { throw UsageError("--algorithm names none") }
     for (flag, isSet, owner) in [
-      ("--block-k", blockK != 64, AttentionAlgorithm.flash), ("--splits", splits != 4, .splitKV),
-      ("--lazy-rescale", lazyRescale.value != 0, .flash),
+      ("--block-k", blockK != nil, AttentionAlgorithm.flash), ("--splits", splits != nil, .splitKV),
+      ("--lazy-rescale", lazyRescale != nil, .flash),
     ] where isSet && !chosen.contains(owner) {
       throw UsageError("\(flag) is for \(owner.rawValue), which does not run here")
     }
     return chosen.map {
       AttentionRunner(
-        $0, configuration, probabilities: cast, probabilityScale: pScale.value, blockKeys: blockK,
-        splits: $0 == .splitKV ? splits : nil,
-        laziness: lazyRescale.value, sentinel: sentinel?.value)
+        $0, configuration, probabilities: cast, probabilityScale: pScale?.value ?? 1, blockKeys: blockK ?? 64,
+        splits: $0 == .splitKV ? splits ?? 4 : nil, laziness: lazyRescale?.value ?? 0,
+        sentinel: sentinel?.value)
     }
   }
 }

@@ -38,6 +38,11 @@ struct FileTensor: ElementSource {
         leftOut.append(LeftOut(name, error))
       }
     }
+    // Names in the order of text have layer 11 before layer 2.
+    let names = found.map(\.tensorName)
+    if names == names.sorted() {
+      found.sort { $0.tensorName.compare($1.tensorName, options: .numeric) == .orderedAscending }
+    }
     return (found, leftOut)
   }
 

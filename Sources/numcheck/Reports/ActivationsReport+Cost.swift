@@ -10,10 +10,8 @@ extension ActivationsReport {
       + "of it becomes 0 (\(Figures.percent(tensor.flushedWithout, of: tensor.restCount)) without), "
       + "SQNR \(Figures.short(tensor.sqnrWith)) dB (\(Figures.short(tensor.sqnrWithout)) without)\n"
     if let best = e.costs.filter({ $0.scheme.hasPrefix("int8@g") }).first {
-      let m = e.profile.massive
-      let extent = m.places.count < m.count ? " beside the largest \(m.places.count)" : " alone"
       out +=
-        "  finer groups confine it: \(best.scheme) loses this in \(Figures.count(best.restCount)) elements\(extent); "
+        "  finer groups confine it: \(best.scheme) loses this in \(Figures.count(best.restCount)) elements alone; "
         + "'numcheck quantize --cure all' tries what else helps\n"
     }
     return out

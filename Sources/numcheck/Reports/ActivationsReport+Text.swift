@@ -98,7 +98,14 @@ extension ActivationsReport {
     var out = ""
     for c in s.courses.prefix(4) {
       out += "channel \(c.channel) is massive "
-      out += c.born == c.last ? "in \(name(c.born)) alone" : "from \(name(c.born)) to \(name(c.last))"
+      let span = s.layers.filter { (c.born...c.last).contains($0) }
+      if c.born == c.last {
+        out += "in \(name(c.born)) alone"
+      } else if c.massiveLayers == span {
+        out += "from \(name(c.born)) to \(name(c.last))"
+      } else {
+        out += "in \(c.massiveLayers.count) of \(span.count) layers from \(name(c.born)) to \(name(c.last))"
+      }
       var notes: [String] = []
       if let before = c.before { notes.append("not yet in \(name(before))") }
       if let gone = c.gone { notes.append("no longer in \(name(gone))") }

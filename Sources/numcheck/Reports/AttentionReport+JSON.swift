@@ -26,7 +26,7 @@ extension AttentionReport {
         "inputRounding",
         .object([
           ("changed", .bool(result.inputsRounded)), ("maxNormwise", .number(result.inherent)),
-          ("lost", .int(result.lostInputs)),
+          ("overflowed", .int(result.overflowedInputs)),
         ])
       ),
       ("certificate", KernelReport.certificate(result.certificate)),

@@ -23,7 +23,8 @@ extension AttentionReport {
         figure(e.logSumExp.maxUlp), figure(e.sums.rmse), figure(e.sums.largest),
         figure(e.sums.largest / result.baselineLimit), figure(e.totalSums.rmse),
         figure(e.totalSums.relativeL1), figure(1 - e.totalSums.cosine),
-        t.firstOverflow != nil ? "none" : t.headroom == .infinity ? "-" : "\(Figures.short(t.headroom)) bits",
+        t.firstOverflow != nil || result.overflowedInputs > 0
+          ? "none" : t.headroom == .infinity ? "-" : "\(Figures.short(t.headroom)) bits",
       ])
     }
     return table
@@ -105,7 +106,8 @@ extension AttentionReport {
   /// How the truth was proven, and what inputs the format cannot hold.
   private var preface: [String] {
     [KernelReport.proof(result.certificate)]
-      + (result.lostInputs == 0 ? [] : ["inputs: \(lost): the truth is that of the inputs as stored"])
+      + (result.overflowedInputs == 0
+        ? [] : ["inputs: \(overflow): the truth is that of the inputs as stored"])
   }
 
   /// For people at a terminal.

@@ -105,23 +105,26 @@ struct AttentionReport: CheckedReport {
     }
   }
 
+  /// What a conclusion begins with where inputs overflow.
+  private var warning: String { result.overflowedInputs == 0 ? "" : "of the inputs \(overflow); " }
+
   /// `1,024 of 262,144 overflow f16`.
-  var lost: String {
+  var overflow: String {
     let s = shape
     let count =
       s.heads * s.queries * s.headSize + s.keyHeads * s.keys * (s.headSize + s.valueSize)
-    return "\(Figures.count(result.lostInputs)) of \(Figures.count(count)) overflow \(configuration.storage)"
+    return
+      "\(Figures.count(result.overflowedInputs)) of \(Figures.count(count)) overflow \(configuration.storage)"
   }
 
   /// One line that a person can act on.
   var conclusion: String {
-    let lost = result.lostInputs == 0 ? "" : "of the inputs \(self.lost); "
     if result.entries.allSatisfy({ $0.kernel.finiteCount == 0 && $0.verdict == .ok }) {
-      return lost + "no query has a finite truth: nothing to measure"
+      return warning + "no query has a finite truth: nothing to measure"
     }
     let order = readingOrder.map { result.entries[$0] }
     let bugs = order.filter { $0.verdict == .bug }
-    let rest = order.filter { $0.verdict != .bug }
+    let rest = order.filter { $0.verdict != .bug && $0.kernel.finiteCount > 0 }
     var parts: [String] = []
     if let first = bugs.first {
       let names = bugs.map(\.runner.algorithm.rawValue).joined(separator: ", ")
@@ -144,7 +147,7 @@ struct AttentionReport: CheckedReport {
       default: parts.append("\(name) holds: \(errors)")
       }
     }
-    return lost + parts.joined(separator: "; ")
+    return warning + parts.joined(separator: "; ")
   }
 
   private func reason(_ e: AttentionMeasurement.Entry) -> String {

@@ -3,13 +3,12 @@ import NumKit
 extension KernelReport {
   /// One line that a person can act on.
   var conclusion: String {
-    let lost = result.lostInputs == 0 ? "" : "of the inputs \(self.lost); "
     if result.entries.allSatisfy({ $0.kernel.finiteCount == 0 && $0.verdict == .ok }) {
-      return lost + "no row has a finite truth: nothing to measure"
+      return warning + "no row has a finite truth: nothing to measure"
     }
     let entries = readingOrder.map { result.entries[$0] }
     let bugs = entries.filter { $0.verdict == .bug }
-    let rest = entries.filter { $0.verdict != .bug }
+    let rest = entries.filter { $0.verdict != .bug && $0.kernel.finiteCount > 0 }
     var parts: [String] = []
     if let first = bugs.first {
       let names = bugs.map(\.algorithm.description)
@@ -23,10 +22,12 @@ extension KernelReport {
     }
     if let best {
       parts.append(advice(best))
+    } else if entries.allSatisfy({ $0.kernel.finiteCount == 0 }) {
+      parts.append("no row has a finite truth: nothing else to measure")
     } else if !bugs.isEmpty {
       parts.append("no algorithm that was tried holds in \(configuration.storage) on these rows")
     }
-    return lost + parts.joined(separator: "; ")
+    return warning + parts.joined(separator: "; ")
   }
 
   private func reason(_ e: ExperimentResult.Entry) -> String {

@@ -35,22 +35,20 @@ struct CureReport {
         || r.statistics.lostCount > plain.statistics.lostCount
     }
 
-    /// Whether a treatment is worth its bits: a finer grid alone gains 6.02 dB by each.
-    func pays(_ r: TreatmentResult) -> Bool {
-      restored(r) > max(1, 6.02 * (r.bitsPerWeight - plain.bitsPerWeight))
+    /// What a treatment restores beyond what its bits would in a finer grid, 6.02 dB each.
+    func gain(_ r: TreatmentResult) -> Double {
+      restored(r) - 6.02 * (r.bitsPerWeight - plain.bitsPerWeight)
     }
 
-    /// The treatment that restores most of those worth their bits, and the cheapest that restores at least half of that.
-    var best: (most: TreatmentResult, cheapest: TreatmentResult)? {
+    /// The treatment that loses least and of those gains most; nil where none saves a lost number or gains 1 dB.
+    var best: TreatmentResult? {
       let helping = results.dropFirst().filter {
-        pays($0) && $0.rest.lostCount == 0 && !sacrifices($0)
+        !sacrifices($0)
+          && ($0.statistics.lostCount < plain.statistics.lostCount || restored($0) > 1 && gain($0) > 0)
       }
-      guard let most = helping.max(by: { restored($0) < restored($1) }) else { return nil }
-      let enough = helping.filter { restored($0) >= restored(most) / 2 }
-      let cheapest = enough.min {
-        ($0.bitsPerWeight, -restored($0)) < ($1.bitsPerWeight, -restored($1))
+      return helping.min {
+        ($0.statistics.lostCount, -gain($0)) < ($1.statistics.lostCount, -gain($1))
       }
-      return (most, cheapest ?? most)
     }
   }
 
@@ -116,7 +114,11 @@ struct CureReport {
       isList
       ? [group.plain]
         + group.results.dropFirst().enumerated().sorted {
-          (group.restored($1.element), $0.offset) < (group.restored($0.element), $1.offset)
+          let (a, b) = ($0.element, $1.element)
+          if a.statistics.lostCount != b.statistics.lostCount {
+            return a.statistics.lostCount < b.statistics.lostCount
+          }
+          return (group.restored(b), $0.offset) < (group.restored(a), $1.offset)
         }.map(\.element) : group.results
     for r in sorted {
       let restored = group.restored(r)
@@ -171,19 +173,20 @@ struct CureReport {
   }
 
   private func recommendation(_ group: Group) -> String {
-    guard let (most, cheapest) = group.best else {
-      return "nothing tried helps \(group.plain.name) by more than 1 dB, and by more than 6 dB a bit\n"
+    guard let best = group.best else {
+      return "nothing tried helps \(group.plain.name) by more than 1 dB and 6.02 dB a bit\n"
     }
-    func cost(_ r: TreatmentResult) -> String {
-      let more = r.bitsPerWeight - group.plain.bitsPerWeight
-      return more < 0.0005 ? "for no bits more" : "for \(Figures.short(more)) bits an element more"
-    }
-    var out =
-      "take \(cheapest.name): it restores \(Figures.short(group.restored(cheapest))) dB \(cost(cheapest))"
-    if most.name != cheapest.name {
-      out += "; \(most.name) restores most, \(Figures.short(group.restored(most))) dB \(cost(most))"
-    }
-    return out + "\n"
+    let more = best.bitsPerWeight - group.plain.bitsPerWeight
+    let cost =
+      more < -0.0005
+      ? "for \(Figures.short(-more)) bits an element less"
+      : more < 0.0005 ? "for no bits more" : "for \(Figures.short(more)) bits an element more"
+    let saved = group.plain.statistics.lostCount - best.statistics.lostCount
+    let merit =
+      saved > 0
+      ? "it saves \(Figures.count(saved)) of the \(Figures.count(group.plain.statistics.lostCount)) lost"
+      : "it restores \(Figures.short(group.restored(best))) dB"
+    return "take \(best.name): \(merit) \(cost)\n"
   }
 
   var text: String { body { $0.text() } }
@@ -216,7 +219,7 @@ struct CureReport {
           groups.map { group in
             .object([
               ("scheme", .string(group.plain.name)),
-              ("take", isList ? group.best.map { .string($0.cheapest.name) } ?? .null : .null),
+              ("take", isList ? group.best.map { .string($0.name) } ?? .null : .null),
               ("results", .array(group.results.map { result($0, group) })),
               ("skipped", group.skipped.json),
             ])

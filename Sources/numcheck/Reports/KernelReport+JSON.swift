@@ -33,7 +33,8 @@ extension KernelReport {
           ("changed", .bool(result.inputsRounded)),
           ("maxUlp", .number(result.inherentUlp)),
           ("maxNormwise", .number(result.inherent)),
-          ("lost", .int(result.lostInputs)), ("lostRows", .int(result.lostRows)),
+          ("overflowed", .int(result.overflowedInputs)),
+          ("overflowedRows", .int(result.overflowedRows)),
         ])
       ),
       ("certificate", Self.certificate(result.certificate)),

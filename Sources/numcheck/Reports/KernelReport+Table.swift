@@ -44,7 +44,7 @@ extension KernelReport {
           d.map { Figures.count($0.topFlips) } ?? "-",
         ]
       }
-      row.append(Self.headroom(e.trace))
+      row.append(result.overflowedInputs > 0 ? "none" : Self.headroom(e.trace))
       table.rows.append(row)
     }
     return table
@@ -85,13 +85,17 @@ extension KernelReport {
   /// How the truth was proven, and what inputs the format cannot hold.
   var preface: [String] {
     [Self.proof(result.certificate)]
-      + (result.lostInputs == 0 ? [] : ["inputs: \(lost): their rows' truth is that of the inputs as stored"])
+      + (result.overflowedInputs == 0
+        ? [] : ["inputs: \(overflow): their rows' truth is that of the inputs as stored"])
   }
 
+  /// What a conclusion begins with where inputs overflow.
+  var warning: String { result.overflowedInputs == 0 ? "" : "of the inputs \(overflow); " }
+
   /// `1,024 of 262,144 overflow f16, in 250 of 256 rows`.
-  var lost: String {
-    "\(Figures.count(result.lostInputs)) of \(Figures.count(result.rows * result.length)) overflow "
-      + "\(configuration.storage), in \(Figures.count(result.lostRows)) of \(Figures.count(result.rows)) rows"
+  private var overflow: String {
+    "\(Figures.count(result.overflowedInputs)) of \(Figures.count(result.rows * result.length)) overflow "
+      + "\(configuration.storage), in \(Figures.count(result.overflowedRows)) of \(Figures.count(result.rows)) rows"
   }
 
   /// The same of any certificate.
@@ -102,7 +106,7 @@ extension KernelReport {
     if c.mpfr > 0 { parts.append("\(Figures.count(c.mpfr)) by MPFR enclosures (to \(c.maxPrecision) bits)") }
     if c.exact > 0 { parts.append("\(Figures.count(c.exact)) known exactly") }
     if c.undecided > 0 { parts.append("\(Figures.count(c.undecided)) UNDECIDED") }
-    return "truth: " + parts.joined(separator: ", ")
+    return "truth: " + (parts.isEmpty ? "nothing to prove" : parts.joined(separator: ", "))
   }
 
   /// The worst of all results, if any is worth showing.

@@ -1,32 +1,40 @@
 import TensorFiles
 
-/// A tensor of a file that a report says nothing of, and why.
-struct LeftOut {
+/// A tensor of a file that a report says nothing of, and why; on one line.
+struct LeftOut: CustomStringConvertible {
   /// `FILE:TENSOR`.
   let tensor: String
   let reason: String
 
-  /// What kept `tensor` out; errors that begin with its name, or its file's, lose it.
+  /// What kept `tensor` out.
   init(_ tensor: String, _ error: any Error) {
-    self.tensor = tensor
-    let specifier = TensorSpecifier(tensor)
-    var text = "\(error)"
-    for prefix in [tensor, specifier.path, specifier.tensorName.map { "tensor '\($0)'" } ?? tensor]
-    where text.hasPrefix(prefix + ": ") {
-      text.removeFirst(prefix.count + 2)
+    self.tensor = Figures.line(tensor)
+    var text: String
+    switch error {
+    case let error as BeyondSingle: text = error.reason
+    case let error as TensorFileError: text = error.reason
+    default: text = "\(error)"
     }
-    reason = text
+    // Those begin with the tensor's name.
+    for prefix in ["\(tensor): ", TensorSpecifier(tensor).tensorName.map { "tensor '\($0)': " } ?? ""]
+    where !prefix.isEmpty && text.hasPrefix(prefix) {
+      text.removeFirst(prefix.count)
+    }
+    reason = Figures.line(text)
   }
+
+  var description: String { "\(tensor): \(reason)" }
 }
 
 extension [LeftOut] {
-  private var lines: [String] { map { "left out: \(Figures.line($0.tensor)): \($0.reason)\n" } }
-
   /// A paragraph, after a report.
-  var text: String { isEmpty ? "" : "\n" + lines.joined() }
-  var markdown: String { isEmpty ? "" : "\n" + lines.map { "- " + $0 }.joined() }
+  var text: String { isEmpty ? "" : "\n" + map { "left out: \($0)\n" }.joined() }
+  var markdown: String { isEmpty ? "" : "\n" + map { "- left out: \($0)\n" }.joined() }
 
   var json: JSONValue {
     .array(map { .object([("tensor", .string($0.tensor)), ("reason", .string($0.reason))]) })
   }
+
+  /// Says it beside a table that has no place for it.
+  func warn() { for one in self { note("left out: \(one)") } }
 }

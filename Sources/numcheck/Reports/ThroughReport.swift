@@ -11,7 +11,7 @@ struct ThroughReport {
   var parts: [(name: String, bits: Double, errors: [(String, ResultErrors)])] = []
   /// Treatments that do not fit.
   var skipped: [SkippedTreatment] = []
-  /// What proved all answers that were compared.
+  /// What proved all answers that were compared, those of the tensor as given once a treatment.
   var certificate = Certificate()
 
   private var heading: String {
@@ -32,11 +32,12 @@ struct ThroughReport {
       ])
       for r in softmax {
         let e = r.errors
-        table.rows.append([
-          r.name, Figures.short(r.bits), Figures.short(e.maxDivergence), Figures.short(e.meanDivergence),
-          Figures.short(e.divergenceBound), Figures.short(e.maxChange), Figures.short(e.changeBound),
-          Figures.count(e.topFlips), Figures.count(e.topTies), Figures.count(e.lostRows),
-        ])
+        table.rows.append(
+          [
+            r.name, Figures.short(r.bits),
+          ] + e.figures.map { $0.isNaN ? "-" : Figures.short($0) } + [
+            Figures.count(e.topFlips), Figures.count(e.topTies), Figures.count(e.lostRows),
+          ])
       }
       return table
     }
@@ -77,9 +78,12 @@ struct ThroughReport {
     }
   }
 
-  private var ending: String { "\(skipped.text)\(note)\n\(KernelReport.proof(certificate))\n" }
-  var text: String { "\(heading)\n\n\(table.text())\n\(ending)" }
-  var markdown: String { "### \(heading)\n\n\(table.markdown)\n\(ending)" }
+  /// Every treatment proves both sides: the tensor as given anew.
+  private var proof: String { KernelReport.proof(certificate) + "; both sides of every treatment" }
+  var text: String { "\(heading)\n\n\(table.text())\n\(skipped.text)\(note)\n\(proof)\n" }
+  var markdown: String {
+    "### \(heading)\n\n\(table.markdown)\n\(skipped.text)\(note)\n\n\(proof)\n"
+  }
 
   var csv: String {
     var table = Table(
@@ -98,9 +102,7 @@ struct ThroughReport {
       let e = r.errors
       table.rows.append(
         [r.name]
-          + [
-            r.bits, e.maxDivergence, e.meanDivergence, e.divergenceBound, e.maxChange, e.changeBound,
-          ].map(Figures.number) + ["\(e.topFlips)", "\(e.topTies)", "\(e.lostRows)"])
+          + ([r.bits] + e.figures).map(Figures.number) + ["\(e.topFlips)", "\(e.topTies)", "\(e.lostRows)"])
     }
     for r in parts {
       for (part, e) in r.errors {
@@ -119,9 +121,9 @@ struct ThroughReport {
         let e = r.errors
         return .object([
           ("treatment", .string(r.name)), ("bitsPerWeight", .number(r.bits)), ("rows", .int(e.rows)),
-          ("maxKL", .number(e.maxDivergence)), ("meanKL", .number(e.meanDivergence)),
-          ("boundKL", .number(e.divergenceBound)), ("maxChange", .number(e.maxChange)),
-          ("boundChange", .number(e.changeBound)), ("topFlips", .int(e.topFlips)),
+          ("maxKL", .number(e.figures[0])), ("meanKL", .number(e.figures[1])),
+          ("boundKL", .number(e.figures[2])), ("maxChange", .number(e.figures[3])),
+          ("boundChange", .number(e.figures[4])), ("topFlips", .int(e.topFlips)),
           ("topTies", .int(e.topTies)),
           ("lostRows", .int(e.lostRows)),
         ])
@@ -146,5 +148,13 @@ struct ThroughReport {
       ("bound", e.bound.isNaN ? .null : .number(e.bound)), ("aboveBound", .int(e.aboveBound)),
       ("results", .int(e.count)), ("lost", .int(e.lostCount)),
     ])
+  }
+}
+
+extension ThroughSoftmax {
+  /// The largest and the mean KL, what bounds it, the largest change and what bounds it; NaN where nothing was compared.
+  fileprivate var figures: [Double] {
+    let all = [maxDivergence, meanDivergence, divergenceBound, maxChange, changeBound]
+    return isEmpty ? all.map { _ in .nan } : all
   }
 }

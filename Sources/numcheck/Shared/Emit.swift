@@ -8,3 +8,8 @@ func emit(_ text: String) throws {
     throw UsageError("cannot write to standard output")
   }
 }
+
+/// A line on standard error, beside a report that has no place for it.
+func note(_ text: String) {
+  try? FileHandle.standardError.write(contentsOf: Data("numcheck: \(text)\n".utf8))
+}

@@ -3,7 +3,7 @@ import NumKit
 
 /// Numbers as text.
 enum Figures {
-  /// Up to four significant digits, for tables.
+  /// Three or four significant digits, for tables.
   static func short(_ x: Double) -> String {
     if x.isNaN { return "NaN" }
     if x.isInfinite { return x < 0 ? "-inf" : "inf" }
@@ -14,7 +14,8 @@ enum Figures {
     if m >= 999.95 { return String(format: "%.0f", x) }
     if m >= 99.995 { return String(format: "%.1f", x) }
     if m >= 0.9995 { return String(format: "%.2f", x) }
-    return String(format: "%.3f", x)
+    if m >= 0.09995 { return String(format: "%.3f", x) }
+    return String(format: m >= 0.009995 ? "%.4f" : "%.5f", x)
   }
 
   private static func trimExponent(_ s: String) -> String {

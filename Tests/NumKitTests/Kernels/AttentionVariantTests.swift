@@ -172,6 +172,21 @@ import Testing
     #expect(try #require(CacheFormat("int4@channel32")).decoded(x[...], tokens: 2, width: 4) == x)
   }
 
+  /// KIVI's codes count from the least number, by a step in f16.
+  @Test func codesCountFromTheLeast() throws {
+    let format = CacheFormat(.integer(.uint4), .token, countsFromLeast: true)
+    // Steps of 2 from 1; of 0.1 rounded to f16 from 5; one value alone.
+    let x: [Double] = [1, 2, 4, 31, 5, 5.1, 5.2, 6.5, 3, 3, 3, 3]
+    let y = format.decoded(x[...], tokens: 3, width: 4)
+    let step = NumberFormat.f16.round((6.5 - 5) / 15)
+    let expected: [Double] = [1, 1, 5, 31, 5, 5 + step, 5 + 2 * step, 5 + 15 * step, 3, 3, 3, 3]
+    #expect(y == expected && step != 0.1)
+    #expect(format.bits(tokens: 3, width: 4) == 3 * (4 * 4 + 32))
+    // The range need not hold 0: a grid with a zero point loses digits far from it.
+    let far = CacheFormat(.integer(.uint4), .token).decoded(x[4..<8], tokens: 1, width: 4)
+    #expect(zip(far, x[4...]).contains { ($0 - $1).magnitude > 0.1 })
+  }
+
   @Test func cacheSizesCountScales() throws {
     func bits(_ name: String, recent: Int = 0) throws -> Int {
       try #require(CacheFormat(name, recent: recent)).bits(tokens: 100, width: 64)
@@ -179,7 +194,7 @@ import Testing
     #expect(try bits("f16") == 100 * 64 * 16)
     #expect(try bits("int8@token") == 100 * (64 * 8 + 32))
     #expect(try bits("int4@g32") == 100 * (64 * 4 + 2 * 32))
-    #expect(try bits("uint4@g32") == 100 * (64 * 4 + 2 * 36))
+    #expect(try bits("uint4@g32") == 100 * (64 * 4 + 2 * 40))
     // 68 are old; 64 of them are whole blocks of 32.
     #expect(try bits("int4@channel32", recent: 32) == 64 * 64 * 4 + 2 * 64 * 32 + 36 * 64 * 16)
     for rubbish in [

@@ -119,7 +119,7 @@ import Testing
   @Test func everySchemeFollowsTheFormula() throws {
     let tensors = try Self.tensors(Self.shape, 11)
     let parameters = AttentionParameters(mask: AttentionMask(causal: true, left: 100, sinks: 2))
-    let (entries, _) = try SchemeComparison.run(
+    let (entries, _, _) = try SchemeComparison.run(
       AttentionSchemes.all, tensors, parameters, seed: 1, threads: 2)
     for e in entries {
       let name = e.scheme?.name ?? "standard"

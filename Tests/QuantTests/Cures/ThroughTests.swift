@@ -51,6 +51,26 @@ import Testing
     #expect(found.topFlips == 1)
   }
 
+  /// Where p underflows in Double but its logit rises, KL is what the logits say.
+  @Test(arguments: [Float(3), 700, 720, 740, 800, 3e5]) func divergenceOfLogitsFarApart(_ gap: Float) throws {
+    // The most probable entry falls back to a tie: ln 2.
+    let tied = try ThroughSoftmax(rows([[100, 100 + gap, -1000]]), rows([[100 + gap, 100 + gap, -1000]]))
+    let p = 1 / (1 + Double.exp(-Double(gap)))
+    // Σ p ln(p/q) with q = 1/2 each.
+    let entropy = -p * Double.log(p) - (p < 1 ? (1 - p) * Double.log(1 - p) : 0)
+    #expect((tied.maxDivergence - (Double.log(2) - entropy)).magnitude < 1e-9, "\(tied.maxDivergence)")
+    // The two change places: gap·tanh(gap/2).
+    let swapped = try ThroughSoftmax(rows([[0, gap]]), rows([[gap, 0]]))
+    let expected = Double(gap) * Double.tanh(Double(gap) / 2)
+    #expect((swapped.maxDivergence / expected - 1).magnitude < 1e-12, "\(swapped.maxDivergence)")
+    #expect(swapped.maxDivergence <= swapped.divergenceBound && swapped.topFlips == 1)
+  }
+
+  @Test func nothingComparedIsNoFigure() throws {
+    let lost = try ThroughSoftmax(rows([[.nan, 1]]), rows([[1, 1]]))
+    #expect(lost.isEmpty && lost.lostRows == 1 && lost.meanDivergence.isNaN)
+  }
+
   @Test func shiftsChangeNothingAndMasksMayStay() throws {
     let x = rows([[1, 2, 3, -.infinity], [0, 0, 1, 2]])
     let y = rows([[3, 4, 5, -.infinity], [-1, -1, 0, 1]])
@@ -106,6 +126,27 @@ import Testing
     #expect(one.both.sqnr == found.both.sqnr && one.both.relativeL1 == found.both.relativeL1)
     #expect(one.certificate == found.certificate)
     #expect(one.certificate.undecided == 0 && one.certificate.total == 4 * 12 * 9)
+  }
+
+  /// What a transform does to a weight it undoes in the activations: the product stays, and what is massive in them costs less.
+  @Test(arguments: ["hadamard", "rotation", "smooth", "awq", "channel-scale", "split"])
+  func activationsAreChangedTheOppositeWay(_ name: String) throws {
+    let (w, x) = (Subject.normal(16, 64), Subject.uneven(24, 64, seed: 4))
+    let context = CureContext(activations: x)
+    let transform = try TransformRegistry.transform(named: name)
+    func product(_ scheme: String, _ transforms: [any Transform]) throws -> ThroughProduct {
+      let treatment = Treatment(try SchemeRegistry.scheme(named: scheme), transforms: transforms)
+      let (v, _, u) = try treatment.apply(w, activations: x, context: context)
+      return try ThroughProduct(weights: w, v, activations: x, u)
+    }
+    // In f16 little is left but its own rounding.
+    let fine = try product("f16", [transform])
+    #expect(fine.activations.sqnr > 65 && fine.both.sqnr > 65, "\(fine.activations.sqnr)")
+    let (plain, cured) = (try product("int8@token", []), try product("int8@token", [transform]))
+    if ["hadamard", "rotation", "smooth"].contains(name) {
+      #expect(cured.activations.sqnr > plain.activations.sqnr + 3, "\(cured.activations.sqnr)")
+    }
+    if name == "split" { #expect(cured.activations.sqnr == plain.activations.sqnr) }
   }
 
   /// Against attention in plain Double, grouped heads and causal masks included.

@@ -37,11 +37,12 @@ private final class LongNumber {
 /// What an outlier costs, computed once more from the definitions: scales and codes by hand, sums in MPFR.
 @Suite struct OutlierCostTests {
   private let columns = 256
-  private let rows = 12
 
-  private func planted() -> [Float] {
+  /// Twelve rows with three massive activations, or a hundred with a channel of them.
+  private func planted(rows: Int) -> [Float] {
     var random = RandomSource(seed: 11, row: 0)
     var values = (0..<rows * columns).map { _ in Float(random.normal() * 0.2) }
+    if rows > 12 { for row in 0..<rows { values[row * columns + 40] = 600 + Float(row) } }
     values[5 * columns + 77] = 3456.5
     values[5 * columns + 90] = -700
     values[9 * columns + 3] = 801
@@ -71,10 +72,12 @@ private final class LongNumber {
     }
   }
 
-  @Test(arguments: OutlierCost.schemes) func figuresAgreeWithMPFR(_ scheme: String) throws {
-    let values = planted()
+  @Test(arguments: OutlierCost.schemes, [12, 100]) func figuresAgreeWithMPFR(_ scheme: String, _ rows: Int)
+    throws
+  {
+    let values = planted(rows: rows)
     let profile = try ProfileTests.profile(values, rows: rows, columns: columns)
-    try #require(profile.massive.count == 3)
+    try #require(profile.massive.count == (rows > 12 ? 103 : 3))
     let costs = try values.withUnsafeBufferPointer {
       try OutlierCost.costs(of: MemorySource($0, rows: rows, columns: columns), profile, threads: 2)
     }

@@ -18,12 +18,16 @@ public struct CacheFormat: Sendable, Hashable {
   public var sharing: Sharing
   /// How many of the last tokens stay in f16.
   public var recent: Int
+  /// Whether codes count from the least of the numbers that share a scale, it and the scale kept in f16 (KIVI, §3.1), not from an
+  /// integer zero point.
+  public var countsFromLeast: Bool
 
   /// A format; integers need scales.
-  public init(_ dtype: DType, _ sharing: Sharing, recent: Int = 0) {
+  public init(_ dtype: DType, _ sharing: Sharing, recent: Int = 0, countsFromLeast: Bool = false) {
     self.dtype = dtype
     self.sharing = sharing
     self.recent = recent
+    self.countsFromLeast = countsFromLeast
   }
 
   /// Parses `f16`, `int8@token`, `int4@g32`, `f8e4m3fn@channel` (of 32 tokens) or `uint4@channel64`; nil for anything else.
@@ -66,12 +70,12 @@ public struct CacheFormat: Sendable, Hashable {
     return old
   }
 
-  /// Bits that the numbers of `tokens` vectors of `width` take, scales (f32, with a zero point where codes have no sign) and
+  /// Bits that the numbers of `tokens` vectors of `width` take, scales (f32, with a zero point of 8 bits where codes have no sign; or f16 with a least number in f16) and
   /// uncompressed tokens counted.
   public func bits(tokens: Int, width: Int) -> Int {
     let encoded = encodedCount(tokens)
-    let scale: Int
-    if case .integer(let f) = dtype, !f.isSigned { scale = 32 + f.bitWidth } else { scale = 32 }
+    var scale = 32
+    if !countsFromLeast, case .integer(let f) = dtype, !f.isSigned { scale += 8 }
     let scales: Int
     switch sharing {
     case .none: scales = 0
@@ -112,6 +116,16 @@ public struct CacheFormat: Sendable, Hashable {
   /// Encodes and decodes numbers that share a scale: on the integer grid that fits them, or with their largest at the format's.
   private func code(_ y: inout [Double], _ indices: [Int]) {
     switch dtype {
+    case .integer(let format) where countsFromLeast:
+      let numbers = indices.map { y[$0] }.filter(\.isFinite)
+      guard let low = numbers.min(), let high = numbers.max() else { return }
+      let top = Double(1 << format.bitWidth - 1)
+      let least = NumberFormat.f16.round(low)
+      let step = NumberFormat.f16.round((high - low) / top)
+      for i in indices where y[i].isFinite {
+        let code = step > 0 ? ((y[i] - least) / step).rounded(.toNearestOrEven) : 0
+        y[i] = least + step * Swift.min(Swift.max(code, 0), top)
+      }
     case .integer(let format):
       var grid = IntegerGrid(format)
       grid.fit(count: indices.count) { y[indices[$0]] }

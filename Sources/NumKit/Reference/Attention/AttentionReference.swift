@@ -22,8 +22,6 @@ public final class AttentionReference {
   private let scores: AttentionScores
   private let sums = AttentionSums()
   private lazy var enclosed = EnclosedAttention(scores)
-  private let isFinite: (q: Bool, k: Bool, v: Bool)
-  private let largestValue: Double
   private var pending: [Int] = []
 
   /// What the last query's attention looked like.
@@ -43,10 +41,6 @@ public final class AttentionReference {
     self.lseFormat = lseFormat
     self.usesFastTiers = usesFastTiers
     scores = AttentionScores(tensors, parameters)
-    isFinite = (
-      tensors.q.allSatisfy(\.isFinite), tensors.k.allSatisfy(\.isFinite), tensors.v.allSatisfy(\.isFinite)
-    )
-    largestValue = tensors.v.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 }
   }
 
   /// Answers for one query: its `valueSize` outputs and its log-sum-exp.
@@ -119,19 +113,19 @@ public final class AttentionReference {
     if case .clipped(let lower, let upper) = parameters.softmax { sums.clip(lower: lower, upper: upper) }
     sums.sum(v, scores, width: width)
     for c in 0..<width {
-      let (value, error) = sums.result(c, largest: largestValue)
-      if isFinite.v || value.high.isFinite, truth.accept(value, error, at: c, format) { continue }
+      let (value, error) = sums.result(c, largest: tensors.largestValue)
+      if tensors.isFinite.v || value.high.isFinite, truth.accept(value, error, at: c, format) { continue }
       pending.append(c)
     }
   }
 
   private var hasSpecialScores: Bool {
-    !(isFinite.q && isFinite.k) || !scores.profile.biases.allSatisfy(\.isFinite)
+    !(tensors.isFinite.q && tensors.isFinite.k) || !scores.profile.biases.allSatisfy(\.isFinite)
   }
 
   /// A column with a value that is not finite, which has weight.
   private func settleSpecial(_ c: Int, _ v: UnsafePointer<Double>, _ truth: inout Truth) -> Bool {
-    if isFinite.v { return false }
+    if tensors.isFinite.v { return false }
     var sum = 0.0
     for j in scores.profile.keys where !v[j * tensors.shape.valueSize + c].isFinite {
       sum += v[j * tensors.shape.valueSize + c]
