@@ -102,6 +102,20 @@ import Testing
     #expect(names.map { $0.split(separator: ":").last ?? "" } == ["h.0", "h.1", "h.2", "h.10"], "\(names)")
   }
 
+  /// A file a layer, as dumps have it.
+  @Test func filesOfOneTensorAreLayersToo() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let files = (0..<3).map { folder.appendingPathComponent("layer\($0).npy") }
+    for (k, file) in files.enumerated() {
+      var values = (0..<64).map { Double($0 % 7) / 4 }
+      if k > 0 { values[5] = 9000 }
+      try Self.npy("<f4", [4, 16], Self.bytes(values, "<f4")).write(to: file)
+    }
+    let text = try CommandRunner.run(["activations"] + files.map(\.path)).output
+    #expect(text.contains("channel 5 is massive from layer1 to layer2 (not yet in layer0"), "\(text)")
+  }
+
   /// Of a file with several tensors those that cannot be read are named, with why, and the others reported.
   @Test func whatIsLeftOutIsNamed() throws {
     let folder = try CommandRunner.temporaryFolder()

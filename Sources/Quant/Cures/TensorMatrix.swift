@@ -16,7 +16,7 @@ public struct TensorMatrix: Sendable {
   }
 
   /// max |a| of each column, over finite elements.
-  var columnMaxima: [Float] {
+  package var columnMaxima: [Float] {
     var maxima = [Float](repeating: 0, count: columns)
     for i in values.indices where values[i].isFinite {
       maxima[i % columns] = max(maxima[i % columns], values[i].magnitude)

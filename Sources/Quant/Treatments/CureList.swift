@@ -1,6 +1,7 @@
 /// The treatments that are worth trying where a scheme suffers from outliers.
 public enum CureList {
-  /// The scheme as it is, then: finer groups, every transform, every calibration, and an outlier split before finer groups.
+  /// The scheme as it is, then: finer groups, every transform, every calibration, an outlier split before finer groups and before a rotation,
+  /// and GPTQ after a rotation.
   public static func treatments(for scheme: any Scheme) throws -> [Treatment] {
     var list = [Treatment(scheme)]
     let finer = try finerGroups(scheme)
@@ -15,6 +16,9 @@ public enum CureList {
     let hadamard = try TransformRegistry.transform(named: "hadamard")
     list += finer.prefix(1).map { Treatment($0, transforms: [split]) }
     list.append(Treatment(scheme, transforms: [split, hadamard]))
+    list.append(
+      Treatment(
+        scheme, transforms: [hadamard], calibration: try CalibrationRegistry.calibration(named: "gptq")))
     return list
   }
 

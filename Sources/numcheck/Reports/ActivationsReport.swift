@@ -1,3 +1,4 @@
+import Foundation
 import NumKit
 import Quant
 
@@ -42,10 +43,15 @@ struct ActivationsReport {
       let e = entries[k]
       entries[k].shownName = Figures.line(files.count == 1 ? e.tensor.tensorName : e.tensor.name)
     }
+    // Files of one tensor each may be layers beside each other in a folder.
+    let counts = Dictionary(grouping: entries, by: \.file).mapValues(\.count)
+    let homes = entries.map {
+      counts[$0.file] == 1 ? ($0.file as NSString).deletingLastPathComponent : $0.file
+    }
     var order: [String] = []
-    for e in entries where !order.contains(e.file) { order.append(e.file) }
+    for home in homes where !order.contains(home) { order.append(home) }
     for file in order {
-      let members = entries.indices.filter { entries[$0].file == file }
+      let members = entries.indices.filter { homes[$0] == file }
       let found = LayerSeries.series(of: members.map { (entries[$0].tensor.tensorName, entries[$0].profile) })
       series += found.map { s in (file, s, s.tensors.map { members[$0] }) }
     }

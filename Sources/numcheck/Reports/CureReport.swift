@@ -11,8 +11,8 @@ struct CureReport {
   /// Schemes that do not fit as they are.
   let skipped: [SkippedTreatment]
   private let isList: Bool
-  /// Tokens that cures saw, and tokens that products are judged by.
-  private let tokens: (seen: Int, judging: Int)?
+  /// The tokens that cures saw and those that products are judged by: how many, and max |a|.
+  private let tokens: (seen: (Int, Float), judging: (Int, Float))?
 
   /// A scheme and what helps it.
   struct Group {
@@ -58,7 +58,8 @@ struct CureReport {
   ) throws {
     self.tensor = tensor
     self.isList = isList
-    tokens = context.judges.map { (context.activations?.rows ?? 0, $0.rows) }
+    func extent(_ matrix: TensorMatrix) -> (Int, Float) { (matrix.rows, matrix.columnMaxima.max() ?? 0) }
+    tokens = context.judges.flatMap { judges in context.activations.map { (extent($0), extent(judges)) } }
     (rows, columns) = (matrix.rows, matrix.columns)
     let profile = try matrix.values.withUnsafeBufferPointer {
       try TensorProfile(MemorySource($0, rows: matrix.rows, columns: matrix.columns), threads: threads)
@@ -196,8 +197,9 @@ struct CureReport {
     var out = heading + "\n"
     if let tokens {
       out +=
-        "cures saw \(Figures.count(tokens.seen)) tokens of the activations; output dB is that of the other "
-        + "\(Figures.count(tokens.judging))\n"
+        "cures saw \(Figures.count(tokens.seen.0)) tokens of the activations, |a| up to "
+        + "\(Figures.short(Double(tokens.seen.1))); output dB is that of the other "
+        + "\(Figures.count(tokens.judging.0)), |a| up to \(Figures.short(Double(tokens.judging.1)))\n"
     }
     for group in groups {
       out += finding(group) + "\n" + show(table(group)) + "\n"
