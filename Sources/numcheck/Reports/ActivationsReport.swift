@@ -66,31 +66,3 @@ struct ActivationsReport {
       + "\(whose) median |a|"
   }
 }
-
-extension Figures {
-  /// A name from a file on one line, without what could drive a terminal.
-  static func line(_ text: String) -> String {
-    var out = ""
-    for scalar in text.unicodeScalars {
-      let isControl =
-        scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
-        || scalar.value == 0x2028 || scalar.value == 0x2029
-      if isControl {
-        out += "\\u{\(String(scalar.value, radix: 16))}"
-      } else {
-        out.unicodeScalars.append(scalar)
-      }
-    }
-    return out
-  }
-
-  /// A share as a percentage, never rounded to 0 or 100 that it is not.
-  static func percent(_ part: Int, of total: Int) -> String {
-    if total == 0 { return "-" }
-    if part == 0 { return "0 %" }
-    if part == total { return "100 %" }
-    let share = 100 * Double(part) / Double(total)
-    if share > 99.9 { return "> 99.9 %" }
-    return "\(short(share)) %"
-  }
-}
