@@ -48,7 +48,7 @@ struct Numcheck: ParsableCommand {
       var command = try parseAsRoot(arguments)
       try command.run()
     } catch let error as CheckFailed {
-      if !error.message.isEmpty { report(error.message) }
+      if !error.message.isEmpty { note(error.message) }
       Foundation.exit(1)
     } catch {
       if exitCode(for: error) == .success {
@@ -70,18 +70,18 @@ struct Numcheck: ParsableCommand {
   /// One line for a usage error or an unreadable input.
   private static func message(of error: any Error) -> String {
     let text = message(for: error)
-    let known = text.isEmpty ? "\(error)" : text
+    var known = text.isEmpty ? "\(error)" : text
+    // The parser takes what begins with '-' for another flag.
+    if let flag = known.firstMatch(of: /^Missing value for '(--[a-z-]+)/) {
+      known += "; a negative one is written \(flag.1)=-1"
+    }
     let lines = known.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
     return lines.map { $0.hasPrefix("- ") ? String($0.dropFirst(2)) + "," : $0 }.joined(separator: " ")
       .trimmingCharacters(in: CharacterSet(charactersIn: ","))
   }
 
-  private static func report(_ message: String) {
-    FileHandle.standardError.write(Data("numcheck: \(message)\n".utf8))
-  }
-
   private static func fail(_ message: String) -> Never {
-    report(message)
+    note(message)
     Foundation.exit(2)
   }
 }

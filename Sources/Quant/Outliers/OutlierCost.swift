@@ -33,13 +33,13 @@ public struct OutlierCost: Sendable {
   /// The most elements that are measured where the scale is the tensor's.
   public static let sampleLimit = 1 << 24
 
-  /// The most elements of rows that are measured where rows or parts of them share a scale.
-  public static let rowSampleLimit = 1 << 22
+  /// The most elements, and rows, that are measured where rows or parts of them share a scale.
+  public static let rowSampleLimit = (elements: 1 << 22, rows: 1 << 14)
 
   /// Prices each scheme; nothing for a tensor without massive activations, or with more than 2^20 columns.
   ///
-  /// Measured on all rows that hold a massive activation, or on as many, evenly taken, as have `rowSampleLimit` elements, with that
-  /// of the largest.
+  /// Measured on all rows that hold a massive activation, or on as many, evenly taken, as `rowSampleLimit` allows, with that of
+  /// the largest.
   public static func costs(
     of source: some ElementSource, _ profile: TensorProfile, threads: Int = 1
   ) throws -> [OutlierCost] {
@@ -197,16 +197,22 @@ extension Pricing {
   /// The rows that may hold a massive activation, by their maxima; of too many some, taken evenly, and `always`.
   private func massiveRows(with always: Int) -> [Int] {
     let (settings, share) = (profile.settings, profile.rowsPerMaximum)
-    let rows = (0..<profile.rows).filter {
-      let largest = Double(profile.rowMaxima[$0 / share])
+    func isCandidate(_ row: Int) -> Bool {
+      let largest = Double(profile.rowMaxima[row / share])
       return settings.medianScope == .token
         ? largest > settings.massiveLimit : settings.isMassive(largest, median: profile.medianMagnitude)
     }
-    let limit = max(1, OutlierCost.rowSampleLimit / profile.columns)
-    let step = (rows.count + limit - 1) / limit
-    return stride(from: 0, to: rows.count, by: max(step, 1)).map { rows[$0] }.filter { $0 != always } + [
-      always
-    ]
+    let most = OutlierCost.rowSampleLimit
+    let limit = max(1, min(most.elements / profile.columns, most.rows))
+    let count = (0..<profile.rows).count(where: isCandidate)
+    let step = max(1, (count + limit - 1) / limit)
+    var seen = 0
+    let rows = (0..<profile.rows).filter {
+      guard isCandidate($0) else { return false }
+      seen += 1
+      return (seen - 1) % step == 0 && $0 != always
+    }
+    return rows + [always]
   }
 }
 

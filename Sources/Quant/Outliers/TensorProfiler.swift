@@ -10,7 +10,7 @@ extension TensorProfile {
   /// The median is exact: magnitudes about a sample's median are counted one by one, and all below. Where the true one lies
   /// elsewhere, a second pass finds its upper 16 bits; where it is known roughly, a third all. A last pass looks for massive
   /// activations where the largest magnitude may be one. Throws what the source throws, and `ScanError` for a median scope
-  /// `token` with rows too long to hold.
+  /// `token` with rows too long to hold, or a source that changes between passes.
   public init(
     _ source: some ElementSource, settings: ScanSettings = ScanSettings(), threads: Int = 1,
     progress: (@Sendable (Int) -> Void)? = nil
@@ -122,10 +122,10 @@ extension TensorProfile {
       var third = try passes.run(
         progress: nil, make: { ThirdPass(windows) }, body: { pass, values, _ in pass.add(values) },
         merge: { $0.merge($1) })
-      spans = zip(spans, ranks).map { span, rank in
+      spans = try zip(spans, ranks).map { span, rank in
         guard let k = windows.firstIndex(of: span), let found = third.windows[k].span(rank: rank),
           found.count == 1
-        else { preconditionFailure("a magnitude lies where it was counted") }
+        else { throw ScanError.changed }
         return found
       }
     }
@@ -203,9 +203,12 @@ private struct MagnitudeTail {
 public enum ScanError: Error, Hashable, CustomStringConvertible {
   /// A row of so many elements is too long for a median of its own.
   case rowTooLong(Int)
+  /// It was not the same in every pass.
+  case changed
 
   public var description: String {
     switch self {
+    case .changed: return "it changed while it was read"
     case .rowTooLong(let n): return "a row of \(n) elements is too long for a median by token"
     }
   }

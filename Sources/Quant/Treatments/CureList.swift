@@ -1,7 +1,7 @@
 /// The treatments that are worth trying where a scheme suffers from outliers.
 public enum CureList {
-  /// The scheme as it is, then: finer groups, every transform, every calibration, an outlier split before finer groups and before a rotation,
-  /// and GPTQ after a rotation.
+  /// The scheme as it is, then: finer groups, every transform, every calibration, an outlier split before finer groups and before
+  /// a rotation, and GPTQ after a rotation.
   public static func treatments(for scheme: any Scheme) throws -> [Treatment] {
     var list = [Treatment(scheme)]
     let finer = try finerGroups(scheme)

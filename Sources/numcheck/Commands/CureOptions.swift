@@ -139,21 +139,13 @@ struct CureRun {
   /// The tensors of the input, read once, and those that cannot be.
   func matrices() throws -> (matrices: [(String, TensorMatrix)], leftOut: [LeftOut]) {
     guard let text = input.input else {
-      let rows = try RowInput(input, operation: .softmax)
-      let (count, length) = (rows.rows.rowCount, rows.rows.length)
-      guard count <= (1 << 31) / max(length, 1) else {
-        throw UsageError("\(count) x \(length) elements are more than are held in memory")
+      let source = MatrixSource(input)
+      guard source.rows <= (1 << 31) / max(source.columns, 1) else {
+        throw UsageError("\(source.rows) x \(source.columns) elements are more than are held in memory")
       }
-      var values: [Float] = []
-      let name =
-        "\(input.distribution.rawValue), R = \(Figures.number(input.range)), seed \(input.seed)"
-      for row in 0..<count {
-        for x in try rows.row(row) {
-          values.append(Float(x))
-          if x.isFinite && Float(x).isInfinite { throw BeyondSingle(tensor: name, value: x) }
-        }
-      }
-      return ([(name, TensorMatrix(rows: count, columns: length, values: values))], [])
+      var values = [Float](repeating: 0, count: source.rows * source.columns)
+      try values.withUnsafeMutableBufferPointer { try source.read(0..<source.rows, into: $0) }
+      return ([(source.name, TensorMatrix(rows: source.rows, columns: source.columns, values: values))], [])
     }
     var (tensors, leftOut) = try FileTensor.all(text, axis: input.axis)
     let matrices: [(String, TensorMatrix)] = try tensors.compactMap { tensor in

@@ -95,13 +95,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
       results.append((algorithm, result))
     }
     progress.finish()
-    let report = SweepReport(configuration: configuration, results: results)
-    switch format {
-    case .text: try emit(report.text)
-    case .json: try emit(report.json.text)
-    case .markdown: try emit(report.markdown)
-    case .csv: try emit(report.csv)
-    }
+    try SweepReport(configuration: configuration, results: results).write(as: format)
   }
 
   /// Runs the one algorithm once more and writes what it computes.

@@ -75,14 +75,7 @@ struct QuantizeCommand: ParsableCommand {
     }
     let (found, unread) = try reports(sources, schemes: chosen ?? SchemeRegistry.all)
     let all = QuantizeReports(reports: found, leftOut: leftOut + unread)
-    switch format {
-    case .text: try emit(all.text)
-    case .markdown: try emit(all.markdown)
-    case .csv:
-      try emit(all.csv)
-      all.leftOut.warn()
-    case .json: try emit(all.json.text)
-    }
+    try all.write(as: format)
     if recommend {
       if found.contains(where: { $0.recommended == nil }) {
         throw CheckFailed(message: "no scheme keeps the limits")
@@ -134,15 +127,9 @@ struct QuantizeCommand: ParsableCommand {
     if raw != nil || output != nil || recommend {
       throw UsageError("--output, --raw and --recommend do not go with --through")
     }
-    let report = try ThroughRun(
+    try ThroughRun(
       purpose: purpose, options: through, cures: cures, input: input, schemes: chosen, threads: threads.count
-    ).report()
-    switch format {
-    case .text: try emit(report.text)
-    case .markdown: try emit(report.markdown)
-    case .csv: try emit(report.csv)
-    case .json: try emit(report.json.text)
-    }
+    ).report().write(as: format)
   }
 
   /// The treatments of --cure, --transform and --calibration, on int8@tensor unless --scheme says otherwise.
@@ -156,15 +143,7 @@ struct QuantizeCommand: ParsableCommand {
       throw UsageError("--output needs one tensor, not \(first)")
     }
     if let output { try run.write(output, matrices) }
-    let all = CureReports(reports: try run.reports(matrices), leftOut: leftOut)
-    switch format {
-    case .text: try emit(all.text)
-    case .markdown: try emit(all.markdown)
-    case .csv:
-      try emit(all.csv)
-      all.leftOut.warn()
-    case .json: try emit(all.json.text)
-    }
+    try CureReports(reports: try run.reports(matrices), leftOut: leftOut).write(as: format)
   }
 
   /// The schemes asked for; nil for the default list.

@@ -1,5 +1,5 @@
 /// What cures restore, for all tensors of a run.
-struct CureReports {
+struct CureReports: WrittenReport {
   let reports: [CureReport]
   let leftOut: [LeftOut]
 

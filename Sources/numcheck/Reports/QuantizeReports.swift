@@ -1,7 +1,7 @@
 import Quant
 
 /// The reports on all tensors of a run.
-struct QuantizeReports {
+struct QuantizeReports: WrittenReport {
   let reports: [QuantizeReport]
   /// Tensors that could not be read, and why.
   let leftOut: [LeftOut]

@@ -1,7 +1,7 @@
 import NumKit
 
 /// What an exhaustive sweep over all pairs of logits found.
-struct SweepReport {
+struct SweepReport: WrittenReport {
   let configuration: KernelConfiguration
   let results: [(algorithm: Algorithm, result: PairSweep.Result)]
 

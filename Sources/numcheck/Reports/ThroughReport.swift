@@ -2,7 +2,7 @@ import NumKit
 import Quant
 
 /// What schemes cost where the tensor is used.
-struct ThroughReport {
+struct ThroughReport: WrittenReport {
   let purpose: Purpose
   let title: String
   /// For `softmax`.

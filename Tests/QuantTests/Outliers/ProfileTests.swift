@@ -237,6 +237,22 @@ import Testing
     #expect(p.medianMagnitude == (Double(sorted[(n - 1) / 2]) + Double(sorted[n / 2])) / 2)
   }
 
+  /// A file that is written while it is read is an error, not a wrong median and no trap.
+  @Test func whatChangesBetweenPassesIsRefused() throws {
+    let log = ReadRanges()
+    let source = FunctionSource(rows: 256, columns: 4096) { range, buffer in
+      log.note(range)
+      let whole = log.ranges.filter { $0.count != SampleGuess.pieceLength }.reduce(0) { $0 + $1.count }
+      // Scales by row need a second look at the median; by then all is smaller.
+      let scale: Float = whole > 256 * 4096 ? 1e-6 : 1
+      for (k, i) in range.enumerated() {
+        buffer[k] =
+          scale * Float(1 + i % 4099) * Float(sign: .plus, exponent: -(i >> 12 & 15), significand: 1e-4)
+      }
+    }
+    #expect(throws: ScanError.changed) { try TensorProfile(source) }
+  }
+
   @Test func nothingButSpecialsHasNoFigures() throws {
     let p = try Self.profile([.nan, .infinity, -.infinity, .nan], rows: 2, columns: 2)
     #expect(p.finiteCount == 0 && p.nanCount == 2 && p.infiniteCount == 2)

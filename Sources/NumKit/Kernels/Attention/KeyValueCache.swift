@@ -70,8 +70,8 @@ public struct CacheFormat: Sendable, Hashable {
     return old
   }
 
-  /// Bits that the numbers of `tokens` vectors of `width` take, scales (f32, with a zero point of 8 bits where codes have no sign; or f16 with a least number in f16) and
-  /// uncompressed tokens counted.
+  /// Bits that the numbers of `tokens` vectors of `width` take, uncompressed tokens counted, and scales: f32, with a zero point of
+  /// 8 bits where codes have no sign; or f16, with a least number in f16.
   public func bits(tokens: Int, width: Int) -> Int {
     let encoded = encodedCount(tokens)
     var scale = 32
