@@ -7,8 +7,11 @@ import Testing
   @Test func everyFormatOfTheFolderIsRegistered() throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
-    let folder = root.appending(path: "Sources/NumKit/Formats")
-    let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+    let folder = root.appending(path: "Sources/NumKit/Numbers")
+    let files = try ["", "Formats"].flatMap {
+      try FileManager.default.contentsOfDirectory(
+        at: folder.appending(path: $0), includingPropertiesForKeys: nil)
+    }
     let registered = FormatRegistry.all.map(\.dtype.name)
     var declared = 0
     for file in files where file.pathExtension == "swift" {
