@@ -19,6 +19,22 @@ let cSettings: [CSetting] =
   [.unsafeFlags(machineC + ["-ffp-contract=off", "-Wno-psabi"])]
   + (strict ? [.treatAllWarnings(as: .error)] : [])
 
+/// Loops in C that must become vectors, with their owner's name.
+func loops(_ name: String, _ dependencies: [Target.Dependency] = ["CLoops"]) -> Target {
+  .target(name: name, dependencies: dependencies, cSettings: cSettings)
+}
+
+/// A room of NumKit: what it may know is what it depends on. The names carry NumKit's because target names are one space for a
+/// whole package graph, and a client may well have a `Kernels` of its own.
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  let numerics = Target.Dependency.product(name: "RealModule", package: "swift-numerics")
+  return .target(
+    name: "NumKit\(name)", dependencies: dependencies + [numerics], path: "Sources/NumKit/\(name)",
+    swiftSettings: swiftSettings)
+}
+
+let rooms = ["Numbers", "Questions", "Truth", "Kernels", "Judging"]
+
 let package = Package(
   name: "numcheck",
   platforms: [.macOS(.v15)],
@@ -36,19 +52,25 @@ let package = Package(
     .systemLibrary(
       name: "CMPFR", pkgConfig: "mpfr",
       providers: [.apt(["libmpfr-dev"]), .yum(["mpfr-devel"]), .brew(["mpfr"])]),
-    .target(name: "CVector", cSettings: cSettings),
+    loops("CLoops", []),
+    loops("CNumbers"),
+    loops("CProof"),
+    loops("CJudging", ["CLoops", "CProof"]),
+    loops("CSchemes"),
+    room("Numbers", ["CNumbers"]),
+    room("Questions", ["NumKitNumbers"]),
+    room("Truth", ["NumKitNumbers", "NumKitQuestions", "CMPFR", "CProof"]),
+    room("Kernels", ["NumKitNumbers", "NumKitQuestions"]),
+    room("Judging", ["NumKitNumbers", "NumKitQuestions", "NumKitTruth", "NumKitKernels", "CJudging"]),
     .target(
-      name: "NumKit",
-      dependencies: [
-        "CMPFR", "CVector", .product(name: "RealModule", package: "swift-numerics"),
-      ],
-      swiftSettings: swiftSettings),
+      name: "NumKit", dependencies: rooms.map { .target(name: "NumKit\($0)") }, path: "Sources/NumKit", exclude: rooms,
+      sources: ["NumKit.swift"], swiftSettings: swiftSettings),
     .target(name: "TensorFiles", dependencies: ["NumKit"], swiftSettings: swiftSettings),
-    .target(name: "Quant", dependencies: ["NumKit", "CVector"], swiftSettings: swiftSettings),
+    .target(name: "Quant", dependencies: ["NumKit", "CSchemes"], swiftSettings: swiftSettings),
     .executableTarget(
       name: "numcheck",
       dependencies: [
-        "NumKit", "Quant", "TensorFiles", "CVector",
+        "NumKit", "Quant", "TensorFiles", "CLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -58,7 +80,8 @@ let package = Package(
     .testTarget(
       name: "NumKitTests",
       dependencies: [
-        "NumKit", "CMPFR", "CVector", "TestSupport", .product(name: "RealModule", package: "swift-numerics"),
+        "NumKit", "CMPFR", "CJudging", "CProof", "TestSupport",
+        .product(name: "RealModule", package: "swift-numerics"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(

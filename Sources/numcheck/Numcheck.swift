@@ -1,5 +1,5 @@
 import ArgumentParser
-import CVector
+import CLoops
 import Foundation
 
 /// The command: parsing and exit statuses.
@@ -37,7 +37,7 @@ struct Numcheck: ParsableCommand {
     ])
 
   static func main() {
-    guard numcheck_processor_suffices() else {
+    guard nc_processor_suffices() else {
       fail("this build needs an x86-64-v3 processor (AVX2, FMA, F16C, BMI2)")
     }
     // A full file is then an error like any other, not the end of the process.

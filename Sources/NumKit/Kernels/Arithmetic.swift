@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// What kernels share: conversions between compute and accumulator, the maximum, sums.
 extension Scalar {
   /// `other` rounded to this format; free where the types are the same.

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// −log pₜ with p the shifted softmax: ∞ where pₜ underflows.
 public enum NaiveCrossEntropy: Kernel {
   public static let operation = RowOperation.crossEntropy

@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// A kernel that uses integers only, as hardware without a float unit runs it.
 public protocol IntegerKernel: Sendable {
   /// The question it answers.

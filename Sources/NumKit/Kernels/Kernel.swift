@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// One algorithm for one operation, written once and run in any number format.
 public protocol Kernel: Sendable {
   /// The question it answers.

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// Every kernel: one line each.
 public enum KernelRegistry {
   /// Those over `Scalar`, in the order that `list kernels` shows.
@@ -29,6 +32,33 @@ public enum KernelRegistry {
     PolynomialIntegerSoftmax.self,
     TableIntegerSoftmax.self,
   ]
+}
+
+/// Something to be done for a kernel, once it is a type.
+protocol KernelVisitor {
+  associatedtype Result
+  func visit<K: Kernel>(_: K.Type) -> Result
+}
+
+extension KernelRegistry {
+  /// From a kernel known at run time to code compiled for it. Those of softmax stand here by name, so that each is
+  /// specialised for each pair of formats; the others open an existential: generic code, slower, the same answer.
+  @inline(__always)
+  static func visit<V: KernelVisitor>(_ algorithm: Algorithm, _ visitor: V) -> V.Result? {
+    switch (algorithm.operation, algorithm.kernel) {
+    case (.softmax, NaiveSoftmax.name): return visitor.visit(NaiveSoftmax.self)
+    case (.softmax, ShiftedSoftmax.name): return visitor.visit(ShiftedSoftmax.self)
+    case (.softmax, OnlineSoftmax.name): return visitor.visit(OnlineSoftmax.self)
+    case (.softmax, TwoPassLogSoftmax.name): return visitor.visit(TwoPassLogSoftmax.self)
+    case (.softmax, Base2Softmax.name): return visitor.visit(Base2Softmax.self)
+    default:
+      guard
+        let kernel = all.first(where: { $0.operation == algorithm.operation && $0.name == algorithm.kernel })
+      else { return nil }
+      func open<K: Kernel>(_ kernel: K.Type) -> V.Result { visitor.visit(kernel) }
+      return open(kernel)
+    }
+  }
 }
 
 /// A kernel with the choices that its name spells: `shifted`, `shifted:pairwise`, `i-exp:256`.

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// The precisions and policies that a kernel is run with.
 public struct KernelConfiguration: Sendable, Hashable {
   /// What inputs and results are stored in.
@@ -67,32 +70,19 @@ struct RunnerRequest: FormatPairVisitor {
     _ trace: inout StageTrace
   ) -> Void
 
-  /// Every kernel stands here by name, so that each is specialised for each pair of formats.
   func visit<C: Scalar, A: Scalar>(_: C.Type, _: A.Type) -> Body? {
-    switch (algorithm.operation, algorithm.kernel) {
-    case (.softmax, NaiveSoftmax.name): return body(NaiveSoftmax.self, C.self, A.self)
-    case (.softmax, ShiftedSoftmax.name): return body(ShiftedSoftmax.self, C.self, A.self)
-    case (.softmax, OnlineSoftmax.name): return body(OnlineSoftmax.self, C.self, A.self)
-    case (.softmax, TwoPassLogSoftmax.name): return body(TwoPassLogSoftmax.self, C.self, A.self)
-    case (.softmax, Base2Softmax.name): return body(Base2Softmax.self, C.self, A.self)
-    default:
-      // The others open an existential: generic code, slower, the same answer.
-      guard
-        let kernel = KernelRegistry.all.first(where: {
-          $0.operation == algorithm.operation && $0.name == algorithm.kernel
-        })
-      else { return nil }
-      return body(opening: kernel, C.self, A.self)
-    }
+    KernelRegistry.visit(algorithm, RunnerBody<C, A>(request: self))
   }
+}
 
-  private func body<C: Scalar, A: Scalar>(opening kernel: any Kernel.Type, _: C.Type, _: A.Type) -> Body {
-    func open<K: Kernel>(_ kernel: K.Type) -> Body { body(kernel, C.self, A.self) }
-    return open(kernel)
-  }
+/// Makes it for a kernel.
+private struct RunnerBody<C: Scalar, A: Scalar>: KernelVisitor {
+  let request: RunnerRequest
 
-  private func body<K: Kernel, C: Scalar, A: Scalar>(_: K.Type, _: C.Type, _: A.Type) -> Body {
-    let workspace = KernelWorkspace<C>(parameters: parameters, summation: algorithm.summation)
+  func visit<K: Kernel>(_: K.Type) -> RunnerRequest.Body {
+    let workspace = KernelWorkspace<C>(
+      parameters: request.parameters, summation: request.algorithm.summation)
+    let configuration = request.configuration
     let storage = configuration.storage
     let overflow = configuration.overflow
     return { row, target, results, trace in

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// The buffers of one runner, and what is done to a row before any kernel sees it: conversion, temperature, policy.
 final class KernelWorkspace<C: Scalar> {
   enum Preparation {

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// The logarithm of the shifted softmax: −∞ where the probability underflows.
 public enum NaiveLogSoftmax: Kernel {
   public static let operation = RowOperation.logSoftmax

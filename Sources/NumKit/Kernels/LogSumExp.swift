@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// log Σ e^xᵢ as the formula stands.
 public enum NaiveLogSumExp: Kernel {
   public static let operation = RowOperation.logSumExp

@@ -1,15 +1,17 @@
+import NumKitNumbers
+
 /// Something to be done for a compute format C and an accumulator format A, once both are types.
-protocol FormatPairVisitor {
+package protocol FormatPairVisitor {
   associatedtype Result
   /// Does it; nil where it cannot be done.
   func visit<C: Scalar, A: Scalar>(_: C.Type, _: A.Type) -> Result?
 }
 
 /// From a format known at run time to code compiled for it: one line a format.
-enum ScalarDispatch {
+package enum ScalarDispatch {
   /// Compute and accumulator formats that are the same, or an accumulator of f32, run specialised code; other pairs
   /// run generic code, with the same answer.
-  static func visit<V: FormatPairVisitor>(_ configuration: KernelConfiguration, _ visitor: V) -> V.Result? {
+  package static func visit<V: FormatPairVisitor>(_ configuration: KernelConfiguration, _ visitor: V) -> V.Result? {
     guard let accumulator = type(configuration.accumulator, configuration.overflow) else { return nil }
     let saturates = configuration.overflow == .saturate
     switch configuration.compute {

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// 1 / (1 + e^−x): e^−x overflows for very negative x, and small results are lost with it.
 public enum NaiveSigmoid: Kernel {
   public static let operation = RowOperation.sigmoid

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// pᵢ = e^xᵢ / Σⱼ e^xⱼ as the formula stands: overflows where e^max xᵢ does.
 public enum NaiveSoftmax: Kernel {
   public static let operation = RowOperation.softmax

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// pᵢ (δᵢⱼ − pⱼ), row by row, with p the shifted softmax.
 public enum ShiftedSoftmaxJacobian: Kernel {
   public static let operation = RowOperation.softmaxJacobian

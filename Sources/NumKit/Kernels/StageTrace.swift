@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// What was seen between the stages of a kernel: how near each came to overflow, and where the first NaN and the first
 /// infinity were born.
 public struct StageTrace: Sendable {

@@ -51,6 +51,13 @@ public struct IntegerFormat: Sendable, Hashable {
   /// Whether codes are two's complement.
   public let isSigned: Bool
 
+  /// A grid of codes of that many bits, two's complement where they are signed.
+  package init(name: String, bitWidth: Int, isSigned: Bool) {
+    self.name = name
+    self.bitWidth = bitWidth
+    self.isSigned = isSigned
+  }
+
   /// The smallest code.
   public var min: Int { isSigned ? -(1 << (bitWidth - 1)) : 0 }
   /// The largest code.

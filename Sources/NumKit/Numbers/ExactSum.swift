@@ -1,4 +1,4 @@
-import CVector
+import CNumbers
 
 /// A sum of Doubles without any rounding until it is read, so that it depends neither on order nor on how it was split
 /// (after Neal, "Fast exact summation using small and large superaccumulators", arXiv 1505.05571).
@@ -34,13 +34,6 @@ public struct ExactSum: Sendable {
     chunks[chunk + 1] += high
     pending += 1
     if pending == 512 { carry() }
-  }
-
-  /// Adds a sum in exact parts.
-  mutating func add(_ parts: numcheck_parts) {
-    add(parts.part.0)
-    add(parts.part.1)
-    add(parts.part.2)
   }
 
   /// Adds another sum.

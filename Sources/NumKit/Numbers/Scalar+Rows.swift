@@ -1,4 +1,4 @@
-import CVector
+import CNumbers
 
 /// What is done to a whole row at once, where vectors do it faster than one number at a time, with the same answer. These
 /// are the defaults; formats simulated in Double and `Float16` have their own.
@@ -48,9 +48,9 @@ extension Scalar {
   @inlinable
   static func sum(
     _ values: UnsafeMutableBufferPointer<Self>, from start: Self,
-    binade: (inout Double, Int, numcheck_grid) -> Int
+    binade: (inout Double, Int, nc_grid) -> Int
   ) -> Self {
-    let grid = numcheck_grid(
+    let grid = nc_grid(
       smallest_normal: format.smallestNormal, largest: format.largestFinite, factor: format.roundingFactor)
     var s = start
     var i = 0
@@ -76,13 +76,13 @@ extension Simulated {
 
   @inlinable
   public static func formExponentials(_ values: UnsafeMutableBufferPointer<Self>) {
-    numcheck_kernel_exp(doubles(values), values.count)
+    nc_row_exp(doubles(values), values.count)
     for i in values.indices { values[i] = Self(rounding: values[i].exact) }
   }
 
   @inlinable
   public static func formExponentials2(_ values: UnsafeMutableBufferPointer<Self>) {
-    numcheck_kernel_exp2(doubles(values), values.count)
+    nc_row_exp2(doubles(values), values.count)
     for i in values.indices { values[i] = Self(rounding: values[i].exact) }
   }
 
@@ -91,18 +91,18 @@ extension Simulated {
     guard format.hasZero, format.hasSign, let terms = doubles(values) else {
       return values.reduce(start) { $0 + $1 }
     }
-    return sum(values, from: start) { numcheck_kernel_add(&$0, terms + $1, values.count - $1, $2) }
+    return sum(values, from: start) { nc_row_add(&$0, terms + $1, values.count - $1, $2) }
   }
 
   @inlinable
   public static func peak(_ values: UnsafeMutableBufferPointer<Self>) -> (largest: Double, isFinite: Bool) {
-    let peak = numcheck_kernel_peak(doubles(values), values.count)
+    let peak = nc_row_peak(doubles(values), values.count)
     return (peak.largest, peak.special == 0)
   }
 
   @inlinable
   public static func maximum(_ values: UnsafeMutableBufferPointer<Self>) -> Self {
-    firstZero(or: numcheck_kernel_maximum(doubles(values), values.count), values)
+    firstZero(or: nc_row_maximum(doubles(values), values.count), values)
   }
 }
 
@@ -114,54 +114,54 @@ extension Float16 {
 
   @inlinable
   public static func formExponentials(_ values: UnsafeMutableBufferPointer<Self>) {
-    numcheck_kernel_exp_f16(bits(values), values.count)
+    nc_row_exp_f16(bits(values), values.count)
   }
 
   @inlinable
   public static func formExponentials2(_ values: UnsafeMutableBufferPointer<Self>) {
-    numcheck_kernel_exp2_f16(bits(values), values.count)
+    nc_row_exp2_f16(bits(values), values.count)
   }
 
   @inlinable
   public static func sum(_ values: UnsafeMutableBufferPointer<Self>, from start: Self) -> Self {
     guard let terms = bits(values) else { return start }
-    return sum(values, from: start) { numcheck_kernel_add_f16(&$0, terms + $1, values.count - $1, $2) }
+    return sum(values, from: start) { nc_row_add_f16(&$0, terms + $1, values.count - $1, $2) }
   }
 
   @inlinable
   public static func peak(_ values: UnsafeMutableBufferPointer<Self>) -> (largest: Double, isFinite: Bool) {
-    let peak = numcheck_kernel_peak_f16(bits(values), values.count)
+    let peak = nc_row_peak_f16(bits(values), values.count)
     return (peak.largest, peak.special == 0)
   }
 
   @inlinable
   public static func maximum(_ values: UnsafeMutableBufferPointer<Self>) -> Self {
-    firstZero(or: numcheck_kernel_maximum_f16(bits(values), values.count), values)
+    firstZero(or: nc_row_maximum_f16(bits(values), values.count), values)
   }
 }
 
 extension Float {
   @inlinable
   public static func peak(_ values: UnsafeMutableBufferPointer<Self>) -> (largest: Double, isFinite: Bool) {
-    let peak = numcheck_kernel_peak_f32(values.baseAddress, values.count)
+    let peak = nc_row_peak_f32(values.baseAddress, values.count)
     return (peak.largest, peak.special == 0)
   }
 
   @inlinable
   public static func maximum(_ values: UnsafeMutableBufferPointer<Self>) -> Self {
-    firstZero(or: numcheck_kernel_maximum_f32(values.baseAddress, values.count), values)
+    firstZero(or: nc_row_maximum_f32(values.baseAddress, values.count), values)
   }
 }
 
 extension Double {
   @inlinable
   public static func peak(_ values: UnsafeMutableBufferPointer<Self>) -> (largest: Double, isFinite: Bool) {
-    let peak = numcheck_kernel_peak(values.baseAddress, values.count)
+    let peak = nc_row_peak(values.baseAddress, values.count)
     return (peak.largest, peak.special == 0)
   }
 
   @inlinable
   public static func maximum(_ values: UnsafeMutableBufferPointer<Self>) -> Self {
-    firstZero(or: numcheck_kernel_maximum(values.baseAddress, values.count), values)
+    firstZero(or: nc_row_maximum(values.baseAddress, values.count), values)
   }
 }

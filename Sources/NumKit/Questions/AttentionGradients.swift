@@ -1,11 +1,14 @@
 /// dQ, dK and dV of one key head: what Σ dO·o is differentiated by.
 public struct AttentionGradients: Sendable {
   /// dQ [group·queries, headSize], of the query heads that use this key head, in order.
-  public internal(set) var q: [Double] = []
+  public package(set) var q: [Double] = []
   /// dK [keys, headSize], summed over those heads.
-  public internal(set) var k: [Double] = []
+  public package(set) var k: [Double] = []
   /// dV [keys, valueSize], likewise.
-  public internal(set) var v: [Double] = []
+  public package(set) var v: [Double] = []
+
+  /// Nothing yet.
+  package init() {}
 }
 
 /// One of the three gradients.

@@ -1,21 +1,21 @@
 /// One query's attention in Double, each number to within a relative 2⁻⁴⁰ or so: what bounds and measures are made of.
 public struct AttentionProfile: Sendable {
   /// The keys that are seen, ascending.
-  public internal(set) var keys: [Int] = []
+  public package(set) var keys: [Int] = []
   /// What is added to their scores.
-  public internal(set) var biases: [Double] = []
+  public package(set) var biases: [Double] = []
   /// Their scores: scaled, capped, biased.
-  public internal(set) var scores: [Double] = []
+  public package(set) var scores: [Double] = []
   /// Σ |q·k| of each, scaled: what rounding errors of the score grow with.
-  public internal(set) var magnitudes: [Double] = []
+  public package(set) var magnitudes: [Double] = []
   /// Their probabilities, before any clipping; with a sink they add up to less than 1.
-  public internal(set) var probabilities: [Double] = []
+  public package(set) var probabilities: [Double] = []
   /// The logarithm of the softmax's denominator.
-  public internal(set) var logSumExp = -Double.infinity
+  public package(set) var logSumExp = -Double.infinity
   /// The sink's logit.
-  public internal(set) var sink: Double?
+  public package(set) var sink: Double?
   /// Whether all scores are finite and there is at least one: the rest means nothing otherwise.
-  public internal(set) var isRegular = false
+  public package(set) var isRegular = false
 
   /// Nothing; storage is kept from query to query.
   public init() {}

@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// Which keys a query sees, and with what added to its score.
 public struct AttentionMask: Sendable, Hashable {
   /// Where the diagonal of a causal mask lies when there are more keys than queries.
@@ -101,9 +103,9 @@ public struct AttentionInputs: Sendable {
   /// The values.
   public let v: [Double]
   /// Whether all numbers of each are finite.
-  let isFinite: (q: Bool, k: Bool, v: Bool)
+  package let isFinite: (q: Bool, k: Bool, v: Bool)
   /// max |v| over finite numbers.
-  let largestValue: Double
+  package let largestValue: Double
 
   /// nil where the counts do not fit the shape, or the shape is no good.
   public init?(q: [Double], k: [Double], v: [Double], shape: AttentionShape) {
@@ -121,18 +123,18 @@ public struct AttentionInputs: Sendable {
   }
 
   /// Whether all numbers are the same; a NaN is as good as another.
-  func isSame(as other: AttentionInputs) -> Bool {
+  package func isSame(as other: AttentionInputs) -> Bool {
     Self.areSame(q, other.q) && Self.areSame(k, other.k) && Self.areSame(v, other.v)
   }
 
   /// How many finite numbers of `given` are not finite here.
-  func overflowed(from given: AttentionInputs) -> Int {
+  package func overflowed(from given: AttentionInputs) -> Int {
     zip([q, k, v], [given.q, given.k, given.v]).reduce(0) { count, pair in
       count + zip(pair.0, pair.1).count { !$0.isFinite && $1.isFinite }
     }
   }
 
-  static func areSame(_ a: [Double], _ b: [Double]) -> Bool {
+  package static func areSame(_ a: [Double], _ b: [Double]) -> Bool {
     a.count == b.count && zip(a, b).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
   }
 

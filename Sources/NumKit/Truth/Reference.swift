@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// The truth of one operation in one result format. One instance serves one thread.
 ///
 /// Special rows, beside what `SpecialValues` says: the log-softmax of a special row is the logarithm of the softmax

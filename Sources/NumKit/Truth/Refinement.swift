@@ -1,4 +1,6 @@
 import CMPFR
+import NumKitNumbers
+import NumKitQuestions
 
 /// The tier that always answers: MPFR enclosures, refined until they decide (Ziv's strategy).
 final class Refinement {

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// Where the parts of a matrix stand in the bytes of a `BlockedScheme`.
 struct BlockLayout {

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// What the elements of a block span; NaN and infinities count only where a scheme says so.
 struct BlockRange {

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// A float format of at most 8 bits, with its loops. Rounding is to nearest even.

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// Clips each group at a percentile of its magnitudes (the nearest rank), then quantizes.
 struct PercentileClip: Calibration {

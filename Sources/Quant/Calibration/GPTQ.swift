@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// GPTQ (Frantar et al., arXiv 2210.17323): columns are quantized from left to right, and what each loses is made up for in those to
 /// its right, by the inverse of H = XᵀX with 1 % of its mean diagonal added (Cholesky). A group's scale is that of its elements as they

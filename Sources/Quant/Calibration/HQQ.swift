@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// Half-quadratic quantization (Badri and Shaji, "Half-Quadratic Quantization of Large Machine Learning Models", 2023): for each group
 /// the scale of its range, and a zero point z that makes Σ|x − x̂|^0.7 small, by turns of shrinking the error and averaging z.

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// What two schemes disagree about in a block.
 public enum DifferenceKind: String, Sendable, Hashable, CaseIterable {

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// How a tensor's numbers are spread: counts, sums and sums of squares in bins of relative width 2^−11.
 public struct EmpiricalDistribution: Sendable {

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// Where a squared error comes from; the four parts sum to the total.
 ///

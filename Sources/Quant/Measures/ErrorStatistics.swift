@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// A sum without rounding until it is read (`ExactSum`): neither the order of its terms nor how they were split into parts

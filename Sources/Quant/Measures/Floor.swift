@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// The least error that so many bits could have cost a tensor.
 public struct Floor: Sendable, Hashable {

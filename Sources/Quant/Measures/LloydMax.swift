@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// The quantizer of least mean squared error with so many levels for one distribution (Lloyd 1957/1982, Max 1960).
 ///

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// A part of a tensor and what its error is.
 public struct ErrorPlace: Sendable, Hashable {

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// The first pass over a tensor, by one thread; where a sample guessed mean and median well it is all they need. Parts

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// Counts the magnitudes in a window, as bits of Floats, and all below it: the window tells how large an order statistic is
 /// that falls into it, exactly where the window is narrow.

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// The last pass, only where the largest magnitude may be massive: which elements are, and which nearly.
 struct MassivePass {

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// What the massive activations of a tensor cost everything else that shares a scale with them, under one scheme.

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// What a sample says of a tensor before its first pass: never the result, only what makes one pass enough.
 package struct SampleGuess: Sendable {

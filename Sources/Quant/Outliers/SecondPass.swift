@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// A second pass, only where the sample that the first went by misled it: central moments about the true mean, and the bins

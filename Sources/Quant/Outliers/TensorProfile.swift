@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// What stands out of a tensor: every figure a person needs to see why a grid does not fit it.
 ///

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 extension TensorProfile {

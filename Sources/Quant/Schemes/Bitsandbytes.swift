@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// The 4-bit types of bitsandbytes: `nf4`, `fp4`, with double quantization `nf4:dq`, `fp4:dq`.
 ///

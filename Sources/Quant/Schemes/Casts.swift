@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// Plain casts, element by element, and casts with a scale for each block of elements.

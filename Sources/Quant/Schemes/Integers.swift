@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// Affine integers of 2, 3, 4 or 8 bits.
 ///

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// LLM.int8() (Dettmers et al., arXiv 2208.07339): `llmint8`.
 let llmInt8Family = SchemeFamily(

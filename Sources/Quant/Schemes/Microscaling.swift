@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// OCP Microscaling Formats (MX) v1.0.

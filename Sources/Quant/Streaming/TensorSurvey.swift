@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// What schemes must know of a whole tensor before its first element can be encoded: the range of each column, and so
 /// of everything, and the mean amax of its blocks of 64. Gathered from bands of rows that come in order; its size depends

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// How far results are from exact ones: sums that merge.

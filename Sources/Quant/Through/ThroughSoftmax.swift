@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// What an error in logits does to the probabilities that they are for: softmax row by row, the exact one of the logits against the

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// A scale for each column, kept as bf16: powers of ten apart is what they have to say.
 struct ColumnScales: PreparedTransform {

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 import NumKit
 
 /// H·diag(±1) on blocks of channels: QuaRot's and FlashAttention-3's randomized Hadamard transform.

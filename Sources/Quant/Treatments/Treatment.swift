@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 /// A scheme with what is done to help it: transforms in order, then a calibration.
 public struct Treatment: Sendable {

@@ -58,7 +58,7 @@ func relativeDistance(_ truth: Truth, _ i: Int, _ decimal: String) -> Double {
   mpfr_mul_2si(numbers, numbers, Int(truth.exponent[i]), MPFR_RNDN)
   mpfr_set_str(numbers + 1, decimal, 10, MPFR_RNDN)
   mpfr_sub(numbers, numbers, numbers + 1, MPFR_RNDN)
-  if numcheck_mpfr_is_zero(numbers + 1) == 0 { mpfr_div(numbers, numbers, numbers + 1, MPFR_RNDN) }
+  if nc_mpfr_is_zero(numbers + 1) == 0 { mpfr_div(numbers, numbers, numbers + 1, MPFR_RNDN) }
   return mpfr_get_d(numbers, MPFR_RNDA).magnitude
 }
 

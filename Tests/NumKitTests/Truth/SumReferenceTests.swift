@@ -1,5 +1,5 @@
 import CMPFR
-import CVector
+import CProof
 import NumKit
 import RealModule
 import Testing
@@ -204,7 +204,7 @@ import Testing
       let n = 8 + index % 25
       let a = (0..<n).map { 1 + Double($0 / 8) + random.uniform() }
       let b = (0..<n).map { _ in 1 + random.uniform() }
-      let s = numcheck_dot2(a, b, n)
+      let s = nc_dot2(a, b, n)
       exact.dot(a, b[...], 1)
       let terms = Double(n / 8 + 2)
       worst = max(worst, exact.distance(s.high, s.low) / ((terms * terms + 40) * 0x1p-106 * s.magnitude))

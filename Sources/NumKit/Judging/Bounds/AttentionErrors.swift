@@ -1,3 +1,5 @@
+import NumKitKernels
+import NumKitQuestions
 import RealModule
 
 /// Sound a-priori bounds on the error of attention's outputs: what a correct kernel of an algorithm may do to the inputs it got.

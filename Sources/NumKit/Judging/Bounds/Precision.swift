@@ -1,3 +1,6 @@
+import NumKitKernels
+import NumKitNumbers
+
 /// What a bound needs to know of a format and of its elementary functions.
 struct Precision {
   let format: NumberFormat

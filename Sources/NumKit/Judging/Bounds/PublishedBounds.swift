@@ -1,3 +1,4 @@
+import NumKitQuestions
 import RealModule
 
 /// Bounds as the literature prints them, for comparison: each is an O(u) term whose O(u²) remainder is left out, so a

@@ -1,4 +1,4 @@
-import CVector
+import CJudging
 import RealModule
 
 typealias Exact = UnsafeBufferPointer<Double>
@@ -18,7 +18,7 @@ extension RowErrors {
       let before = l + self.bounds.inputError.error(z[i])
       bounds[i] = z[i].isFinite ? before + c.u * ((z[i] - lse).magnitude + before) : 0
     }
-    numcheck_expm1_above(bounds.baseAddress, bounds.count)
+    nc_expm1_above(bounds.baseAddress, bounds.count)
     for i in z.indices { bounds[i] = z[i].isFinite ? p[i] * (bounds[i] * (1 + c.exp) + c.exp) + c.tiny : 0 }
   }
 

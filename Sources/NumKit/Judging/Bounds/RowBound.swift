@@ -1,3 +1,5 @@
+import NumKitKernels
+import NumKitQuestions
 import RealModule
 
 /// What is known of the errors that one algorithm can make on one row.

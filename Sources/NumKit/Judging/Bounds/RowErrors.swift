@@ -1,4 +1,4 @@
-import CVector
+import CJudging
 import RealModule
 
 /// The errors in the common stages of one row: exponents, exponentials, their sum.
@@ -56,7 +56,7 @@ struct RowErrors {
     shiftError = shifted ? scaledError(m) : 0
     absolute = c.tiny * Double.exp(shiftError)
     relative = profile.z.map { $0.isFinite ? exponentError($0) : 0 }
-    relative.withUnsafeMutableBufferPointer { numcheck_expm1_above($0.baseAddress, $0.count) }
+    relative.withUnsafeMutableBufferPointer { nc_expm1_above($0.baseAddress, $0.count) }
     for i in relative.indices { relative[i] = z[i].isFinite ? relative[i] * (1 + c.exp) + c.exp : 0 }
     let total = sumOfExponentials(dropping: nil)
     sum = total.error / total.exact

@@ -1,3 +1,4 @@
+import NumKitKernels
 import RealModule
 
 /// A running bound on the error of a computed sum of positive terms, with the terms' own errors.

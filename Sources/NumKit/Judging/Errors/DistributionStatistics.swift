@@ -1,3 +1,5 @@
+import NumKitNumbers
+import NumKitTruth
 import RealModule
 
 /// How far computed probabilities are from a distribution, and from the true one.

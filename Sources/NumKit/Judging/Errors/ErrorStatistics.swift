@@ -1,4 +1,6 @@
-import CVector
+import CJudging
+import NumKitNumbers
+import NumKitTruth
 
 /// The error of computed results against the exact ones, gathered over many rows. Adding rows in another order, or
 /// merging the statistics of shards, gives the same numbers.
@@ -117,7 +119,7 @@ public struct ErrorStatistics: Sendable {
         flat.value.withUnsafeBufferPointer { value in
           flat.remainder.withUnsafeBufferPointer { remainder in
             flat.tiny.withUnsafeBufferPointer { tiny in
-              numcheck_measure_row(
+              nc_measure_row(
                 computed.baseAddress! + b, rounded.baseAddress! + b, value.baseAddress! + b,
                 remainder.baseAddress! + b, tiny.isEmpty ? nil : tiny.baseAddress! + b,
                 bounds.map { $0.baseAddress! + b }, block.count, unit.vector, ulps.baseAddress)
@@ -240,5 +242,14 @@ extension ErrorStatistics.Witness {
     if ulp.isNaN != other.ulp.isNaN { return ulp.isNaN }
     if !ulp.isNaN && ulp != other.ulp { return ulp > other.ulp }
     return (row, index) < (other.row, other.index)
+  }
+}
+
+extension ExactSum {
+  /// Adds a sum in exact parts.
+  fileprivate mutating func add(_ parts: nc_parts) {
+    add(parts.part.0)
+    add(parts.part.1)
+    add(parts.part.2)
   }
 }

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitTruth
+
 /// The error of a whole tensor in single figures: sums that merge and do not depend on order. Results that are not finite, or whose
 /// truth is not, are counted and left out.
 public struct ErrorSums: Sendable {

@@ -1,4 +1,5 @@
-import CVector
+import CJudging
+import NumKitNumbers
 
 /// What one ulp is for the results under test.
 public enum ErrorUnit: Sendable, Hashable {
@@ -16,12 +17,12 @@ public enum ErrorUnit: Sendable, Hashable {
   }
 
   /// As the vector loops take it.
-  var vector: numcheck_unit {
+  var vector: nc_unit {
     switch self {
     case .ulp(let format):
-      return numcheck_unit(
+      return nc_unit(
         step: 0, fraction_bits: Int32(format.precision - 1), min_exponent: Int32(format.minExponent))
-    case .step(let step): return numcheck_unit(step: step, fraction_bits: 0, min_exponent: 0)
+    case .step(let step): return nc_unit(step: step, fraction_bits: 0, min_exponent: 0)
     }
   }
 }

@@ -1,3 +1,5 @@
+import NumKitTruth
+
 /// The exact results of a row as plain Doubles, made once for all that is measured against them.
 public struct FlatTruth: Sendable {
   /// The exact results, rounded to Double.

@@ -1,3 +1,7 @@
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
 /// How saturated the softmax of a problem's rows is, in the proven answer: what a scale of 1/√d prevents.
 public struct AttentionSaturation: Sendable {
   /// √(mean s²) over the scores seen.

@@ -1,3 +1,7 @@
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
 /// The proven outputs and log-sum-exps of all queries, in memory.
 public struct AttentionTruths: Sendable {
   /// o [heads, queries, valueSize], correctly rounded.

@@ -1,3 +1,7 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
 import RealModule
 
 /// One thread's share of an attention experiment.

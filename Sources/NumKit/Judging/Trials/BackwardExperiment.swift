@@ -1,3 +1,8 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
 /// Backward passes run on the same tensors, every gradient held against the proven one.
 public struct BackwardExperiment: Sendable {
   /// The inputs as given.

@@ -1,3 +1,8 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
 /// Decoding step by step with a cache in a storage format, against the truth of the full causal pass.
 public struct CacheExperiment: Sendable {
   /// q, k, v as they are computed: as many queries as keys.

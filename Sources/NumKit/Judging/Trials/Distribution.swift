@@ -1,3 +1,4 @@
+import NumKitNumbers
 import RealModule
 
 /// Where generated logits come from; R is the range.

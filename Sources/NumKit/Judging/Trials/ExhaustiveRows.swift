@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// Every row of a length over the finite numbers of a format: not a sample but all there is.
 public struct ExhaustiveRows: RowSource {
   /// The format's finite numbers, ascending, −0 left out.

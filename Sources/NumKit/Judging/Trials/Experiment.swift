@@ -1,3 +1,8 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
 /// One operation, some algorithms, one set of rows: run, held against the truth, measured.
 public struct Experiment: Sendable {
   /// The question.

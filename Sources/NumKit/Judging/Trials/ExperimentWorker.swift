@@ -1,3 +1,8 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
 /// One thread's share of an experiment.
 final class ExperimentWorker {
   private struct Candidate {

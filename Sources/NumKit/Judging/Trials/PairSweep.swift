@@ -1,4 +1,6 @@
-import CVector
+import CJudging
+import NumKitKernels
+import NumKitNumbers
 import Synchronization
 
 /// Softmax of every pair of finite numbers of a format: a claim about a kernel that is a proof, since nothing is left out.
@@ -40,7 +42,7 @@ public struct PairSweep: Sendable {
 
   private let values: [Double]
   private let format: NumberFormat
-  private let body: PairBody
+  private let runner: PairRunner
 
   /// nil where the algorithm is no softmax over `Scalar` or the format is wider than 16 bits.
   public init?(_ algorithm: Algorithm, _ configuration: KernelConfiguration) {
@@ -48,10 +50,9 @@ public struct PairSweep: Sendable {
       let format = configuration.storage.numberFormat,
       format.bitWidth <= 16, format.hasZero
     else { return nil }
-    let request = PairRequest(algorithm: algorithm, storage: format, overflow: configuration.overflow)
-    guard let body = ScalarDispatch.visit(configuration, request) else { return nil }
+    guard let runner = PairRunner(algorithm, configuration) else { return nil }
     self.format = format
-    self.body = body
+    self.runner = runner
     values = format.finiteValues
   }
 
@@ -77,8 +78,8 @@ public struct PairSweep: Sendable {
         }
         let x = values[row]
         for i in 0..<n { worker.differences[i] = values[i] - x }
-        body(x, values, n, &worker.larger, &worker.smaller)
-        let s = numcheck_pair_errors(
+        runner.run(x, values, n, &worker.larger, &worker.smaller)
+        let s = nc_pair_errors(
           worker.differences, worker.larger, worker.smaller, n, Int32(format.significandBits),
           Int32(format.minExponent))
         worker.result.merge(
@@ -88,54 +89,5 @@ public struct PairSweep: Sendable {
       },
       merge: { $0.result.merge($1.result) })
     return worker.result
-  }
-}
-
-/// Runs a kernel on (x, values[i]) for the first `count` values.
-typealias PairBody =
-  @Sendable (
-    _ x: Double, _ values: [Double], _ count: Int, _ larger: inout [Double], _ smaller: inout [Double]
-  ) -> Void
-
-/// Makes the body of a sweep for a pair of formats.
-struct PairRequest: FormatPairVisitor {
-  let algorithm: Algorithm
-  let storage: NumberFormat
-  let overflow: Overflow
-
-  func visit<C: Scalar, A: Scalar>(_: C.Type, _: A.Type) -> PairBody? {
-    switch algorithm.kernel {
-    case NaiveSoftmax.name: return body(NaiveSoftmax.self, C.self, A.self)
-    case ShiftedSoftmax.name: return body(ShiftedSoftmax.self, C.self, A.self)
-    case OnlineSoftmax.name: return body(OnlineSoftmax.self, C.self, A.self)
-    case TwoPassLogSoftmax.name: return body(TwoPassLogSoftmax.self, C.self, A.self)
-    case Base2Softmax.name: return body(Base2Softmax.self, C.self, A.self)
-    default: return nil
-    }
-  }
-
-  private func body<K: Kernel, C: Scalar, A: Scalar>(_: K.Type, _: C.Type, _: A.Type) -> PairBody {
-    let summation = algorithm.summation
-    let (storage, overflow) = (storage, overflow)
-    let stores = storage != C.format
-    return { x, values, count, larger, smaller in
-      withUnsafeTemporaryAllocation(of: C.self, capacity: 6) { memory in
-        memory.initialize(repeating: .zero)
-        let logits = UnsafeMutableBufferPointer(rebasing: memory[0..<2])
-        let results = UnsafeMutableBufferPointer(rebasing: memory[2..<4])
-        let setting = KernelSetting(
-          summation: summation, target: 0, cotangent: UnsafeMutableBufferPointer(rebasing: memory[4..<4]),
-          scratch: UnsafeMutableBufferPointer(rebasing: memory[4..<6]))
-        let first = C(rounding: x)
-        var stages = Unobserved()
-        for i in 0..<count {
-          logits[0] = first
-          logits[1] = C(rounding: values[i])
-          K.run(logits, into: results, setting, accumulator: A.self, stages: &stages)
-          larger[i] = stores ? storage.round(results[0].exact, overflow: overflow) : results[0].exact
-          smaller[i] = stores ? storage.round(results[1].exact, overflow: overflow) : results[1].exact
-        }
-      }
-    }
   }
 }

@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// Rows of logits: generated, or read from somewhere.
 public protocol RowSource: Sendable {
   /// How many rows.

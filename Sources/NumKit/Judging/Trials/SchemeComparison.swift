@@ -1,3 +1,8 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
 /// Low-precision schemes of attention beside the f16 standard, against the truth of the inputs as given.
 public struct SchemeComparison: Sendable {
   /// One scheme's figures.

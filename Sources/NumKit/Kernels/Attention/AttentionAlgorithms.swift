@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 extension AttentionRow {
   /// Answers for the query; returns its log-sum-exp. At least one key is seen. `probabilities` is shown what P was cast to, where the
   /// algorithm has it whole.

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// One call of a runner with its inputs.
 struct AttentionCall {
   let runner: AttentionRunner

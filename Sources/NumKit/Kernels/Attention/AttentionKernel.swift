@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// The ways to attend.
 public enum AttentionAlgorithm: String, Sendable, CaseIterable {
   /// Unshifted softmax: e^s overflows where s does not.

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// What attention gave for some rows: the outputs, each query's log-sum-exp, and what was seen on the way.
 public struct AttentionResult: Sendable {
   /// o [rows, valueSize], numbers of the output format.
@@ -10,13 +13,16 @@ public struct AttentionResult: Sendable {
   var nanBirths = [Int](repeating: 0, count: Stage.allCases.count)
   var overflowBirths = [Int](repeating: 0, count: Stage.allCases.count)
 
+  /// Nothing yet.
+  package init() {}
+
   /// Rows whose first NaN was born in `stage`.
   public func nanRows(_ stage: Stage) -> Int { nanBirths[stage.position] }
   /// Rows whose first overflow was born in `stage`.
   public func overflowRows(_ stage: Stage) -> Int { overflowBirths[stage.position] }
 
   /// Adds what was seen on the way of other rows; outputs are left alone.
-  mutating func mergeSights(_ other: AttentionResult) {
+  package mutating func mergeSights(_ other: AttentionResult) {
     trace.merge(other.trace)
     for i in nanBirths.indices {
       nanBirths[i] += other.nanBirths[i]

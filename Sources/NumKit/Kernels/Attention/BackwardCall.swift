@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// One key head's backward pass with its inputs.
 struct BackwardCall {
   let forward: AttentionCall

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// The backward pass of one attention algorithm in one configuration: dQ, dK and dV from q, k, v and dO.
 ///
 /// - `standard` keeps the whole row of probabilities and takes D = Σⱼ pⱼ dPⱼ from them: the softmax's full Jacobian.

@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// What a decoder keeps of keys and values: in which format, and how far a scale reaches.
 public struct CacheFormat: Sendable, Hashable {
   /// What shares a scale.

@@ -1,3 +1,5 @@
+import NumKitNumbers
+import NumKitQuestions
 import RealModule
 
 /// Queries, keys and values brought to a narrow format with scales beside them, and back: what a low-precision kernel multiplies.

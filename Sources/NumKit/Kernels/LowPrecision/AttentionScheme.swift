@@ -1,3 +1,4 @@
+import NumKitNumbers
 import RealModule
 
 /// A way to compute attention with few bits: how q, k and v are stored, what P is cast to, and what P·V is summed in.

@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// A narrow cache under f16 attention: KIVI (arXiv 2402.02750), keys on a grid for each channel of 32 tokens, values for 32 numbers of a
 /// token, the last 32 tokens left in f16; codes count from each group's least number.
 enum CacheSchemes {

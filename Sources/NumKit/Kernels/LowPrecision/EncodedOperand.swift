@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// q, k or v as a scheme stores it: codes, and the scales beside them.
 public struct EncodedOperand: Sendable {
   /// Integer codes [heads, tokens, width]; empty where the format is floating-point.

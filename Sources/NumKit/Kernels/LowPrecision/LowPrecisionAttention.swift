@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// Attention as a scheme computes it, ready to answer query by query.
 public struct LowPrecisionAttention: Sendable {
   /// The scheme.
@@ -23,7 +25,7 @@ public struct LowPrecisionAttention: Sendable {
     var sums: [Float] = []
     /// Nothing yet.
     public init() {}
-    mutating func merge(_ other: Work) {
+    package mutating func merge(_ other: Work) {
       pairs += other.pairs
       flushed += other.flushed
     }

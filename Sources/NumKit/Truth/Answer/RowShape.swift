@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// What a row is made of, and the row without its special values: the limits τ → 0 and τ → ∞, the policies for
 /// masked rows and +∞ all come down to a row of equal logits.
 struct RowShape {

@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 extension Truth {
   /// Makes room for `count` results, keeping storage.
   mutating func reset(count: Int) {

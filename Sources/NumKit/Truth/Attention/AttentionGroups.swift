@@ -59,14 +59,14 @@ final class AttentionGroups {
     values.reserve(places.count, precision: Self.precision)
     for (slot, place) in places.enumerated() { setExact(place, q, k, into: values[slot]) }
     let sorted = places.indices.sorted { a, b in
-      let c = numcheck_mpfr_cmp(values[a].lower, values[b].lower)
+      let c = nc_mpfr_cmp(values[a].lower, values[b].lower)
       return c != 0 ? c < 0 : tie(places[a]) < tie(places[b])
     }
     for (i, slot) in sorted.enumerated() {
       if i > 0 {
         let before = sorted[i - 1]
         let same =
-          numcheck_mpfr_cmp(values[before].lower, values[slot].lower) == 0
+          nc_mpfr_cmp(values[before].lower, values[slot].lower) == 0
           && tie(places[before]) == tie(places[slot]) && sameKey(places[before], places[slot], k)
         if !same { next += 1 }
       }

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// The truth of attention: each output and log-sum-exp of given queries, keys and values, rounded correctly, with digits enough to
 /// measure errors in ulps. One instance serves one thread.
 ///

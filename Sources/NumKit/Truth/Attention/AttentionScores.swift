@@ -1,4 +1,5 @@
-import CVector
+import CProof
+import NumKitQuestions
 import RealModule
 
 /// The scores of one query as pairs (tier 2), each with a bound on its absolute error: products and sums of section 10 of
@@ -80,7 +81,7 @@ final class AttentionScores {
       factor = (factor.0 / own.0, factor.error + own.error + 0x1p-100)
     }
     for (place, j) in profile.keys.enumerated() {
-      let s = numcheck_dot2(q, k + j * d, d)
+      let s = nc_dot2(q, k + j * d, d)
       var e = SumReference.dotError(s, d)
       var f = factor
       if parameters.norm != nil {
@@ -145,7 +146,7 @@ final class AttentionScores {
   private static func norm(_ x: UnsafePointer<Double>, _ d: Int, _ norm: QueryKeyNorm) -> (
     Pair, error: Double
   ) {
-    let s = numcheck_dot2(x, x, d)
+    let s = nc_dot2(x, x, d)
     let e = SumReference.dotError(s, d)
     var y = Pair(s.high, s.low)
     if norm.kind == .rms { y = y / Pair(Double(d)) }

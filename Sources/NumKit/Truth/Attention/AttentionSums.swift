@@ -1,4 +1,4 @@
-import CVector
+import CProof
 
 /// From one query's scores to its weights, their sum and the weighted sums of values, as pairs with proven bounds: section 12 of
 /// Documentation/CertifiedReference.md.
@@ -60,13 +60,13 @@ final class AttentionSums {
     guard worst < 0x1p-20 else { return false }
     // e^x − 1 ≤ 1.01 x. Weights that count have |d| ≤ 640.
     weightError = 0x1p-99 + Swift.min(spread, 640) * 0x1p-101 + 1.01 * worst
-    numcheck_exponentials2(
+    nc_exponentials2(
       differenceHigh.base, differenceLow.base, PairFunctions.table.baseAddress, weightHigh.base,
       weightLow.base, exponents.base, count)
-    let s = numcheck_sum2(weightHigh.base, weightLow.base, exponents.base, count)
+    let s = nc_sum2(weightHigh.base, weightLow.base, exponents.base, count)
     total = Pair(s.high, s.low)
     totalError = weightError + (Double(count) / 8 + 16) * 0x1p-102 + Double(count) * 0x1p-899
-    numcheck_scale2(weightHigh.base, weightLow.base, exponents.base, count)
+    nc_scale2(weightHigh.base, weightLow.base, exponents.base, count)
     return true
   }
 
@@ -113,7 +113,7 @@ final class AttentionSums {
       }
       rows = UnsafePointer(gathered.base)
     }
-    numcheck_weighted2(
+    nc_weighted2(
       weightHigh.base, weightLow.base, rows, keyCount, width, width, high.base, low.base, magnitude.base)
     guard clipError != nil else { return }
     columnMagnitude.reserve(width)

@@ -1,3 +1,6 @@
+import NumKitNumbers
+import NumKitQuestions
+
 /// The proven gradients of one key head, row by row.
 public struct BackwardTruth: Sendable {
   /// dQ of each query of the heads that use the key head.

@@ -1,4 +1,4 @@
-import CVector
+import CProof
 
 /// One query's probabilities and dS = ∂(dO·o)/∂(q·k) as pairs with proven bounds: section 13 of
 /// Documentation/CertifiedReference.md.
@@ -86,7 +86,7 @@ final class BackwardWeights {
     product.removeAll(keepingCapacity: true)
     productError.removeAll(keepingCapacity: true)
     for j in keys {
-      let s = numcheck_dot2(gradient, v + j * width, width)
+      let s = nc_dot2(gradient, v + j * width, width)
       product.append(Pair(s.high, s.low))
       productError.append(SumReference.dotError(s, width))
     }

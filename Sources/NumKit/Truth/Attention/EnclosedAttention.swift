@@ -1,4 +1,6 @@
 import CMPFR
+import NumKitNumbers
+import NumKitQuestions
 import RealModule
 
 /// The tier that answers what pairs leave open: one query's scores, weights and sums as MPFR enclosures, refined until they decide.
@@ -137,7 +139,7 @@ final class EnclosedAttention {
       scores.parameters.softcap == nil && scores.parameters.norm == nil && scores.factor.error == 0
     let scale = isLinear ? scores.factor.0.high : 1
     exact.dot(q, k + scores.profile.keys[0] * d, d, scale: scale, into: scratch(3))
-    guard isLinear || numcheck_mpfr_is_zero(scratch(3).lower) != 0 else { return false }
+    guard isLinear || nc_mpfr_is_zero(scratch(3).lower) != 0 else { return false }
     scratch(4).set(scores.profile.biases[0])
     scratch(5).setSum(scratch(3), scratch(4))
     guard let y = scratch(5).rounded(to: format), let value = scratch(5).scaled(scratch: scratch(4).lower)
@@ -164,7 +166,7 @@ final class EnclosedAttention {
     if let sink = scores.profile.sink { scoreStorage[n - 1].set(sink) }
     anchor = 0
     for i in 1..<Swift.max(n, 1)
-    where numcheck_mpfr_cmp(scoreStorage[i].upper, scoreStorage[anchor].upper) > 0 { anchor = i }
+    where nc_mpfr_cmp(scoreStorage[i].upper, scoreStorage[anchor].upper) > 0 { anchor = i }
     rest.set(0)
     for i in 0..<n where i != anchor {
       scratch(0).setDifference(scoreStorage[i], scoreStorage[anchor])
@@ -222,7 +224,7 @@ final class EnclosedAttention {
     result.setSum(square, epsilon)
     mpfr_sqrt(result.lower, result.lower, MPFR_RNDD)
     mpfr_sqrt(result.upper, result.upper, MPFR_RNDU)
-    return numcheck_mpfr_sgn(result.lower) > 0
+    return nc_mpfr_sgn(result.lower) > 0
   }
 
   /// max s + log(1 + Σ of the others').
@@ -258,7 +260,7 @@ final class EnclosedAttention {
       a.set(lower)
       b.add(a)
       for end in [b.lower, b.upper] {
-        if numcheck_mpfr_sgn(end) < 0 { mpfr_set_zero(end, 1) }
+        if nc_mpfr_sgn(end) < 0 { mpfr_set_zero(end, 1) }
         if mpfr_cmp_d(end, 1) > 0 { mpfr_set_si(end, 1, MPFR_RNDN) }
       }
       registers[6].set(column[i])

@@ -1,4 +1,5 @@
 import CMPFR
+import NumKitNumbers
 
 /// The tier that answers what pairs leave open of a key head's gradients: passes over its queries with MPFR enclosures of p and dS,
 /// each pass with twice the bits of the last.
@@ -163,7 +164,7 @@ final class EnclosedBackward {
   ) {
     let (a, b, t) = (registers[2], registers[3], registers[4])
     exact.dot(q, k, d, scale: 1, into: a)
-    if numcheck_mpfr_sgn(a.lower) < 0 { a.negate() }
+    if nc_mpfr_sgn(a.lower) < 0 { a.negate() }
     setScale(d, into: b)
     t.setProduct(nonnegative: a, b)
     t.divide(by: cap / 2)

@@ -1,4 +1,5 @@
-import CVector
+import CProof
+import NumKitNumbers
 
 /// Log-sum-exp, log-softmax and cross-entropy by tiers 0 and 2: a logarithm of the row's sum, and a difference.
 extension FastReference {
@@ -58,13 +59,13 @@ extension FastReference {
       return logSoftmax(format, only: 0..<n, &pending, &truth)
     }
     row.open.reserve((n + 63) / 64)
-    let kind = numcheck_format(
+    let kind = nc_format(
       rounding: format.magicRounding, is_f64: format.significandBits == 52, largest: format.largestFinite)
-    var settled = numcheck_settled()
+    var settled = nc_settled()
     truth.high.withUnsafeMutableBufferPointer { high in
       truth.low.withUnsafeMutableBufferPointer { low in
         truth.rounded.withUnsafeMutableBufferPointer { rounded in
-          settled = numcheck_logarithms2(
+          settled = nc_logarithms2(
             row.differenceHigh.base, row.differenceLow.base, log.value.high, log.value.low, log.error,
             Self.needed(format), kind, high.baseAddress, low.baseAddress, rounded.baseAddress, row.open.base,
             n)

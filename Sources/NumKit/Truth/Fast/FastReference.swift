@@ -1,4 +1,6 @@
-import CVector
+import CProof
+import NumKitNumbers
+import NumKitQuestions
 import RealModule
 
 /// The tiers before MPFR: what they can prove of a row's results they write, the rest they leave pending.

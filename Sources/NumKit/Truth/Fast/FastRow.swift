@@ -1,4 +1,5 @@
-import CVector
+import CProof
+import NumKitNumbers
 import RealModule
 
 /// A row's exponentials, their sum and the quotients, in Double (tier 0) and in double-double (tier 2), with proven bounds:
@@ -54,7 +55,7 @@ final class FastRow {
     guard !hasTier0 else { return }
     hasTier0 = true
     exponentials.reserve(x.count)
-    let s = numcheck_exponentials0(x.baseAddress, maximum, temperature, exponentials.base, x.count)
+    let s = nc_exponentials0(x.baseAddress, maximum, temperature, exponentials.base, x.count)
     sum = Pair(s.high, s.low)
   }
 
@@ -77,7 +78,7 @@ final class FastRow {
     quotients.reserve(x.count)
     rounded.reserve(x.count)
     open.reserve((x.count + 63) / 64)
-    return numcheck_quotients0(
+    return nc_quotients0(
       exponentials.base, x.baseAddress, maximum, 1 / sum.high, quotientConstant, quotientSlope,
       format.magicRounding, quotients.base, rounded.base, open.base, x.count)
   }
@@ -87,7 +88,7 @@ final class FastRow {
     let d = (x[i] - maximum) / temperature
     let k = (d * 1.4426950408889634).rounded()
     let r = (d.addingProduct(-k, 0x1.62e42fefa39efp-1)).addingProduct(-k, 0x1.abc9e3b39803fp-56)
-    return (numcheck_exp0(r) / sum.high, Int(k))
+    return (nc_exp0(r) / sum.high, Int(k))
   }
 
   // MARK: Tier 2
@@ -96,7 +97,7 @@ final class FastRow {
     guard !hasDifferences else { return }
     hasDifferences = true
     for buffer in [differenceHigh, differenceLow] { buffer.reserve(x.count) }
-    numcheck_differences2(
+    nc_differences2(
       x.baseAddress, maximum, temperature, differenceHigh.base, differenceLow.base, x.count)
   }
 
@@ -105,16 +106,16 @@ final class FastRow {
     hasTier2 = true
     prepareDifferences()
     for buffer in [mantissaHigh, mantissaLow, exponents] { buffer.reserve(x.count) }
-    numcheck_exponentials2(
+    nc_exponentials2(
       differenceHigh.base, differenceLow.base, PairFunctions.table.baseAddress, mantissaHigh.base,
       mantissaLow.base, exponents.base, x.count)
-    let s = numcheck_sum2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
+    let s = nc_sum2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
     sum2 = Pair(s.high, s.low)
   }
 
   /// Puts the exponents into the mantissas, 0 below 2^−900; only sums can be asked for afterwards.
   func scaleMantissas() {
-    numcheck_scale2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
+    nc_scale2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
   }
 
   /// Bound on the relative error of `sum2`: the exponentials', the exponents' mean, n/8 + 16 additions of pairs.
@@ -135,7 +136,7 @@ final class FastRow {
     rounded.reserve(x.count)
     open.reserve((x.count + 63) / 64)
     let r = Pair(1) / sum2
-    return numcheck_quotients2(
+    return nc_quotients2(
       mantissaHigh.base, mantissaLow.base, exponents.base, differenceHigh.base, r.high, r.low,
       quotient2Constant, quotient2Slope, quotients.base, rounded.base, open.base, x.count)
   }
@@ -151,7 +152,7 @@ final class FastRow {
     let kept = exponents.base[i]
     // Below −900 terms do not count.
     exponents.base[i] = -4096
-    let s = numcheck_sum2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
+    let s = nc_sum2(mantissaHigh.base, mantissaLow.base, exponents.base, x.count)
     exponents.base[i] = kept
     return Pair(s.high, s.low)
   }
@@ -175,8 +176,8 @@ final class Buffer<Element> {
 
 extension NumberFormat {
   /// The rounding as the inner loops do it.
-  var magicRounding: numcheck_rounding {
-    numcheck_rounding(
+  var magicRounding: nc_rounding {
+    nc_rounding(
       fraction_bits: Int32(significandBits), min_exponent: Int32(minExponent),
       max_exponent: Int32(maxExponent))
   }

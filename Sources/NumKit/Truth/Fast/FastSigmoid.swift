@@ -1,4 +1,5 @@
-import CVector
+import CProof
+import NumKitNumbers
 
 /// What the sigmoids of a row need, kept from row to row.
 final class FastSigmoidRow {
@@ -33,17 +34,17 @@ extension FastReference {
     let n = x.count
     let row = sigmoidRow
     row.reserve(n)
-    numcheck_sigmoid_arguments2(
+    nc_sigmoid_arguments2(
       x.baseAddress, temperature, row.differenceHigh.base, row.differenceLow.base, n)
-    numcheck_exponentials2(
+    nc_exponentials2(
       row.differenceHigh.base, row.differenceLow.base, PairFunctions.table.baseAddress, row.mantissaHigh.base,
       row.mantissaLow.base, row.exponents.base, n)
-    let kind = numcheck_format(
+    let kind = nc_format(
       rounding: format.magicRounding, is_f64: format.significandBits == 52, largest: format.largestFinite)
     truth.high.withUnsafeMutableBufferPointer { high in
       truth.low.withUnsafeMutableBufferPointer { low in
         truth.rounded.withUnsafeMutableBufferPointer { rounded in
-          _ = numcheck_sigmoids2(
+          _ = nc_sigmoids2(
             x.baseAddress, row.differenceHigh.base, row.mantissaHigh.base, row.mantissaLow.base,
             row.exponents.base, Self.constant, Self.slope, kind, high.baseAddress, low.baseAddress,
             rounded.baseAddress, row.open.base, n)

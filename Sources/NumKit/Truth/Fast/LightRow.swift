@@ -1,4 +1,6 @@
-import CVector
+import CProof
+import NumKitNumbers
+import NumKitQuestions
 import RealModule
 
 /// Tier 0 by itself on rows of Float: only roundings, and which of them it could not prove.
@@ -22,36 +24,36 @@ final class LightRow {
     let n = x.count
     let tau = parameters.temperature
     guard tau > 0x1p-500, tau < 0x1p500 else { return false }
-    let target = numcheck_target(
+    let target = nc_target(
       rounding: format.magicRounding, is_f32: format == .f32, largest: format.largestFinite)
     unproven.removeAll(keepingCapacity: true)
     open.reserve((n + 63) / 64)
     // (x − m)/τ is rounded once, or twice.
     let roundings = tau == 1 ? 1.0 : 2.0
     if operation == .sigmoid {
-      let all = numcheck_light_sigmoids(
+      let all = nc_light_sigmoids(
         p, tau, Self.sigmoidError, roundings * Self.unit, target, y, open.base, n)
       if !all {
         find(n) {
-          numcheck_light_sigmoids(
+          nc_light_sigmoids(
             p + $0, tau, Self.sigmoidError, roundings * Self.unit, target, y + $0, &flag, 1)
         }
       }
       return true
     }
-    let extent = numcheck_extent_f32(p, n)
+    let extent = nc_extent_f32(p, n)
     guard !extent.nan, extent.maximum.isFinite else { return false }
     let m = extent.maximum
     exponentials.reserve(n)
-    let s = numcheck_light_exponentials(p, m, tau, exponentials.base, n)
+    let s = nc_light_exponentials(p, m, tau, exponentials.base, n)
     let sumError = FastRow.sumError(count: n, roundings: roundings)
     switch operation {
     case .softmax, .crossEntropyGradient:
       // Beyond |d| = 128 results are below 2^−184, and 0 in every format that comes here, whatever their error.
       let c = sumError + (7 + 129 * roundings) * Self.unit
       let e = exponentials.base
-      let all = numcheck_light_quotients(e, 1 / s.high, c, target, y, open.base, n)
-      if !all { find(n) { numcheck_light_quotients(e + $0, 1 / s.high, c, target, y + $0, &flag, 1) } }
+      let all = nc_light_quotients(e, 1 / s.high, c, target, y, open.base, n)
+      if !all { find(n) { nc_light_quotients(e + $0, 1 / s.high, c, target, y + $0, &flag, 1) } }
       if operation == .crossEntropyGradient {
         unproven.removeAll { $0 == parameters.target }
         unproven.append(parameters.target)
@@ -62,11 +64,11 @@ final class LightRow {
       let a = sumError * 1.01 + log.high.magnitude * Self.unit + 0x1p-90
       let b = (roundings + 3) * Self.unit
       let masked = Float(format.round(-.infinity))
-      let all = numcheck_light_logarithms(
+      let all = nc_light_logarithms(
         p, m, tau, log.high, a, b, Double(masked), target, y, open.base, n)
       if !all {
         find(n) {
-          numcheck_light_logarithms(
+          nc_light_logarithms(
             p + $0, m, tau, log.high, a, b, Double(masked), target, y + $0, &flag, 1)
         }
       }

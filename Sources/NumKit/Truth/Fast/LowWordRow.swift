@@ -1,4 +1,6 @@
-import CVector
+import CProof
+import NumKitNumbers
+import NumKitQuestions
 import RealModule
 
 /// Tier 1: Double with a low word, on rows of Double, for binary64's roundings alone, and which of them it could not prove.
@@ -41,7 +43,7 @@ final class LowWordRow {
       buffer.reserve(n)
     }
     open.reserve((n + 63) / 64)
-    let s = numcheck_row1(
+    let s = nc_row1(
       x.baseAddress, shape.maximum, tau, PairFunctions.table.baseAddress, differenceHigh.base,
       differenceLow.base, mantissaHigh.base, mantissaLow.base, exponents.base, n)
     let sum = Pair(s.high, s.low)
@@ -49,7 +51,7 @@ final class LowWordRow {
     switch operation {
     case .softmax, .crossEntropyGradient:
       let r = Pair(1) / sum
-      let all = numcheck_quotients2(
+      let all = nc_quotients2(
         mantissaHigh.base, mantissaLow.base, exponents.base, differenceHigh.base, r.high, r.low,
         sumError + Self.exponentialError + 0x1p-98, Self.slope, y, low.base, open.base, n)
       if !all { find(n, error: sumError + Self.exponentialError + 0x1p-98, r, y) }
@@ -59,9 +61,9 @@ final class LowWordRow {
       }
     case .logSoftmax:
       guard let log = PairFunctions.log(sum) else { return false }
-      let all = numcheck_logarithms2(
+      let all = nc_logarithms2(
         differenceHigh.base, differenceLow.base, log.high, log.low, Self.logError(log, sumError), .infinity,
-        numcheck_format(
+        nc_format(
           rounding: NumberFormat.f64.magicRounding, is_f64: true, largest: .greatestFiniteMagnitude),
         high.base, low.base, y, open.base, n
       ).all
@@ -107,7 +109,7 @@ final class LowWordRow {
     var flag: UInt8 = 0
     for block in 0..<(n + 63) / 64 where open.base[block] != 0 {
       for i in block * 64..<Swift.min(block * 64 + 64, n) {
-        let isProven = numcheck_quotients2(
+        let isProven = nc_quotients2(
           mantissaHigh.base + i, mantissaLow.base + i, exponents.base + i, differenceHigh.base + i, r.high,
           r.low,
           error, Self.slope, y + i, low.base + i, &flag, 1)
@@ -122,6 +124,6 @@ package func lowWordExponential(_ dh: Double, _ dl: Double) -> (
   value: (high: Double, low: Double), exponent: Int
 ) {
   var (dh, dl, h, l, k) = (dh, dl, 0.0, 0.0, 0.0)
-  numcheck_exponentials1(&dh, &dl, PairFunctions.table.baseAddress, &h, &l, &k, 1)
+  nc_exponentials1(&dh, &dl, PairFunctions.table.baseAddress, &h, &l, &k, 1)
   return ((h, l), Int(k))
 }

@@ -1,5 +1,5 @@
 import CMPFR
-import CVector
+import CProof
 import RealModule
 
 /// Exponential and logarithm as pairs.
@@ -28,7 +28,7 @@ enum PairFunctions {
     var k = 0.0
     var dh = d.high
     var dl = d.low
-    numcheck_exponentials2(&dh, &dl, table.baseAddress, &result.high, &result.low, &k, 1)
+    nc_exponentials2(&dh, &dl, table.baseAddress, &result.high, &result.low, &k, 1)
     return (result, Int(k))
   }
 

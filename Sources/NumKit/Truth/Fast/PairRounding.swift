@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// A rounding test: whether every number near a pair rounds alike.
 enum PairRounding {
   /// The number of `format` that every value within `error` of (high + low)·2^exponent rounds to, or nil if the test cannot

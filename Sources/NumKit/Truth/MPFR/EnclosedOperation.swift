@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// What is known about one result.
 enum Enclosed {
   /// The value itself: a special value, or a number that needs no arithmetic.

@@ -1,4 +1,5 @@
 import CMPFR
+import NumKitQuestions
 
 /// A row's exponentials at one precision: eⱼ = e^((xⱼ − max)/τ), their sum, and scratch for what is made of them.
 ///

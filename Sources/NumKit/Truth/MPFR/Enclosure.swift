@@ -22,8 +22,8 @@ struct Enclosure {
   }
 
   func set(_ a: Enclosure) {
-    _ = numcheck_mpfr_set(lower, a.lower, MPFR_RNDD)
-    _ = numcheck_mpfr_set(upper, a.upper, MPFR_RNDU)
+    _ = nc_mpfr_set(lower, a.lower, MPFR_RNDD)
+    _ = nc_mpfr_set(upper, a.upper, MPFR_RNDU)
   }
 
   /// −a.
@@ -73,16 +73,16 @@ struct Enclosure {
 
   /// a·b for a ≥ 0 and b of any sign.
   func setProduct(nonnegative a: Enclosure, _ b: Enclosure) {
-    let lowerIsNegative = numcheck_mpfr_sgn(b.lower) < 0
-    let upperIsNegative = numcheck_mpfr_sgn(b.upper) < 0
+    let lowerIsNegative = nc_mpfr_sgn(b.lower) < 0
+    let upperIsNegative = nc_mpfr_sgn(b.upper) < 0
     mpfr_mul(lower, lowerIsNegative ? a.upper : a.lower, b.lower, MPFR_RNDD)
     mpfr_mul(upper, upperIsNegative ? a.lower : a.upper, b.upper, MPFR_RNDU)
   }
 
   /// a/b for b > 0 and a of any sign.
   func setQuotient(_ a: Enclosure, positive b: Enclosure) {
-    let lowerIsNegative = numcheck_mpfr_sgn(a.lower) < 0
-    let upperIsNegative = numcheck_mpfr_sgn(a.upper) < 0
+    let lowerIsNegative = nc_mpfr_sgn(a.lower) < 0
+    let upperIsNegative = nc_mpfr_sgn(a.upper) < 0
     mpfr_div(lower, a.lower, lowerIsNegative ? b.lower : b.upper, MPFR_RNDD)
     mpfr_div(upper, a.upper, upperIsNegative ? b.upper : b.lower, MPFR_RNDU)
   }
@@ -111,5 +111,5 @@ struct Enclosure {
   var isExact: Bool { mpfr_equal_p(lower, upper) != 0 }
 
   /// Whether zero is inside or at an end.
-  var containsZero: Bool { numcheck_mpfr_sgn(lower) <= 0 && numcheck_mpfr_sgn(upper) >= 0 }
+  var containsZero: Bool { nc_mpfr_sgn(lower) <= 0 && nc_mpfr_sgn(upper) >= 0 }
 }

@@ -1,4 +1,5 @@
 import CMPFR
+import NumKitNumbers
 
 extension Enclosure {
   /// The one number of `format` that every value inside rounds to (nearest, ties to even), or nil if there are two.
@@ -8,7 +9,7 @@ extension Enclosure {
   /// rounded to odd in Double, after which rounding once more is innocuous (Boldo, Melquiond 2008).
   func rounded(to format: NumberFormat) -> Double? {
     if isExact {
-      if numcheck_mpfr_is_zero(lower) != 0 { return format.round(0) }
+      if nc_mpfr_is_zero(lower) != 0 { return format.round(0) }
       if format.significandBits == 52 { return mpfr_get_d(lower, MPFR_RNDN) }
       let down = mpfr_get_d(lower, MPFR_RNDD)
       let up = mpfr_get_d(lower, MPFR_RNDU)
@@ -45,20 +46,20 @@ extension Enclosure {
 
   /// The Double nearest to x + ε.
   private func nearestJustAbove(_ x: mpfr_ptr) -> Double {
-    if numcheck_mpfr_is_zero(x) != 0 { return 0 }
+    if nc_mpfr_is_zero(x) != 0 { return 0 }
     return mpfr_get_d(x, isTie(x) ? MPFR_RNDU : MPFR_RNDN)
   }
 
   /// The Double nearest to x − ε.
   private func nearestJustBelow(_ x: mpfr_ptr) -> Double {
-    if numcheck_mpfr_is_zero(x) != 0 { return -0.0 }
+    if nc_mpfr_is_zero(x) != 0 { return -0.0 }
     return mpfr_get_d(x, isTie(x) ? MPFR_RNDD : MPFR_RNDN)
   }
 
   /// Whether x ≠ 0 is in the middle of two neighbouring Doubles: its lowest bit is half of their distance.
   private func isTie(_ x: mpfr_ptr) -> Bool {
     if mpfr_number_p(x) == 0 { return false }
-    let exponent = numcheck_mpfr_get_exp(x)
+    let exponent = nc_mpfr_get_exp(x)
     let lowestBit = exponent - Int(mpfr_min_prec(x))
     return exponent <= 1024 && lowestBit == Swift.max(exponent - 53, -1074) - 1
   }
@@ -68,22 +69,22 @@ extension Enclosure {
   /// A point of the enclosure as a double-double with an exponent, and how far from the value it may be; nil if the
   /// enclosure contains zero but is not exactly that. Overwrites `scratch`.
   func scaled(scratch: mpfr_ptr) -> ScaledValue? {
-    if isExact && numcheck_mpfr_is_zero(lower) != 0 {
+    if isExact && nc_mpfr_is_zero(lower) != 0 {
       return ScaledValue(high: 0, low: 0, exponent: 0, relativeError: 0)
     }
     if let vanishing { return vanishing }
     if containsZero || mpfr_number_p(lower) == 0 || mpfr_number_p(upper) == 0 { return nil }
-    let binade = numcheck_mpfr_get_exp(lower)
+    let binade = nc_mpfr_get_exp(lower)
     // Outside these Double would overflow, or lose bits of the low word.
     let exponent = (-900...1000).contains(binade) ? 0 : binade
-    _ = numcheck_mpfr_set(scratch, lower, MPFR_RNDN)
+    _ = nc_mpfr_set(scratch, lower, MPFR_RNDN)
     mpfr_mul_2si(scratch, scratch, -exponent, MPFR_RNDN)
     let high = mpfr_get_d(scratch, MPFR_RNDN)
     mpfr_sub_d(scratch, scratch, high, MPFR_RNDN)
     let low = mpfr_get_d(scratch, MPFR_RNDN)
     // |upper − lower| / the smaller magnitude, and 2^−106 for the low word's own rounding.
     mpfr_sub(scratch, upper, lower, MPFR_RNDU)
-    let smaller = numcheck_mpfr_sgn(lower) > 0 ? lower : upper
+    let smaller = nc_mpfr_sgn(lower) > 0 ? lower : upper
     mpfr_div(scratch, scratch, smaller, MPFR_RNDA)
     let width = mpfr_get_d(scratch, MPFR_RNDA).magnitude
     return ScaledValue(
@@ -93,12 +94,12 @@ extension Enclosure {
   /// What stands for a value of known sign too small for a 32-bit exponent: ±2^−2^29.
   private var vanishing: ScaledValue? {
     func tiny(_ x: mpfr_ptr) -> Bool {
-      numcheck_mpfr_is_zero(x) != 0
-        || (mpfr_number_p(x) != 0 && numcheck_mpfr_get_exp(x) < Int(ScaledValue.smallestExponent))
+      nc_mpfr_is_zero(x) != 0
+        || (mpfr_number_p(x) != 0 && nc_mpfr_get_exp(x) < Int(ScaledValue.smallestExponent))
     }
     guard tiny(lower), tiny(upper) else { return nil }
-    if numcheck_mpfr_sgn(lower) >= 0 { return ScaledValue(high: 1, exponent: ScaledValue.smallestExponent) }
-    if numcheck_mpfr_sgn(upper) <= 0 { return ScaledValue(high: -1, exponent: ScaledValue.smallestExponent) }
+    if nc_mpfr_sgn(lower) >= 0 { return ScaledValue(high: 1, exponent: ScaledValue.smallestExponent) }
+    if nc_mpfr_sgn(upper) <= 0 { return ScaledValue(high: -1, exponent: ScaledValue.smallestExponent) }
     return nil
   }
 }

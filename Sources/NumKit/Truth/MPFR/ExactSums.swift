@@ -27,7 +27,7 @@ final class ExactSums {
     mpfr_set_d(scratch, x, MPFR_RNDN)
     mpfr_mul_si(scratch, scratch, count, MPFR_RNDN)
     mpfr_sub(scratch, scratch, total, MPFR_RNDN)
-    return numcheck_mpfr_sgn(scratch)
+    return nc_mpfr_sgn(scratch)
   }
 
   /// What `compare` last took the sign of, divided by an exact positive number.

@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// pᵢ − [i = t]: rational exactly where pᵢ is. For the target it is −(S − e_t)/S, with the others summed so that
 /// nothing cancels.
 enum EnclosedCrossEntropyGradient: EnclosedOperation {

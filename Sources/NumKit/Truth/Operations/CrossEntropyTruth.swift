@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// log S − x_t: the log-softmax of the target, with the sign turned; so rational if and only if that is.
 enum EnclosedCrossEntropy: EnclosedOperation {
   static func begin(_ row: EnclosedRow) { EnclosedLogSoftmax.begin(row) }

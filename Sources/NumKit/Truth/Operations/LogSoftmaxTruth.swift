@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// xᵢ − log S = (xᵢ − max) − log(1 + R), with R the sum of e^(xⱼ − max) over all but one of the largest: two terms
 /// of one sign, so nothing cancels.
 ///

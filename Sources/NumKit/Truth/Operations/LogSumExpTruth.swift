@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// log S = max/τ + log(1 + R), with R as for the log-softmax.
 ///
 /// Rational if and only if one logit is finite (then it is x/τ): log S = r means Σ_g m_g e^g = e^r, so there is one

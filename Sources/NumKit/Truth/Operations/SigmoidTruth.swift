@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// 1/(1 + e^−z), z = xᵢ/τ: with a = e^−|z| it is 1/(1 + a) or a/(1 + a).
 ///
 /// Rational if and only if z = 0 (then ½) or ±∞ (then 1 or 0): the value r, not 0, means e^−z = 1/r − 1, so z = 0.

@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// pᵢ(δᵢⱼ − pⱼ): −eᵢeⱼ/S² off the diagonal and eᵢ(S − eᵢ)/S² on it, the others summed so that nothing cancels.
 ///
 /// Rational if and only if all finite logits are equal (then (cδᵢⱼ − 1)/c² for c of them) or one of xᵢ, xⱼ is −∞

@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// pᵢ = e^xᵢ / S.
 ///
 /// Rational if and only if all finite logits are equal (then 1/count) or xᵢ = −∞ (then 0): pᵢ = r means

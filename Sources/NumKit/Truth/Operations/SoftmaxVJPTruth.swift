@@ -1,3 +1,5 @@
+import NumKitQuestions
+
 /// gᵢ = pᵢ(vᵢ − Σⱼ pⱼvⱼ) = eᵢ Σⱼ eⱼ(vᵢ − vⱼ) / S², computed from wⱼ = vⱼ − v_max (v at the largest logit) as
 /// eᵢ(wᵢS − Σⱼ eⱼwⱼ)/S², which spares the largest its cancellation.
 ///

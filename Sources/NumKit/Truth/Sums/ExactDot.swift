@@ -29,8 +29,8 @@ final class ExactDot {
       mpfr_add(total, total, product, MPFR_RNDN)
     }
     mpfr_mul_d(total, total, scale, MPFR_RNDN)
-    _ = numcheck_mpfr_set(result.lower, total, MPFR_RNDD)
-    _ = numcheck_mpfr_set(result.upper, total, MPFR_RNDU)
+    _ = nc_mpfr_set(result.lower, total, MPFR_RNDD)
+    _ = nc_mpfr_set(result.upper, total, MPFR_RNDU)
   }
 
   /// Whether the means of v (every `stride`-th) over each group of equal finite logits are one number, which `result` then
@@ -50,12 +50,12 @@ final class ExactDot {
       }
       if firstCount == 0 {
         firstCount = end
-        _ = numcheck_mpfr_set(first, total, MPFR_RNDN)
+        _ = nc_mpfr_set(first, total, MPFR_RNDN)
       } else {
         // sum/count = first/firstCount, multiplied out.
         mpfr_mul_si(total, total, firstCount, MPFR_RNDN)
         mpfr_mul_si(numbers + 3, first, end - start, MPFR_RNDN)
-        if numcheck_mpfr_cmp(total, numbers + 3) != 0 { return false }
+        if nc_mpfr_cmp(total, numbers + 3) != 0 { return false }
       }
       start = end
     }

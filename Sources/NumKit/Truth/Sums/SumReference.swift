@@ -1,4 +1,5 @@
-import CVector
+import CProof
+import NumKitNumbers
 
 /// The truth of sums of products: dot products, and sums weighted by a softmax. One instance serves one thread.
 ///
@@ -58,7 +59,7 @@ public final class SumReference {
   static func dot(
     _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ n: Int, scale: Double
   ) -> (Pair, error: Double) {
-    let s = numcheck_dot2(a, b, n)
+    let s = nc_dot2(a, b, n)
     let value = Pair(s.high, s.low)
     let error = dotError(s, n)
     guard error < .infinity else { return (value, .infinity) }
@@ -69,7 +70,7 @@ public final class SumReference {
   }
 
   /// A bound on the absolute error of a sum of n products; infinite where nothing is known.
-  static func dotError(_ s: numcheck_dot, _ n: Int) -> Double {
+  static func dotError(_ s: nc_dot, _ n: Int) -> Double {
     let terms = Double(n / 8 + 2)
     // Each product below 2^−968 may lose up to 2^−1074 of its low word.
     let error = 1.02 * (terms * terms + 40) * 0x1p-106 * s.magnitude + Double(n) * 0x1p-1073

@@ -1,4 +1,5 @@
-import CVector
+import CProof
+import NumKitQuestions
 
 extension SumReference {
   /// oₖ = Σⱼ pⱼ vⱼₖ with p = softmax(x/τ) of the logits x, for each column k of the row-major matrix `values`, which has a row for
@@ -41,7 +42,7 @@ extension SumReference {
     row.prepareTier2()
     for buffer in [high, low, magnitude] { buffer.reserve(width) }
     row.scaleMantissas()
-    numcheck_weighted2(
+    nc_weighted2(
       row.mantissaHigh.base, row.mantissaLow.base, v, n, width, width, high.base, low.base, magnitude.base)
     largestValue = 0
     if row.spread > 600 {

@@ -1,4 +1,4 @@
-import CVector
+import CSchemes
 
 // The searches that K-quants and IQ4 make for the scale of a group. Groups are fitted eight side by side, one a lane;
 // within a lane every sum runs in ggml's order with separate multiplications and additions, so the results are its own.
@@ -27,7 +27,7 @@ struct LaneBuffers {
 
   /// Turns eight consecutive groups of `count` (a multiple of 8) elements into lanes.
   @inline(__always) func load(_ x: UnsafePointer<Float>, count: Int) {
-    for j in stride(from: 0, to: count, by: 8) { numcheck_transpose_8x8(x + j, count, elements + 8 * j) }
+    for j in stride(from: 0, to: count, by: 8) { nc_transpose_8x8(x + j, count, elements + 8 * j) }
   }
 
   @inline(__always) func element(_ j: Int) -> Floats8 { Floats8(at: elements + 8 * j) }

@@ -1,0 +1,8 @@
+// Loops that measure errors.
+#ifndef NC_JUDGING_H
+#define NC_JUDGING_H
+
+#include "errors.h"
+#include "sweep.h"
+
+#endif

@@ -1,0 +1,11 @@
+// Loops of the proofs: no kernel calls them.
+#ifndef NC_PROOF_H
+#define NC_PROOF_H
+
+#include "certified.h"
+#include "dots.h"
+#include "light.h"
+#include "low_word.h"
+#include "pairs.h"
+
+#endif

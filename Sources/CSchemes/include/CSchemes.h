@@ -1,0 +1,12 @@
+// Loops of quantization schemes, cures and profiles.
+#ifndef NC_SCHEMES_H
+#define NC_SCHEMES_H
+
+#include "cures.h"
+#include "ggml_blocks.h"
+#include "outliers.h"
+#include "schemes_block.h"
+#include "schemes_cast.h"
+#include "schemes_measure.h"
+
+#endif

@@ -1,9 +1,0 @@
-#ifndef NUMCHECK_CVECTOR_PROCESSOR_H
-#define NUMCHECK_CVECTOR_PROCESSOR_H
-
-#include <stdbool.h>
-
-/// Whether this processor has what the build was compiled for (x86-64-v3: AVX2, FMA, F16C, BMI2).
-bool numcheck_processor_suffices(void);
-
-#endif
