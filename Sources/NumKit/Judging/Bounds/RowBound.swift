@@ -12,6 +12,14 @@ public enum RowBound: Sendable, Equatable {
   case none
 }
 
+extension RowBound {
+  /// The less telling of two.
+  func worse(_ other: RowBound) -> RowBound {
+    func rank(_ b: RowBound) -> Int { b == .sound ? 0 : b == .vacuous ? 1 : 2 }
+    return rank(other) > rank(self) ? other : self
+  }
+}
+
 /// A-priori bounds: how large the errors of an algorithm can be on a row, from the precisions, the order of summation, the
 /// row and its exact results. Every bound is sound: it holds with γ for n·u, with the functions' own errors, and with
 /// the absolute errors of underflow. What is sound only to first order is in `PublishedBounds`.

@@ -1,4 +1,5 @@
 import CJudging
+import NumKitQuestions
 import RealModule
 
 /// The errors in the common stages of one row: exponents, exponentials, their sum.

@@ -46,16 +46,6 @@ public struct AttentionComparison: Sendable {
     ]
   }()
 
-  private final class Worker {
-    var sums: [ErrorSums]
-    let reference: AttentionReference
-    var certificate = Certificate()
-    init(_ count: Int, _ reference: AttentionReference) {
-      sums = Array(repeating: ErrorSums(), count: count)
-      self.reference = reference
-    }
-  }
-
   /// The errors of each of `ways`, and what proved the truth.
   ///
   /// - Throws: `AttentionError` where one cannot run (rotation needs a head size that is a power of two), `UnfitAttention` where the
@@ -64,44 +54,24 @@ public struct AttentionComparison: Sendable {
     _ ways: [Way], _ tensors: AttentionInputs, _ parameters: AttentionParameters, seed: UInt64, threads: Int,
     progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> (sums: [ErrorSums], certificate: Certificate) {
-    let shape = tensors.shape
-    let prepared = try ways.map { way in
-      guard let scaling = way.scaling else { return way.runner.stored(tensors) }
-      var random = RandomSource(seed: seed, row: -2)
-      guard let made = scaling.applied(to: tensors, .f8e4m3fn, using: &random) else {
-        throw AttentionError.cannotRun(way.runner)
+    let candidates = try ways.map { way in
+      var prepared = way.runner.stored(tensors)
+      if let scaling = way.scaling {
+        var random = RandomSource(seed: seed, row: -2)
+        guard let made = scaling.applied(to: tensors, .f8e4m3fn, using: &random) else {
+          throw AttentionError.cannotRun(way.runner)
+        }
+        prepared = made
       }
-      return made
+      return AttentionCandidate(way.runner, parameters, on: prepared, isBounded: false, name: way.name)
     }
-    let rows = shape.heads * shape.queries
-    let chunk = 64
-    let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
-      count: (rows + chunk - 1) / chunk, progress: { progress?(Swift.min($0 * chunk, rows)) },
-      make: { Worker(ways.count, try AttentionReference(tensors, parameters, format: .f32)) },
-      body: { w, k in
-        let range = k * chunk..<Swift.min((k + 1) * chunk, rows)
-        let reference = w.reference
-        let results = try ways.indices.map { i in
-          guard let r = ways[i].runner.run(prepared[i], parameters, rows: range) else {
-            throw AttentionError.cannotRun(ways[i].runner)
-          }
-          return r.output
-        }
-        var (truth, lse) = (Truth(), Truth())
-        for row in range {
-          reference.answer(
-            head: row / shape.queries, query: row % shape.queries, into: &truth, logSumExp: &lse)
-          w.certificate.merge(truth.certificate)
-          let place = (row - range.lowerBound) * shape.valueSize
-          for i in ways.indices {
-            results[i][place..<place + shape.valueSize].withUnsafeBufferPointer { w.sums[i].add($0, truth) }
-          }
-        }
-      },
-      merge: { a, b in
-        for i in a.sums.indices { a.sums[i].merge(b.sums[i]) }
-        a.certificate.merge(b.certificate)
-      })
-    return (worker.sums, worker.certificate)
+    var trial = Trial(AttentionForward(parameters), candidates: candidates, format: .f32, threads: threads) {
+      _ in try AttentionProver(tensors, parameters, format: .f32)
+    }
+    trial.measuresResults = false
+    trial.measuresSums = true
+    trial.chunk = 64
+    let found = try trial.run(on: AttentionQueries(tensors, block: 64), progress: progress)
+    return (found.entries.map { $0.parts[0].sums }, found.certificate)
   }
 }

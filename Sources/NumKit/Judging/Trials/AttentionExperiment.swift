@@ -44,17 +44,52 @@ public struct AttentionExperiment: Sendable {
   /// - Throws: `AttentionError` where a runner cannot answer, `UnfitAttention` where the parameters do not fit.
   public func run(progress: (@Sendable (Int) -> Void)? = nil) throws -> AttentionMeasurement {
     guard let first = runners.first else { throw AttentionError.nothingToRun }
+    let (tensors, parameters) = (tensors, parameters)
     let rows = tensors.shape.heads * tensors.shape.queries
     let stored = first.stored(tensors)
-    let chunk = Swift.max(1, Swift.min(64, rows / (2 * Swift.max(threads, 1))))
-    let chunks = (rows + chunk - 1) / chunk
-    let total = rows
-    let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
-      count: chunks, progress: { progress?(Swift.min($0 * chunk, total)) },
-      make: { try AttentionWorker(self, first, stored) },
-      body: { worker, k in try worker.measure(k * chunk..<Swift.min((k + 1) * chunk, rows)) },
-      merge: { $0.merge($1) })
-    return worker.measurement(rows: rows, overflowedInputs: stored.overflowed(from: tensors))
+    let format = first.outputFormat
+    let baseline = Self.baseline(first)
+    var candidates: [any Candidate<AttentionForward>] = runners.map {
+      AttentionCandidate($0, parameters, on: stored)
+    }
+    if baseline.run(stored, parameters, rows: 0..<0) != nil {
+      candidates.append(
+        BaselineCandidate(
+          AttentionCandidate(baseline, parameters, on: stored, isBounded: false), tensors.shape,
+          sinkTokens: sinkTokens))
+    }
+    var trial = Trial(AttentionForward(parameters), candidates: candidates, format: format, threads: threads) {
+      try AttentionProver($0 == .given ? tensors : stored, parameters, format: format)
+    }
+    trial.measuresSums = true
+    trial.chunk = Swift.max(1, Swift.min(64, rows / (2 * Swift.max(threads, 1))))
+    let (found, sights) = try trial.run(
+      on: AttentionQueries(tensors, stored: stored, block: trial.chunk),
+      observer: AttentionSights(self, format), progress: progress)
+    return measurement(found, sights)
+  }
+
+  private func measurement(
+    _ found: Measurement<AttentionForward>, _ sights: AttentionSights
+  ) -> AttentionMeasurement {
+    let entries = runners.indices.map { k in
+      let entry = found.entries[k]
+      let (o, lse) = (entry.parts[0], entry.parts[1])
+      var e = AttentionMeasurement.Entry(runner: runners[k])
+      (e.kernel, e.total, e.logSumExp) = (o.kernel, o.total, lse.kernel)
+      (e.sums, e.totalSums) = (o.sums, o.totalSums)
+      (e.bound, e.boundUlp, e.verdict) = (o.bound, o.boundUlp, o.verdict)
+      if let candidate = entry.candidate as? AttentionCandidate { e.sights = candidate.sights }
+      return e
+    }
+    let baseline = found.entries.dropFirst(runners.count).first
+    let error = baseline?.parts[0].sums.largest ?? 0
+    return AttentionMeasurement(
+      entries: entries, baselineError: error,
+      baselineLimit: 2 * error + (baseline == nil ? 0 : 2 * sights.slack), inputsRounded: found.inputsRounded,
+      overflowedInputs: found.overflowedInputs, inherent: found.inherent[0],
+      certificate: found.certificate, heads: sights.heads(baseline?.candidate as? BaselineCandidate),
+      regularRows: sights.regular, saturatedRows: sights.saturated, rows: found.items)
   }
 }
 
@@ -74,7 +109,6 @@ public enum AttentionError: Error, CustomStringConvertible, Sendable {
     }
   }
 }
-
 
 /// What was found.
 public struct AttentionMeasurement: Sendable {

@@ -11,15 +11,6 @@ public struct AttentionTruths: Sendable {
   /// What proved them.
   public let certificate: Certificate
 
-  private final class Worker {
-    let reference: AttentionReference
-    var rows: [(Int, [Double], Double)] = []
-    var certificate = Certificate()
-    var truth = Truth()
-    var lse = Truth()
-    init(_ reference: AttentionReference) { self.reference = reference }
-  }
-
   /// Answers for every query.
   ///
   /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
@@ -28,29 +19,28 @@ public struct AttentionTruths: Sendable {
     lseFormat: NumberFormat = .f32, threads: Int = 1
   ) throws {
     let shape = tensors.shape
-    let rows = shape.heads * shape.queries
-    let worker = try ParallelRows(threads: threads, chunk: 8).reduce(
-      count: rows, progress: nil,
-      make: { Worker(try AttentionReference(tensors, parameters, format: format, lseFormat: lseFormat)) },
-      body: { w, row in
-        w.reference.answer(
-          head: row / shape.queries, query: row % shape.queries, into: &w.truth, logSumExp: &w.lse)
-        w.rows.append((row, w.truth.rounded, w.lse.rounded[0]))
-        w.certificate.merge(w.truth.certificate)
-        w.certificate.merge(w.lse.certificate)
-      },
-      merge: {
-        $0.rows += $1.rows
-        $0.certificate.merge($1.certificate)
-      })
-    var output = [Double](repeating: 0, count: rows * shape.valueSize)
-    var logs = [Double](repeating: 0, count: rows)
-    for (row, o, lse) in worker.rows {
+    let trial = Trial(AttentionForward(parameters), candidates: [], format: format, threads: threads) { _ in
+      try AttentionProver(tensors, parameters, format: format, lseFormat: lseFormat)
+    }
+    let (found, rows) = try trial.run(on: AttentionQueries(tensors, block: 1), observer: Rows())
+    var output = [Double](repeating: 0, count: found.items * shape.valueSize)
+    var logs = [Double](repeating: 0, count: found.items)
+    for (row, o, lse) in rows.answers {
       for c in o.indices { output[row * shape.valueSize + c] = o[c] }
       logs[row] = lse
     }
     self.output = output
     logSumExp = logs
-    certificate = worker.certificate
+    certificate = found.certificate
+  }
+
+  /// Keeps every answer.
+  private struct Rows: Observer {
+    typealias Q = AttentionForward
+    var answers: [(Int, [Double], Double)] = []
+    mutating func see(stored: Answered<AttentionForward>, given: Answered<AttentionForward>) {
+      answers.append((stored.item.row, stored.truths[0].rounded, stored.truths[1].rounded[0]))
+    }
+    mutating func merge(_ other: Rows) { answers += other.answers }
   }
 }

@@ -44,23 +44,68 @@ public struct BackwardExperiment: Sendable {
     }
     let shape = tensors.shape
     guard gradient.count == shape.heads * shape.queries * shape.valueSize else { throw BackwardError.unfit }
-    let stored = first.stored(tensors)
-    let storedGradient = passes[0].stored(gradient, width: shape.valueSize)
-    let isSame =
-      stored.isSame(as: tensors) && AttentionInputs.areSame(storedGradient, gradient)
+    let given = AttentionBackward.Item(tensors: tensors, gradient: gradient, keyHead: 0)
+    let stored = AttentionBackward.Item(
+      tensors: first.stored(tensors), gradient: passes[0].stored(gradient, width: shape.valueSize), keyHead: 0)
     let format = first.outputFormat
-    let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
-      count: shape.keyHeads, progress: progress,
-      make: {
-        BackwardWorker(
-          try BackwardReference(stored, gradient: storedGradient, parameters, format: format),
-          isSame ? nil : try BackwardReference(tensors, gradient: gradient, parameters, format: format),
-          passes + [baseline])
-      },
-      body: { try $0.measure($1) }, merge: { $0.merge($1) })
+    let parameters = parameters
+    var trial = Trial(
+      AttentionBackward(parameters),
+      candidates: (passes + [baseline]).map { BackwardCandidate($0, parameters) }, format: format,
+      threads: threads
+    ) {
+      let item = $0 == .given ? given : stored
+      return try BackwardProver(item.tensors, gradient: item.gradient, parameters, format: format)
+    }
+    trial.measuresSums = true
+    trial.chunk = 1
+    let found = try trial.run(on: AttentionKeyHeads(given, stored: stored), progress: progress)
+    let entries = zip(passes + [baseline], found.entries).map {
+      BackwardMeasurement.Entry(
+        runner: $0.forward,
+        errors: $1.parts.map {
+          BackwardMeasurement.Errors(kernel: $0.kernel, sums: $0.sums, totalSums: $0.totalSums)
+        })
+    }
     return BackwardMeasurement(
-      entries: Array(worker.entries.dropLast()), baseline: worker.entries[passes.count],
-      inputsRounded: !isSame, certificate: worker.certificate)
+      entries: Array(entries.dropLast()), baseline: entries[passes.count],
+      inputsRounded: found.inputsRounded, certificate: found.certificate)
+  }
+}
+
+/// One of our backward passes.
+public struct BackwardCandidate: Candidate {
+  public typealias Q = AttentionBackward
+
+  private let runner: BackwardRunner
+  private let parameters: AttentionParameters
+
+  /// The backward pass of `runner`, under these parameters.
+  public init(_ runner: BackwardRunner, _ parameters: AttentionParameters) {
+    self.runner = runner
+    self.parameters = parameters
+  }
+
+  public var name: String { runner.forward.algorithm.rawValue }
+
+  public func answer(
+    _ item: AttentionBackward.Item, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace
+  ) throws {
+    guard
+      let made = runner.run(
+        item.tensors, gradient: item.gradient, parameters, keyHead: item.keyHead)
+    else { throw AttentionError.cannotRun(runner.forward) }
+    var place = 0
+    for part in [made.q, made.k, made.v] {
+      for x in part {
+        results[place] = x
+        place += 1
+      }
+    }
+  }
+
+  public func unit(of part: Int, results: UnsafeMutableBufferPointer<Double>) -> ErrorUnit? {
+    .ulp(runner.forward.outputFormat)
   }
 }
 
@@ -85,9 +130,7 @@ public struct BackwardMeasurement: Sendable {
   public struct Entry: Sendable {
     /// The algorithm and its formats.
     public let runner: AttentionRunner
-    var errors = [Errors](repeating: Errors(), count: AttentionGradient.allCases.count)
-
-    init(runner: AttentionRunner) { self.runner = runner }
+    let errors: [Errors]
 
     /// The errors of one gradient.
     public subscript(gradient: AttentionGradient) -> Errors {
@@ -107,64 +150,4 @@ public struct BackwardMeasurement: Sendable {
   public let inputsRounded: Bool
   /// What proved the truths.
   public let certificate: Certificate
-}
-
-/// One thread's share.
-final class BackwardWorker {
-  private let reference: BackwardReference
-  private let given: BackwardReference?
-  private let passes: [BackwardRunner]
-  private(set) var entries: [BackwardMeasurement.Entry]
-  private(set) var certificate = Certificate()
-  private var truth = BackwardTruth()
-  private var truthOfGiven = BackwardTruth()
-
-  init(_ reference: BackwardReference, _ given: BackwardReference?, _ passes: [BackwardRunner]) {
-    self.reference = reference
-    self.given = given
-    self.passes = passes
-    entries = passes.map { BackwardMeasurement.Entry(runner: $0.forward) }
-  }
-
-  func measure(_ kv: Int) throws {
-    let shape = reference.tensors.shape
-    reference.answer(keyHead: kv, into: &truth)
-    certificate.merge(truth.certificate)
-    if let given {
-      given.answer(keyHead: kv, into: &truthOfGiven)
-      certificate.merge(truthOfGiven.certificate)
-    }
-    let other = given == nil ? truth : truthOfGiven
-    let places = [shape.rows(ofKeyHead: kv).lowerBound, kv * shape.keys, kv * shape.keys]
-    for (k, pass) in passes.enumerated() {
-      guard
-        let result = pass.run(
-          reference.tensors, gradient: reference.gradient, reference.parameters, keyHead: kv)
-      else { throw AttentionError.cannotRun(pass.forward) }
-      let unit = ErrorUnit.ulp(pass.forward.outputFormat)
-      for (g, gradient) in AttentionGradient.allCases.enumerated() {
-        let computed = [result.q, result.k, result.v][g]
-        let width = gradient == .dv ? shape.valueSize : shape.headSize
-        for (i, row) in truth[gradient].enumerated() {
-          computed[i * width..<(i + 1) * width].withUnsafeBufferPointer { y in
-            entries[k].errors[g].kernel.add(
-              row: places[g] + i, computed: y, truth: row, unit: unit, bounds: nil)
-            entries[k].errors[g].sums.add(y, row)
-            entries[k].errors[g].totalSums.add(y, other[gradient][i])
-          }
-        }
-      }
-    }
-  }
-
-  func merge(_ other: BackwardWorker) {
-    certificate.merge(other.certificate)
-    for k in entries.indices {
-      for g in entries[k].errors.indices {
-        entries[k].errors[g].kernel.merge(other.entries[k].errors[g].kernel)
-        entries[k].errors[g].sums.merge(other.entries[k].errors[g].sums)
-        entries[k].errors[g].totalSums.merge(other.entries[k].errors[g].totalSums)
-      }
-    }
-  }
 }

@@ -19,15 +19,6 @@ public struct CacheExperiment: Sendable {
     self.threads = threads
   }
 
-  private final class Worker {
-    var sums: [ErrorSums]
-    let reference: AttentionReference
-    init(_ count: Int, _ reference: AttentionReference) {
-      sums = Array(repeating: ErrorSums(), count: count)
-      self.reference = reference
-    }
-  }
-
   /// The outputs of step `step` (0 for the first) for all heads, from a cache that holds the tokens so far.
   public func decode(_ step: Int, _ format: CacheFormat) -> [Double]? {
     let s = tensors.shape
@@ -59,26 +50,15 @@ public struct CacheExperiment: Sendable {
     let shape = tensors.shape
     precondition(shape.queries == shape.keys, "as many queries as keys")
     let parameters = AttentionParameters(mask: AttentionMask(causal: true))
-    let worker = try ParallelRows(threads: threads, chunk: 4).reduce(
-      count: shape.queries, progress: nil,
-      make: { Worker(formats.count, try AttentionReference(tensors, parameters, format: .f32)) },
-      body: { w, step in
-        let reference = w.reference
-        let outputs = try formats.map { format in
-          guard let o = decode(step, format) else { throw AttentionError.cannotRun(runner) }
-          return o
-        }
-        var (truth, lse) = (Truth(), Truth())
-        for h in 0..<shape.heads {
-          reference.answer(head: h, query: step, into: &truth, logSumExp: &lse)
-          for k in formats.indices {
-            outputs[k][h * shape.valueSize..<(h + 1) * shape.valueSize].withUnsafeBufferPointer {
-              w.sums[k].add($0, truth)
-            }
-          }
-        }
-      },
-      merge: { a, b in for k in a.sums.indices { a.sums[k].merge(b.sums[k]) } })
-    return worker.sums
+    let tensors = tensors
+    var trial = Trial(
+      AttentionForward(parameters), candidates: formats.map { CacheCandidate(self, $0) }, format: .f32,
+      threads: threads
+    ) { _ in try AttentionProver(tensors, parameters, format: .f32) }
+    trial.measuresResults = false
+    trial.measuresSums = true
+    trial.chunk = 4 * shape.heads
+    let found = try trial.run(on: AttentionQueries(tensors, block: 1, byStep: true))
+    return found.entries.map { $0.parts[0].sums }
   }
 }

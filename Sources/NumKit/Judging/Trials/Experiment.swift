@@ -54,17 +54,40 @@ public struct Experiment: Sendable {
   ) throws -> ExperimentResult {
     try checkQuestion(rows: rows.rowCount, length: rows.length)
     guard !algorithms.isEmpty else { throw ExperimentError.noAlgorithm }
-    // Made once here so that what cannot run is said before any thread starts.
-    for algorithm in algorithms
-    where KernelRunner(algorithm, configuration, parameters: parameters) == nil {
-      throw ExperimentError.cannotCompute(algorithm.description, configuration)
-    }
-    let total = try ParallelRows(threads: threads, chunk: 8).reduce(
-      count: rows.rowCount, progress: progress,
-      make: { ExperimentWorker(self, length: rows.length) },
-      body: { worker, row in try worker.measure(row, of: rows) },
-      merge: { $0.merge($1) })
-    return total.result(self, rows: rows.rowCount, length: rows.length)
+    let source = StoredRows(rows, parameters: parameters, targets: targets, configuration: configuration)
+    let format = configuration.storage.numberFormat ?? .f64
+    let operation = operation
+    let trial = Trial(
+      RowQuestion(operation),
+      candidates: try algorithms.map {
+        try KernelCandidate($0, configuration, parameters: source.kernelParameters)
+      }, format: format, threads: threads
+    ) { _ in RowProver(operation, format: format) }
+    let (found, sights) = try trial.run(
+      on: source, observer: RowSights(operation, candidates: algorithms.count), progress: progress)
+    return result(found, sights, length: rows.length)
+  }
+
+  private func result(
+    _ found: Measurement<RowQuestion>, _ sights: RowSights, length: Int
+  ) -> ExperimentResult {
+    let u = configuration.storage.numberFormat?.unitRoundoff ?? 0x1p-8
+    return ExperimentResult(
+      entries: algorithms.indices.map { k in
+        let entry = found.entries[k]
+        let part = entry.parts[0]
+        return ExperimentResult.Entry(
+          algorithm: algorithms[k], kernel: part.kernel, total: part.total,
+          distribution: operation == .softmax ? sights.distributions[k] : nil, bound: part.bound,
+          boundUlp: part.boundUlp, trace: entry.trace,
+          verdict: Verdict(
+            part.kernel, inherent: found.inherent[0], bound: part.bound,
+            overflowed: entry.trace.firstOverflow != nil, unitRoundoff: u))
+      },
+      certificate: found.certificate, conditioning: sights.conditioning, inherent: found.inherent[0],
+      inherentUlp: found.inherentUlp[0], inputsRounded: found.inputsRounded,
+      overflowedInputs: found.overflowedInputs, overflowedRows: found.overflowedItems, rows: found.items,
+      length: length)
   }
 }
 

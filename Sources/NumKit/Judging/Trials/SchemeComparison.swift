@@ -19,22 +19,6 @@ public struct SchemeComparison: Sendable {
     public internal(set) var predicted: Double?
   }
 
-  private final class Worker {
-    var sums: [ErrorSums]
-    var work: [LowPrecisionAttention.Work]
-    /// Flushed shares as predicted, row by row: rows come in no fixed order, so exact sums.
-    var predicted: [ExactSum]
-    var pairs = 0
-    let reference: AttentionReference
-    var certificate = Certificate()
-    init(_ count: Int, _ reference: AttentionReference) {
-      self.reference = reference
-      sums = Array(repeating: ErrorSums(), count: count + 1)
-      work = Array(repeating: LowPrecisionAttention.Work(), count: count)
-      predicted = Array(repeating: ExactSum(), count: count)
-    }
-  }
-
   /// The f16 standard first, then the schemes in order; and how many inputs overflow f16.
   ///
   /// - Throws: `AttentionSchemeError` where a scheme cannot do what is asked, `UnfitAttention` where the parameters do not fit.
@@ -42,7 +26,8 @@ public struct SchemeComparison: Sendable {
     _ schemes: [AttentionScheme], _ tensors: AttentionInputs, _ parameters: AttentionParameters,
     seed: UInt64, threads: Int, progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> (entries: [Entry], certificate: Certificate, overflowedInputs: Int) {
-    let shape = tensors.shape
+    let standard = AttentionRunner(.standard, KernelConfiguration(storage: .float(.f16), accumulator: .f32))
+    let stored = standard.stored(tensors)
     let prepared = try schemes.map { scheme in
       var random = RandomSource(seed: seed, row: -2)
       guard let made = LowPrecisionAttention(scheme, tensors, parameters, using: &random) else {
@@ -50,58 +35,64 @@ public struct SchemeComparison: Sendable {
       }
       return made
     }
-    let standard = AttentionRunner(.standard, KernelConfiguration(storage: .float(.f16), accumulator: .f32))
-    let stored = standard.stored(tensors)
-    let rows = shape.heads * shape.queries
-    let chunk = 16
-    let w = try ParallelRows(threads: threads, chunk: 1).reduce(
-      count: (rows + chunk - 1) / chunk, progress: { progress?(Swift.min($0 * chunk, rows)) },
-      make: { Worker(schemes.count, try AttentionReference(tensors, parameters, format: .f32)) },
-      body: { w, part in
-        let range = part * chunk..<Swift.min((part + 1) * chunk, rows)
-        let reference = w.reference
-        guard let plain = standard.run(stored, parameters, rows: range) else {
-          throw AttentionError.cannotRun(standard)
-        }
-        var (truth, lse) = (Truth(), Truth())
-        var output = [Double](repeating: 0, count: shape.valueSize)
-        for row in range {
-          let (head, query) = (row / shape.queries, row % shape.queries)
-          reference.answer(head: head, query: query, into: &truth, logSumExp: &lse)
-          w.certificate.merge(truth.certificate)
-          let place = (row - range.lowerBound) * shape.valueSize
-          plain.output[place..<place + shape.valueSize].withUnsafeBufferPointer { w.sums[0].add($0, truth) }
-          let scores = RowScores(tensors, parameters, head: head, query: query)
-          w.pairs += scores.count
-          for (i, kernel) in prepared.enumerated() {
-            kernel.answer(head: head, query: query, into: &output, &w.work[i])
-            output.withUnsafeBufferPointer { w.sums[i + 1].add($0, truth) }
-            guard scores.count > 0 else { continue }
-            let share = schemes[i].predictedUnderflow(
-              mean: scores.mean, deviation: scores.deviation, maximum: scores.maximum)
-            if share.isFinite { w.predicted[i].add(share * Double(scores.count)) }
-          }
-        }
-      },
-      merge: { a, b in
-        for i in a.sums.indices { a.sums[i].merge(b.sums[i]) }
-        for i in a.work.indices {
-          a.work[i].merge(b.work[i])
-          a.predicted[i].merge(b.predicted[i])
-        }
-        a.pairs += b.pairs
-        a.certificate.merge(b.certificate)
-      })
-    var entries = [Entry(scheme: nil, bits: (16, 16, 16), sums: w.sums[0])]
+    let plain: any Candidate<AttentionForward> = AttentionCandidate(
+      standard, parameters, on: stored, isBounded: false)
+    var trial = Trial(
+      AttentionForward(parameters), candidates: [plain] + prepared.map { SchemeCandidate($0) }, format: .f32,
+      threads: threads
+    ) { _ in try AttentionProver(tensors, parameters, format: .f32) }
+    trial.measuresResults = false
+    trial.measuresSums = true
+    trial.chunk = 16
+    let (found, predicted) = try trial.run(
+      on: AttentionQueries(tensors, block: 16), observer: PredictedUnderflow(schemes, parameters),
+      progress: progress)
+    var entries = [Entry(scheme: nil, bits: (16, 16, 16), sums: found.entries[0].parts[0].sums)]
     for (i, kernel) in prepared.enumerated() {
-      let pairs = Double(w.pairs)
+      let entry = found.entries[i + 1]
+      let pairs = Double(predicted.pairs)
+      let flushed = (entry.candidate as? SchemeCandidate)?.work.flushed ?? 0
       entries.append(
         Entry(
-          scheme: kernel.scheme, bits: (kernel.q.bits, kernel.k.bits, kernel.v.bits), sums: w.sums[i + 1],
-          flushed: pairs > 0 ? Double(w.work[i].flushed) / pairs : nil,
-          predicted: pairs > 0 ? w.predicted[i].value / pairs : nil))
+          scheme: kernel.scheme, bits: (kernel.q.bits, kernel.k.bits, kernel.v.bits),
+          sums: entry.parts[0].sums, flushed: pairs > 0 ? Double(flushed) / pairs : nil,
+          predicted: pairs > 0 ? predicted.shares[i].value / pairs : nil))
     }
-    return (entries, w.certificate, stored.overflowed(from: tensors))
+    return (entries, found.certificate, stored.overflowed(from: tensors))
+  }
+}
+
+/// What share of P becomes 0, predicted from each row's scores.
+private struct PredictedUnderflow: Observer {
+  typealias Q = AttentionForward
+
+  let schemes: [AttentionScheme]
+  let parameters: AttentionParameters
+  /// Shares times pairs, row by row: rows come in no fixed order, so exact sums.
+  var shares: [ExactSum]
+  var pairs = 0
+
+  init(_ schemes: [AttentionScheme], _ parameters: AttentionParameters) {
+    self.schemes = schemes
+    self.parameters = parameters
+    shares = Array(repeating: ExactSum(), count: schemes.count)
+  }
+
+  mutating func see(stored: Answered<AttentionForward>, given: Answered<AttentionForward>) {
+    let item = given.item
+    let scores = RowScores(item.tensors, parameters, head: item.head, query: item.query)
+    pairs += scores.count
+    guard scores.count > 0 else { return }
+    for (i, scheme) in schemes.enumerated() {
+      let share = scheme.predictedUnderflow(
+        mean: scores.mean, deviation: scores.deviation, maximum: scores.maximum)
+      if share.isFinite { shares[i].add(share * Double(scores.count)) }
+    }
+  }
+
+  mutating func merge(_ other: PredictedUnderflow) {
+    for i in shares.indices { shares[i].merge(other.shares[i]) }
+    pairs += other.pairs
   }
 }
 

@@ -1,4 +1,3 @@
-import NumKitQuestions
 import RealModule
 
 /// What bounds and conditioning need to know of a row, in Double: its exponents z = x/τ, their softmax and LSE, to within

@@ -1,0 +1,164 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
+/// One of our attention kernels, on the stored tensors or on others that were prepared for it.
+public struct AttentionCandidate: Candidate {
+  public typealias Q = AttentionForward
+
+  /// The kernel.
+  public let runner: AttentionRunner
+  public let name: String
+  /// NaN, overflow and headroom by stage, and in how many rows each was born where.
+  public private(set) var sights = AttentionResult()
+  private let parameters: AttentionParameters
+  private let stored: AttentionInputs
+  private let isBounded: Bool
+  /// The answers of a block of rows, so that keys and values are prepared once for it.
+  private var block = 0..<0
+  private var result = AttentionResult()
+
+  /// `runner` on `stored`; `isBounded` where that is the stored item itself, which bounds speak of.
+  public init(
+    _ runner: AttentionRunner, _ parameters: AttentionParameters, on stored: AttentionInputs,
+    isBounded: Bool = true, name: String? = nil
+  ) {
+    self.runner = runner
+    self.parameters = parameters
+    self.stored = stored
+    self.isBounded = isBounded
+    self.name = name ?? runner.algorithm.rawValue
+  }
+
+  public mutating func answer(
+    _ item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace
+  ) throws {
+    try prepare(item, &trace, inspect: nil)
+    copy(item, into: results)
+  }
+
+  mutating func prepare(
+    _ item: AttentionForward.Item, _ trace: inout StageTrace,
+    inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)?
+  ) throws {
+    if block.contains(item.row) { return }
+    guard let made = runner.run(stored, parameters, rows: item.block, inspect: inspect) else {
+      throw AttentionError.cannotRun(runner)
+    }
+    result = made
+    block = item.block
+    sights.mergeSights(made)
+    trace.merge(made.trace)
+  }
+
+  func copy(_ item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>) {
+    let width = stored.shape.valueSize
+    let place = item.row - block.lowerBound
+    for c in 0..<width { results[c] = result.output[place * width + c] }
+    results[width] = result.logSumExp[place]
+  }
+
+  public func errorModel() -> (any ErrorModel<AttentionForward>)? {
+    isBounded ? AttentionErrorModel(runner, stored, parameters) : nil
+  }
+
+  public func unit(of part: Int, results: UnsafeMutableBufferPointer<Double>) -> ErrorUnit? {
+    .ulp(part == 0 ? runner.outputFormat : runner.lseFormat)
+  }
+
+  public mutating func merge(_ other: AttentionCandidate) { sights.mergeSights(other.sights) }
+}
+
+/// The outputs' bounds; the log-sum-exp has none.
+struct AttentionErrorModel: ErrorModel {
+  typealias Q = AttentionForward
+
+  private var errors: AttentionErrors
+  private let stored: AttentionInputs
+  private var bounds: [Double]
+
+  init?(_ runner: AttentionRunner, _ stored: AttentionInputs, _ parameters: AttentionParameters) {
+    guard var errors = AttentionErrors(runner, stored, parameters) else { return nil }
+    errors.largestValue = stored.isFinite.v ? stored.largestValue : .infinity
+    self.errors = errors
+    self.stored = stored
+    bounds = Array(repeating: 0, count: stored.shape.valueSize)
+  }
+
+  mutating func bound(
+    _ row: ResultRow, of item: AttentionForward.Item, _ profile: AttentionProfile,
+    exact: UnsafeBufferPointer<Double>, into results: UnsafeMutableBufferPointer<Double>
+  ) -> RowBound? {
+    guard row.part == 0 else { return RowBound.none }
+    let shape = stored.shape
+    let start = shape.keyHead(of: item.head) * shape.keys * shape.valueSize
+    let kind = stored.v.withUnsafeBufferPointer { v -> RowBound in
+      guard let v = v.baseAddress else { return .none }
+      return errors.bound(profile, values: v + start, truth: Array(exact), into: &bounds)
+    }
+    for c in bounds.indices { results[c] = bounds[c] }
+    return profile.isRegular ? kind : nil
+  }
+}
+
+/// A low-precision scheme of attention.
+public struct SchemeCandidate: Candidate {
+  public typealias Q = AttentionForward
+
+  private let kernel: LowPrecisionAttention
+  private var output: [Double]
+  /// What was counted of P.
+  private(set) var work = LowPrecisionAttention.Work()
+
+  /// `kernel` over all queries of its tensors.
+  public init(_ kernel: LowPrecisionAttention) {
+    self.kernel = kernel
+    output = Array(repeating: 0, count: kernel.shape.valueSize)
+  }
+
+  public var name: String { kernel.scheme.name }
+
+  public mutating func answer(
+    _ item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace
+  ) {
+    kernel.answer(head: item.head, query: item.query, into: &output, &work)
+    for c in output.indices { results[c] = output[c] }
+    // It keeps no log-sum-exp.
+    results[output.count] = .nan
+  }
+
+  public mutating func merge(_ other: SchemeCandidate) { work.merge(other.work) }
+}
+
+/// Decoding step by step from a cache in a storage format.
+public struct CacheCandidate: Candidate {
+  public typealias Q = AttentionForward
+
+  private let experiment: CacheExperiment
+  private let format: CacheFormat
+  private var step = -1
+  private var outputs: [Double] = []
+
+  /// Decoding as `experiment` does it, from a cache in `format`.
+  init(_ experiment: CacheExperiment, _ format: CacheFormat) {
+    self.experiment = experiment
+    self.format = format
+  }
+
+  public var name: String { format.name }
+
+  public mutating func answer(
+    _ item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace
+  ) throws {
+    if item.query != step {
+      guard let made = experiment.decode(item.query, format) else {
+        throw AttentionError.cannotRun(experiment.runner)
+      }
+      (step, outputs) = (item.query, made)
+    }
+    let width = item.tensors.shape.valueSize
+    for c in 0..<width { results[c] = outputs[item.head * width + c] }
+    results[width] = .nan
+  }
+}

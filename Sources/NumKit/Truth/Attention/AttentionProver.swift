@@ -1,0 +1,55 @@
+import NumKitNumbers
+import NumKitQuestions
+
+/// The proven answers of attention's forward pass on one set of tensors.
+public struct AttentionProver: Prover {
+  public typealias Q = AttentionForward
+
+  private let reference: AttentionReference
+
+  /// Outputs rounded to `format`, log-sum-exps to `lseFormat`.
+  ///
+  /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
+  public init(
+    _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
+    lseFormat: NumberFormat = .f64
+  ) throws {
+    reference = try AttentionReference(tensors, parameters, format: format, lseFormat: lseFormat)
+  }
+
+  public func answer(_ item: AttentionForward.Item, into truths: inout [Truth]) {
+    truths.withUnsafeMutableBufferPointer { t in
+      guard let first = t.baseAddress else { return }
+      reference.answer(
+        head: item.head, query: item.query, into: &first.pointee, logSumExp: &(first + 1).pointee)
+    }
+  }
+
+  public func profile(of item: AttentionForward.Item, into profile: inout AttentionProfile) {
+    profile = reference.profile
+  }
+
+  public func makeProfile() -> AttentionProfile { AttentionProfile() }
+}
+
+/// The proven answers of attention's backward pass on one set of tensors.
+public struct BackwardProver: Prover {
+  public typealias Q = AttentionBackward
+
+  private let reference: BackwardReference
+  private var truth = BackwardTruth()
+
+  /// Gradients rounded to `format`.
+  ///
+  /// - Throws: `BackwardError` where something does not fit, is not finite or has no derivative here.
+  public init(
+    _ tensors: AttentionInputs, gradient: [Double], _ parameters: AttentionParameters, format: NumberFormat
+  ) throws {
+    reference = try BackwardReference(tensors, gradient: gradient, parameters, format: format)
+  }
+
+  public mutating func answer(_ item: AttentionBackward.Item, into truths: inout [Truth]) {
+    reference.answer(keyHead: item.keyHead, into: &truth)
+    truths = truth.q + truth.k + truth.v
+  }
+}
