@@ -63,7 +63,8 @@ let package = Package(
     room("Kernels", ["NumKitNumbers", "NumKitQuestions"]),
     room("Judging", ["NumKitNumbers", "NumKitQuestions", "NumKitTruth", "NumKitKernels", "CJudging"]),
     .target(
-      name: "NumKit", dependencies: rooms.map { .target(name: "NumKit\($0)") }, path: "Sources/NumKit", exclude: rooms,
+      name: "NumKit", dependencies: rooms.map { .target(name: "NumKit\($0)") }, path: "Sources/NumKit",
+      exclude: rooms,
       sources: ["NumKit.swift"], swiftSettings: swiftSettings),
     .target(name: "TensorFiles", dependencies: ["NumKit"], swiftSettings: swiftSettings),
     .target(name: "Quant", dependencies: ["NumKit", "CSchemes"], swiftSettings: swiftSettings),

@@ -6,24 +6,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// For each format: a cast with and without saturation, y = x·m and y = x/m for an m per element, and back, plain and
-// times a scale per element.
-#define NC_FORMAT(name)                                                                       \
-  void nc_##name##_cast(const float *x, size_t n, uint8_t *codes);                            \
-  void nc_##name##_cast_saturating(const float *x, size_t n, uint8_t *codes);                 \
-  void nc_##name##_multiplied(const float *x, const float *m, size_t n, uint8_t *codes);      \
-  void nc_##name##_divided(const float *x, const float *m, size_t n, uint8_t *codes);         \
-  void nc_##name##_decoded(const uint8_t *codes, size_t n, float *x);                         \
-  void nc_##name##_scaled(const uint8_t *codes, const float *s, size_t n, float *x);
+/// A format of at most 8 bits: its fraction bits, the exponent of its smallest normal number, and what its codes mean.
+struct nc_small_format {
+  int32_t t, min_exponent;
+  /// The code of the largest finite magnitude.
+  int32_t largest;
+  /// What larger magnitudes become; above `sign` where it has no sign of its own.
+  int32_t overflow;
+  /// The code of NaN; -1: a zero of the opposite sign, as ml_dtypes writes it.
+  int32_t nan;
+  /// The sign bit.
+  int32_t sign;
+  /// Codes of magnitude from here on are infinite (zero fraction) or NaN.
+  int32_t special;
+  /// fnuz: the sign bit alone is NaN.
+  int32_t one_zero;
+};
 
-NC_FORMAT(e4m3fn)
-NC_FORMAT(e5m2)
-NC_FORMAT(e4m3fnuz)
-NC_FORMAT(e5m2fnuz)
-NC_FORMAT(e3m2)
-NC_FORMAT(e2m3)
-NC_FORMAT(e2m1)
-#undef NC_FORMAT
+// A cast, y = x·m and y = x/m for an m per element, and back, plain and times a scale per element.
+void nc_small_cast(const float *x, size_t n, uint8_t *codes, struct nc_small_format f);
+void nc_small_multiplied(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
+void nc_small_divided(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
+void nc_small_decoded(const uint8_t *codes, size_t n, float *x, struct nc_small_format f);
+void nc_small_scaled(const uint8_t *codes, const float *s, size_t n, float *x, struct nc_small_format f);
 
 void nc_bf16_cast(const float *x, size_t n, uint16_t *codes);
 void nc_bf16_decoded(const uint16_t *codes, size_t n, float *x);

@@ -12,7 +12,9 @@ package struct PairRunner: Sendable {
 
   /// nil where the kernel is no softmax over `Scalar`, or a format cannot be computed in.
   package init?(_ algorithm: Algorithm, _ configuration: KernelConfiguration) {
-    guard algorithm.operation == .softmax, let storage = configuration.storage.numberFormat else { return nil }
+    guard algorithm.operation == .softmax, let storage = configuration.storage.numberFormat else {
+      return nil
+    }
     let request = PairRequest(algorithm: algorithm, storage: storage, overflow: configuration.overflow)
     guard let body = ScalarDispatch.visit(configuration, request) else { return nil }
     run = body

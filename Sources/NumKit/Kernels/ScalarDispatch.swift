@@ -11,7 +11,9 @@ package protocol FormatPairVisitor {
 package enum ScalarDispatch {
   /// Compute and accumulator formats that are the same, or an accumulator of f32, run specialised code; other pairs
   /// run generic code, with the same answer.
-  package static func visit<V: FormatPairVisitor>(_ configuration: KernelConfiguration, _ visitor: V) -> V.Result? {
+  package static func visit<V: FormatPairVisitor>(_ configuration: KernelConfiguration, _ visitor: V) -> V
+    .Result?
+  {
     guard let accumulator = type(configuration.accumulator, configuration.overflow) else { return nil }
     let saturates = configuration.overflow == .saturate
     switch configuration.compute {

@@ -50,6 +50,9 @@ public struct FormatRegistry: Sendable {
     .init(
       .f8e5m2fnuz, ["fp8_e5m2fnuz", "float8_e5m2fnuz", "f8_e5m2fnuz", "float8e5m2fnuz", "e5m2fnuz"],
       Float8E5M2FNUZ.self, saturating: Simulated<Saturating<Float8E5M2FNUZFormat>>.self),
+    .init(
+      .f8e3m4, ["fp8_e3m4", "float8_e3m4", "f8_e3m4", "e3m4", "float8e3m4"], Float8E3M4.self,
+      saturating: Simulated<Saturating<Float8E3M4Format>>.self),
     .init(.f6e3m2, ["fp6_e3m2", "float6_e3m2fn", "f6_e3m2", "e3m2"], Float6E3M2.self),
     .init(.f6e2m3, ["fp6_e2m3", "float6_e2m3fn", "f6_e2m3", "e2m3"], Float6E2M3.self),
     .init(.f4e2m1, ["fp4_e2m1", "float4_e2m1fn", "float4e2m1", "e2m1", "fp4", "f4"], Float4E2M1.self),

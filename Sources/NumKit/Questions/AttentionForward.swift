@@ -18,16 +18,21 @@ public struct AttentionForward: Question {
 
   /// What is asked.
   public let parameters: AttentionParameters
+  /// Whether the log-sum-exp is asked for too.
+  public let asksLogSumExp: Bool
 
   /// The question of these parameters.
-  public init(_ parameters: AttentionParameters) { self.parameters = parameters }
+  public init(_ parameters: AttentionParameters, logSumExp: Bool = true) {
+    self.parameters = parameters
+    asksLogSumExp = logSumExp
+  }
 
   public var name: String { "attention" }
-  public var parts: [String] { ["o", "lse"] }
+  public var parts: [String] { asksLogSumExp ? ["o", "lse"] : ["o"] }
 
   public func layout(of item: Item, into rows: inout [ResultRow]) {
     rows.append(ResultRow(part: 0, row: item.row, count: item.tensors.shape.valueSize))
-    rows.append(ResultRow(part: 1, row: item.row, count: 1))
+    if asksLogSumExp { rows.append(ResultRow(part: 1, row: item.row, count: 1)) }
   }
 }
 

@@ -5,19 +5,34 @@ import NumKit
 ///
 /// NaN is the format's NaN with the sign of the element; in a format without NaN it is a zero of the opposite sign, as
 /// ml_dtypes writes it. In loops with scales what is too large, ∞ too, becomes the largest number.
-enum SmallFloat: Sendable, Hashable, CaseIterable {
-  case e4m3fn, e5m2, e4m3fnuz, e5m2fnuz, e3m2, e2m3, e2m1
+struct SmallFloat: Sendable, Hashable {
+  let format: NumberFormat
+  /// What the loops need to know: overflow as the format has it, and to the largest number.
+  private let plain: nc_small_format
+  private let saturated: nc_small_format
 
-  var format: NumberFormat {
-    switch self {
-    case .e4m3fn: return .f8e4m3fn
-    case .e5m2: return .f8e5m2
-    case .e4m3fnuz: return .f8e4m3fnuz
-    case .e5m2fnuz: return .f8e5m2fnuz
-    case .e3m2: return .f6e3m2
-    case .e2m3: return .f6e2m3
-    case .e2m1: return .f4e2m1
-    }
+  static func == (a: SmallFloat, b: SmallFloat) -> Bool { a.format == b.format }
+  func hash(into hasher: inout Hasher) { hasher.combine(format) }
+
+  /// Every format there is of at most 8 bits, with a sign and a zero.
+  static let all = FormatRegistry.all.compactMap { $0.dtype.numberFormat.flatMap(SmallFloat.init) }
+
+  static let e4m3fn = SmallFloat(known: .f8e4m3fn)
+  static let e5m2 = SmallFloat(known: .f8e5m2)
+  static let e3m2 = SmallFloat(known: .f6e3m2)
+  static let e2m3 = SmallFloat(known: .f6e2m3)
+  static let e2m1 = SmallFloat(known: .f4e2m1)
+
+  private init(known: NumberFormat) {
+    format = known
+    plain = Self.codes(known, saturating: false)
+    saturated = Self.codes(known, saturating: true)
+  }
+
+  /// nil for a format that is wider, or has no sign or no zero.
+  init?(_ format: NumberFormat) {
+    guard format.bitWidth <= 8, format.hasSign, format.hasZero else { return nil }
+    self.init(known: format)
   }
 
   var bits: Int { format.bitWidth }
@@ -25,73 +40,48 @@ enum SmallFloat: Sendable, Hashable, CaseIterable {
   /// ⌊log2 of the largest number⌋.
   var maxExponent: Int { format.maxExponent }
 
+  private static func codes(_ format: NumberFormat, saturating: Bool) -> nc_small_format {
+    let t = Int32(format.significandBits)
+    let sign = Int32(1) << Int32(format.bitWidth - 1)
+    let full = ((Int32(1) << Int32(format.exponentBits)) - 1) << t
+    let largest = Int32(truncatingIfNeeded: format.encode(format.largestFinite))
+    var (nan, special) = (Int32(-1), sign)
+    switch format.nanEncoding {
+    case .ieee: (nan, special) = (full | 1 << (t - 1), full)
+    case .allOnes: (nan, special) = (sign - 1, sign - 1)
+    case .negativeZero: nan = sign
+    case .none: break
+    }
+    let overflow = format.hasInfinity ? full : nan
+    return nc_small_format(
+      t: t, min_exponent: Int32(format.minExponent), largest: largest,
+      overflow: saturating || !format.hasNaN ? largest : overflow, nan: nan, sign: sign, special: special,
+      one_zero: format.nanEncoding == .negativeZero ? 1 : 0)
+  }
+
   func cast(
     _ x: UnsafePointer<Float>, _ count: Int, into codes: UnsafeMutablePointer<UInt8>, saturating: Bool
   ) {
-    switch (self, saturating) {
-    case (.e4m3fn, false): nc_e4m3fn_cast(x, count, codes)
-    case (.e5m2, false): nc_e5m2_cast(x, count, codes)
-    case (.e4m3fnuz, false): nc_e4m3fnuz_cast(x, count, codes)
-    case (.e5m2fnuz, false): nc_e5m2fnuz_cast(x, count, codes)
-    case (.e4m3fn, true): nc_e4m3fn_cast_saturating(x, count, codes)
-    case (.e5m2, true): nc_e5m2_cast_saturating(x, count, codes)
-    case (.e4m3fnuz, true): nc_e4m3fnuz_cast_saturating(x, count, codes)
-    case (.e5m2fnuz, true): nc_e5m2fnuz_cast_saturating(x, count, codes)
-    case (.e3m2, _): nc_e3m2_cast(x, count, codes)
-    case (.e2m3, _): nc_e2m3_cast(x, count, codes)
-    case (.e2m1, _): nc_e2m1_cast(x, count, codes)
-    }
+    nc_small_cast(x, count, codes, saturating ? saturated : plain)
   }
 
   /// Codes of x·divisor.
   func multiply(_ x: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
-    switch self {
-    case .e4m3fn: nc_e4m3fn_multiplied(x, run.divisors, run.count, codes)
-    case .e5m2: nc_e5m2_multiplied(x, run.divisors, run.count, codes)
-    case .e4m3fnuz: nc_e4m3fnuz_multiplied(x, run.divisors, run.count, codes)
-    case .e5m2fnuz: nc_e5m2fnuz_multiplied(x, run.divisors, run.count, codes)
-    case .e3m2: nc_e3m2_multiplied(x, run.divisors, run.count, codes)
-    case .e2m3: nc_e2m3_multiplied(x, run.divisors, run.count, codes)
-    case .e2m1: nc_e2m1_multiplied(x, run.divisors, run.count, codes)
-    }
+    nc_small_multiplied(x, run.divisors, run.count, codes, saturated)
   }
 
   /// Codes of x/divisor.
   func divide(_ x: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
-    switch self {
-    case .e4m3fn: nc_e4m3fn_divided(x, run.divisors, run.count, codes)
-    case .e5m2: nc_e5m2_divided(x, run.divisors, run.count, codes)
-    case .e4m3fnuz: nc_e4m3fnuz_divided(x, run.divisors, run.count, codes)
-    case .e5m2fnuz: nc_e5m2fnuz_divided(x, run.divisors, run.count, codes)
-    case .e3m2: nc_e3m2_divided(x, run.divisors, run.count, codes)
-    case .e2m3: nc_e2m3_divided(x, run.divisors, run.count, codes)
-    case .e2m1: nc_e2m1_divided(x, run.divisors, run.count, codes)
-    }
+    nc_small_divided(x, run.divisors, run.count, codes, saturated)
   }
 
   func decode(_ codes: UnsafePointer<UInt8>, _ count: Int, into x: UnsafeMutablePointer<Float>) {
-    switch self {
-    case .e4m3fn: nc_e4m3fn_decoded(codes, count, x)
-    case .e5m2: nc_e5m2_decoded(codes, count, x)
-    case .e4m3fnuz: nc_e4m3fnuz_decoded(codes, count, x)
-    case .e5m2fnuz: nc_e5m2fnuz_decoded(codes, count, x)
-    case .e3m2: nc_e3m2_decoded(codes, count, x)
-    case .e2m3: nc_e2m3_decoded(codes, count, x)
-    case .e2m1: nc_e2m1_decoded(codes, count, x)
-    }
+    nc_small_decoded(codes, count, x, plain)
   }
 
   /// value·scale.
   func scale(_ codes: UnsafePointer<UInt8>, _ run: BlockRun, into x: UnsafeMutablePointer<Float>) {
-    switch self {
-    case .e4m3fn: nc_e4m3fn_scaled(codes, run.scales, run.count, x)
-    case .e5m2: nc_e5m2_scaled(codes, run.scales, run.count, x)
-    case .e4m3fnuz: nc_e4m3fnuz_scaled(codes, run.scales, run.count, x)
-    case .e5m2fnuz: nc_e5m2fnuz_scaled(codes, run.scales, run.count, x)
-    case .e3m2: nc_e3m2_scaled(codes, run.scales, run.count, x)
-    case .e2m3: nc_e2m3_scaled(codes, run.scales, run.count, x)
-    case .e2m1: nc_e2m1_scaled(codes, run.scales, run.count, x)
-    }
+    nc_small_scaled(codes, run.scales, run.count, x, plain)
   }
 }
 
@@ -100,7 +90,7 @@ enum E4M3Scale {
   /// The code of `x` ≥ 0, too large ones as the largest.
   static func code(_ x: Float) -> UInt8 {
     var code: UInt8 = 0
-    withUnsafePointer(to: x) { nc_e4m3fn_cast_saturating($0, 1, &code) }
+    withUnsafePointer(to: x) { SmallFloat.e4m3fn.cast($0, 1, into: &code, saturating: true) }
     return code
   }
 

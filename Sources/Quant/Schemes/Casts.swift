@@ -8,7 +8,7 @@ import NumKit
 let castFamily = SchemeFamily(
   file: "Casts",
   defaults: {
-    let small: [any Scheme] = SmallFloat.allCases.map { SmallCast($0) }
+    let small: [any Scheme] = SmallFloat.all.map { SmallCast($0) }
     let scaled: [any Scheme] = [.tensor, .channel, .token, .block(128, 128), .group(128)].flatMap {
       [ScaledCast(.e4m3fn, $0), ScaledCast(.e5m2, $0)]
     }
@@ -18,7 +18,7 @@ let castFamily = SchemeFamily(
     return [WideCast(isBrain: false), WideCast(isBrain: true)] + small + scaled + narrow
   },
   variants: {
-    [.e4m3fn, .e5m2, .e4m3fnuz, .e5m2fnuz].map { SmallCast($0, saturating: true) }
+    SmallFloat.all.filter { $0.bits == 8 }.map { SmallCast($0, saturating: true) }
   },
   make: { name in
     guard case .float(let format)? = DType(name.base) else { return nil }
@@ -27,7 +27,7 @@ let castFamily = SchemeFamily(
       guard name.granularity == nil, name.isUsedUp else { return nil }
       return WideCast(isBrain: format == .bf16)
     }
-    guard let small = SmallFloat.allCases.first(where: { $0.format == format }) else { return nil }
+    guard let small = SmallFloat(format) else { return nil }
     // bitsandbytes' FP4 owns that name.
     if name.base == "fp4" { return nil }
     if let granularity = name.granularity {

@@ -56,7 +56,7 @@ public struct AttentionCandidate: Candidate {
     let width = stored.shape.valueSize
     let place = item.row - block.lowerBound
     for c in 0..<width { results[c] = result.output[place * width + c] }
-    results[width] = result.logSumExp[place]
+    if results.count > width { results[width] = result.logSumExp[place] }
   }
 
   public func errorModel() -> (any ErrorModel<AttentionForward>)? {
@@ -102,7 +102,7 @@ struct AttentionErrorModel: ErrorModel {
   }
 }
 
-/// A low-precision scheme of attention.
+/// A low-precision scheme of attention, which keeps no log-sum-exp.
 public struct SchemeCandidate: Candidate {
   public typealias Q = AttentionForward
 
@@ -124,14 +124,12 @@ public struct SchemeCandidate: Candidate {
   ) {
     kernel.answer(head: item.head, query: item.query, into: &output, &work)
     for c in output.indices { results[c] = output[c] }
-    // It keeps no log-sum-exp.
-    results[output.count] = .nan
   }
 
   public mutating func merge(_ other: SchemeCandidate) { work.merge(other.work) }
 }
 
-/// Decoding step by step from a cache in a storage format.
+/// Decoding step by step from a cache in a storage format; its log-sum-exp is not asked for.
 public struct CacheCandidate: Candidate {
   public typealias Q = AttentionForward
 
@@ -159,6 +157,5 @@ public struct CacheCandidate: Candidate {
     }
     let width = item.tensors.shape.valueSize
     for c in 0..<width { results[c] = outputs[item.head * width + c] }
-    results[width] = .nan
   }
 }

@@ -58,7 +58,8 @@ public struct AttentionExperiment: Sendable {
           AttentionCandidate(baseline, parameters, on: stored, isBounded: false), tensors.shape,
           sinkTokens: sinkTokens))
     }
-    var trial = Trial(AttentionForward(parameters), candidates: candidates, format: format, threads: threads) {
+    var trial = Trial(AttentionForward(parameters), candidates: candidates, format: format, threads: threads)
+    {
       try AttentionProver($0 == .given ? tensors : stored, parameters, format: format)
     }
     trial.measuresSums = true

@@ -21,10 +21,13 @@ public struct AttentionSaturation: Sendable {
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, threshold: Double, threads: Int = 1
   ) throws {
-    let trial = Trial(AttentionForward(parameters), candidates: [], format: .f32, threads: threads) { _ in
+    let trial = Trial(
+      AttentionForward(parameters, logSumExp: false), candidates: [], format: .f32, threads: threads
+    ) { _ in
       try AttentionProver(tensors, parameters, format: .f32)
     }
-    let (_, w) = try trial.run(on: AttentionQueries(tensors, block: 1), observer: Sights(threshold: threshold))
+    let (_, w) = try trial.run(
+      on: AttentionQueries(tensors, block: 1), observer: Sights(threshold: threshold))
     let n = Double(w.rows)
     scoreRMS = (w.squares.value / Double(w.scores)).squareRoot()
     meanEntropy = w.entropy.value / n

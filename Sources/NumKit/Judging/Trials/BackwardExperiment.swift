@@ -46,7 +46,8 @@ public struct BackwardExperiment: Sendable {
     guard gradient.count == shape.heads * shape.queries * shape.valueSize else { throw BackwardError.unfit }
     let given = AttentionBackward.Item(tensors: tensors, gradient: gradient, keyHead: 0)
     let stored = AttentionBackward.Item(
-      tensors: first.stored(tensors), gradient: passes[0].stored(gradient, width: shape.valueSize), keyHead: 0)
+      tensors: first.stored(tensors), gradient: passes[0].stored(gradient, width: shape.valueSize), keyHead: 0
+    )
     let format = first.outputFormat
     let parameters = parameters
     var trial = Trial(

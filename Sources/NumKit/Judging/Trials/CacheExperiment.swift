@@ -52,7 +52,8 @@ public struct CacheExperiment: Sendable {
     let parameters = AttentionParameters(mask: AttentionMask(causal: true))
     let tensors = tensors
     var trial = Trial(
-      AttentionForward(parameters), candidates: formats.map { CacheCandidate(self, $0) }, format: .f32,
+      AttentionForward(parameters, logSumExp: false), candidates: formats.map { CacheCandidate(self, $0) },
+      format: .f32,
       threads: threads
     ) { _ in try AttentionProver(tensors, parameters, format: .f32) }
     trial.measuresResults = false

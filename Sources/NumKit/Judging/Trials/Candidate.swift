@@ -40,7 +40,8 @@ public protocol ErrorModel<Q> {
   /// exact results in Double.
   mutating func bound(
     _ row: ResultRow, of item: Q.Item, _ profile: Q.Profile, exact: UnsafeBufferPointer<Double>,
-    into bounds: UnsafeMutableBufferPointer<Double>) -> RowBound?
+    into bounds: UnsafeMutableBufferPointer<Double>
+  ) -> RowBound?
 }
 
 /// Looks on while an experiment runs, for what a question has beside errors. One instance serves one thread; what is gathered must

@@ -38,7 +38,8 @@ public struct SchemeComparison: Sendable {
     let plain: any Candidate<AttentionForward> = AttentionCandidate(
       standard, parameters, on: stored, isBounded: false)
     var trial = Trial(
-      AttentionForward(parameters), candidates: [plain] + prepared.map { SchemeCandidate($0) }, format: .f32,
+      AttentionForward(parameters, logSumExp: false),
+      candidates: [plain] + prepared.map { SchemeCandidate($0) }, format: .f32,
       threads: threads
     ) { _ in try AttentionProver(tensors, parameters, format: .f32) }
     trial.measuresResults = false
