@@ -73,3 +73,8 @@ public struct ExactSum: Sendable {
     pending = 0
   }
 }
+
+extension ExactSum: Hashable {
+  public static func == (a: ExactSum, b: ExactSum) -> Bool { a.value == b.value }
+  public func hash(into hasher: inout Hasher) { hasher.combine(value) }
+}

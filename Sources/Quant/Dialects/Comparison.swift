@@ -1,4 +1,5 @@
 import CSchemes
+import NumKit
 
 /// What two schemes disagree about in a block.
 public enum DifferenceKind: String, Sendable, Hashable, CaseIterable {
@@ -35,11 +36,11 @@ public struct DialectComparison: Sendable {
   /// How many of them differ in what way; a block can do so in several.
   public private(set) var kinds: [DifferenceKind: Int] = [:]
   /// The error of the first scheme, and of the second.
-  public private(set) var first = ErrorStatistics()
-  public private(set) var second = ErrorStatistics()
+  public private(set) var first = ErrorSums()
+  public private(set) var second = ErrorSums()
   /// The same within the blocks that differ.
-  public private(set) var firstWhereDiffering = ErrorStatistics()
-  public private(set) var secondWhereDiffering = ErrorStatistics()
+  public private(set) var firstWhereDiffering = ErrorSums()
+  public private(set) var secondWhereDiffering = ErrorSums()
   /// The smallest witness found for each kind.
   public private(set) var witnesses: [DifferenceKind: DialectWitness] = [:]
 

@@ -1,4 +1,5 @@
 import CSchemes
+import NumKit
 
 /// Where a squared error comes from; the four parts sum to the total.
 ///
@@ -9,7 +10,7 @@ import CSchemes
 /// - element rounding: e₀², everywhere else;
 /// - scale rounding: e² − e₀² there. It can be negative: a rounded scale may happen to suit the elements better.
 public struct ErrorSplit: Sendable, Hashable {
-  private var parts = (0..<4).map { _ in LongSum() }
+  private var parts = (0..<4).map { _ in ExactSum() }
 
   public init() {}
 
@@ -37,15 +38,15 @@ public struct ErrorSplit: Sendable, Hashable {
     for start in stride(from: 0, to: total, by: 1024) {
       let sums = nc_split_errors(
         a + start, b + start, c + start, low + start, high + start, min(1024, total - start))
-      parts[0] += sums.rounding
-      parts[1] += sums.clipping
-      parts[2] += sums.flush
-      parts[3] += sums.scale
+      parts[0].add(sums.rounding)
+      parts[1].add(sums.clipping)
+      parts[2].add(sums.flush)
+      parts[3].add(sums.scale)
     }
   }
 
   /// Adds what another part of the tensor came to.
   public mutating func merge(_ other: ErrorSplit) {
-    for index in parts.indices { parts[index] += other.parts[index] }
+    for index in parts.indices { parts[index].merge(other.parts[index]) }
   }
 }

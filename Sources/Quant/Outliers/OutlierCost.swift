@@ -124,8 +124,8 @@ private struct Pricing {
 
   /// Sums over the rest.
   struct Sums {
-    var with = ErrorStatistics()
-    var without = ErrorStatistics()
+    var with = ErrorSums()
+    var without = ErrorSums()
     var flushedWith = 0
     var flushedWithout = 0
     var groups = 0

@@ -1,3 +1,5 @@
+import NumKit
+
 /// What a scheme costs a matrix: its size and all measures of its error.
 public struct SchemeMeasurement: Sendable {
   /// The scheme's name.
@@ -7,7 +9,7 @@ public struct SchemeMeasurement: Sendable {
   /// Bytes stored for them.
   public private(set) var storedBytes: Int
   /// The error.
-  public private(set) var statistics = ErrorStatistics()
+  public private(set) var statistics = ErrorSums()
   /// Where it comes from; nil where the scheme does not tell (it is no `LimitedScheme`).
   public private(set) var split: ErrorSplit?
   /// Whether the split tells scale rounding apart; it counts as element rounding where not (no `GridScheme`).

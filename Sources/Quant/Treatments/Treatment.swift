@@ -1,4 +1,5 @@
 import CSchemes
+import NumKit
 
 /// A scheme with what is done to help it: transforms in order, then a calibration.
 public struct Treatment: Sendable {
@@ -86,9 +87,9 @@ public struct TreatmentResult: Sendable {
   /// Bits an element, whatever the cures need included.
   public let bitsPerWeight: Double
   /// The error of the whole tensor.
-  public let statistics: ErrorStatistics
+  public let statistics: ErrorSums
   /// The error of what is not massive.
-  public let rest: ErrorStatistics
+  public let rest: ErrorSums
   /// Elements other than zero, not massive, that became zero.
   public let flushed: Int
   /// SQNR in dB of the product with the activations, where there are any: with `CureContext.judges` if there are.
@@ -102,8 +103,8 @@ public struct TreatmentResult: Sendable {
     let (decoded, bits) = try treatment.apply(matrix, context: context)
     name = treatment.name
     bitsPerWeight = Double(bits) / Double(max(matrix.values.count, 1))
-    var statistics = ErrorStatistics()
-    var rest = ErrorStatistics()
+    var statistics = ErrorSums()
+    var rest = ErrorSums()
     var flushed = 0
     matrix.values.withUnsafeBufferPointer { x in
       decoded.values.withUnsafeBufferPointer { statistics.add(x, $0) }
@@ -129,7 +130,7 @@ public struct TreatmentResult: Sendable {
     // Rows of Xᵀ, so that the inner loop runs along tokens.
     var transposed = [Double](repeating: 0, count: n * x.rows)
     for i in x.values.indices { transposed[i % n * x.rows + i / n] = Double(x.values[i]) }
-    var (signal, noise) = (LongSum(), LongSum())
+    var (signal, noise) = (ExactSum(), ExactSum())
     var (y, e) = ([Double](), [Double]())
     for row in 0..<w.rows {
       y = [Double](repeating: 0, count: x.rows)
@@ -143,8 +144,8 @@ public struct TreatmentResult: Sendable {
         }
       }
       for k in y.indices {
-        signal += y[k] * y[k]
-        noise += e[k] * e[k]
+        signal.add(y[k] * y[k])
+        noise.add(e[k] * e[k])
       }
     }
     return noise.value == 0 ? .infinity : 10 * nc_log10(signal.value / noise.value)

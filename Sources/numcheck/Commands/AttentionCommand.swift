@@ -134,7 +134,7 @@ struct AttentionCommand: ParsableCommand {
     for e in result.entries {
       let k = e.kernel
       let special = k.nanRows > 0 || k.overflow > 0 || k.specialMismatches > 0
-      let seen = special ? Double.infinity : e.sums.largest
+      let seen = special ? Double.infinity : e.sums.maxAbsoluteError
       list.append(
         Check(
           algorithm: e.runner.algorithm.rawValue, flag: "within-baseline", limit: result.baselineLimit,

@@ -67,9 +67,9 @@ extension AttentionCommand {
       }
       report.rows.append(
         [.text(e.scheme?.name ?? "standard f16")]
-          + [e.bits.q, e.bits.k, e.bits.v].map { .number($0) } + [.count(s.lost)]
+          + [e.bits.q, e.bits.k, e.bits.v].map { .number($0) } + [.count(s.lostCount)]
           + [
-            s.rmse, s.rmse / entries[0].sums.rmse, s.relativeL1, s.count == 0 ? .nan : s.largest,
+            s.rmse, s.rmse / entries[0].sums.rmse, s.relativeL1, s.finiteCount == 0 ? .nan : s.maxAbsoluteError,
             1 - s.cosine,
           ].map { .number($0) } + [share(e.flushed), share(e.predicted)])
     }
@@ -99,8 +99,8 @@ extension AttentionCommand {
                 .object([("q", .number(e.bits.q)), ("k", .number(e.bits.k)), ("v", .number(e.bits.v))])
               ),
               ("rmse", .number(e.sums.rmse)), ("relativeL1", .number(e.sums.relativeL1)),
-              ("maxAbsoluteError", .number(e.sums.largest)), ("cosine", .number(e.sums.cosine)),
-              ("compared", .int(e.sums.count)), ("lost", .int(e.sums.lost)),
+              ("maxAbsoluteError", .number(e.sums.maxAbsoluteError)), ("cosine", .number(e.sums.cosine)),
+              ("compared", .int(e.sums.finiteCount)), ("lost", .int(e.sums.lostCount)),
               ("flushed", e.flushed.map { .number($0) } ?? .null),
               ("flushedPredicted", e.predicted.map { .number($0) } ?? .null),
             ])

@@ -43,8 +43,8 @@ extension AttentionCommand {
       // Each against the standard way of as many bits.
       let standard = sums[way.name.contains("fp8") ? 2 : 0]
       report.rows.append(
-        [.text(way.name), .count(s.lost)]
-          + [s.rmse, s.relativeL1, s.count == 0 ? .nan : s.largest, 1 - s.cosine, s.rmse / standard.rmse].map
+        [.text(way.name), .count(s.lostCount)]
+          + [s.rmse, s.relativeL1, s.finiteCount == 0 ? .nan : s.maxAbsoluteError, 1 - s.cosine, s.rmse / standard.rmse].map
         { .number($0) })
     }
     try emit(report.text(as: format))

@@ -99,9 +99,9 @@ struct CacheCommand: ParsableCommand {
         .text(f.name), .number(bits / numbers), .count(bytes), .number(bits / (16 * numbers)),
       ]
       if let s = sums?[i] {
-        row.append(.count(s.lost))
-        row += [s.rmse, s.relativeL1, s.largest, 1 - s.cosine].map {
-          s.count == 0 ? .none() : .number($0)
+        row.append(.count(s.lostCount))
+        row += [s.rmse, s.relativeL1, s.maxAbsoluteError, 1 - s.cosine].map {
+          s.finiteCount == 0 ? .none() : .number($0)
         }
       }
       report.rows.append(row)

@@ -87,7 +87,7 @@ extension AttentionReport {
           ("exceeded", .int(e.kernel.aboveBound)),
         ])
       ),
-      ("withinBaseline", .bool(e.sums.largest <= result.baselineLimit && e.kernel.nanRows == 0)),
+      ("withinBaseline", .bool(e.sums.maxAbsoluteError <= result.baselineLimit && e.kernel.nanRows == 0)),
       (
         "logSumExp",
         .object([("format", .string(e.runner.lseFormat.name))] + KernelReport.statistics(e.logSumExp))

@@ -20,8 +20,8 @@ extension AttentionReport {
         e.runner.algorithm.rawValue, e.verdict.rawValue, Figures.count(k.nanRows), Figures.count(k.overflow),
         Figures.count(k.underflow), figure(k.maxUlp), figure(k.quantileUlp(0.99)), figure(k.maxUlpAtPeak),
         e.bound == .none ? "none" : e.bound == .vacuous ? "vacuous" : Figures.short(e.boundUlp),
-        figure(e.logSumExp.maxUlp), figure(e.sums.rmse), figure(e.sums.largest),
-        figure(e.sums.largest / result.baselineLimit), figure(e.totalSums.rmse),
+        figure(e.logSumExp.maxUlp), figure(e.sums.rmse), figure(e.sums.maxAbsoluteError),
+        figure(e.sums.maxAbsoluteError / result.baselineLimit), figure(e.totalSums.rmse),
         figure(e.totalSums.relativeL1), figure(1 - e.totalSums.cosine),
         t.firstOverflow != nil || result.overflowedInputs > 0
           ? "none" : t.headroom == .infinity ? "-" : "\(Figures.short(t.headroom)) bits",
@@ -160,7 +160,7 @@ extension AttentionReport {
       cells += [k.maxUlp, k.quantileUlp(0.99), k.meanUlp].map(Figures.number)
       cells += [e.bound.name, e.bound == .none ? "" : Figures.number(e.boundUlp)]
       cells += [
-        e.logSumExp.maxUlp, e.sums.rmse, e.sums.largest, result.baselineLimit, e.totalSums.rmse,
+        e.logSumExp.maxUlp, e.sums.rmse, e.sums.maxAbsoluteError, result.baselineLimit, e.totalSums.rmse,
         e.totalSums.relativeL1, e.totalSums.cosine, e.sights.trace.headroom,
       ].map(Figures.number)
       table.rows.append(cells)

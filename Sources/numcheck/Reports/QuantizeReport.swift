@@ -18,7 +18,7 @@ struct QuantizeReport {
     /// Whether it loses no number, and no such scheme with as few bits has a higher SQNR.
     let isParetoBest: Bool
     var name: String { measurement.scheme }
-    var statistics: Quant.ErrorStatistics { measurement.statistics }
+    var statistics: ErrorSums { measurement.statistics }
   }
 
   init(

@@ -124,7 +124,7 @@ import Testing
     for e in entries {
       let name = e.scheme?.name ?? "standard"
       let floor = name.hasPrefix("kivi-int2") ? 0.8 : name.hasSuffix("int4") ? 0.97 : 0.998
-      #expect(e.sums.cosine > floor && e.sums.lost == 0, "\(name) \(e.sums.cosine)")
+      #expect(e.sums.cosine > floor && e.sums.lostCount == 0, "\(name) \(e.sums.cosine)")
     }
   }
 

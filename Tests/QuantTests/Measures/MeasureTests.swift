@@ -1,9 +1,10 @@
 import Foundation
+import NumKit
 import Quant
 import Testing
 
-private func statistics(_ x: [Float], _ y: [Float]) -> ErrorStatistics {
-  var result = ErrorStatistics()
+private func statistics(_ x: [Float], _ y: [Float]) -> ErrorSums {
+  var result = ErrorSums()
   x.withUnsafeBufferPointer { a in y.withUnsafeBufferPointer { result.add(a, $0) } }
   return result
 }
@@ -52,7 +53,7 @@ struct ErrorStatisticsTests {
       return statistics(Array(x[range]), Array(y[range]))
     }
     for order in [pieces, pieces.reversed(), pieces.shuffled(using: &random)] {
-      var merged = ErrorStatistics()
+      var merged = ErrorSums()
       for piece in order { merged.merge(piece) }
       #expect(merged.squaredError == whole.squaredError)
       #expect(merged.energy == whole.energy)

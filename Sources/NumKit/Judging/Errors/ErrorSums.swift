@@ -1,67 +1,130 @@
 import NumKitNumbers
 import NumKitTruth
+import RealModule
 
-/// The error of a whole tensor in single figures: sums that merge and do not depend on order. Results that are not finite, or whose
-/// truth is not, are counted and left out.
-public struct ErrorSums: Sendable {
+/// How far computed numbers ŷ are from exact ones y, over a whole tensor: sums that merge and depend neither on order nor on how the
+/// tensor was split. All averages are over the pairs of which both are finite; the others are counted apart.
+public struct ErrorSums: Sendable, Hashable {
+  /// Pairs added.
+  public private(set) var count = 0
+  /// Pairs of two finite numbers: what all averages are over.
+  public private(set) var finiteCount = 0
+  /// Finite y whose ŷ is NaN or ±∞.
+  public private(set) var lostCount = 0
+  /// max |ŷ − y|.
+  public private(set) var maxAbsoluteError = 0.0
+  private var squaredErrors = ExactSum()
   private var squares = ExactSum()
-  private var magnitudes = ExactSum()
-  private var truthMagnitudes = ExactSum()
-  private var truthSquares = ExactSum()
   private var computedSquares = ExactSum()
   private var products = ExactSum()
-  /// Results that count.
-  public private(set) var count = 0
-  /// Results that do not.
-  public private(set) var lost = 0
-  /// The largest absolute error.
-  public private(set) var largest = 0.0
+  private var absoluteErrors = ExactSum()
+  private var absolutes = ExactSum()
+  private var sums = ExactSum()
 
   /// Nothing.
   public init() {}
 
-  /// Adds a row.
+  /// Adds a pair, its error given apart because it may be known better than ŷ − y.
+  package mutating func add(exact y: Double, computed: Double, error: Double) {
+    count += 1
+    guard y.isFinite else { return }
+    guard computed.isFinite, error.isFinite else {
+      lostCount += 1
+      return
+    }
+    finiteCount += 1
+    let size = error.magnitude
+    maxAbsoluteError = Swift.max(maxAbsoluteError, size)
+    squaredErrors.add(size * size)
+    squares.add(y * y)
+    computedSquares.add(computed * computed)
+    products.add(y * computed)
+    absoluteErrors.add(size)
+    absolutes.add(y.magnitude)
+    sums.add(y)
+  }
+
+  /// Adds a row of results.
   public mutating func add(_ computed: UnsafeBufferPointer<Double>, _ truth: Truth) {
     for i in computed.indices {
-      let y = computed[i]
-      let (e, t) = truth.error(of: y, at: i)
-      guard y.isFinite, t.isFinite else {
-        lost += 1
-        continue
-      }
-      count += 1
-      largest = Swift.max(largest, e)
-      squares.add(e * e)
-      magnitudes.add(e)
-      truthMagnitudes.add(t.magnitude)
-      truthSquares.add(t * t)
-      computedSquares.add(y * y)
-      products.add(t * y)
+      let (error, exact) = truth.error(of: computed[i], at: i)
+      add(exact: exact, computed: computed[i], error: error)
     }
   }
 
-  /// Adds other rows' sums.
-  public mutating func merge(_ other: ErrorSums) {
-    squares.merge(other.squares)
-    magnitudes.merge(other.magnitudes)
-    truthMagnitudes.merge(other.truthMagnitudes)
-    truthSquares.merge(other.truthSquares)
-    computedSquares.merge(other.computedSquares)
-    products.merge(other.products)
-    count += other.count
-    lost += other.lost
-    largest = Swift.max(largest, other.largest)
+  /// What a short stretch of pairs came to in a vector loop: the sums of all its terms, each rounded.
+  package struct Stretch {
+    package var (count, finiteCount, lostCount) = (0, 0, 0)
+    package var (squaredError, square, computedSquare, product) = (0.0, 0.0, 0.0, 0.0)
+    package var (absoluteError, absolute, sum, largestError) = (0.0, 0.0, 0.0, 0.0)
+    package init() {}
   }
 
-  /// √(Σ e²/n); NaN of nothing.
-  public var rmse: Double { count == 0 ? .nan : (squares.value / Double(count)).squareRoot() }
-  /// Σ |e| / Σ |t|; NaN where the truth is 0 everywhere.
-  public var relativeL1: Double { magnitudes.value / truthMagnitudes.value }
-  /// Σ ty / √(Σ t² Σ y²); NaN where one side is 0 everywhere.
-  public var cosine: Double {
-    let c = products.value / (truthSquares.value.squareRoot() * computedSquares.value.squareRoot())
-    return c > 1 ? 1 : c
+  /// Adds a stretch.
+  package mutating func add(_ s: Stretch) {
+    count += s.count
+    finiteCount += s.finiteCount
+    lostCount += s.lostCount
+    maxAbsoluteError = Swift.max(maxAbsoluteError, s.largestError)
+    squaredErrors.add(s.squaredError)
+    squares.add(s.square)
+    computedSquares.add(s.computedSquare)
+    products.add(s.product)
+    absoluteErrors.add(s.absoluteError)
+    absolutes.add(s.absolute)
+    sums.add(s.sum)
   }
+
+  /// Adds what another part of the tensor came to.
+  public mutating func merge(_ other: ErrorSums) {
+    count += other.count
+    finiteCount += other.finiteCount
+    lostCount += other.lostCount
+    maxAbsoluteError = Swift.max(maxAbsoluteError, other.maxAbsoluteError)
+    squaredErrors.merge(other.squaredErrors)
+    squares.merge(other.squares)
+    computedSquares.merge(other.computedSquares)
+    products.merge(other.products)
+    absoluteErrors.merge(other.absoluteErrors)
+    absolutes.merge(other.absolutes)
+    sums.merge(other.sums)
+  }
+}
+
+extension ErrorSums {
+  /// Whether there were finite numbers and none is left.
+  public var isAllLost: Bool { finiteCount == 0 && lostCount > 0 }
+  /// Σ(ŷ − y)².
+  public var squaredError: Double { squaredErrors.value }
+  /// Σy².
+  public var energy: Double { squares.value }
+  /// Σ(ŷ − y)²/n; NaN of nothing.
+  public var mse: Double { squaredError / Double(finiteCount) }
+  /// √(Σ(ŷ − y)²/n); NaN of nothing.
+  public var rmse: Double { mse.squareRoot() }
+  /// 10·log10(Σy²/Σ(ŷ − y)²), in dB; ∞ without error, NaN where all was lost.
+  public var sqnr: Double {
+    isAllLost ? .nan : squaredError == 0 ? .infinity : 10 * Double.log10(energy / squaredError)
+  }
+  /// ‖ŷ − y‖₂/‖y‖₂; 0 without error, NaN where all was lost.
+  public var relativeL2: Double {
+    isAllLost ? .nan : squaredError == 0 ? 0 : (squaredError / energy).squareRoot()
+  }
+  /// Σ|ŷ − y|/Σ|y|; 0 without error, NaN where all was lost.
+  public var relativeL1: Double {
+    isAllLost ? .nan : absoluteErrors.value == 0 ? 0 : absoluteErrors.value / absolutes.value
+  }
+  /// y·ŷ/(‖y‖‖ŷ‖); 1 where both are zero or nothing differs, 0 where one is zero, NaN where all was lost.
+  public var cosine: Double {
+    if isAllLost { return .nan }
+    if squaredError == 0 { return 1 }
+    if energy == 0 || computedSquares.value == 0 { return 0 }
+    return Swift.min(1, products.value / (energy.squareRoot() * computedSquares.value.squareRoot()))
+  }
+  /// The mean of y.
+  public var mean: Double { sums.value / Double(finiteCount) }
+  /// The variance of y about its mean.
+  public var variance: Double { Swift.max(energy / Double(finiteCount) - mean * mean, 0) }
 }
 
 extension Truth {

@@ -84,7 +84,7 @@ public struct AttentionExperiment: Sendable {
       return e
     }
     let baseline = found.entries.dropFirst(runners.count).first
-    let error = baseline?.parts[0].sums.largest ?? 0
+    let error = baseline?.parts[0].sums.maxAbsoluteError ?? 0
     return AttentionMeasurement(
       entries: entries, baselineError: error,
       baselineLimit: 2 * error + (baseline == nil ? 0 : 2 * sights.slack), inputsRounded: found.inputsRounded,
