@@ -1,5 +1,6 @@
 import Foundation
 import NumKit
+import Quant
 import TensorFiles
 import Testing
 

@@ -7,7 +7,7 @@ import CSchemes
 ///   `int8:127.5` (torchao: x times the reciprocal of s); `int8:noclip`, s = max(−min/128, max/127);
 /// - asymmetric: `dynamic` (default: ONNX DynamicQuantizeLinear), `torchao` (x times the reciprocal of s, the zero point
 ///   subtracted from the lowest code), `ct` (compressed-tensors: the zero point is added before rounding), `min`
-///   (codes count from the block's minimum, stored in f32 in place of a zero point; the range need not include 0);
+///   (codes count from the block's minimum, stored as s is in place of a zero point; the range need not include 0);
 /// - ties: `even` (default), `away` (from zero), `up`;
 /// - how s is stored: `f32` (default), `f16`; elements are rounded with the stored s.
 let integerFamily = SchemeFamily(
@@ -63,7 +63,7 @@ let integerFamily = SchemeFamily(
 
 /// q = clamp(round(x/s) + z), x̂ = (q − z)·s, with s and z for each block.
 ///
-/// Stored for a block: s, f32 or f16; in asymmetric schemes then z, one byte, or in `:min` the minimum, f32. Codes are
+/// Stored for a block: s, f32 or f16; in asymmetric schemes then z, one byte, or in `:min` the minimum, as s is. Codes are
 /// two's complement in symmetric schemes.
 ///
 /// Symmetric: s = amax/divisor. Asymmetric: the block's range is widened to include 0; s = (max − min)/(2^b − 1),
@@ -117,7 +117,7 @@ struct AffineInteger: BlockedScheme {
 
   var elementBits: Int { bits }
   var hasZeros: Bool { !signed }
-  var blockBytes: Int { (halfScale ? 2 : 4) + (signed ? 0 : rule == .minimum ? 4 : 1) }
+  var blockBytes: Int { (halfScale ? 2 : 4) * (rule == .minimum ? 2 : 1) + (signed || rule == .minimum ? 0 : 1) }
   var rangeKind: BlockRangeKind {
     rule == .largestCode || rule == .halfSteps ? .magnitude : .extremes
   }
@@ -149,7 +149,7 @@ struct AffineInteger: BlockedScheme {
     var block = BlockScale(stored: s, scale: s, divisor: multiplies ? 1 / s : s)
     switch rule {
     case .largestCode, .halfSteps, .noClipping: break
-    case .minimum: block.zero = low
+    case .minimum: block.zero = halfScale ? Float(Float16(low)) : low
     case .torchao: block.zero = min(max(-(low / s).rounded(.toNearestOrEven), 0), steps)
     case .onnx, .compressedTensors:
       block.zero = min(max(-low / s, 0), steps).rounded(.toNearestOrEven)
@@ -166,7 +166,9 @@ struct AffineInteger: BlockedScheme {
       bytes.storeBytes(of: block.stored.bitPattern.littleEndian, as: UInt32.self)
     }
     let rest = bytes + (halfScale ? 2 : 4)
-    if rule == .minimum {
+    if rule == .minimum, halfScale {
+      rest.storeBytes(of: Float16(block.zero).bitPattern.littleEndian, as: UInt16.self)
+    } else if rule == .minimum {
       rest.storeBytes(of: block.zero.bitPattern.littleEndian, as: UInt32.self)
     } else if !signed {
       rest.storeBytes(of: UInt8(block.zero), as: UInt8.self)
@@ -180,7 +182,9 @@ struct AffineInteger: BlockedScheme {
       : Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
     var block = BlockScale(stored: s, scale: s, divisor: s)
     let rest = bytes + (halfScale ? 2 : 4)
-    if rule == .minimum {
+    if rule == .minimum, halfScale {
+      block.zero = Float(Float16(bitPattern: UInt16(littleEndian: rest.loadUnaligned(as: UInt16.self))))
+    } else if rule == .minimum {
       block.zero = Float(bitPattern: UInt32(littleEndian: rest.loadUnaligned(as: UInt32.self)))
     } else if !signed {
       block.zero = Float(rest.load(as: UInt8.self))

@@ -1,5 +1,6 @@
 import ArgumentParser
 import NumKit
+import Quant
 
 /// Which low-precision schemes are compared.
 struct AttentionSchemeOptions: ParsableArguments {

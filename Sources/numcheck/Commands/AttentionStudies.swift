@@ -1,5 +1,6 @@
 import ArgumentParser
 import NumKit
+import Quant
 
 /// Two studies that take attention's flags and answer with a table of their own.
 extension AttentionCommand {

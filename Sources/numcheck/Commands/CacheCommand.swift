@@ -1,5 +1,6 @@
 import ArgumentParser
 import NumKit
+import Quant
 
 /// The size of a key-value cache, and what a format costs.
 struct CacheCommand: ParsableCommand {
@@ -20,7 +21,7 @@ struct CacheCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Format of the cache, repeatable: a dtype, or dtype@token, @gN, @channel or @channelN (a scale for each).",
+      "Scheme of the cache, repeatable: f16, int8@token, int4@g32, int8@channelN (N tokens share a channel's scale), q8_0, …",
       valueName: "name"))
   var cache: [String] = []
 
@@ -56,10 +57,13 @@ struct CacheCommand: ParsableCommand {
 
   func run() throws {
     let formats = try (cache.isEmpty ? Self.usual : cache).map { name in
-      guard let f = CacheFormat(name, recent: recent) else {
-        throw UsageError("--cache \(name): must be a float dtype, or dtype@token, @gN, @channel or @channelN")
+      do {
+        return try CacheFormat(name, recent: recent)
+      } catch {
+        throw UsageError(
+          "--cache \(name): \(error); 'numcheck list schemes' names all, and @channelN is a scale for each channel of N tokens"
+        )
       }
-      return f
     }
     var shape = AttentionShape(
       heads: input.heads ?? input.kvHeads ?? 1, keyHeads: input.kvHeads ?? input.heads ?? 1, queries: 1,
@@ -88,8 +92,8 @@ struct CacheCommand: ParsableCommand {
       ], columns: Self.columns + (sums == nil ? [] : Self.measuredColumns))
     for (i, f) in formats.enumerated() {
       // Of keys and of values, whose size may differ.
-      let bits = [shape.headSize, shape.valueSize].reduce(0.0) {
-        $0 + Double(f.bits(tokens: tokens, width: $1))
+      let bits = try [shape.headSize, shape.valueSize].reduce(0.0) {
+        $0 + Double(try f.bits(tokens: tokens, width: $1))
       }
       let numbers = Double(tokens) * Double(shape.headSize + shape.valueSize)
       guard let bytes = Int(exactly: (vectors * bits / 8).rounded(.up)) else {

@@ -1,30 +1,10 @@
 import NumKit
 import RealModule
+import TestSupport
 import Testing
 
 /// What is measured of attention: bounds that hold, figures that do not depend on threads, orderings that the literature reports.
 @Suite struct AttentionExperimentTests {
-  private func tensors(
-    _ shape: AttentionShape, _ distribution: Distribution = .normal, range: Double = 1, seed: UInt64 = 1
-  ) throws -> AttentionInputs {
-    func fill(_ rows: Int, _ width: Int, _ stream: Int) -> [Double] {
-      var x = [Double](repeating: 0, count: rows * width)
-      x.withUnsafeMutableBufferPointer { b in
-        for r in 0..<rows {
-          var random = RandomSource(seed: seed, row: r + stream << 20)
-          distribution.fill(
-            UnsafeMutableBufferPointer(rebasing: b[r * width..<(r + 1) * width]), range: range, &random)
-        }
-      }
-      return x
-    }
-    return try #require(
-      AttentionInputs(
-        q: fill(shape.heads * shape.queries, shape.headSize, 0),
-        k: fill(shape.keyHeads * shape.keys, shape.headSize, 1),
-        v: fill(shape.keyHeads * shape.keys, shape.valueSize, 2), shape: shape))
-  }
-
   private func runners(
     _ storage: NumberFormat, compute: NumberFormat? = nil, accumulator: NumberFormat? = nil,
     p: NumberFormat? = nil,
@@ -45,7 +25,7 @@ import Testing
     for keys in [1, 2, 3, 7, 33] {
       for (number, range) in [0.3, 1, 4].enumerated() {
         let shape = AttentionShape(heads: 2, queries: 4, keys: keys, headSize: 6, valueSize: 5)
-        let t = try tensors(shape, number == 1 ? .studentT : .normal, range: range, seed: UInt64(keys))
+        let t = try drawnTensors(shape, number == 1 ? .studentT : .normal, range: range, seed: UInt64(keys))
         let bias = (0..<4 * keys).map { Double($0 % 7) - 3.3 }
         let questions = [
           AttentionParameters(), AttentionParameters(placement: .before, softmax: .sink([0.4])),
@@ -83,7 +63,7 @@ import Testing
   @Test func boundsAreTightWhereThereIsLittleToDo() throws {
     let shape = AttentionShape(queries: 1, keys: 1, headSize: 2)
     let result = try AttentionExperiment(
-      try tensors(shape), AttentionParameters(), runners(.f16, accumulator: .f32)
+      try drawnTensors(shape), AttentionParameters(), runners(.f16, accumulator: .f32)
     ).run()
     for e in result.entries {
       #expect(e.bound == .sound && e.kernel.maxUlp == 0, "\(e.runner.algorithm)")
@@ -93,7 +73,7 @@ import Testing
 
   @Test func figuresDoNotDependOnThreads() throws {
     let shape = AttentionShape(heads: 4, keyHeads: 2, queries: 21, keys: 21, headSize: 8)
-    let t = try tensors(shape, .outlier, range: 10)
+    let t = try drawnTensors(shape, .outlier, range: 10)
     let p = AttentionParameters(mask: AttentionMask(causal: true))
     var seen: [String] = []
     for threads in [1, 2, 5] {
@@ -157,41 +137,12 @@ import Testing
     var none: [Double] = []
     var scaled: [Double] = []
     for d in [16, 256, 1024] {
-      let t = try tensors(AttentionShape(queries: 32, keys: 32, headSize: d))
+      let t = try drawnTensors(AttentionShape(queries: 32, keys: 32, headSize: d))
       none.append(try AttentionSaturation(t, AttentionParameters(scale: 1), threshold: 1e-3).share)
       scaled.append(try AttentionSaturation(t, AttentionParameters(), threshold: 1e-3, threads: 2).share)
     }
     #expect(none[0] < none[1] && none[1] < none[2] && none[2] > 0.3)
     #expect(scaled == [0, 0, 0])
-  }
-
-  /// FlashAttention-3 §4.3, smaller: the order of its table.
-  @Test func theOrderOfFlashAttention3() throws {
-    let t = try tensors(AttentionShape(queries: 512, keys: 512, headSize: 128), .outlier, range: 10, seed: 2)
-    let ways = AttentionComparison.ways
-    let (sums, certificate) = try AttentionComparison.run(ways, t, AttentionParameters(), seed: 1, threads: 2)
-    let rmse = Dictionary(uniqueKeysWithValues: zip(ways.map(\.name), sums.map(\.rmse)))
-    func of(_ name: String) throws -> Double { try #require(rmse[name]) }
-    #expect(certificate.undecided == 0)
-    #expect(try of("flash f16") < of("standard f16"))
-    #expect(try of("standard f16") < of("flash fp8, scale a block, rotated") / 10)
-    // Once rotated, a scale of a block and one of the tensor are alike; without, neither makes up for it.
-    let (block, tensor) = (
-      try of("flash fp8, scale a block, rotated"), try of("flash fp8, scale a tensor, rotated")
-    )
-    #expect((block / tensor - 1).magnitude < 0.15, "\(block) \(tensor)")
-    #expect(try 1.1 * Swift.max(block, tensor) < of("flash fp8, scale a block"))
-    #expect(try 1.1 * Swift.max(block, tensor) < of("standard fp8, scale a tensor"))
-  }
-
-  /// A narrower cache errs more; scales of a group less than scales of a token; a recent window helps.
-  @Test func cachesErrInOrder() throws {
-    let t = try tensors(AttentionShape(heads: 2, keyHeads: 1, queries: 48, keys: 48, headSize: 32))
-    let runner = AttentionRunner(.flash, KernelConfiguration(storage: .float(.f16), compute: .f32))
-    let formats = try ["f16", "int8@token", "int4@g8", "int4@token"].map { try #require(CacheFormat($0)) }
-    let kept = try #require(CacheFormat("int4@token", recent: 32))
-    let rmse = try CacheExperiment(t, runner, threads: 2).run(formats + [kept]).map(\.rmse)
-    #expect(rmse[0] < rmse[1] && rmse[1] < rmse[2] && rmse[2] < rmse[3] && rmse[4] < rmse[3])
   }
 }
 

@@ -1,5 +1,4 @@
-import NumKitNumbers
-import NumKitQuestions
+import NumKit
 import RealModule
 
 /// Queries, keys and values brought to a narrow format with scales beside them, and back: what a low-precision kernel multiplies.

@@ -1,7 +1,4 @@
-import NumKitKernels
-import NumKitNumbers
-import NumKitQuestions
-import NumKitTruth
+import NumKit
 
 /// Decoding step by step with a cache in a storage format, against the truth of the full causal pass.
 public struct CacheExperiment: Sendable {
@@ -20,13 +17,15 @@ public struct CacheExperiment: Sendable {
   }
 
   /// The outputs of step `step` (0 for the first) for all heads, from a cache that holds the tokens so far.
-  public func decode(_ step: Int, _ format: CacheFormat) -> [Double]? {
+  ///
+  /// - Throws: `AttentionError` where the runner cannot answer, `SchemeError` where the scheme does not fit the vectors.
+  public func decode(_ step: Int, _ format: CacheFormat) throws -> [Double] {
     let s = tensors.shape
     let tokens = step + 1
-    func held(_ x: [Double], _ width: Int) -> [Double] {
-      (0..<s.keyHeads).flatMap { h in
+    func held(_ x: [Double], _ width: Int) throws -> [Double] {
+      try (0..<s.keyHeads).flatMap { h in
         let start = h * s.keys * width
-        return format.decoded(x[start..<start + tokens * width], tokens: tokens, width: width)
+        return try format.decoded(x[start..<start + tokens * width], tokens: tokens, width: width)
       }
     }
     let q = (0..<s.heads).flatMap { h in
@@ -36,16 +35,18 @@ public struct CacheExperiment: Sendable {
     let shape = AttentionShape(
       heads: s.heads, keyHeads: s.keyHeads, queries: 1, keys: tokens, headSize: s.headSize,
       valueSize: s.valueSize)
-    return runner.run(
-      q: q, k: held(tensors.k, s.headSize), v: held(tensors.v, s.valueSize), shape: shape,
-      parameters: AttentionParameters()
-    )?.output
+    guard
+      let made = runner.run(
+        q: q, k: try held(tensors.k, s.headSize), v: try held(tensors.v, s.valueSize), shape: shape,
+        parameters: AttentionParameters())
+    else { throw AttentionError.cannotRun(runner) }
+    return made.output
   }
 
   /// The errors of every format's outputs over all steps, against the truth of q, k, v as given.
   ///
   /// - Precondition: there are as many queries as keys.
-  /// - Throws: `AttentionError` where the runner cannot answer.
+  /// - Throws: as `decode`.
   public func run(_ formats: [CacheFormat]) throws -> [ErrorSums] {
     let shape = tensors.shape
     precondition(shape.queries == shape.keys, "as many queries as keys")

@@ -1,4 +1,5 @@
 import NumKit
+import Quant
 import Testing
 
 /// Low-precision attention against sums done another way.

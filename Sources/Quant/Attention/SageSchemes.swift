@@ -2,7 +2,7 @@
 enum SageSchemes {
   private typealias Coding = AttentionScheme.Coding
   private static let block: (Coding, Coding) = (
-    .scaled(.integer(.int8), .block(128)), .scaled(.integer(.int8), .block(64))
+    .scaled(.integer(.int8), .block(128, .max)), .scaled(.integer(.int8), .block(64, .max))
   )
 
   static let first = AttentionScheme(

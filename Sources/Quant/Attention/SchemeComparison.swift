@@ -1,7 +1,4 @@
-import NumKitKernels
-import NumKitNumbers
-import NumKitQuestions
-import NumKitTruth
+import NumKit
 
 /// Low-precision schemes of attention beside the f16 standard, against the truth of the inputs as given.
 public struct SchemeComparison: Sendable {

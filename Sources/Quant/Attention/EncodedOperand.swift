@@ -1,4 +1,4 @@
-import NumKitNumbers
+import NumKit
 
 /// q, k or v as a scheme stores it: codes, and the scales beside them.
 public struct EncodedOperand: Sendable {
@@ -14,9 +14,11 @@ public struct EncodedOperand: Sendable {
   public let bits: Double
 
   /// Encodes x [heads, tokens, width].
+  ///
+  /// - Throws: `SchemeError` where a cache's scheme does not fit, or groups are asked to share a scale.
   public init(
     _ x: [Double], heads: Int, tokens: Int, width: Int, _ coding: AttentionScheme.Coding
-  ) {
+  ) throws {
     let each = tokens * width
     precondition(x.count == heads * each && each > 0, "heads × tokens × width numbers")
     var (codes, numbers): ([Int32], [Float]) = ([], [])
@@ -26,13 +28,14 @@ public struct EncodedOperand: Sendable {
     case .plain(let format):
       numbers = x.map { Float(format.round($0)) }
       bits = Double(format.bitWidth)
-    case .cached(let format):
+    case .cached(let name, let recent):
+      let format = try CacheFormat(name, recent: recent)
       for h in 0..<heads {
-        let held = format.decoded(x[h * each..<(h + 1) * each], tokens: tokens, width: width)
+        let held = try format.decoded(x[h * each..<(h + 1) * each], tokens: tokens, width: width)
         numbers += held.map { Float(NumberFormat.f16.round($0)) }
       }
-      bits = Double(format.bits(tokens: tokens, width: width)) / Double(each)
-    case .scaled(let dtype, let sharing):
+      bits = Double(try format.bits(tokens: tokens, width: width)) / Double(each)
+    case .scaled(let dtype, let granularity):
       if case .integer = dtype { codes = Array(repeating: 0, count: x.count) }
       if case .float = dtype { numbers = Array(repeating: 0, count: x.count) }
       /// Encodes the numbers at `start + i·step` and answers their scale.
@@ -58,13 +61,13 @@ public struct EncodedOperand: Sendable {
         }
       }
       var scales = 0
-      switch sharing {
+      switch granularity {
       case .tensor:
         tokenScales = Array(repeating: encode(0, 1, x.count), count: heads * tokens)
         scales = 1
       case .token, .block:
         var size = 1
-        if case .block(let n) = sharing { size = n }
+        if case .block(let n, _) = granularity { size = n }
         for h in 0..<heads {
           for first in stride(from: 0, to: tokens, by: size) {
             let count = Swift.min(size, tokens - first)
@@ -78,6 +81,9 @@ public struct EncodedOperand: Sendable {
           for c in 0..<width { channelScales.append(encode(h * each + c, width, tokens)) }
         }
         scales = channelScales.count
+      case .group:
+        throw SchemeError.shape(
+          "a scale for a group of a token's numbers cannot be factored out of a product")
       }
       bits = Double(dtype.bitWidth) + 32 * Double(scales) / Double(x.count)
     }

@@ -1,4 +1,4 @@
-import NumKitNumbers
+import NumKit
 import RealModule
 
 /// A way to compute attention with few bits: how q, k and v are stored, what P is cast to, and what P·V is summed in.
@@ -10,22 +10,11 @@ public struct AttentionScheme: Sendable {
   public enum Coding: Sendable, Hashable {
     /// Numbers of a format.
     case plain(NumberFormat)
-    /// Codes beside f32 scales that bring each part's largest number to the format's largest.
-    case scaled(DType, Sharing)
-    /// What comes out of a key-value cache, then rounded to f16.
-    case cached(CacheFormat)
-  }
-
-  /// What shares a scale.
-  public enum Sharing: Sendable, Hashable {
-    /// The whole tensor.
-    case tensor
-    /// So many tokens of a head.
-    case block(Int)
-    /// A token of a head.
-    case token
-    /// A channel of a head (values only: a product over channels could not factor it out).
-    case channel
+    /// Codes beside f32 scales that bring the largest number of what shares one to the format's largest; a token is a row of a head's
+    /// matrix. (Of a product over channels no group of a row's numbers could be factored out, and only values have channels' scales.)
+    case scaled(DType, Granularity)
+    /// What comes out of a key-value cache in the scheme of that name, the last tokens in f16; then rounded to f16.
+    case cached(String, recent: Int)
   }
 
   /// The name by which it is asked for.

@@ -1,12 +1,13 @@
 /// fp8 attention: FlashAttention-3 (arXiv 2407.08608, §3.3) and the plain way it is held against.
 enum FlashSchemes {
-  private static func e4m3(_ sharing: AttentionScheme.Sharing) -> AttentionScheme.Coding {
+  private static func e4m3(_ sharing: Granularity) -> AttentionScheme.Coding {
     .scaled(.float(.f8e4m3fn), sharing)
   }
 
   static let blockScales = AttentionScheme(
     name: "fa3-fp8", summary: "e4m3, a scale for 128 tokens, q and k rotated, 256 P in e4m3",
-    queries: e4m3(.block(128)), keys: e4m3(.block(128)), values: e4m3(.block(128)), rotates: true,
+    queries: e4m3(.block(128, .max)), keys: e4m3(.block(128, .max)), values: e4m3(.block(128, .max)),
+    rotates: true,
     probabilities: .float(.f8e4m3fn), probabilityScale: 256, tile: 128)
 
   static let tensorScales = AttentionScheme(

@@ -1,4 +1,4 @@
-import NumKitQuestions
+import NumKit
 
 /// Attention as a scheme computes it, ready to answer query by query.
 public struct LowPrecisionAttention: Sendable {
@@ -53,10 +53,15 @@ public struct LowPrecisionAttention: Sendable {
     self.scheme = scheme
     self.parameters = parameters
     shape = s
-    self.q = EncodedOperand(q, heads: s.heads, tokens: s.queries, width: s.headSize, scheme.queries)
-    self.k = EncodedOperand(k, heads: s.keyHeads, tokens: s.keys, width: s.headSize, scheme.keys)
-    v = EncodedOperand(
-      tensors.v, heads: s.keyHeads, tokens: s.keys, width: s.valueSize, scheme.values)
+    guard
+      let codedQ = try? EncodedOperand(
+        q, heads: s.heads, tokens: s.queries, width: s.headSize, scheme.queries),
+      let codedK = try? EncodedOperand(
+        k, heads: s.keyHeads, tokens: s.keys, width: s.headSize, scheme.keys),
+      let codedV = try? EncodedOperand(
+        tensors.v, heads: s.keyHeads, tokens: s.keys, width: s.valueSize, scheme.values)
+    else { return nil }
+    (self.q, self.k, v) = (codedQ, codedK, codedV)
     factor = parameters.scale.map { Float($0) } ?? Float(1 / Double(s.headSize).squareRoot())
     let whole: Bool
     if case .integer = scheme.probabilities { whole = true } else { whole = false }

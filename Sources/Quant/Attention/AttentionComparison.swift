@@ -1,7 +1,4 @@
-import NumKitKernels
-import NumKitNumbers
-import NumKitQuestions
-import NumKitTruth
+import NumKit
 import RealModule
 
 /// The numerical comparison of FlashAttention-3 (arXiv 2407.08608, §4.3): f16 and fp8 ways to compute one attention, each by its RMSE
