@@ -45,16 +45,14 @@ extension KernelRegistry {
   /// specialised for each pair of formats; the others open an existential: generic code, slower, the same answer.
   @inline(__always)
   static func visit<V: KernelVisitor>(_ algorithm: Algorithm, _ visitor: V) -> V.Result? {
-    switch (algorithm.operation, algorithm.kernel) {
-    case (.softmax, NaiveSoftmax.name): return visitor.visit(NaiveSoftmax.self)
-    case (.softmax, ShiftedSoftmax.name): return visitor.visit(ShiftedSoftmax.self)
-    case (.softmax, OnlineSoftmax.name): return visitor.visit(OnlineSoftmax.self)
-    case (.softmax, TwoPassLogSoftmax.name): return visitor.visit(TwoPassLogSoftmax.self)
-    case (.softmax, Base2Softmax.name): return visitor.visit(Base2Softmax.self)
-    default:
-      guard
-        let kernel = all.first(where: { $0.operation == algorithm.operation && $0.name == algorithm.kernel })
-      else { return nil }
+    switch algorithm.type {
+    case is NaiveSoftmax.Type: return visitor.visit(NaiveSoftmax.self)
+    case is ShiftedSoftmax.Type: return visitor.visit(ShiftedSoftmax.self)
+    case is OnlineSoftmax.Type: return visitor.visit(OnlineSoftmax.self)
+    case is TwoPassLogSoftmax.Type: return visitor.visit(TwoPassLogSoftmax.self)
+    case is Base2Softmax.Type: return visitor.visit(Base2Softmax.self)
+    case nil: return nil
+    case let kernel?:
       func open<K: Kernel>(_ kernel: K.Type) -> V.Result { visitor.visit(kernel) }
       return open(kernel)
     }
@@ -71,8 +69,39 @@ public struct Algorithm: Sendable, Hashable, CustomStringConvertible {
   public let variant: String?
   /// One line on how it works.
   public let summary: String
+  /// The kernel over `Scalar`; nil for one in integers alone.
+  package let type: (any Kernel.Type)?
   /// Whether it works in integers alone.
-  public let isInteger: Bool
+  public var isInteger: Bool { type == nil }
+
+  /// A kernel over `Scalar`, ours or a client's; the kernel's default order of summation unless given.
+  public init(_ kernel: any Kernel.Type, _ summation: Summation? = nil) {
+    operation = kernel.operation
+    self.kernel = kernel.name
+    variant = summation == kernel.summations.first ? nil : summation?.rawValue
+    summary = kernel.summary
+    type = kernel
+  }
+
+  /// A kernel in integers, whose probabilities have the denominator `scale`.
+  init(_ kernel: any IntegerKernel.Type, scale: Int) {
+    operation = kernel.operation
+    self.kernel = kernel.name
+    variant = "\(scale)"
+    summary = kernel.summary
+    type = nil
+  }
+
+  public static func == (a: Algorithm, b: Algorithm) -> Bool {
+    a.operation == b.operation && a.kernel == b.kernel && a.variant == b.variant
+      && a.type.map(ObjectIdentifier.init) == b.type.map(ObjectIdentifier.init)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(operation)
+    hasher.combine(kernel)
+    hasher.combine(variant)
+  }
 
   /// `kernel` or `kernel:variant`.
   public var description: String { variant.map { "\(kernel):\($0)" } ?? kernel }
@@ -82,24 +111,12 @@ public struct Algorithm: Sendable, Hashable, CustomStringConvertible {
 
   /// Every algorithm for `operation` in `dtype`, naive ones first.
   public static func all(for operation: RowOperation, dtype: DType) -> [Algorithm] {
-    var list: [Algorithm] = []
-    for kernel in KernelRegistry.all where kernel.operation == operation {
-      let variants: [String?] = [nil] + kernel.summations.dropFirst().map(\.rawValue)
-      for variant in variants {
-        list.append(
-          Algorithm(
-            operation: operation, kernel: kernel.name, variant: variant, summary: kernel.summary,
-            isInteger: false))
-      }
+    var list = KernelRegistry.all.filter { $0.operation == operation }.flatMap { kernel in
+      kernel.summations.isEmpty ? [Algorithm(kernel)] : kernel.summations.map { Algorithm(kernel, $0) }
     }
     if case .integer = dtype {
-      for kernel in KernelRegistry.integer where kernel.operation == operation {
-        for scale in kernel.probabilityScales {
-          list.append(
-            Algorithm(
-              operation: operation, kernel: kernel.name, variant: "\(scale)", summary: kernel.summary,
-              isInteger: true))
-        }
+      list += KernelRegistry.integer.filter { $0.operation == operation }.flatMap { kernel in
+        kernel.probabilityScales.map { Algorithm(kernel, scale: $0) }
       }
     }
     return list
