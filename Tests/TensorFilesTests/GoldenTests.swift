@@ -158,7 +158,7 @@ struct RealTensorTests {
   }
 }
 
-extension RowReader {
+extension TensorSource {
   /// Calls `body` with one row.
   func withRow<R>(_ row: Int, _ body: (UnsafeMutableBufferPointer<Double>) throws -> R) throws -> R {
     let buffer = UnsafeMutableBufferPointer<Double>.allocate(capacity: length)

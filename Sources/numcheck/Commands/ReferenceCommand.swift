@@ -59,8 +59,7 @@ struct ReferenceCommand: ParsableCommand {
       operation, format: format, overflow: overflow, question: question, roundInputs: roundInputs,
       source: source)
     let certificate = try truths.forEach(threads: threads.count) { try writer.append($0) }
-    try writer.finish()
-    try report(certificate, source)
+    try deliver([try writer.finished()]) { try report(certificate, source) }
   }
 
   private func report(_ certificate: Certificate, _ source: RowInput) throws {
