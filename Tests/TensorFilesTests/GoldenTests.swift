@@ -82,7 +82,7 @@ struct GoldenTests {
     for type in ElementType.numeric {
       if let dtype = type.dtype { #expect(ElementType(dtype) == type) }
     }
-    #expect(ElementType.numeric.compactMap(\.dtype).count == 11)
+    #expect(ElementType.numeric.compactMap(\.dtype).count == 14)
     #expect(DType("tf32").flatMap(ElementType.init) == nil)
     #expect(DType("bf16").flatMap(ElementType.init) == .bf16)
     #expect(ElementType.int16.dtype == nil)

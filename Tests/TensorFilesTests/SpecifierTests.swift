@@ -7,7 +7,7 @@ struct SpecifierTests {
   private func parts(_ text: String) -> [String?] {
     let specifier = TensorSpecifier(text)
     #expect(specifier.description == text)
-    return [specifier.path, specifier.tensorName]
+    return [specifier.path.string, specifier.tensorName]
   }
 
   @Test func pathsThatDoNotExist() {

@@ -19,24 +19,28 @@ struct Arguments {
         throw UsageError("unknown command '\(first)'; there are: \(names.joined(separator: ", "))")
       }
     }
-    list = Self.joined(
+    list = try Self.joined(
       // It takes other flags than the operations on rows, so it is a command of its own.
       given.starts(with: ["reference", "attention"])
         ? ["reference-attention"] + given.dropFirst(2) : given)
   }
 
-  /// Numbers below zero and empty texts as part of their flags: the parser takes what begins with '-' for another flag, and what
-  /// is empty for nothing.
-  private static func joined(_ arguments: [String]) -> [String] {
+  /// Numbers below zero as part of their flags: the parser takes what begins with '-' for another flag. Throws for an empty value,
+  /// which it takes for none.
+  private static func joined(_ arguments: [String]) throws -> [String] {
     var list: [String] = []
     for argument in arguments {
-      if let flag = list.last, flag.wholeMatch(of: /--[a-z0-9-]+/) != nil,
-        argument.isEmpty || argument.prefixMatch(of: /-(\.?[0-9]|inf|nan)/) != nil
-      {
-        list[list.count - 1] = flag + "=" + argument
-      } else {
-        list.append(argument)
+      if let last = list.last, last.wholeMatch(of: /--[a-z0-9-]+/) != nil {
+        if argument.isEmpty { throw UsageError("the value of '\(last)' is empty") }
+        if argument.prefixMatch(of: /-(\.?[0-9]|inf|nan)/) != nil {
+          list[list.count - 1] = last + "=" + argument
+          continue
+        }
       }
+      if let flag = argument.wholeMatch(of: /(--[a-z0-9-]+)=/) {
+        throw UsageError("the value of '\(flag.1)' is empty")
+      }
+      list.append(argument)
     }
     return list
   }
