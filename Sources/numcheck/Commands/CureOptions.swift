@@ -81,8 +81,8 @@ struct CureOptions: ParsableArguments {
     guard tensor.count <= 1 << 28 else {
       throw UsageError("\(tensor.name): \(tensor.count) elements are more than the \(1 << 28) that fit here")
     }
-    // The tensor, what becomes of it, and the difference.
-    try Memory.require(Memory.product(tensor.count, 12), for: "\(tensor.name): holding \(tensor.count) elements")
+    // The tensor, what becomes of it, and what cures make on the way.
+    try Memory.require(Memory.product(tensor.count, 48), for: "\(tensor.name): holding \(tensor.count) elements")
     var values = [Float](repeating: 0, count: tensor.count)
     try values.withUnsafeMutableBufferPointer { try tensor.read(0..<tensor.count, into: $0) }
     return TensorMatrix(rows: tensor.rows, columns: tensor.columns, values: values)
@@ -136,7 +136,7 @@ struct CureRun {
   func matrices() throws -> (matrices: [(String, TensorMatrix)], leftOut: [LeftOut]) {
     guard let text = input.input else {
       let source = MatrixSource(input)
-      try source.requireMemory(3)
+      try source.requireMemory(12)
       var values = [Float](repeating: 0, count: source.rows * source.columns)
       try values.withUnsafeMutableBufferPointer { try source.read(0..<source.rows, into: $0) }
       return ([(source.name, TensorMatrix(rows: source.rows, columns: source.columns, values: values))], [])

@@ -50,10 +50,12 @@ struct KernelCommand<Q: Question>: ParsableCommand {
       return try sweep(sweeps, configuration)
     }
     let source = try RowInput(input, operation: Q.operation, dtype: configuration.storage)
+    let workers = try MemoryNeeds.threads(
+      threads, Q.operation, length: source.rows.length, algorithms: algorithms.count)
     let question = try QuestionInput(parameters, Q.operation, source, seed: input.seed)
     let experiment = Experiment(
       Q.operation, algorithms: algorithms, configuration: configuration, parameters: question.parameters,
-      targets: question.targets, threads: threads.count)
+      targets: question.targets, threads: workers)
     let progress = Progress(total: source.rows.rowCount)
     let result = try source.run(experiment, progress: progress.callback)
     progress.finish()

@@ -108,6 +108,7 @@ struct QuantizeCommand: ParsableCommand {
           return worker.unread.append((index, LeftOut(sources[index].name, error)))
         }
         do {
+          try MemoryNeeds.requireRow(of: source, schemes: schemes.count)
           let report = try QuantizeReport(
             source, schemes: schemes, threads: max(1, threads / tensorsAtOnce), recommendation: limits
           )

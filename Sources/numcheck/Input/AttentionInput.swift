@@ -120,6 +120,7 @@ struct AttentionInput {
         throw UsageError(
           "--k: \(parts[1].heads) heads do not divide the queries' \(parts[0].heads)")
       }
+      try MemoryNeeds.requireAttention(shape)
       guard
         let made = AttentionInputs(q: parts[0].values, k: parts[1].values, v: parts[2].values, shape: shape)
       else { throw UsageError("--q, --k, --v: shapes that are empty or too large") }
@@ -137,6 +138,7 @@ struct AttentionInput {
     guard shape.heads * Swift.max(shape.queries, tokens) <= (1 << 28) / shape.headSize else {
       throw UsageError("generated tensors of more than 2^28 numbers")
     }
+    try MemoryNeeds.requireAttention(shape)
     let distribution = options.distribution ?? .normal
     let range = options.range?.value ?? (distribution == .outlier ? 10 : 1)
     func fill(_ rows: Int, _ stream: Int) -> [Double] {
