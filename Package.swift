@@ -47,11 +47,16 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
     .systemLibrary(
       name: "CMPFR", pkgConfig: "mpfr",
       providers: [.apt(["libmpfr-dev"]), .yum(["mpfr-devel"]), .brew(["mpfr"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"]), .yum(["zlib-devel"]), .brew(["zlib"])]),
+    .target(name: "CFiles", cSettings: cSettings),
     loops("CLoops", []),
     loops("CNumbers"),
     loops("CProof"),
@@ -66,13 +71,19 @@ let package = Package(
       name: "NumKit", dependencies: rooms.map { .target(name: "NumKit\($0)") }, path: "Sources/NumKit",
       exclude: rooms,
       sources: ["NumKit.swift"], swiftSettings: swiftSettings),
-    .target(name: "TensorFiles", dependencies: ["NumKit"], swiftSettings: swiftSettings),
+    .target(
+      name: "TensorFiles",
+      dependencies: [
+        "NumKit", "CFiles", "CZlib", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
     .target(name: "Quant", dependencies: ["NumKit", "CSchemes"], swiftSettings: swiftSettings),
     .executableTarget(
       name: "numcheck",
       dependencies: [
-        "NumKit", "Quant", "TensorFiles", "CLoops",
+        "NumKit", "Quant", "TensorFiles", "CFiles", "CLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -86,7 +97,10 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"],
+      name: "TensorFilesTests",
+      dependencies: [
+        "TensorFiles", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "QuantTests",

@@ -1,12 +1,26 @@
-/// A file of tensors: .npy (versions 1 to 3), .npz (stored), .safetensors, .gguf (versions 2 and 3).
+import SystemPackage
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A file of tensors: .npy (versions 1 to 3), .npz, .safetensors, the .json index of several of those, .gguf (versions 2
+/// and 3).
 ///
 /// The file is mapped, not read: opening costs its header, whatever its size. What kind it is shows in its first
 /// bytes, not in its name. Everything the header says is checked when it is opened, and what is malformed is a
-/// `TensorFileError`; elements are read through `TensorView`. Checksums (zip has them) are not checked.
+/// `TensorFileError`; elements are read through `TensorView`. Of checksums (zip has them) those of deflated entries are
+/// checked.
 public final class TensorFile: Sendable {
   /// The kinds of file.
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     case npy, npz, safetensors, gguf
+    /// An index of .safetensors files beside it.
+    case index = "safetensors.index.json"
   }
 
   /// The file's name in messages: its path, or `standard input`.
@@ -15,92 +29,143 @@ public final class TensorFile: Sendable {
   public let kind: Kind
   /// What is in it: in the file's order for .npz and .gguf, in the order of their bytes for .safetensors.
   public let tensors: [TensorInfo]
+  /// What is in it but cannot be read, and why: tensors of types that are not known here, damaged entries, the files of an
+  /// index that are missing.
+  public let unreadable: [UnreadableTensor]
   /// The texts under `__metadata__` of a .safetensors file; empty for the others.
   public let metadata: [String: String]
-  private let file: FileBytes
-  private let indices: [String: Int]
+  /// Where the bytes of each tensor are; one for all where it is one file.
+  private let sources: [ByteSource]
+  private let indices: [Spelling: Int]
+  private let reasons: [Spelling: String]
 
-  /// Opens the file at `path`, or reads standard input where that is `-`.
-  public static func open(_ path: String) throws -> TensorFile {
-    if path == "-" { return try read(descriptor: 0, path: "standard input", name: "stdin") }
-    return try TensorFile(FileBytes.map(path), name: stem(path))
+  /// What a reader found in a file.
+  struct Content {
+    var tensors: [TensorInfo] = []
+    var sources: [ByteSource] = []
+    var unreadable: [UnreadableTensor] = []
+    var metadata: [String: String] = [:]
+    /// Why a tensor of that name is not there.
+    var reasons: [Spelling: String] = [:]
+
+    mutating func lost(_ names: [String], _ reason: String) {
+      for name in names { reasons[Spelling(name)] = reason }
+    }
   }
 
-  /// Reads `descriptor` to its end; `name` is what a nameless tensor is called.
+  /// Opens the file at `path`, or reads standard input where that is `-`.
+  public static func open(_ path: FilePath) throws -> TensorFile {
+    if path == "-" { return try read(descriptor: 0, path: "standard input", name: "stdin") }
+    return try TensorFile(FileBytes.map(path), place: path, name: path.stem ?? path.label)
+  }
+
+  /// The same for a path as text.
+  public static func open(_ path: String) throws -> TensorFile {
+    try open(FilePath(checked: path))
+  }
+
+  /// Reads `descriptor` to its end, or maps it where it is a file; `name` is what a nameless tensor is called.
   package static func read(descriptor: Int32, path: String, name: String) throws -> TensorFile {
-    try TensorFile(FileBytes.read(descriptor: descriptor, path: path), name: name)
+    if FileIdentity(descriptor: descriptor) != nil, lseek(descriptor, 0, SEEK_CUR) == 0 {
+      let copy = dup(descriptor)
+      guard copy >= 0 else { throw TensorFileError(path, "cannot open: \(systemMessage())") }
+      return try TensorFile(FileBytes.map(owned: copy, path), place: nil, name: name)
+    }
+    return try TensorFile(
+      StreamReader(descriptor: descriptor, path: path).read(), place: nil, name: name)
   }
 
   /// A file whose bytes are in memory; `path` only names it in errors.
   package convenience init(bytes: UnsafeRawBufferPointer, path: String) throws {
-    try self.init(FileBytes.copy(bytes, path: path), name: Self.stem(path))
+    let place = FilePath(bytes: path.utf8)
+    try self.init(FileBytes.copy(bytes, path: path), place: place, name: place.stem ?? path)
   }
 
-  private init(_ file: FileBytes, name: String) throws {
-    self.file = file
+  private init(_ file: FileBytes, place: FilePath?, name: String) throws {
     path = file.path
-    let bytes = file.bytes
-    if bytes.starts(with: NpyHeader.magic) {
-      kind = .npy
-      tensors = [try npyTensor(file, 0..<bytes.count, name: name, path: file.path)]
-      metadata = [:]
-    } else if bytes.starts(with: [0x50, 0x4b, 0x03, 0x04]) || bytes.starts(with: [0x50, 0x4b, 0x05, 0x06]) {
-      kind = .npz
-      tensors = try npzTensors(file)
-      metadata = [:]
-    } else if bytes.starts(with: GGUF.magic) {
-      kind = .gguf
-      tensors = try GGUF.read(file)
-      metadata = [:]
-    } else if SafeTensors.isLikely(file) || Self.kind(ofPath: file.path) == .safetensors {
-      kind = .safetensors
-      (tensors, metadata) = try SafeTensors.read(file)
-    } else {
-      let head = bytes.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+    try Self.refusePointer(file)
+    guard let kind = Self.kind(of: file.bytes, extension: place?.extension) else {
       throw TensorFileError(
-        file.path, "is no .npy, .npz, .safetensors or .gguf file: its \(bytes.count) bytes begin with \(head)"
+        file.path,
+        "is no .npy, .npz, .safetensors or .gguf file: its \(file.bytes.count) bytes begin with \(Self.head(file.bytes))"
       )
     }
-    indices = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    self.kind = kind
+    let content: Content
+    switch kind {
+    case .npy:
+      let info = try npyTensor(file, 0..<file.bytes.count, name: name, path: file.path)
+      content = Content(tensors: [info], sources: [.file(file)])
+    case .npz: content = try npzContent(file)
+    case .gguf: content = try GGUF.content(of: file)
+    case .safetensors: content = try SafeTensors.content(of: file)
+    case .index:
+      guard let place else { throw TensorFileError(file.path, "an index of files needs a place beside them") }
+      content = try ShardIndex(file).content(beside: place)
+    }
+    tensors = content.tensors
+    unreadable = content.unreadable
+    metadata = content.metadata
+    sources = content.sources
+    indices = Dictionary(
+      content.tensors.enumerated().map { (Spelling($1.name), $0) }, uniquingKeysWith: { first, _ in first })
+    reasons = content.reasons.merging(
+      content.unreadable.map { (Spelling($0.name), $0.reason) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// The tensor of that name; throws an error that lists the names where there is none.
   public func tensor(named name: String) throws -> TensorView {
-    guard let index = indices[name] else {
+    guard let index = indices[Spelling(name)] else {
+      if let reason = reasons[Spelling(name)] {
+        throw TensorFileError(path, "tensor \(name.quoted): \(reason)")
+      }
       throw TensorFileError(
         path, "has no tensor \(name.quoted)\(tensors.isEmpty ? "" : "; it has \(nameList)")")
     }
-    return TensorView(info: tensors[index], file: file)
+    return view(index)
   }
 
   /// The only tensor; throws an error that lists the names where there are more.
   public func onlyTensor() throws -> TensorView {
-    guard let first = tensors.first else { throw TensorFileError(path, "holds no tensors") }
-    guard tensors.count == 1 else {
+    guard tensors.count + unreadable.count > 0 else { throw TensorFileError(path, "holds no tensors") }
+    guard tensors.count + unreadable.count == 1 else {
+      if tensors.isEmpty {
+        throw TensorFileError(
+          path, "holds no tensor that can be read, of \(unreadable.count); \(unreadable[0])")
+      }
       throw TensorFileError(path, "holds \(tensors.count) tensors, name one as FILE:TENSOR: \(nameList)")
     }
-    return TensorView(info: first, file: file)
+    if let first = unreadable.first { throw TensorFileError(path, "\(first)") }
+    return view(0)
   }
 
-  /// Every tensor, in the order of `tensors`.
-  public var views: [TensorView] { tensors.map { TensorView(info: $0, file: file) } }
+  /// Every tensor that can be read, in the order of `tensors`.
+  public var views: [TensorView] { tensors.indices.map(view) }
+
+  /// The tensor of that number in `tensors`.
+  public func view(_ index: Int) -> TensorView {
+    TensorView(info: tensors[index], sources.count == 1 ? sources[0] : sources[index])
+  }
 
   private var nameList: String {
     let shown = 10
     let names = tensors.prefix(shown).map(\.name.quoted).joined(separator: ", ")
     return tensors.count > shown ? "\(names), and \(tensors.count - shown) more" : names
   }
+}
 
-  /// The kind that a path's extension names, if any.
-  static func kind(ofPath path: String) -> Kind? {
-    let base = path.split(separator: "/").last ?? ""
-    guard let dot = base.lastIndex(of: ".") else { return nil }
-    return Kind(rawValue: base[base.index(after: dot)...].lowercased())
+/// Something in a file that cannot be read as a tensor.
+public struct UnreadableTensor: Sendable, Hashable, CustomStringConvertible {
+  /// The tensor's name; of an index, that of one of its files.
+  public let name: String
+  /// Why it cannot be read.
+  public internal(set) var reason: String
+
+  init(_ name: String, _ reason: String) {
+    self.name = name
+    self.reason = reason
   }
 
-  private static func stem(_ path: String) -> String {
-    let base = path.split(separator: "/").last.map(String.init) ?? path
-    guard let dot = base.lastIndex(of: "."), dot > base.startIndex else { return base }
-    return String(base[..<dot])
-  }
+  /// Both, on one line.
+  public var description: String { "\(name.quoted.printable): \(reason.printable)" }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
+import CFiles
 import CLoops
 import Foundation
+import TensorFiles
 
 /// The command: parsing and exit statuses.
 @main
@@ -37,15 +39,15 @@ struct Numcheck: ParsableCommand {
     ])
 
   static func main() {
+    nc_reserve_standard_descriptors()
+    UnfinishedFiles.removeOnSignals()
     guard nc_processor_suffices() else {
       fail("this build needs an x86-64-v3 processor (AVX2, FMA, F16C, BMI2)")
     }
-    // A full file is then an error like any other, not the end of the process.
-    signal(SIGXFSZ, SIG_IGN)
-    Interruption.removeUnfinishedFiles()
-    Interruption.reportTruncatedInputs()
     do {
-      var command = try parseAsRoot(arguments)
+      Arguments.widenHelp()
+      let arguments = try Arguments(ArgumentText.given, commands: configuration.subcommands)
+      var command = try parseAsRoot(arguments.list)
       try command.run()
     } catch let error as CheckFailed {
       if !error.message.isEmpty { note(error.message) }
@@ -60,20 +62,13 @@ struct Numcheck: ParsableCommand {
     }
   }
 
-  /// `reference attention` takes other flags than the operations on rows, so it is a command of its own.
-  private static var arguments: [String] {
-    let given = Array(CommandLine.arguments.dropFirst())
-    return given.starts(with: ["reference", "attention"])
-      ? ["reference-attention"] + given.dropFirst(2) : given
-  }
-
   /// One line for a usage error or an unreadable input.
   private static func message(of error: any Error) -> String {
     let text = message(for: error)
     var known = text.isEmpty ? "\(error)" : text
-    // The parser takes what begins with '-' for another flag.
-    if let flag = known.firstMatch(of: /^Missing value for '(--[a-z-]+)/) {
-      known += "; a negative one is written \(flag.1)=-1"
+    // What is no number, of the flags that do not say so themselves.
+    if known.wholeMatch(of: /The value '.*' is invalid for '--[a-z-]+ <[^>]*>'/) != nil {
+      known += ": must be a number"
     }
     let lines = known.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
     return lines.map { $0.hasPrefix("- ") ? String($0.dropFirst(2)) + "," : $0 }.joined(separator: " ")

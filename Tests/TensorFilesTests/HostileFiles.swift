@@ -53,9 +53,12 @@ extension Hostile {
     npyShape("(1000000000,)", "needs 4000000000 bytes"), npyShape("(0,)", "1 bytes follow", data: [0]),
     npyShape("(\(String(repeating: "1,", count: 65)))", "more than 64 dimensions", data: [0, 0, 0, 0]),
     npyType("'|O'", "Python objects"), npyType("[('a', '<f4'), ('b', '<i2')]", "structured dtype"),
-    npyType("'<c8'", "complex"), npyType("'|V2'", "bfloat16"), npyType("'<U4'", "dtype"),
+    npyType("'<c8'", "complex"), npyType("'|V2'", "bfloat16"), npyType("'<V2'", "save it as .safetensors"),
+    npyType("'|V1'", "which fp8"), npyType("'<g2'", "bfloat16"), npyType("'bfloat16'", "bfloat16"),
+    npyType("'float8_e4m3fn'", "cannot say float8_e4m3fn"), npyType("'<f1'", "8 bytes follow the 1"),
+    npyType("'<U4'", "text"), npyType("'|S4'", "text"), npyType("'|V5'", "raw bytes"),
     npyType("'<f3'", "dtype"),
-    npyType("'<f16'", "dtype"), npyType("''", "dtype ''"), npyType("'<'", "dtype '<'"),
+    npyType("'<f16'", "astype('<f8')"), npyType("''", "dtype ''"), npyType("'<'", "dtype '<'"),
     npyType("'<M8[ns]'", "dtype"),
     npyType("4", "needs a string"), npyType("('<f4', (2,))", "structured dtype"), npyType("'<<f4'", "dtype"),
   ]
@@ -115,8 +118,12 @@ extension Hostile {
     tensor("\"dtype\":\"F32\",\"shape\":[]", "lacks 'data_offsets'"),
     tensor("\"dtype\":\"F32\",\"dtype\":\"F32\"", "key 'dtype' twice"),
     tensor("\"more\":1", "unknown key 'more'"),
-    tensor("\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]", "unknown dtype 'F31'", data: 8),
-    tensor("\"dtype\":\"f32\",\"shape\":[2],\"data_offsets\":[0,8]", "unknown dtype 'f32'", data: 8),
+    tensor("\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]", "unknown dtype 'F31'", data: 8).one,
+    tensor("\"dtype\":\"f32\",\"shape\":[2],\"data_offsets\":[0,8]", "unknown dtype 'f32'", data: 8).one,
+    tensor("\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,9]", "1 of its", data: 8),
+    tensor("\"dtype\":\"F4\",\"shape\":[4],\"data_offsets\":[0,1]", "needs 2 bytes", data: 1),
+    tensor(
+      "\"dtype\":\"F6_E2M3\",\"shape\":[6],\"data_offsets\":[0,4]", "does not fill whole bytes", data: 4),
     tensor("\"dtype\":32", "needs a string"), tensor("\"shape\":2", "needs the array shape"),
     tensor("\"shape\":[-2]", "negative number in shape"), tensor("\"shape\":[2.0]", "not an integer"),
     tensor("\"shape\":[2e0]", "not an integer"), tensor("\"shape\":[02]", "begins with 0"),
@@ -132,8 +139,9 @@ extension Hostile {
     tensor(f32 + "\"data_offsets\":[0]", "not two numbers", data: 8),
     tensor(f32 + "\"data_offsets\":[0,4,8]", "more than 2 numbers", data: 8),
     tensor(f32 + "\"data_offsets\":[8,0]", "run backwards", data: 8),
-    tensor(f32 + "\"data_offsets\":[0,8]", "beyond the 7 bytes", data: 7),
-    tensor(f32 + "\"data_offsets\":[0,9223372036854775807]", "beyond the 8 bytes", data: 8),
+    tensor(f32 + "\"data_offsets\":[0,8]", "truncated: 1 of its", data: 7),
+    tensor(
+      f32 + "\"data_offsets\":[0,9223372036854775807]", "data_offsets [0, 9223372036854775807] give", data: 8),
     tensor(f32 + "\"data_offsets\":[0,7]", "needs 8 bytes", data: 7),
     tensor(f32 + "\"data_offsets\":[0,9]", "needs 8 bytes", data: 9),
     tensor(f32 + "\"data_offsets\":[1,9]", "1 bytes before tensor 'a'", data: 9),
@@ -223,8 +231,8 @@ extension Hostile {
       "rank 2^32 − 1",
       GGUFBytes.file(tensors: [GGUFBytes.text("a") + bytes(UInt32.max) + [UInt8](repeating: 0, count: 20)]),
       "rank 4294967295"),
-    ggufTensor([1, 1, 1, 1, 1], 0, 0, "rank 5"), ggufTensor([1], 4, 0, "unknown ggml type 4"),
-    ggufTensor([1], 0xffff_ffff, 0, "unknown ggml type"), ggufTensor([1 << 63], 0, 0, "beyond 63 bits"),
+    ggufTensor([1, 1, 1, 1, 1], 0, 0, "rank 5"), ggufTensor([1], 4, 0, "unknown ggml type 4").one,
+    ggufTensor([1], 0xffff_ffff, 0, "unknown ggml type").one, ggufTensor([1 << 63], 0, 0, "beyond 63 bits"),
     ggufTensor([1 << 32, 1 << 32], 0, 0, "more elements than fit"),
     ggufTensor([1 << 62], 0, 0, "more bytes than fit"),
     ggufTensor([33], 8, 0, "whole blocks of 32"), ggufTensor([8, 4], 8, 0, "whole blocks of 32"),
@@ -273,8 +281,9 @@ extension Hostile {
     zip("no local header", with { $0.offset = 1 }, "no local header at byte 1"),
     zip("local header far away", with { $0.offset = 0xffff_fff0 }, "no local header at byte 4294967280"),
     zip("another local name", with { $0.localName = "b.npy" }, "another name"),
-    zip("deflated", with { $0.method = 8 }, "compressed (zip method 8)"),
-    zip("encrypted", with { $0.flags = 1 }, "encrypted"),
+    zip("stored, said to be deflated", with { $0.method = 8 }, "no deflated stream").one,
+    zip("method 12", with { $0.method = 12 }, "zip method 12").one,
+    zip("encrypted", with { $0.flags = 1 }, "encrypted").one,
     zip("entry twice", ZipBytes.file([entry, entry]), "'a.npy' twice"),
     zip("NUL in a name", with { $0.name = "a\0.npy" }, "not valid UTF-8"),
     zip(
@@ -285,19 +294,44 @@ extension Hostile {
       ]), "overlap"),
     zip(
       "entry that is no npy", ZipBytes.file([ZipBytes(name: "a.npy", content: [1, 2, 3])]),
-      "truncated: 3 bytes"),
+      "truncated: 3 bytes"
+    ).one,
     zip(
       "entry without magic", ZipBytes.file([ZipBytes(name: "a.npy", content: [UInt8](1...20))]),
-      "no .npy magic"),
+      "no .npy magic"
+    ).one,
     zip(
       "bad entry", ZipBytes.file([ZipBytes(name: "a.npy", content: Array(twoFloats.dropLast()))]),
-      "7 are there"),
+      "7 are there"
+    ).one,
   ]
 
   private static let others: [Hostile] = [
     Hostile("one byte", [7], "its 1 bytes begin with 07"),
     Hostile("text", Array("hello, world\n".utf8), "begin with 68 65 6c 6c 6f 2c 20 77"),
     Hostile("cut magic", [0x93, 0x4e, 0x55], "is no .npy", path: "a.npy"),
+    Hostile(
+      "Git LFS pointer",
+      Array("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 988097824\n".utf8),
+      "pointer of Git LFS to the file, of 988097824 bytes", path: "model.safetensors"),
+    Hostile(
+      "Git LFS pointer without a size", Array("version https://git-lfs.github.com/spec/v1\n".utf8),
+      "pointer of Git LFS to the file, which"),
+    Hostile("JSON", Array("{\"a\": [1, -2.5e3, null, {\"b\": true}]}".utf8), "without a 'weight_map'"),
+    Hostile("JSON that ends", Array("{\"weight_map\": {\"a\": \"b".utf8), "does not end"),
+    Hostile("JSON number", Array("{\"metadata\": {\"total_size\": 01}}".utf8), "needs ',' or '}'"),
+    Hostile("JSON word", Array("{\"metadata\": nul}".utf8), "needs '{'"),
+    Hostile(
+      "JSON nested", Array(("{\"x\":" + String(repeating: "[", count: 70000)).utf8), "nests deeper than 64"),
+    Hostile("index twice", Array("{\"weight_map\": {}, \"weight_map\": {}}".utf8), "'weight_map' twice"),
+    Hostile(
+      "index of a tensor twice", Array("{\"weight_map\": {\"a\": \"x\", \"a\": \"y\"}}".utf8), "'a' twice"),
+    Hostile(
+      "index upwards", Array("{\"weight_map\": {\"a\": \"../x.safetensors\"}}".utf8), "not lie beside it"),
+    Hostile(
+      "index of the root", Array("{\"weight_map\": {\"a\": \"/etc/passwd\"}}".utf8), "not lie beside it"),
+    Hostile("index of nothing", Array("{\"weight_map\": {\"a\": \"\"}}".utf8), "not lie beside it"),
+    Hostile("index with NUL", Array("{\"weight_map\": {\"a\": \"x\\u0000\"}}".utf8), "NUL"),
     Hostile("zeros", [UInt8](repeating: 0, count: 64), "is no .npy"),
     Hostile("nothing", [], "is empty"),
   ]

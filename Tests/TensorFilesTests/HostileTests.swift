@@ -8,9 +8,18 @@ struct Hostile: CustomTestStringConvertible, Sendable {
   let content: [UInt8]
   let reason: String
   var path = "hostile"
+  /// Whether the file opens and only its one tensor is refused.
+  var opens = false
 
   init(_ name: String, _ content: [UInt8], _ reason: String, path: String = "hostile") {
     (self.name, self.content, self.reason, self.path) = (name, content, reason, path)
+  }
+
+  /// The same where the file opens.
+  var one: Hostile {
+    var copy = self
+    copy.opens = true
+    return copy
   }
 
   var testDescription: String { name }
@@ -24,7 +33,12 @@ struct HostileTests {
   }
 
   @Test(arguments: Hostile.all) func refused(_ hostile: Hostile) {
-    let error = #expect(throws: TensorFileError.self) { try TensorFile.of(hostile.content, hostile.path) }
+    let error = #expect(throws: TensorFileError.self) {
+      let file = try TensorFile.of(hostile.content, hostile.path)
+      #expect(hostile.opens)
+      #expect(file.tensors.count + file.unreadable.count == 1)
+      _ = try file.onlyTensor().doubles
+    }
     guard let error else { return }
     #expect(error.reason.contains(hostile.reason), "\(error.reason)")
     #expect(error.description.hasPrefix(hostile.path))
@@ -83,7 +97,7 @@ struct HostileTests {
     mkfifo(scratch("pipe"), 0o600)
     let cases = [
       (scratch("none.npy"), "No such file"), (scratch.path, "is a directory"), (empty, "is empty"),
-      (scratch("pipe"), "is a pipe"), ("/dev/null", "is a device"), ("", "No such file"),
+      (scratch("pipe"), "is a pipe"), ("/dev/null", "is a device"), ("", "names no file"),
       (secret + "\0", "NUL"), (secret + "/x", "Not a directory"),
     ]
     for (path, reason) in cases {

@@ -7,8 +7,7 @@ import Testing
 struct MutationTests {
   static let seeds = [
     "f4-little.npy", "fortran3.npy", "version3.npy", "stored.npz", "deflated.npz", "all.safetensors",
-    "small.gguf",
-    "aligned.gguf",
+    "several.npz", "packed.safetensors", "small.gguf", "aligned.gguf",
   ]
 
   @Test(arguments: seeds) func parseOrThrow(_ name: String) throws {
@@ -22,14 +21,18 @@ struct MutationTests {
       do {
         let file = try TensorFile.of(file)
         opened += 1
-        for tensor in file.views { try Self.read(tensor, &random) }
+        for tensor in file.views {
+          // A deflated entry is looked at when it is read.
+          do { try tensor.open() } catch { continue }
+          try Self.read(tensor, &random)
+        }
       } catch let error as TensorFileError {
         #expect(!error.description.contains { $0.isNewline })
       }
     }
     // Mutations that never open, or always, would try nothing.
     #expect(opened < trials)
-    #expect(opened > 0 || name == "deflated.npz")
+    #expect(opened > 0)
   }
 
   /// Every way of reading; only what is refused by name may throw.

@@ -74,6 +74,10 @@ final class KernelWorkspace<C: Scalar> {
 
   /// The limit τ → 0 or τ → ∞, or x/τ; returns a number where the limit is one.
   private func divideByTemperature(_ operation: RowOperation) -> Double? {
+    if parameters.temperature == .infinity {
+      for i in x.indices where x[i].exact.isFinite { x[i] = .zero }
+      return nil
+    }
     let tau = C(rounding: parameters.temperature)
     if tau.exact == 0 {
       if operation == .sigmoid {
@@ -86,8 +90,6 @@ final class KernelWorkspace<C: Scalar> {
       if m.isNaN || m.isInfinite { return nil }
       if operation == .logSumExp && m != .zero { return m > .zero ? .infinity : -.infinity }
       keepOnly(m)
-    } else if parameters.temperature == .infinity {
-      for i in x.indices where x[i].exact.isFinite { x[i] = .zero }
     } else {
       for i in x.indices { x[i] = x[i] / tau }
     }

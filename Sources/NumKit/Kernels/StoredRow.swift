@@ -25,12 +25,13 @@ extension KernelConfiguration {
 }
 
 extension OperationParameters {
-  /// As a kernel of this configuration is given them: temperature and cotangent rounded to the compute format.
+  /// As a kernel of this configuration is given them: temperature and cotangent rounded to the compute format. The limit
+  /// τ → ∞ is one in formats without an infinity too.
   public func rounded(to configuration: KernelConfiguration) -> OperationParameters {
     var copy = self
-    copy.temperature = configuration.compute.round(temperature)
-    if !copy.temperature.isFinite && temperature.isFinite {
-      copy.temperature = configuration.compute.largestFinite
+    if temperature.isFinite {
+      copy.temperature = configuration.compute.round(temperature)
+      if !copy.temperature.isFinite { copy.temperature = configuration.compute.largestFinite }
     }
     copy.cotangent = cotangent.map { configuration.compute.round($0) }
     return copy

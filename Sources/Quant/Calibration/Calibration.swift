@@ -29,7 +29,7 @@ public enum CalibrationRegistry {
 
   /// The calibration of a name. Throws `CureError`.
   public static func calibration(named text: String) throws -> any Calibration {
-    try CureKind.make(text, from: kinds)
+    try CureKind.make(text, from: kinds, "calibration")
   }
 }
 

@@ -39,8 +39,8 @@ public struct CureContext: Sendable {
 
 /// Why a cure cannot be tried.
 public enum CureError: Error, Hashable, CustomStringConvertible {
-  /// There is none of that name.
-  case unknown(String)
+  /// There is no transform, calibration or cure of that name; there are those that are known.
+  case unknown(String, of: String, known: [String])
   /// A number in the name is out of range, or should not be there.
   case parameter(String)
   /// It only works on symmetric integers with a scale.
@@ -58,7 +58,8 @@ public enum CureError: Error, Hashable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .unknown(let name): return "unknown cure '\(name)'"
+    case .unknown(let name, let kind, let known):
+      return "unknown \(kind) '\(name)'; there are: \(known.joined(separator: ", "))"
     case .parameter(let why): return why
     case .integersOnly(let cure, let scheme):
       return "\(cure) chooses codes of intN schemes with a granularity, not of \(scheme)"

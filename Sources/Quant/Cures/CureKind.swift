@@ -12,12 +12,12 @@ public struct CureKind<Product>: Sendable {
     self.make = make
   }
 
-  /// `name` or `name:number`.
-  static func make(_ text: String, from kinds: [CureKind]) throws -> Product {
+  /// `name` or `name:number`; `what` is what such a kind makes.
+  static func make(_ text: String, from kinds: [CureKind], _ what: String) throws -> Product {
     let parts = text.lowercased().split(separator: ":", omittingEmptySubsequences: false)
     guard let first = parts.first, let kind = kinds.first(where: { $0.name == first }), parts.count <= 2
     else {
-      throw CureError.unknown(text)
+      throw CureError.unknown(text, of: what, known: kinds.map(\.name))
     }
     if parts.count == 1 { return try kind.make(nil) }
     guard let number = Double(parts[1]), number.isFinite else {

@@ -6,6 +6,8 @@ public struct LayerSeries: Sendable {
   public let layers: [Int]
   /// For each layer, which of the tensors given it is.
   public let tensors: [Int]
+  /// Their names.
+  public let names: [String]
   /// The channels that are massive in any layer, those with the largest peak first.
   public let courses: [ChannelCourse]
   /// The channels that LLM.int8() calls outliers (arXiv 2208.07339, §4): with |x| ≥ `ScanSettings.outlierLimit` in at least
@@ -18,11 +20,12 @@ public struct LayerSeries: Sendable {
   /// The series among `tensors`: those whose names differ in their first number alone, with as many channels each, at least
   /// two of them.
   public static func series(of tensors: [(name: String, profile: TensorProfile)]) -> [LayerSeries] {
-    var groups: [String: [(layer: Int, index: Int)]] = [:]
-    var order: [String] = []
+    // By their bytes: names that are canonically equivalent are still two.
+    var groups: [[UInt8]: [(layer: Int, index: Int)]] = [:]
+    var order: [[UInt8]] = []
     for (index, tensor) in tensors.enumerated() {
       guard let (pattern, layer) = split(tensor.name) else { continue }
-      let key = "\(tensor.profile.columns) \(pattern)"
+      let key = Array("\(tensor.profile.columns) \(pattern)".utf8)
       if groups[key] == nil { order.append(key) }
       groups[key, default: []].append((layer, index))
     }
@@ -33,14 +36,20 @@ public struct LayerSeries: Sendable {
       else { return nil }
       return LayerSeries(
         pattern: pattern, layers: members.map(\.layer), tensors: members.map(\.index),
-        profiles: members.map { tensors[$0.index].profile })
+        names: members.map { tensors[$0.index].name }, profiles: members.map { tensors[$0.index].profile })
     }
   }
 
-  private init(pattern: String, layers: [Int], tensors: [Int], profiles: [TensorProfile]) {
+  /// The name of the tensor of that layer; the pattern where there is none.
+  public func name(ofLayer layer: Int) -> String {
+    layers.firstIndex(of: layer).map { names[$0] } ?? pattern
+  }
+
+  private init(pattern: String, layers: [Int], tensors: [Int], names: [String], profiles: [TensorProfile]) {
     self.pattern = pattern
     self.layers = layers
     self.tensors = tensors
+    self.names = names
     let channels = Set(profiles.flatMap { Array($0.massive.channels.keys) })
     courses = channels.compactMap { ChannelCourse($0, layers: layers, profiles: profiles) }.sorted {
       ($1.peak, $0.channel) < ($0.peak, $1.channel)
@@ -57,11 +66,14 @@ public struct LayerSeries: Sendable {
 
   /// A name without its first number, and that number; nil for names without one, or one too large.
   static func split(_ name: String) -> (pattern: String, layer: Int)? {
-    let isDigit = { (c: Character) in c.isASCII && c.isNumber }
-    guard let start = name.firstIndex(where: isDigit) else { return nil }
-    let end = name[start...].firstIndex { !isDigit($0) } ?? name.endIndex
-    guard let layer = Int(name[start..<end]) else { return nil }
-    return (name[..<start] + "*" + name[end...], layer)
+    // Of bytes: an accent behind a digit makes no letter of it.
+    let isDigit = { (byte: UInt8) in (0x30...0x39).contains(byte) }
+    let bytes = name.utf8
+    guard let start = bytes.firstIndex(where: isDigit) else { return nil }
+    let end = bytes[start...].firstIndex { !isDigit($0) } ?? bytes.endIndex
+    guard let layer = Int(String(decoding: bytes[start..<end], as: UTF8.self)) else { return nil }
+    let pattern = Array(bytes[..<start]) + Array("*".utf8) + Array(bytes[end...])
+    return (String(decoding: pattern, as: UTF8.self), layer)
   }
 }
 

@@ -52,7 +52,7 @@ public enum TransformRegistry {
 
   /// The transform of a name. Throws `CureError`.
   public static func transform(named text: String) throws -> any Transform {
-    try CureKind.make(text, from: kinds)
+    try CureKind.make(text, from: kinds, "transform")
   }
 }
 

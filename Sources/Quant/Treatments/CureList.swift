@@ -27,7 +27,7 @@ public enum CureList {
     if text.hasPrefix("@") {
       guard let name = SchemeName(scheme.name), let granularity = Granularity(text.dropFirst().lowercased())
       else {
-        throw CureError.unknown(text)
+        throw CureError.unknown(text, of: "granularity", known: ["@tensor", "@token", "@channel", "@gN", "@bRxC"])
       }
       return Treatment(
         try SchemeRegistry.scheme(named: SchemeName.joined(name.base, granularity, name.dialects)))
@@ -35,6 +35,11 @@ public enum CureList {
     let name = text.lowercased().prefix { $0 != ":" }
     if TransformRegistry.kinds.contains(where: { $0.name == name }) {
       return Treatment(scheme, transforms: [try TransformRegistry.transform(named: text)])
+    }
+    let calibrations = CalibrationRegistry.kinds.map(\.name)
+    guard calibrations.contains(where: { $0 == name }) else {
+      throw CureError.unknown(
+        text, of: "cure", known: ["all"] + TransformRegistry.kinds.map(\.name) + calibrations + ["@gN"])
     }
     return Treatment(scheme, calibration: try CalibrationRegistry.calibration(named: text))
   }

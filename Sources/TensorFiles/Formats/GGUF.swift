@@ -9,8 +9,8 @@ enum GGUF {
   private static let maximumDepth = 8
   private static let maximumAlignment = 1 << 20
 
-  /// The tensors in the order of their descriptions.
-  static func read(_ file: FileBytes) throws -> [TensorInfo] {
+  /// The tensors in the order of their descriptions, and those of a type that is not known here.
+  static func content(of file: FileBytes) throws -> TensorFile.Content {
     func error(_ reason: String) -> TensorFileError { TensorFileError(file.path, reason) }
     var cursor = ByteCursor(file, 0..<file.bytes.count)
     _ = try cursor.take(4, "magic")
@@ -34,10 +34,10 @@ enum GGUF {
     let alignment = try readAlignment(&cursor, pairs: pairCount)
 
     var descriptions: [Description] = []
-    var names: Set<String> = []
+    var names: Set<Spelling> = []
     for _ in 0..<tensorCount {
       let description = try readDescription(&cursor)
-      guard names.insert(description.name).inserted else {
+      guard names.insert(Spelling(description.name)).inserted else {
         throw error("has the tensor \(description.name.quoted) twice")
       }
       descriptions.append(description)
@@ -45,14 +45,21 @@ enum GGUF {
     // Nothing overflows: the cursor is inside the file, and the alignment is small.
     let start = (cursor.offset + alignment - 1) / alignment * alignment
     let dataSize = max(0, file.bytes.count - start)
-    let tensors = try descriptions.map {
-      try $0.tensor(file, start: start, size: dataSize, alignment: alignment)
+    var tensors: [TensorInfo] = []
+    var unreadable: [UnreadableTensor] = []
+    for description in descriptions {
+      if let type = type(description.typeID) {
+        tensors.append(
+          try description.tensor(type, file, start: start, size: dataSize, alignment: alignment))
+      } else {
+        unreadable.append(UnreadableTensor(description.name, "unknown ggml type \(description.typeID)"))
+      }
     }
     let sorted = tensors.filter { $0.byteCount > 0 }.sorted { $0.byteOffset < $1.byteOffset }
     for (a, b) in zip(sorted, sorted.dropFirst()) where a.byteRange.upperBound > b.byteOffset {
       throw error("tensors \(a.name.quoted) and \(b.name.quoted) overlap")
     }
-    return tensors
+    return TensorFile.Content(tensors: tensors, sources: [.file(file)], unreadable: unreadable)
   }
 
   private struct Description {
@@ -61,11 +68,12 @@ enum GGUF {
     let typeID: UInt32
     let offset: UInt64
 
-    func tensor(_ file: FileBytes, start: Int, size: Int, alignment: Int) throws -> TensorInfo {
+    func tensor(
+      _ type: ElementType, _ file: FileBytes, start: Int, size: Int, alignment: Int
+    ) throws -> TensorInfo {
       func error(_ reason: String) -> TensorFileError {
         TensorFileError(file.path, "tensor \(name.quoted): \(reason)")
       }
-      guard let type = GGUF.type(typeID) else { throw error("unknown ggml type \(typeID)") }
       let shape = try dimensions.reversed().map { dimension in
         guard let value = Int(exactly: dimension) else {
           throw error("dimension \(dimension) is beyond 63 bits")
@@ -118,10 +126,10 @@ enum GGUF {
   /// Passes over the metadata and returns `general.alignment`, which is 32 unless stated.
   private static func readAlignment(_ cursor: inout ByteCursor, pairs: UInt64) throws -> Int {
     var alignment = 32
-    var keys: Set<String> = []
+    var keys: Set<Spelling> = []
     for _ in 0..<pairs {
       let key = try readText(&cursor, "metadata key")
-      guard keys.insert(key).inserted else {
+      guard keys.insert(Spelling(key)).inserted else {
         throw TensorFileError(cursor.file.path, "has the metadata key \(key.quoted) twice")
       }
       let type = try cursor.integer(UInt32.self, "metadata type")

@@ -21,11 +21,11 @@ struct JSONReader {
   /// An object; `member` reads the value of the key it is given. A key that comes twice is an error.
   mutating func object(_ member: (inout JSONReader, String) throws -> Void) throws {
     guard take("{") else { throw expected("'{'") }
-    var keys: Set<String> = []
+    var keys: Set<Spelling> = []
     if take("}") { return }
     repeat {
       let key = try string()
-      guard keys.insert(key).inserted else { throw error("has the key \(key.quoted) twice") }
+      guard keys.insert(Spelling(key)).inserted else { throw error("has the key \(key.quoted) twice") }
       guard take(":") else { throw expected("':'") }
       try member(&self, key)
     } while take(",")
@@ -45,7 +45,57 @@ struct JSONReader {
     return values
   }
 
-  private mutating func integer(_ what: String) throws -> Int {
+  /// Passes over `null`, if that is next.
+  mutating func null() -> Bool { takeWord("null") }
+
+  /// Passes over any value.
+  mutating func skipValue(depth: Int = 0) throws {
+    guard depth < Self.maximumDepth else { throw error("nests deeper than \(Self.maximumDepth)") }
+    skipSpace()
+    guard position < bytes.count else { throw expected("a value") }
+    switch bytes[position] {
+    case UInt8(ascii: "{"): try object { reader, _ in try reader.skipValue(depth: depth + 1) }
+    case UInt8(ascii: "["):
+      position += 1
+      if take("]") { return }
+      repeat { try skipValue(depth: depth + 1) } while take(",")
+      guard take("]") else { throw expected("',' or ']'") }
+    case UInt8(ascii: "\""): _ = try string()
+    default:
+      if takeWord("true") || takeWord("false") || null() { return }
+      let start = position
+      while position < bytes.count, Self.numberBytes.contains(bytes[position]) { position += 1 }
+      let text = String(decoding: bytes[start..<position], as: UTF8.self)
+      guard text.wholeMatch(of: /-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/) != nil else {
+        position = start
+        throw expected("a value")
+      }
+    }
+  }
+
+  /// What `read` makes of what comes next, which stays to be read.
+  func peeking<T>(_ read: (inout JSONReader) throws -> T) throws -> T {
+    var copy = self
+    return try read(&copy)
+  }
+
+  /// Nobody nests deeper in what is passed over.
+  private static let maximumDepth = 64
+  private static let numberBytes = Set("+-.0123456789eE".utf8)
+
+  private mutating func takeWord(_ word: StaticString) -> Bool {
+    skipSpace()
+    let length = word.utf8CodeUnitCount
+    guard bytes.count - position >= length,
+      bytes[position..<position + length].elementsEqual(
+        UnsafeBufferPointer(start: word.utf8Start, count: length))
+    else { return false }
+    position += length
+    return true
+  }
+
+  /// An integer from 0 to 2^63 − 1.
+  mutating func integer(_ what: String) throws -> Int {
     skipSpace()
     let start = position
     if position < bytes.count, bytes[position] == UInt8(ascii: "-") {

@@ -1,13 +1,19 @@
 /// The entries of a zip archive, from its central directory (PKWARE APPNOTE 6.3, with ZIP64).
 struct ZipDirectory {
-  /// One stored file.
+  /// One file.
   struct Entry {
     let name: String
     /// Its bytes in the archive.
     let range: Range<Int>
+    /// How many bytes it is when inflated; nil where it is stored as it is.
+    let inflatedSize: Int?
+    let checksum: UInt32
   }
 
+  /// Those whose name ends in `.npy`, without that.
   let entries: [Entry]
+  /// Those of them that cannot be read, and why.
+  let refused: [UnreadableTensor]
 
   private static let endSize = 22
   private static let centralSize = 46
@@ -56,7 +62,8 @@ struct ZipDirectory {
 
     var cursor = ByteCursor(file, Int(start)..<Int(start + size))
     var entries: [Entry] = []
-    var names: Set<String> = []
+    var refused: [UnreadableTensor] = []
+    var names: Set<Spelling> = []
     for _ in 0..<count {
       let head = cursor.offset
       let fixed = try cursor.take(Self.centralSize, "zip directory entry")
@@ -69,12 +76,17 @@ struct ZipDirectory {
       let extra = try cursor.take(field16(head + 30), "zip extra field")
       _ = try cursor.take(field16(head + 32), "zip entry comment")
       guard name.hasSuffix(".npy") else { continue }
-      guard names.insert(name).inserted else { throw error("has the entry \(name.quoted) twice") }
-      guard flags & 1 == 0 else { throw error("entry \(name.quoted) is encrypted") }
-      guard method == 0 else {
-        throw error(
-          "entry \(name.quoted) is compressed (zip method \(method)), only stored entries can be mapped: use numpy.savez"
-        )
+      guard names.insert(Spelling(name)).inserted else { throw error("has the entry \(name.quoted) twice") }
+      let tensor = String(name.dropLast(4))
+      if flags & 1 != 0 {
+        refused.append(UnreadableTensor(tensor, "its entry is encrypted"))
+        continue
+      }
+      guard method == 0 || method == 8 else {
+        refused.append(
+          UnreadableTensor(
+            tensor, "its entry is compressed by zip method \(method); stored (0) and deflated (8) ones are read"))
+        continue
       }
 
       // Each field that reads as all ones stands in the ZIP64 extra field instead, in this order.
@@ -89,7 +101,7 @@ struct ZipDirectory {
         }
       }
       let (plain, packed, offset) = (wide[0], wide[1], wide[2])
-      guard plain == packed else {
+      guard plain == packed || method != 0, let inflated = Int(exactly: plain) else {
         throw error("stored entry \(name.quoted) has sizes \(plain) and \(packed), which differ")
       }
       guard offset <= start, start - offset >= 30, field32(Int(offset)) == 0x0403_4b50 else {
@@ -104,13 +116,17 @@ struct ZipDirectory {
       guard bytes[(local + 30)..<(local + 30 + nameLength)].elementsEqual(name.utf8) else {
         throw error("entry \(name.quoted) has another name in its local header")
       }
-      entries.append(Entry(name: String(name.dropLast(4)), range: data..<data + Int(packed)))
+      entries.append(
+        Entry(
+          name: tensor, range: data..<data + Int(packed), inflatedSize: method == 0 ? nil : inflated,
+          checksum: UInt32(field32(head + 16))))
     }
     let sorted = entries.sorted { $0.range.lowerBound < $1.range.lowerBound }
     for (a, b) in zip(sorted, sorted.dropFirst()) where a.range.upperBound > b.range.lowerBound {
       throw error("entries \(a.name.quoted) and \(b.name.quoted) overlap")
     }
     self.entries = entries
+    self.refused = refused
   }
 
   /// The 64 bit values of the ZIP64 extra field (id 1), if there is one.
@@ -132,9 +148,25 @@ struct ZipDirectory {
   }
 }
 
-/// The tensors of an .npz file: a zip archive with one .npy file for each.
-func npzTensors(_ file: FileBytes) throws -> [TensorInfo] {
-  try ZipDirectory(file).entries.map {
-    try npyTensor(file, $0.range, name: $0.name, path: "\(file.path), entry \($0.name.quoted)")
+/// The tensors of an .npz file: a zip archive with one .npy file for each, stored or deflated; and those that cannot be read.
+func npzContent(_ file: FileBytes) throws -> TensorFile.Content {
+  let directory = try ZipDirectory(file)
+  var content = TensorFile.Content(unreadable: directory.refused)
+  for entry in directory.entries {
+    let path = "\(file.path), entry \((entry.name + ".npy").quoted)"
+    do {
+      if let size = entry.inflatedSize {
+        let deflated = DeflatedEntry(
+          archive: file, range: entry.range, size: size, checksum: entry.checksum, path: path)
+        content.tensors.append(try npyTensor(deflated, name: entry.name))
+        content.sources.append(.deflated(deflated))
+      } else {
+        content.tensors.append(try npyTensor(file, entry.range, name: entry.name, path: path))
+        content.sources.append(.file(file))
+      }
+    } catch let error as TensorFileError {
+      content.unreadable.append(UnreadableTensor(entry.name, error.reason))
+    }
   }
+  return content
 }

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemPackage
 
 #if canImport(Darwin)
   import Darwin
@@ -44,14 +45,19 @@ final class FileBytes: @unchecked Sendable {
   }
 
   /// Maps the regular, non-empty file at `path`.
-  static func map(_ path: String) throws -> FileBytes {
-    // A C string would end at the NUL and name another file.
-    if path.utf8.contains(0) { throw TensorFileError(path, "a path cannot contain NUL") }
+  static func map(_ path: FilePath) throws -> FileBytes {
     // Without O_NONBLOCK opening a pipe would wait for its writer.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw TensorFileError(path, "cannot open: \(systemMessage())") }
+    let descriptor = path.withPlatformString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    guard descriptor >= 0 else { throw TensorFileError(path.label, "cannot open: \(systemMessage())") }
+    return try map(owned: descriptor, path.label)
+  }
+
+  /// Maps what `descriptor` has open, and closes it in the end.
+  static func map(owned descriptor: Int32, _ path: String) throws -> FileBytes {
     do {
-      return try FileBytes(path: path, bytes: mapping(of: descriptor, path), descriptor: descriptor)
+      let bytes = try mapping(of: descriptor, path)
+      OpenedFiles.insert(descriptor: descriptor)
+      return FileBytes(path: path, bytes: bytes, descriptor: descriptor)
     } catch {
       close(descriptor)
       throw error
@@ -76,47 +82,28 @@ final class FileBytes: @unchecked Sendable {
     return UnsafeRawBufferPointer(start: address, count: size)
   }
 
-  /// Reads `descriptor` to its end, into memory.
-  static func read(descriptor: Int32, path: String) throws -> FileBytes {
-    var capacity = 1 << 16
-    var count = 0
-    var memory = malloc(capacity)
-    while true {
-      guard let buffer = memory else { throw TensorFileError(path, "no memory for \(capacity) bytes") }
-      #if canImport(Darwin)
-        let got = Darwin.read(descriptor, buffer + count, capacity - count)
-      #elseif canImport(Glibc)
-        let got = Glibc.read(descriptor, buffer + count, capacity - count)
-      #elseif canImport(Musl)
-        let got = Musl.read(descriptor, buffer + count, capacity - count)
-      #endif
-      if got < 0 {
-        if errno == EINTR { continue }
-        let message = systemMessage()
-        free(buffer)
-        throw TensorFileError(path, "cannot read: \(message)")
-      }
-      if got == 0 { break }
-      count += got
-      if count == capacity {
-        capacity *= 2
-        memory = realloc(buffer, capacity)
-        if memory == nil { free(buffer) }
-      }
+  /// Memory for `count` bytes, at least 1, that `fill` writes all of.
+  static func make(_ count: Int, path: String, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws
+    -> FileBytes
+  {
+    do { try Memory.require(count, for: "it") } catch { throw TensorFileError(path, "\(error)") }
+    guard let memory = malloc(count) else { throw TensorFileError(path, "no memory for \(count) bytes") }
+    do { try fill(UnsafeMutableRawBufferPointer(start: memory, count: count)) } catch {
+      free(memory)
+      throw error
     }
-    let file = FileBytes(path: path, bytes: UnsafeRawBufferPointer(start: memory, count: count))
-    if count == 0 { throw TensorFileError(path, "is empty") }
-    return file
+    return FileBytes(path: path, bytes: UnsafeRawBufferPointer(start: memory, count: count))
+  }
+
+  /// The same in memory that is the caller's until now, from `malloc`.
+  static func take(_ memory: UnsafeMutableRawPointer, _ count: Int, path: String) -> FileBytes {
+    FileBytes(path: path, bytes: UnsafeRawBufferPointer(start: memory, count: count))
   }
 
   /// Copies `bytes`, for files that are already in memory.
   static func copy(_ bytes: UnsafeRawBufferPointer, path: String) throws -> FileBytes {
     guard bytes.count > 0 else { throw TensorFileError(path, "is empty") }
-    guard let memory = malloc(bytes.count) else {
-      throw TensorFileError(path, "no memory for \(bytes.count) bytes")
-    }
-    UnsafeMutableRawBufferPointer(start: memory, count: bytes.count).copyMemory(from: bytes)
-    return FileBytes(path: path, bytes: UnsafeRawBufferPointer(start: memory, count: bytes.count))
+    return try make(bytes.count, path: path) { $0.copyMemory(from: bytes) }
   }
 
   /// The bytes from `offset` on, copied into all of `buffer`: from a file by reading it, which costs half of faulting its

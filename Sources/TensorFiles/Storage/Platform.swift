@@ -1,3 +1,5 @@
+import SystemPackage
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)
@@ -12,10 +14,10 @@ func systemMessage(_ code: Int32 = errno) -> String {
   return String(cString: text)
 }
 
-/// The kind and size of what a path names; nil where `stat` fails.
-func status(ofPath path: String) -> stat? {
+/// The kind and size of what a path leads to; nil, and `errno`, where `stat` fails.
+func status(ofPath path: FilePath) -> stat? {
   var information = stat()
-  return stat(path, &information) == 0 ? information : nil
+  return path.withPlatformString { stat($0, &information) } == 0 ? information : nil
 }
 
 extension stat {
@@ -32,5 +34,43 @@ extension stat {
     case S_IFCHR, S_IFBLK: return "a device"
     default: return "not a regular file"
     }
+  }
+}
+
+extension FilePath {
+  /// The bytes.
+  package var bytes: [UInt8] {
+    withPlatformString { UnsafeBufferPointer(start: $0, count: length).map { UInt8(bitPattern: $0) } }
+  }
+
+  /// The path of `bytes`, up to a NUL.
+  package init(bytes: some Sequence<UInt8>) {
+    self.init(platformString: bytes.map { CChar(bitPattern: $0) } + [0])
+  }
+
+  /// `text` as a path; throws where it has a NUL, at which a path would end.
+  package init(checked text: String) throws {
+    if text.utf8.contains(0) { throw TensorFileError(text, "a path cannot contain NUL") }
+    self.init(text)
+  }
+
+  /// The path as text; bytes that are not UTF-8 as `\xff`.
+  package var label: String { Self.label(bytes) }
+
+  package static func label(_ bytes: [UInt8]) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    var text = ""
+    var rest = bytes[...]
+    while let first = rest.first {
+      let length = (1...4).first { $0 <= rest.count && String(validating: rest.prefix($0), as: UTF8.self) != nil }
+      if let length {
+        text += String(decoding: rest.prefix(length), as: UTF8.self)
+        rest = rest.dropFirst(length)
+      } else {
+        text += "\\x" + (first < 16 ? "0" : "") + String(first, radix: 16)
+        rest = rest.dropFirst()
+      }
+    }
+    return text
   }
 }

@@ -46,7 +46,7 @@ struct StoredRun {
     case .uint32: copy(UInt32.self, out, outStride) { T($0) }
     case .uint64: copy(UInt64.self, out, outStride) { T($0) }
     case .bool: copy(UInt8.self, out, outStride) { T($0 == 0 ? 0 as UInt8 : 1) }
-    case .block, .opaque: break
+    case .block, .opaque, .f6e3m2, .f6e2m3, .f4e2m1: break
     }
   }
 
@@ -73,15 +73,49 @@ struct StoredRun {
   }
 }
 
-/// The value of every code of the 8 bit formats; all are exact as Float.
+/// A run of elements of less than a byte, packed from the lowest bit on: `count` of them, `stride` elements apart, from number
+/// `first` on of those that begin at `base`.
+struct PackedRun {
+  let base: UnsafeRawPointer
+  let type: ElementType
+  let width: Int
+  let first: Int
+  let stride: Int
+  let count: Int
+
+  func decode<T: DecodedValue>(into out: UnsafeMutablePointer<T>, outStride: Int) {
+    let table: [Float]
+    switch type {
+    case .f6e3m2: table = ByteTables.f6e3m2
+    case .f6e2m3: table = ByteTables.f6e2m3
+    default: table = ByteTables.f4e2m1
+    }
+    let mask = UInt16(1) << UInt16(width) - 1
+    table.withUnsafeBufferPointer { table in
+      for i in 0..<count {
+        let bit = (first + i * stride) * width
+        let place = base + bit >> 3
+        var code = UInt16(place.load(as: UInt8.self))
+        // The next byte may be beyond the end where it is not needed.
+        if bit & 7 + width > 8 { code |= UInt16((place + 1).load(as: UInt8.self)) << 8 }
+        out[i * outStride] = T(table[Int(code >> UInt16(bit & 7) & mask)])
+      }
+    }
+  }
+}
+
+/// The value of every code of the formats of 8 bits and less; all are exact as Float.
 enum ByteTables {
   static let f8e4m3fn = table(.f8e4m3fn)
   static let f8e5m2 = table(.f8e5m2)
   static let f8e4m3fnuz = table(.f8e4m3fnuz)
   static let f8e5m2fnuz = table(.f8e5m2fnuz)
   static let e8m0 = table(.e8m0)
+  static let f6e3m2 = table(.f6e3m2)
+  static let f6e2m3 = table(.f6e2m3)
+  static let f4e2m1 = table(.f4e2m1)
 
   private static func table(_ format: NumberFormat) -> [Float] {
-    (0..<256).map { Float(format.decode($0)) }
+    (0..<1 << UInt64(format.bitWidth)).map { Float(format.decode($0)) }
   }
 }

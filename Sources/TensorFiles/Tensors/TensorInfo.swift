@@ -9,7 +9,9 @@ public enum ElementOrder: String, Sendable, Hashable {
 /// What a file says about one of its tensors.
 public struct TensorInfo: Sendable, Hashable {
   /// The tensor's name; for an .npy file, which has none, the file's own without folder and extension.
-  public let name: String
+  public var name: String { spelling.text }
+  /// The same; two that differ in bytes are two.
+  private let spelling: Spelling
   /// What the elements are.
   public let elementType: ElementType
   /// The dimensions, outermost first; empty for a scalar. (GGUF's, which run the other way, are reversed.)
@@ -47,7 +49,7 @@ public struct TensorInfo: Sendable, Hashable {
     extent: TensorExtent,
     byteOffset: Int, isByteSwapped: Bool
   ) {
-    self.name = name
+    spelling = Spelling(name)
     self.elementType = elementType
     self.shape = shape
     self.order = order

@@ -6,7 +6,12 @@
 public struct TensorView: Sendable {
   /// What the file says about the tensor.
   public let info: TensorInfo
-  let file: FileBytes
+  private let bytes: ViewBytes
+
+  init(info: TensorInfo, _ source: ByteSource) {
+    self.info = info
+    bytes = ViewBytes(source)
+  }
 
   /// The tensor's name.
   public var name: String { info.name }
@@ -30,7 +35,7 @@ public struct TensorView: Sendable {
     else { return try copy(range, into: buffer) }
     // As they are in the file.
     try check(range, room: buffer.count)
-    try file.copy(
+    try bytes.open().copy(
       from: info.byteOffset + 4 * range.lowerBound,
       into: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[..<range.count])))
   }
@@ -60,17 +65,20 @@ public struct TensorView: Sendable {
       throw error("bytes \(range) are outside its \(info.byteCount)")
     }
     let start = info.byteOffset + range.lowerBound
+    let file = try bytes.open()
     defer { file.noteRead(range.count) }
     return try body(UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + range.count]))
   }
 
-  /// The rows along `axis`: the last, if nil; from the end, if negative. Throws for an axis that the tensor does
-  /// not have, for an empty tensor, and for elements that are not numeric.
-  public func rows(axis: Int? = nil) throws -> RowReader { try RowReader(self, axis: axis) }
+  /// The tensor as rows along `axis`: the last, if nil; from the end, if negative. `decoder` is for elements that come in
+  /// blocks. Throws for an axis that the tensor does not have, for an empty tensor, and for elements that are not numeric.
+  public func rows(axis: Int? = nil, decoder: (any BlockDecoder)? = nil) throws -> TensorSource {
+    try TensorSource(self, axis: axis, decoder: decoder)
+  }
 
   /// The error that this tensor is `reason`.
   func error(_ reason: String) -> TensorFileError {
-    TensorFileError(file.path, "tensor \(name.quoted): \(reason)")
+    TensorFileError(bytes.path, "tensor \(name.quoted): \(reason)")
   }
 
   /// Throws where elements are not numbers.
@@ -104,8 +112,9 @@ extension TensorView {
   func copy<T: DecodedValue>(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<T>) throws {
     try check(range, room: buffer.count)
     guard let out = buffer.baseAddress, !range.isEmpty else { return }
+    let elements = try elements()
     if info.order == .rowMajor || shape.count < 2 {
-      decode(first: range.lowerBound, stride: 1, count: range.count, into: out, outStride: 1)
+      elements.decode(first: range.lowerBound, stride: 1, count: range.count, into: out, outStride: 1)
       return
     }
     let rowLength = shape[shape.count - 1]
@@ -121,21 +130,43 @@ extension TensorView {
         first += rest % shape[axis] * strides[axis]
         rest /= shape[axis]
       }
-      decode(first: first, stride: stride, count: n, into: out + (position - range.lowerBound), outStride: 1)
+      elements.decode(
+        first: first, stride: stride, count: n, into: out + (position - range.lowerBound), outStride: 1)
       position += n
     }
   }
 
-  /// Decodes `count` elements from the `first` in file order, `stride` elements apart. They must exist.
+  /// Makes the bytes ready: those of a deflated entry are inflated, and checked.
+  package func open() throws { _ = try bytes.open() }
+
+  /// The elements in the file's order, once their bytes are there.
+  func elements() throws -> StoredElements {
+    let file = try bytes.open()
+    guard let start = file.bytes.baseAddress else { throw error("has no bytes") }
+    return StoredElements(info: info, file: file, base: start + info.byteOffset)
+  }
+}
+
+/// A tensor's elements in the order of the file.
+struct StoredElements {
+  private let info: TensorInfo
+  private let file: FileBytes
+  private let base: UnsafeRawPointer
+
+  init(info: TensorInfo, file: FileBytes, base: UnsafeRawPointer) {
+    (self.info, self.file, self.base) = (info, file, base)
+  }
+
+  /// Decodes `count` elements from the `first` on, `stride` elements apart. They must exist.
   ///
   /// Where the next call will begin `spacing` elements further on, pages up to there come in with these.
   func decode<T: DecodedValue>(
     first: Int, stride: Int, count: Int, spacing: Int = 0, into out: UnsafeMutablePointer<T>,
     outStride: Int
   ) {
-    guard let start = file.bytes.baseAddress else { return }
-    let size = elementType.unit.bytes
-    let base = start + info.byteOffset + first * size
+    let type = info.elementType
+    let unit = type.unit
+    let size = max(1, unit.bytes / unit.elements)
     let step = stride * size
     // A page fault brings in up to 64 KiB; pieces small enough that pages can be given back in between.
     let cost = min(step, 1 << 16)
@@ -143,9 +174,17 @@ extension TensorView {
     var done = 0
     while done < count {
       let n = min(piece, count - done)
-      StoredRun(
-        base: base + done * step, type: elementType, isByteSwapped: info.isByteSwapped, stride: step, count: n
-      ).decode(into: out + done * outStride, outStride: outStride)
+      let target = out + done * outStride
+      if let width = type.packedWidth {
+        PackedRun(
+          base: base, type: type, width: width, first: first + done * stride, stride: stride, count: n
+        ).decode(into: target, outStride: outStride)
+      } else {
+        StoredRun(
+          base: base + first * size + done * step, type: type, isByteSwapped: info.isByteSwapped, stride: step,
+          count: n
+        ).decode(into: target, outStride: outStride)
+      }
       file.noteRead(max(n * cost, min(spacing * size, 1 << 16)))
       done += n
     }

@@ -1,3 +1,5 @@
+import SystemPackage
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)
@@ -10,40 +12,39 @@
 final class AtomicFile {
   /// The name in messages.
   let path: String
-  private let target: String
-  private let temporary: String
+  /// Where it will be.
+  let place: OutputPlace
+  private let temporary: FilePath
+  /// What was at the target, while files are put in their places together.
+  private var backup: FilePath?
   private var descriptor: Int32
+  private var state = State.open
 
-  /// Opens a new file in the folder of `path`. What is at `path` must be a regular file or nothing.
-  init(_ path: String) throws {
-    guard !path.utf8.contains(0) else { throw TensorFileError(path, "a path cannot contain NUL") }
-    // A link stays a link: what it leads to is replaced.
-    var target = path
-    if let resolved = realpath(path, nil) {
-      target = String(cString: resolved)
-      free(resolved)
-    }
-    let existing = status(ofPath: target)
-    if let existing, !existing.isRegular {
-      throw TensorFileError(path, "is \(existing.kind), it cannot be replaced by a file")
-    }
-    let slash = target.lastIndex(of: "/")
-    let folder = slash.map { String(target[...$0]) } ?? ""
-    let base = slash.map { String(target[target.index(after: $0)...]) } ?? target
-    guard !base.isEmpty else { throw TensorFileError(path, "names no file") }
-    self.path = path
-    self.target = target
-    let random = String(UInt64.random(in: 0 ... .max), radix: 36)
-    // A file name may have 255 bytes; the base is there for people only.
-    temporary = "\(folder).\(String(base.unicodeScalars.prefix(40))).\(random).tmp"
-    let mode = existing.map { $0.st_mode & 0o777 } ?? 0o666
-    descriptor = UnfinishedFiles.open(temporary, mode: mode)
-    guard descriptor >= 0 else { throw TensorFileError(path, "cannot write: \(systemMessage())") }
+  private enum State {
+    case open, closed, inPlace, gone
+  }
+
+  /// Opens a new file in the folder of `path`. What is at `path` must be a regular file that may be written, or nothing.
+  init(_ path: FilePath) throws {
+    self.path = path.label
+    place = try OutputPlace(path)
+    temporary = Self.beside(place.target, "tmp")
+    descriptor = UnfinishedFiles.open(temporary, mode: place.mode ?? 0o666)
+    guard descriptor >= 0 else { throw TensorFileError(path.label, "cannot write: \(systemMessage())") }
     // What was there keeps its permissions, whatever the process's mask.
-    if existing != nil { fchmod(descriptor, mode) }
+    if let mode = place.mode { fchmod(descriptor, mode) }
   }
 
   deinit { discard() }
+
+  /// A hidden name in the same folder that nobody has.
+  private static func beside(_ target: FilePath, _ suffix: String) -> FilePath {
+    let random = String(UInt64.random(in: 0 ... .max), radix: 36)
+    // A file name may have 255 bytes; the base is there for people only.
+    let base = (target.lastComponent.map { FilePath(root: nil, [$0]).bytes } ?? []).prefix(100)
+    let name = Array(".".utf8) + base + Array(".\(random).\(suffix)".utf8)
+    return FilePath(bytes: OutputPlace.folder(of: target).bytes + Array("/".utf8) + name)
+  }
 
   /// Writes `bytes` at `offset`.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
@@ -59,35 +60,137 @@ final class AtomicFile {
     }
   }
 
-  /// Puts the file under its name.
-  func commit() throws {
+  /// Closes the file, whole and on its disk: from here on only its name is missing.
+  func close() throws {
+    guard state == .open else { return }
     // Without this a crash could leave the new name with old, empty blocks.
-    guard fsync(descriptor) == 0 else { throw TensorFileError(path, "cannot write: \(systemMessage())") }
-    guard close(descriptor) == 0 else {
-      descriptor = -1
-      let message = systemMessage()
-      remove()
-      throw TensorFileError(path, "cannot write: \(message)")
-    }
+    let isSynced = fsync(descriptor) == 0
+    let code = errno
+    #if canImport(Darwin)
+      let isClosed = Darwin.close(descriptor) == 0
+    #elseif canImport(Glibc)
+      let isClosed = Glibc.close(descriptor) == 0
+    #elseif canImport(Musl)
+      let isClosed = Musl.close(descriptor) == 0
+    #endif
     descriptor = -1
-    guard rename(temporary, target) == 0 else {
-      let message = systemMessage()
-      remove()
-      throw TensorFileError(path, "cannot write: \(message)")
+    state = .closed
+    guard isSynced, isClosed else {
+      throw TensorFileError(path, "cannot write: \(systemMessage(isSynced ? errno : code))")
     }
-    UnfinishedFiles.forget(temporary)
   }
 
-  /// Removes what was written; nothing after `commit`.
+  /// Puts the file under its name, and keeps what was there for `restore`.
+  func rename(keepingBackup: Bool) throws {
+    try UnfinishedFiles.changing {
+      if keepingBackup && place.mode != nil { keep() }
+      let failed = temporary.withPlatformString { from in
+        place.target.withPlatformString { to in
+          #if canImport(Darwin)
+            Darwin.rename(from, to)
+          #elseif canImport(Glibc)
+            Glibc.rename(from, to)
+          #elseif canImport(Musl)
+            Musl.rename(from, to)
+          #endif
+        }
+      }
+      if failed != 0 {
+        let message = systemMessage()
+        throw TensorFileError(path, "cannot write: \(message)")
+      }
+      UnfinishedFiles.forget(temporary)
+      state = .inPlace
+    }
+  }
+
+  /// A second name for what is at the target; without one, where the file system has none, there is nothing to restore.
+  private func keep() {
+    let backup = Self.beside(place.target, "old")
+    guard UnfinishedFiles.add(backup) else { return }
+    let failed = place.target.withPlatformString { from in backup.withPlatformString { link(from, $0) } }
+    if failed == 0 { self.backup = backup } else { UnfinishedFiles.forget(backup) }
+  }
+
+  /// Takes back what `rename` did.
+  func restore() {
+    guard state == .inPlace else { return }
+    state = .gone
+    UnfinishedFiles.changing {
+      if let backup {
+        _ = backup.withPlatformString { from in
+          place.target.withPlatformString { to in
+            #if canImport(Darwin)
+              Darwin.rename(from, to)
+            #elseif canImport(Glibc)
+              Glibc.rename(from, to)
+            #elseif canImport(Musl)
+              Musl.rename(from, to)
+            #endif
+          }
+        }
+        UnfinishedFiles.forget(backup)
+        self.backup = nil
+      } else if place.mode == nil {
+        _ = place.target.withPlatformString { unlink($0) }
+      }
+    }
+  }
+
+  /// Ends it: removes what was written but is not in its place, and the backup of what was there.
   func discard() {
-    guard descriptor >= 0 else { return }
-    close(descriptor)
-    descriptor = -1
-    remove()
+    if let backup { UnfinishedFiles.remove(backup) }
+    backup = nil
+    guard state == .open || state == .closed else { return }
+    if descriptor >= 0 { _ = try? close() }
+    state = .gone
+    UnfinishedFiles.remove(temporary)
   }
+}
 
-  private func remove() {
-    unlink(temporary)
-    UnfinishedFiles.forget(temporary)
+/// A file that is being written and is not under its name yet.
+public protocol UnfinishedFile: AnyObject {
+  /// Where it will be.
+  var path: String { get }
+  /// Writes what is left, so that only the name is missing; throws where something is.
+  func prepare() throws
+  /// Removes it; nothing once it is in its place.
+  func discard()
+}
+
+/// What there is to put in place.
+protocol UnfinishedContent: UnfinishedFile {
+  var file: AtomicFile { get }
+}
+
+extension UnfinishedContent {
+  public func discard() { file.discard() }
+}
+
+extension UnfinishedFile {
+  /// Where it will be.
+  package var place: OutputPlace? { (self as? any UnfinishedContent)?.file.place }
+
+  /// Puts the file under its name. Throws, and leaves no file, where that cannot be.
+  public func finish() throws { try UnfinishedFiles.finish([self]) }
+}
+
+extension UnfinishedFiles {
+  /// Puts all of `files` under their names, or none.
+  public static func finish(_ files: [any UnfinishedFile]) throws {
+    let all = files.compactMap { $0 as? any UnfinishedContent }
+    var placed: [AtomicFile] = []
+    do {
+      for file in all { try file.prepare() }
+      for content in all {
+        try content.file.rename(keepingBackup: all.count > 1)
+        placed.append(content.file)
+      }
+    } catch {
+      for file in placed.reversed() { file.restore() }
+      for file in all { file.discard() }
+      throw error
+    }
+    for file in all { file.discard() }
   }
 }

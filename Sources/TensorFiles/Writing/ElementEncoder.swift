@@ -23,7 +23,7 @@ struct ElementEncoder {
     let value: Double
   }
 
-  /// Encodes `values` into `out`, which has room. Floats round to nearest even; integers and bool must hold the
+  /// Encodes `values` into `out`, which has room; codes of less than a byte take one each. Floats round to nearest even; integers and bool must hold the
   /// value exactly, else `Misfit` is thrown.
   func encode<T: EncodedValue>(_ values: UnsafeBufferPointer<T>, into out: UnsafeMutableRawPointer)
     throws(Misfit)
@@ -40,6 +40,9 @@ struct ElementEncoder {
     case .f8e4m3fnuz: float(.f8e4m3fnuz, UInt8.self, values, out)
     case .f8e5m2fnuz: float(.f8e5m2fnuz, UInt8.self, values, out)
     case .e8m0: float(.e8m0, UInt8.self, values, out)
+    case .f6e3m2: float(.f6e3m2, UInt8.self, values, out)
+    case .f6e2m3: float(.f6e2m3, UInt8.self, values, out)
+    case .f4e2m1: float(.f4e2m1, UInt8.self, values, out)
     case .int8: try integer(Int8.self, values, out)
     case .int16: try integer(Int16.self, values, out)
     case .int32: try integer(Int32.self, values, out)

@@ -30,10 +30,12 @@ struct FileLayout {
   static func safetensors(
     _ tensors: [TensorWriter.Declaration], _ extents: [TensorExtent], metadata: [String: String], path: String
   ) throws -> FileLayout {
-    let order = tensors.indices.sorted {
-      (tensors[$1].elementType.unit.bytes, $0) < (tensors[$0].elementType.unit.bytes, $1)
+    func size(_ i: Int) -> Int {
+      let unit = tensors[i].elementType.unit
+      return unit.bytes / unit.elements
     }
-    var names: Set<String> = [SafeTensors.metadataKey]
+    let order = tensors.indices.sorted { (size($1), $0) < (size($0), $1) }
+    var names: Set<Spelling> = [Spelling(SafeTensors.metadataKey)]
     var offsets = [Int](repeating: 0, count: tensors.count)
     var members: [String] = []
     if !metadata.isEmpty {
@@ -45,7 +47,7 @@ struct FileLayout {
     for i in order {
       let tensor = tensors[i]
       try check(tensor.name, path)
-      guard names.insert(tensor.name).inserted else {
+      guard names.insert(Spelling(tensor.name)).inserted else {
         throw TensorFileError(path, "the name \(tensor.name.quoted) is taken, it cannot name a tensor")
       }
       guard let type = SafeTensors.typeName(tensor.elementType) else {

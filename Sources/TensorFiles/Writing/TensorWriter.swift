@@ -1,11 +1,12 @@
 import NumKit
+import SystemPackage
 
 /// Writes an .npy or a .safetensors file, piece by piece, in bounded memory.
 ///
 /// Tensors are declared first and then filled, each from its first element on, in any order among them. The file
 /// appears under its name only with `finish()`: until then it is a hidden file beside it, which goes when the
 /// writer does. Elements are little-endian and in row-major order.
-public final class TensorWriter {
+public final class TensorWriter: UnfinishedContent {
   /// A tensor to be written.
   public struct Declaration: Sendable, Hashable {
     /// The name; .npy has none.
@@ -25,7 +26,7 @@ public final class TensorWriter {
 
   /// The file's path.
   public let path: String
-  private let file: AtomicFile
+  let file: AtomicFile
   private var tensors: [PendingTensor]
   private let overflow: Overflow
 
@@ -38,8 +39,9 @@ public final class TensorWriter {
   /// - Throws: `TensorFileError` where the folder cannot be written, the kind of file cannot hold an element type,
   ///   or a declaration is no tensor.
   public init(
-    _ path: String, _ tensors: [Declaration], metadata: [String: String] = [:], overflow: Overflow = .special
+    _ place: FilePath, _ tensors: [Declaration], metadata: [String: String] = [:], overflow: Overflow = .special
   ) throws {
+    let path = place.label
     self.path = path
     self.overflow = overflow
     let extents = try tensors.map { tensor in
@@ -48,14 +50,14 @@ public final class TensorWriter {
       }
     }
     let layout: FileLayout
-    switch TensorFile.kind(ofPath: path) {
+    switch TensorFile.kind(ofExtension: place.extension) {
     case .npy:
       guard metadata.isEmpty else { throw TensorFileError(path, "an .npy file has no room for metadata") }
       layout = try .npy(tensors, path: path)
     case .safetensors: layout = try .safetensors(tensors, extents, metadata: metadata, path: path)
     default: throw TensorFileError(path, "can only write .npy and .safetensors, by the file's extension")
     }
-    let file = try AtomicFile(path)
+    let file = try AtomicFile(place)
     try layout.header.withUnsafeBytes { try file.write($0, at: 0) }
     self.file = file
     self.tensors = tensors.indices.map {
@@ -63,6 +65,18 @@ public final class TensorWriter {
         declaration: tensors[$0], start: layout.header.count + layout.offsets[$0], size: extents[$0].byteCount
       )
     }
+  }
+
+  /// The same for a path as text.
+  public convenience init(
+    _ path: String, _ tensors: [Declaration], metadata: [String: String] = [:], overflow: Overflow = .special
+  ) throws {
+    try self.init(FilePath(checked: path), tensors, metadata: metadata, overflow: overflow)
+  }
+
+  /// Whether a file of that name can hold more than one tensor, each with its name.
+  public static func hasNames(_ path: FilePath) -> Bool {
+    TensorFile.kind(ofExtension: path.extension) == .safetensors
   }
 
   /// Appends `values`, rounded to the element type, to a tensor (the only one, if nil).
@@ -87,15 +101,10 @@ public final class TensorWriter {
     try tensors[index(name)].append(bytes, to: file)
   }
 
-  /// Puts the file under its name. Throws, and leaves no file, where a tensor is not filled.
-  public func finish() throws {
-    do {
-      for i in tensors.indices { try tensors[i].close(in: file) }
-      try file.commit()
-    } catch {
-      file.discard()
-      throw error
-    }
+  /// Writes what is left; throws where a tensor is not filled.
+  public func prepare() throws {
+    for i in tensors.indices { try tensors[i].close(in: file) }
+    try file.close()
   }
 
   /// Writes a file with one tensor. The name is only for .safetensors.
@@ -114,7 +123,7 @@ public final class TensorWriter {
       }
       return 0
     }
-    guard let index = tensors.firstIndex(where: { $0.declaration.name == name }) else {
+    guard let index = tensors.firstIndex(where: { Spelling($0.declaration.name) == Spelling(name) }) else {
       throw TensorFileError(path, "no tensor \(name.quoted) is being written")
     }
     return index
@@ -128,7 +137,8 @@ public final class TensorWriter {
         path, "tensor \(tensors[index].declaration.name.quoted): \(type) takes codes, not values")
     }
     let encoder = ElementEncoder(type: type, overflow: overflow)
-    let size = type.unit.bytes
+    // A code takes a byte until it is packed.
+    let size = type.packedWidth == nil ? type.unit.bytes : 1
     let piece = 1 << 13
     try withUnsafeTemporaryAllocation(byteCount: min(piece, max(values.count, 1)) * size, alignment: 8) {
       codes in
@@ -139,13 +149,18 @@ public final class TensorWriter {
         do throws(ElementEncoder.Misfit) {
           try encoder.encode(part, into: out)
         } catch {
-          let position = tensors[index].written / size + error.index
+          let position = tensors[index].given + error.index
           throw TensorFileError(
             path,
             "tensor \(tensors[index].declaration.name.quoted): element \(position), \(error.value), is no \(type)"
           )
         }
-        try tensors[index].append(UnsafeRawBufferPointer(start: out, count: part.count * size), to: file)
+        let encoded = UnsafeRawBufferPointer(start: out, count: part.count * size)
+        if let width = type.packedWidth {
+          try tensors[index].pack(encoded, width: width, to: file)
+        } else {
+          try tensors[index].append(encoded, to: file)
+        }
         done += part.count
       }
     }
@@ -160,6 +175,15 @@ private struct PendingTensor {
   /// Bytes given so far.
   private(set) var written = 0
   private var buffer: [UInt8] = []
+  /// Codes of less than a byte that do not fill one yet, the first in the lowest bits.
+  private var bits: UInt32 = 0
+  private var bitCount = 0
+
+  /// Elements given so far.
+  var given: Int {
+    let unit = declaration.elementType.unit
+    return (written * 8 + bitCount) * unit.elements / (unit.bytes * 8)
+  }
 
   init(declaration: TensorWriter.Declaration, start: Int, size: Int) {
     self.declaration = declaration
@@ -179,8 +203,24 @@ private struct PendingTensor {
     if buffer.count >= 1 << 16 { try flush(to: file) }
   }
 
+  /// Appends codes, one a byte, of `width` bits each.
+  mutating func pack(_ codes: UnsafeRawBufferPointer, width: Int, to file: AtomicFile) throws {
+    var packed: [UInt8] = []
+    packed.reserveCapacity(codes.count * width / 8 + 1)
+    for code in codes {
+      bits |= UInt32(code) << UInt32(bitCount)
+      bitCount += width
+      while bitCount >= 8 {
+        packed.append(UInt8(truncatingIfNeeded: bits))
+        bits >>= 8
+        bitCount -= 8
+      }
+    }
+    try packed.withUnsafeBytes { try append($0, to: file) }
+  }
+
   mutating func close(in file: AtomicFile) throws {
-    guard written == size else {
+    guard written == size, bitCount == 0 else {
       throw TensorFileError(
         file.path,
         "tensor \(declaration.name.quoted): only \(written) of the \(size) bytes of shape \(declaration.shape) were given"

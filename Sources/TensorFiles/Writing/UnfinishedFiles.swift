@@ -1,4 +1,5 @@
-import Synchronization
+import CFiles
+import SystemPackage
 
 #if canImport(Darwin)
   import Darwin
@@ -8,57 +9,56 @@ import Synchronization
   import Musl
 #endif
 
-/// The temporary files that are being written, for a program that must end in between.
+/// The temporary files that are being written: a program that must end in between leaves none.
 public enum UnfinishedFiles {
-  private static let paths = Mutex<Set<String>>([])
-  /// The same as C strings, for a signal handler, which may not wait for a lock; nobody writes more at once.
-  nonisolated(unsafe) private static let slots = {
-    let slots = UnsafeMutableBufferPointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: 16)
-    slots.initialize(repeating: nil)
-    return slots
-  }()
+  /// From now on every signal that ends the process removes them first; one that is ignored stays so. A mapped input that is cut
+  /// short ends the process with a line and status 2. For programs; a library's signals are its client's.
+  public static func removeOnSignals() { nc_remove_unfinished_on_signals() }
+
+  /// Runs `body`, which makes, renames or removes files and notes which; no signal ends the process meanwhile.
+  static func changing<R>(_ body: () throws -> R) rethrows -> R {
+    var mask = sigset_t()
+    nc_files_begin(&mask)
+    defer { nc_files_end(&mask) }
+    return try body()
+  }
+
+  /// Notes that `path` is temporary; false where there is no room.
+  static func add(_ path: FilePath) -> Bool { path.withPlatformString { nc_unfinished_add($0) } != 0 }
+
+  /// `path` is no longer there, or no longer temporary.
+  static func forget(_ path: FilePath) { path.withPlatformString { nc_unfinished_forget($0) } }
 
   /// Makes a new file; a negative number, and `errno`, where it cannot.
-  static func open(_ path: String, mode: mode_t) -> Int32 {
-    paths.withLock {
-      #if canImport(Darwin)
-        let descriptor = Darwin.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-      #elseif canImport(Glibc)
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-      #elseif canImport(Musl)
-        let descriptor = Musl.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-      #endif
-      if descriptor >= 0 {
-        $0.insert(path)
-        if let free = slots.firstIndex(where: { $0 == nil }) { slots[free] = strdup(path) }
+  static func open(_ path: FilePath, mode: mode_t) -> Int32 {
+    changing {
+      guard add(path) else {
+        errno = ENOMEM
+        return -1
+      }
+      let descriptor = path.withPlatformString {
+        #if canImport(Darwin)
+          Darwin.open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        #elseif canImport(Glibc)
+          Glibc.open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        #elseif canImport(Musl)
+          Musl.open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        #endif
+      }
+      if descriptor < 0 {
+        let code = errno
+        forget(path)
+        errno = code
       }
       return descriptor
     }
   }
 
-  static func forget(_ path: String) {
-    paths.withLock {
-      $0.remove(path)
-      for k in slots.indices {
-        guard let slot = slots[k], strcmp(slot, path) == 0 else { continue }
-        slots[k] = nil
-        free(slot)
-      }
-    }
-  }
-
-  /// Removes them all, without waiting for anybody: for a signal handler, once this was called outside of one.
-  public static func removeAtOnce() {
-    for k in slots.indices {
-      if let path = slots[k] { unlink(path) }
-    }
-  }
-
-  /// Removes them all, and none is made or renamed any more while `body` runs: for a program's last act.
-  public static func remove(_ body: () -> Void) {
-    paths.withLock {
-      for path in $0 { unlink(path) }
-      body()
+  /// Removes the file and forgets it.
+  static func remove(_ path: FilePath) {
+    changing {
+      _ = path.withPlatformString { unlink($0) }
+      forget(path)
     }
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import NumKit
 import Quant
+import SystemPackage
 import TensorFiles
 
 /// What stands out of tensors.
@@ -20,7 +21,8 @@ struct ActivationsCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The axis of channels; negative counts from the last.", valueName: "k"))
+    help: ArgumentHelp("The axis of channels; negative counts from the last.", valueName: "k"),
+    transform: Whole.number)
   var axis: Int = -1
 
   @Option(help: ArgumentHelp("Massive: |a| above this …", valueName: "x"))
@@ -35,7 +37,8 @@ struct ActivationsCommand: ParsableCommand {
   @Option(help: ArgumentHelp("An outlier channel has elements of at least this magnitude.", valueName: "x"))
   var outlierAbove: Number = Number(6)
 
-  @Option(help: ArgumentHelp("How many of the largest magnitudes to list.", valueName: "k"))
+  @Option(
+    help: ArgumentHelp("How many of the largest magnitudes to list.", valueName: "k"), transform: Whole.number)
   var top: Int = 8
 
   @Flag(help: "Show all figures of each tensor, also where there are several.")
@@ -82,29 +85,47 @@ struct ActivationsCommand: ParsableCommand {
     settings.placeCount = top
     var report = ActivationsReport(settings: settings, showsAll: details)
     for text in files {
-      let (tensors, leftOut) = try FileTensor.all(text, axis: axis)
-      report.leftOut += leftOut
-      for tensor in tensors {
+      let list = try TensorList(text)
+      report.leftOut += list.leftOut
+      let file = TensorSpecifier(argument: text).path.label
+      for item in list.items {
+        let tensor: FileTensor
+        do {
+          tensor = try FileTensor(list.view(item), name: item.name, axis: axis)
+          try tensor.open()
+        } catch {
+          if list.isOne { throw error }
+          report.leftOut.append(LeftOut(item.name, error))
+          continue
+        }
         do {
           let profile = try profile(tensor, settings)
           let costs = try OutlierCost.costs(of: tensor, profile, threads: threads.count)
-          report.add(tensor, profile, costs: costs, file: TensorSpecifier(text).path)
-        } catch let error as BeyondSingle where tensors.count > 1 {
-          report.leftOut.append(LeftOut(tensor.name, error))
+          // Without its file: those of many would be too many to keep open.
+          report.add(tensor.described, profile, costs: costs, file: file)
         } catch let error as ScanError {
-          throw UsageError("\(tensor.name): \(error)")
+          throw UsageError("\(item.name): \(error)")
+        } catch let error as BeyondSingle where !list.isOne {
+          report.leftOut.append(LeftOut(item.name, error))
         }
       }
+      if report.entries.isEmpty && files.count == 1 { throw list.nothing(report.leftOut) }
     }
     if report.entries.isEmpty {
-      throw UsageError(report.leftOut.first.map { "\($0)" } ?? "nothing to profile")
+      throw UsageError(report.leftOut.first.map { "\($0)" } ?? "no file holds a tensor")
     }
     report.finish()
+    var drawing: RawWriter?
     if let svg {
-      let file = try RawWriter(svg)
+      let file = try RawWriter(FilePath(argument: svg))
       try Array(ActivationsDrawing(report).svg.utf8).withUnsafeBytes { try file.write($0, at: 0) }
-      try file.finish()
+      drawing = file
     }
+    try deliver(drawing.map { [$0] } ?? []) { try conclude(report) }
+  }
+
+  /// Writes the report, and throws what its checks come to.
+  private func conclude(_ report: ActivationsReport) throws {
     let failures = checks(report)
     switch format {
     case .json: try emit(report.json(failures: failures).text)

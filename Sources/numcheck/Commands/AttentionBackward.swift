@@ -7,7 +7,7 @@ extension AttentionCommand {
   func measureBackward() throws {
     let configuration = try precision.configuration()
     let source = try AttentionInput(input)
-    let parameters = try question.parameters(source.tensors.shape)
+    let parameters = try question.parameters(source)
     var options = kernel
     if options.algorithm.isEmpty || options.algorithm == ["all"] {
       options.algorithm = ["standard", "flash"]

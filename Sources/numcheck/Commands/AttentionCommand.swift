@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import NumKit
+import TensorFiles
 
 /// Attention: runs its algorithms and reports their errors.
 struct AttentionCommand: ParsableCommand {
@@ -28,7 +29,7 @@ struct AttentionCommand: ParsableCommand {
       "Count rows whose softmax Jacobian has a norm below this as saturated.", valueName: "x"))
   var gradientThreshold: Number = Number(0.001)
 
-  @Option(help: ArgumentHelp("First tokens that count as a sink.", valueName: "N"))
+  @Option(help: ArgumentHelp("First tokens that count as a sink.", valueName: "N"), transform: Whole.number)
   var sinkTokens: Int = 1
 
   @Flag(
@@ -103,10 +104,10 @@ struct AttentionCommand: ParsableCommand {
     if !lowPrecision.scheme.isEmpty { return try compareSchemes() }
     if let sweepHeadSize { return try sweep(sweepHeadSize) }
     if backward.backward { return try measureBackward() }
-    try keepApart(outputs: [output], inputs: [input.q, input.k, input.v, question.mask])
+    try keepApart(outputs: [output], inputs: input.inputs + [question.mask])
     let configuration = try precision.configuration()
     let source = try AttentionInput(input)
-    let parameters = try question.parameters(source.tensors.shape)
+    let parameters = try question.parameters(source)
     let runners = try kernel.runners(configuration, parameters)
     if output != nil && runners.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(runners.count)")
@@ -120,10 +121,12 @@ struct AttentionCommand: ParsableCommand {
     let report = AttentionReport(
       configuration: configuration, experiment: experiment, origin: source.origin, result: result,
       checks: checks(result))
-    if let output { try write(runners[0], source, parameters, to: output) }
-    try report.conclude(
-      as: format, isEmpty: result.entries.allSatisfy { $0.kernel.finiteCount == 0 },
-      reason: "no query has a finite truth")
+    let files = try output.map { try [written(runners[0], source, parameters, to: $0)] } ?? []
+    try deliver(files) {
+      try report.conclude(
+        as: format, isEmpty: result.entries.allSatisfy { $0.kernel.finiteCount == 0 },
+        reason: "no query has a finite truth")
+    }
   }
 
   private func checks(_ result: AttentionMeasurement) -> [Check] {
@@ -144,15 +147,15 @@ struct AttentionCommand: ParsableCommand {
   }
 
   /// Runs the one algorithm once more and writes what it computes.
-  private func write(
+  private func written(
     _ runner: AttentionRunner, _ source: AttentionInput, _ parameters: AttentionParameters, to path: String
-  ) throws {
+  ) throws -> any UnfinishedFile {
     let tensors = runner.stored(source.tensors)
     let rows = tensors.shape.heads * tensors.shape.queries
     guard let result = runner.run(tensors, parameters, rows: 0..<rows) else {
       throw AttentionError.cannotRun(runner)
     }
-    try AttentionWriter.write(
+    return try AttentionWriter.finished(
       path, output: result.output, logSumExp: result.logSumExp, source, dtype: runner.outputFormat,
       as: outputType, lse: runner.lseFormat)
   }

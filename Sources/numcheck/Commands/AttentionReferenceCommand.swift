@@ -41,9 +41,9 @@ struct AttentionReferenceCommand: ParsableCommand {
     guard let results = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
-    try keepApart(outputs: [output], inputs: [input.q, input.k, input.v, question.mask])
+    try keepApart(outputs: [output], inputs: input.inputs + [question.mask])
     let source = try AttentionInput(input)
-    let parameters = try question.parameters(source.tensors.shape)
+    let parameters = try question.parameters(source)
     var tensors = source.tensors
     if let roundInputs {
       guard let f = roundInputs.numberFormat else {
@@ -54,12 +54,14 @@ struct AttentionReferenceCommand: ParsableCommand {
     let lse: NumberFormat = results == .f64 ? .f64 : .f32
     let truth = try AttentionTruths(
       tensors, parameters, format: results, lseFormat: lse, threads: threads.count)
-    try AttentionWriter.write(
+    let file = try AttentionWriter.finished(
       output, output: truth.output, logSumExp: truth.logSumExp, source, dtype: results, as: outputType,
       lse: lse)
-    try report(truth.certificate, tensors.shape)
-    if truth.certificate.undecided > 0 {
-      throw CheckFailed(message: "\(truth.certificate.undecided) results could not be proven")
+    try deliver([file]) {
+      try report(truth.certificate, tensors.shape)
+      if truth.certificate.undecided > 0 {
+        throw CheckFailed(message: "\(truth.certificate.undecided) results could not be proven")
+      }
     }
   }
 

@@ -34,7 +34,7 @@ extension AttentionCommand {
     let schemes = try lowPrecision.schemes()
     let source = try AttentionInput(input)
     let shape = source.tensors.shape
-    let parameters = try question.parameters(shape)
+    let parameters = try question.parameters(source)
     let progress = Progress(total: shape.heads * shape.queries)
     let (entries, certificate, overflowed): ([SchemeComparison.Entry], Certificate, Int)
     do {

@@ -14,7 +14,7 @@ extension AttentionCommand {
     }
     let source = try AttentionInput(options)
     let shape = source.tensors.shape
-    let parameters = try question.parameters(shape)
+    let parameters = try question.parameters(source)
     guard shape.headSize & (shape.headSize - 1) == 0 else {
       throw UsageError("--fa3 rotates: a head size of \(shape.headSize) is no power of two")
     }
@@ -74,7 +74,7 @@ extension AttentionCommand {
       options.tokens = options.tokens ?? 64
       let source = try AttentionInput(options)
       for (name, scale) in [("none", 1.0), ("1/sqrt(d)", nil)] as [(String, Double?)] {
-        var parameters = try question.parameters(source.tensors.shape)
+        var parameters = try question.parameters(source)
         parameters.scale = scale
         let s = try AttentionSaturation(
           source.tensors, parameters, threshold: threshold, threads: threads.count)

@@ -13,10 +13,15 @@ struct CacheCommand: ParsableCommand {
       against the proven full causal pass.
       """)
 
-  @Option(help: ArgumentHelp("Layers of the model.", valueName: "N")) var layers: Int = 1
-  @Option(help: ArgumentHelp("Batch: sequences at once.", valueName: "N")) var batch: Int = 1
+  @Option(help: ArgumentHelp("Layers of the model.", valueName: "N"), transform: Whole.number)
+  var layers: Int = 1
 
-  @Option(help: ArgumentHelp("Tokens in the cache (default: those measured, or 4096).", valueName: "N"))
+  @Option(help: ArgumentHelp("Batch: sequences at once.", valueName: "N"), transform: Whole.number)
+  var batch: Int = 1
+
+  @Option(
+    help: ArgumentHelp("Tokens in the cache (default: those measured, or 4096).", valueName: "N"),
+    transform: Whole.number)
   var length: Int?
 
   @Option(
@@ -25,7 +30,8 @@ struct CacheCommand: ParsableCommand {
       valueName: "name"))
   var cache: [String] = []
 
-  @Option(help: ArgumentHelp("Last tokens that stay in f16.", valueName: "N")) var recent: Int = 0
+  @Option(help: ArgumentHelp("Last tokens that stay in f16.", valueName: "N"), transform: Whole.number)
+  var recent: Int = 0
 
   @Flag(help: "Decode generated tensors and measure the errors.") var measure = false
 

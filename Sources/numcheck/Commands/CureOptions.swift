@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import NumKit
 import Quant
+import SystemPackage
 import TensorFiles
 
 /// Flags of `quantize` that do more than try schemes: cures, and the error where it matters.
@@ -80,16 +81,11 @@ struct CureOptions: ParsableArguments {
     guard tensor.count <= 1 << 28 else {
       throw UsageError("\(tensor.name): \(tensor.count) elements are more than the \(1 << 28) that fit here")
     }
+    // The tensor, what becomes of it, and what cures make on the way.
+    try Memory.require(Memory.product(tensor.count, 48), for: "\(tensor.name): holding \(tensor.count) elements")
     var values = [Float](repeating: 0, count: tensor.count)
     try values.withUnsafeMutableBufferPointer { try tensor.read(0..<tensor.count, into: $0) }
     return TensorMatrix(rows: tensor.rows, columns: tensor.columns, values: values)
-  }
-}
-
-extension FileTensor {
-  /// The one tensor that `text` names.
-  static func one(_ text: String, axis: Int = -1) throws -> FileTensor {
-    try FileTensor(TensorSpecifier(text).open(), name: text, axis: axis)
   }
 }
 
@@ -117,7 +113,7 @@ struct CureRun {
   }
 
   /// Writes what the one treatment makes of the one tensor.
-  func write(_ path: String, _ matrices: [(String, TensorMatrix)]) throws {
+  func written(_ path: String, _ matrices: [(String, TensorMatrix)]) throws -> any UnfinishedFile {
     guard matrices.count == 1, schemes.count == 1, options.cure.isEmpty else {
       throw UsageError("--output needs one tensor, one --scheme, and no --cure")
     }
@@ -126,9 +122,9 @@ struct CureRun {
       let matrix = matrices[0].1
       let decoded = try options.treatment(of: schemes[0]).apply(matrix, context: context).decoded
       let writer = try TensorWriter(
-        path, [TensorWriter.Declaration("dequantized", .f32, [matrix.rows, matrix.columns])])
+        FilePath(argument: path), [TensorWriter.Declaration("dequantized", .f32, [matrix.rows, matrix.columns])])
       try decoded.values.withUnsafeBufferPointer { try writer.append($0) }
-      try writer.finish()
+      return writer
     } catch let error as CureError {
       throw UsageError("\(error)")
     } catch let error as SchemeError {
@@ -140,30 +136,22 @@ struct CureRun {
   func matrices() throws -> (matrices: [(String, TensorMatrix)], leftOut: [LeftOut]) {
     guard let text = input.input else {
       let source = MatrixSource(input)
-      guard source.rows <= (1 << 31) / max(source.columns, 1) else {
-        throw UsageError("\(source.rows) x \(source.columns) elements are more than are held in memory")
-      }
+      try source.requireMemory(12)
       var values = [Float](repeating: 0, count: source.rows * source.columns)
       try values.withUnsafeMutableBufferPointer { try source.read(0..<source.rows, into: $0) }
       return ([(source.name, TensorMatrix(rows: source.rows, columns: source.columns, values: values))], [])
     }
-    var (tensors, leftOut) = try FileTensor.all(text, axis: input.axis)
-    let matrices: [(String, TensorMatrix)] = try tensors.compactMap { tensor in
-      let whole: TensorMatrix
-      do { whole = try CureOptions.matrix(tensor) } catch let error as BeyondSingle where tensors.count > 1 {
-        leftOut.append(LeftOut(tensor.name, error))
-        return nil
-      }
-      guard let limit = input.rows, limit < whole.rows else { return (tensor.name, whole) }
+    let list = try TensorList(text)
+    let (matrices, leftOut) = try list.map { view, name -> (String, TensorMatrix) in
+      let whole = try CureOptions.matrix(FileTensor(view, name: name, axis: input.axis))
+      guard let limit = input.rows, limit < whole.rows else { return (name, whole) }
       return (
-        tensor.name,
+        name,
         TensorMatrix(
           rows: limit, columns: whole.columns, values: Array(whole.values[..<(limit * whole.columns)]))
       )
     }
-    if matrices.isEmpty {
-      throw UsageError(leftOut.first.map { "\($0)" } ?? "\(text): holds no tensors")
-    }
+    if matrices.isEmpty { throw list.nothing(leftOut) }
     return (matrices, leftOut)
   }
 }

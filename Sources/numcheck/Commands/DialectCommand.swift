@@ -40,7 +40,7 @@ struct DialectCommand: ParsableCommand {
   func run() throws {
     let a = try SchemeRegistry.scheme(named: first)
     let b = try SchemeRegistry.scheme(named: second)
-    let matrix = try Matrix(MatrixSource.only(input))
+    let matrix = try Matrix(MatrixSource.only(input), scale: 8)
     let comparison = try DialectComparison(a, b, matrix.values, rows: matrix.rows, columns: matrix.columns)
     let place = Float(anchor.value)
     let boundaries = try DialectReport.Boundaries(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import NumKit
+import TensorFiles
 
 /// A kernel's command: runs its algorithms on rows and reports their errors.
 struct KernelCommand<Q: Question>: ParsableCommand {
@@ -49,10 +50,12 @@ struct KernelCommand<Q: Question>: ParsableCommand {
       return try sweep(sweeps, configuration)
     }
     let source = try RowInput(input, operation: Q.operation, dtype: configuration.storage)
+    let workers = try MemoryNeeds.threads(
+      threads, Q.operation, length: source.rows.length, algorithms: algorithms.count)
     let question = try QuestionInput(parameters, Q.operation, source, seed: input.seed)
     let experiment = Experiment(
       Q.operation, algorithms: algorithms, configuration: configuration, parameters: question.parameters,
-      targets: question.targets, threads: threads.count)
+      targets: question.targets, threads: workers)
     let progress = Progress(total: source.rows.rowCount)
     let result = try source.run(experiment, progress: progress.callback)
     progress.finish()
@@ -63,12 +66,12 @@ struct KernelCommand<Q: Question>: ParsableCommand {
       witnessInputs: try result.entries.map {
         try source.witnessInput($0.kernel.witness, configuration, Q.operation)
       })
-    if let output {
-      try write(experiment, algorithms[0], source, to: output)
+    let files = try output.map { try [written(experiment, algorithms[0], source, to: $0)] } ?? []
+    try deliver(files) {
+      try report.conclude(
+        as: format, isEmpty: result.entries.allSatisfy { $0.kernel.finiteCount == 0 },
+        reason: "no row has a finite truth")
     }
-    try report.conclude(
-      as: format, isEmpty: result.entries.allSatisfy { $0.kernel.finiteCount == 0 },
-      reason: "no row has a finite truth")
   }
 
   /// Sweeps over all pairs, where there are too many for one row after another.
@@ -99,9 +102,9 @@ struct KernelCommand<Q: Question>: ParsableCommand {
   }
 
   /// Runs the one algorithm once more and writes what it computes.
-  private func write(_ experiment: Experiment, _ algorithm: Algorithm, _ source: RowInput, to path: String)
-    throws
-  {
+  private func written(
+    _ experiment: Experiment, _ algorithm: Algorithm, _ source: RowInput, to path: String
+  ) throws -> any UnfinishedFile {
     let configuration = experiment.configuration
     let writer = try ResultWriter(
       path, dtype: configuration.storage, as: outputType, operation: Q.operation, input: source,
@@ -122,7 +125,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
       }
       try results.withUnsafeBufferPointer { try writer.append($0) }
     }
-    try writer.finish()
+    return try writer.finished()
   }
 
   private func chosenAlgorithms(_ dtype: DType) throws -> [Algorithm] {

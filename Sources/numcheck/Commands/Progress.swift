@@ -17,12 +17,12 @@ final class Progress: Sendable {
     guard shown else { return nil }
     return { [total, what, start] done in
       guard Date().timeIntervalSince(start) > 1 else { return }
-      FileHandle.standardError.write(Data("\r\(done) of \(total) \(what)".utf8))
+      _ = StandardStreams.write("\r\(done) of \(total) \(what)", to: STDERR_FILENO)
     }
   }
 
   func finish() {
     guard shown, Date().timeIntervalSince(start) > 1 else { return }
-    FileHandle.standardError.write(Data("\r\u{1b}[K".utf8))
+    _ = StandardStreams.write("\r\u{1b}[K", to: STDERR_FILENO)
   }
 }

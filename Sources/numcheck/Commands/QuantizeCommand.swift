@@ -62,7 +62,8 @@ struct QuantizeCommand: ParsableCommand {
   }
 
   func run() throws {
-    try keepApart(outputs: [output, raw], inputs: [input.input, cures.activations])
+    try keepApart(
+      outputs: [output, raw], inputs: [input.input, cures.activations, through.keys, through.values])
     let chosen = try schemes()
     if let purpose = through.through { return try runThrough(purpose, chosen) }
     if cures.isAsked { return try runCures(chosen) }
@@ -70,23 +71,26 @@ struct QuantizeCommand: ParsableCommand {
       throw UsageError("--output and --raw need exactly one --scheme")
     }
     let (sources, leftOut) = try sources()
+    var files: [any UnfinishedFile] = []
     if output != nil || raw != nil, let scheme = chosen?.first, let source = sources.first {
-      try EncodedWriter.write(scheme, source, output: output, raw: raw)
+      files = try EncodedWriter.finished(scheme, source.open(), output: output, raw: raw)
     }
     let (found, unread) = try reports(sources, schemes: chosen ?? SchemeRegistry.all)
     let all = QuantizeReports(reports: found, leftOut: leftOut + unread)
-    try all.write(as: format)
-    if recommend {
-      if found.contains(where: { $0.recommended == nil }) {
-        throw CheckFailed(message: "no scheme keeps the limits")
+    try deliver(files) {
+      try all.write(as: format)
+      if recommend {
+        if found.contains(where: { $0.recommended == nil }) {
+          throw CheckFailed(message: "no scheme keeps the limits")
+        }
+        if let first = all.leftOut.first { throw UsageError("no scheme is recommended for \(first)") }
       }
-      if let first = all.leftOut.first { throw UsageError("no scheme is recommended for \(first)") }
     }
   }
 
   /// A report on each tensor: its schemes in parallel, or, where those are few, the tensors. Of several tensors those that
   /// cannot be read as f32 are left out.
-  private func reports(_ sources: [MatrixSource], schemes: [any Scheme]) throws
+  private func reports(_ sources: [Input], schemes: [any Scheme]) throws
     -> (found: [QuantizeReport], unread: [LeftOut])
   {
     final class Worker {
@@ -99,9 +103,14 @@ struct QuantizeCommand: ParsableCommand {
     let worker = try ParallelRows(threads: tensorsAtOnce, chunk: 1).reduce(
       count: sources.count, progress: nil, make: { Worker() },
       body: { worker, index in
+        let source: MatrixSource
+        do { source = try sources[index].open() } catch where sources.count > 1 {
+          return worker.unread.append((index, LeftOut(sources[index].name, error)))
+        }
         do {
+          try MemoryNeeds.requireRow(of: source, schemes: schemes.count)
           let report = try QuantizeReport(
-            sources[index], schemes: schemes, threads: max(1, threads / tensorsAtOnce), recommendation: limits
+            source, schemes: schemes, threads: max(1, threads / tensorsAtOnce), recommendation: limits
           )
           worker.found.append((index, report))
         } catch let error as BeyondSingle where sources.count > 1 {
@@ -142,8 +151,9 @@ struct QuantizeCommand: ParsableCommand {
     if output != nil, let first = leftOut.first {
       throw UsageError("--output needs one tensor, not \(first)")
     }
-    if let output { try run.write(output, matrices) }
-    try CureReports(reports: try run.reports(matrices), leftOut: leftOut).write(as: format)
+    let files = try output.map { try [run.written($0, matrices)] } ?? []
+    let reports = CureReports(reports: try run.reports(matrices), leftOut: leftOut)
+    try deliver(files) { try reports.write(as: format) }
   }
 
   /// The schemes asked for; nil for the default list.
@@ -159,28 +169,27 @@ struct QuantizeCommand: ParsableCommand {
     return list
   }
 
+  /// A tensor that is opened when its turn comes: what its reading keeps in memory goes with it.
+  private struct Input {
+    let name: String
+    let open: @Sendable () throws -> MatrixSource
+  }
+
   /// The tensor asked for, or each of the file that can be read, and why others are left out.
-  private func sources() throws -> (sources: [MatrixSource], leftOut: [LeftOut]) {
-    guard let text = input.input else { return ([MatrixSource(input)], []) }
-    let specifier = TensorSpecifier(text)
-    let file = try TensorFile.open(specifier.path)
-    if let name = specifier.tensorName {
-      return ([try MatrixSource(file.tensor(named: name), name: text, input)], [])
+  private func sources() throws -> (sources: [Input], leftOut: [LeftOut]) {
+    guard let text = input.input, output == nil, raw == nil else {
+      let only = try MatrixSource.only(input)
+      return ([Input(name: only.name) { only }], [])
     }
-    if file.tensors.count <= 1 || output != nil || raw != nil {
-      return ([try MatrixSource(file.onlyTensor(), name: text, input)], [])
-    }
-    var sources: [MatrixSource] = []
-    var leftOut: [LeftOut] = []
-    for view in file.views {
-      let name = "\(specifier.path):\(view.name)"
-      do { sources.append(try MatrixSource(view, name: name, input)) } catch {
-        leftOut.append(LeftOut(name, error))
+    let list = try TensorList(text)
+    if list.items.isEmpty { throw list.nothing(list.leftOut) }
+    let sources = list.items.map { item in
+      Input(name: item.name) { [input] in
+        let view = list.view(item)
+        try view.open()
+        return try MatrixSource(view, name: item.name, input)
       }
     }
-    if sources.isEmpty {
-      throw UsageError(leftOut.first.map { "\($0)" } ?? "\(text): holds no tensors")
-    }
-    return (sources, leftOut)
+    return (sources, list.leftOut)
   }
 }

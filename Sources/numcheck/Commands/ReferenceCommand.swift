@@ -51,6 +51,7 @@ struct ReferenceCommand: ParsableCommand {
     }
     try keepApart(outputs: [output], inputs: [input.input] + parameters.files)
     let source = try RowInput(input, operation: operation, dtype: roundInputs ?? dtype)
+    let workers = try MemoryNeeds.threads(threads, operation, length: source.rows.length)
     let question = try QuestionInput(parameters, operation, source, seed: input.seed)
     try question.check(operation, source)
     let writer = try ResultWriter(
@@ -58,9 +59,8 @@ struct ReferenceCommand: ParsableCommand {
     let truths = TruthRows(
       operation, format: format, overflow: overflow, question: question, roundInputs: roundInputs,
       source: source)
-    let certificate = try truths.forEach(threads: threads.count) { try writer.append($0) }
-    try writer.finish()
-    try report(certificate, source)
+    let certificate = try truths.forEach(threads: workers) { try writer.append($0) }
+    try deliver([try writer.finished()]) { try report(certificate, source) }
   }
 
   private func report(_ certificate: Certificate, _ source: RowInput) throws {

@@ -199,10 +199,10 @@ struct ThroughRun {
 
   /// `FILE:blk.0.k` for `FILE:blk.0.q`.
   private func sibling(_ text: String, _ letter: String) throws -> String {
-    let specifier = TensorSpecifier(text)
+    let specifier = TensorSpecifier(argument: text)
     guard let name = specifier.tensorName, name.hasSuffix("q") else {
       throw UsageError("--through attention needs --keys and --values where the input is not named …q")
     }
-    return "\(specifier.path):\(name.dropLast())\(letter)"
+    return ArgumentText.text(of: specifier.path.bytes.map { CChar(bitPattern: $0) }) + ":\(name.dropLast())\(letter)"
   }
 }

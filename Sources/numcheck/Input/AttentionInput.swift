@@ -4,33 +4,41 @@ import TensorFiles
 
 /// Where queries, keys and values come from.
 struct AttentionInputOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Queries, shaped as --layout says.", valueName: "FILE[:TENSOR]"))
-  var q: String?
+  @Argument(
+    help: ArgumentHelp("Three, the same as --q, --k and --v in this order.", valueName: "FILE[:TENSOR]"))
+  var files: [String] = []
 
   @Option(
-    help: ArgumentHelp("Keys; fewer heads than the queries' is grouped-query.", valueName: "FILE[:TENSOR]"))
-  var k: String?
+    name: .customLong("q"),
+    help: ArgumentHelp("Queries, shaped as --layout says.", valueName: "FILE[:TENSOR]"))
+  var givenQ: String?
 
-  @Option(help: ArgumentHelp("Values.", valueName: "FILE[:TENSOR]"))
-  var v: String?
+  @Option(
+    name: .customLong("k"),
+    help: ArgumentHelp("Keys; fewer heads than the queries' is grouped-query.", valueName: "FILE[:TENSOR]"))
+  var givenK: String?
+
+  @Option(name: .customLong("v"), help: ArgumentHelp("Values.", valueName: "FILE[:TENSOR]"))
+  var givenV: String?
 
   @Option(
     help: "Order of the last three axes: 'hnd' (heads, tokens, size) or 'nhd'; axes before them are batches.")
   var layout: AttentionLayout = .hnd
 
-  @Option(help: "Query heads to generate (default: 1).")
+  @Option(help: "Query heads to generate (default: 1).", transform: Whole.number)
   var heads: Int?
 
-  @Option(help: "Key and value heads to generate (default: as many).")
+  @Option(help: "Key and value heads to generate (default: as many).", transform: Whole.number)
   var kvHeads: Int?
 
-  @Option(help: "Tokens to generate (default: 256).")
+  @Option(help: "Tokens to generate (default: 256).", transform: Whole.number)
   var tokens: Int?
 
-  @Option(help: "Queries to generate (default: one a token); they are the last ones.")
+  @Option(
+    help: "Queries to generate (default: one a token); they are the last ones.", transform: Whole.number)
   var queries: Int?
 
-  @Option(help: "Numbers in a generated query, key or value (default: 64).")
+  @Option(help: "Numbers in a generated query, key or value (default: 64).", transform: Whole.number)
   var headSize: Int?
 
   @Option(
@@ -41,10 +49,19 @@ struct AttentionInputOptions: ParsableArguments {
   @Option(help: "Range R of the generated numbers (default: 1; 10 for outlier).")
   var range: Number?
 
-  @Option(help: "Seed of everything random.")
+  @Option(help: "Seed of everything random.", transform: Whole.seed)
   var seed: UInt64 = 1
 
+  var q: String? { givenQ ?? files.first }
+  var k: String? { givenK ?? files.dropFirst().first }
+  var v: String? { givenV ?? files.dropFirst(2).first }
+  /// The tensors that are read.
+  var inputs: [String?] { [q, k, v] }
+
   func validate() throws {
+    if !files.isEmpty && (files.count != 3 || givenQ != nil || givenK != nil || givenV != nil) {
+      throw ValidationError("files are three, q, k and v in this order, or come after --q, --k and --v")
+    }
     for (flag, n) in [
       ("--heads", heads), ("--kv-heads", kvHeads), ("--tokens", tokens), ("--queries", queries),
       ("--head-size", headSize),
@@ -73,6 +90,11 @@ struct AttentionInput {
   /// The shape that outputs are written in, up to the value size, and the layout.
   let outputShape: [Int]
   let layout: AttentionLayout
+  /// The dimensions of queries before tokens and size: batches and heads.
+  var headShape: [Int] {
+    guard layout == .nhd, outputShape.count >= 2 else { return outputShape.dropLast() }
+    return outputShape.dropLast(2) + outputShape.suffix(1)
+  }
   let origin: Origin
 
   enum Origin {
@@ -98,6 +120,7 @@ struct AttentionInput {
         throw UsageError(
           "--k: \(parts[1].heads) heads do not divide the queries' \(parts[0].heads)")
       }
+      try MemoryNeeds.requireAttention(shape)
       guard
         let made = AttentionInputs(q: parts[0].values, k: parts[1].values, v: parts[2].values, shape: shape)
       else { throw UsageError("--q, --k, --v: shapes that are empty or too large") }
@@ -115,6 +138,7 @@ struct AttentionInput {
     guard shape.heads * Swift.max(shape.queries, tokens) <= (1 << 28) / shape.headSize else {
       throw UsageError("generated tensors of more than 2^28 numbers")
     }
+    try MemoryNeeds.requireAttention(shape)
     let distribution = options.distribution ?? .normal
     let range = options.range?.value ?? (distribution == .outlier ? 10 : 1)
     func fill(_ rows: Int, _ stream: Int) -> [Double] {
@@ -164,14 +188,14 @@ struct AttentionFile {
   let name: String
   let shape: [Int]
   let values: [Double]
-  let isBoolean: Bool
+  let type: ElementType
 
   init(_ specifier: String) throws {
-    let tensor = try TensorSpecifier(specifier).open()
-    name = specifier
+    let tensor = try WholeTensor(specifier)
+    name = ArgumentText.shown(specifier)
     shape = tensor.shape
-    isBoolean = tensor.elementType == .bool
-    values = try TensorRows.wholeTensor(specifier)
+    type = tensor.type
+    values = tensor.values
   }
 
   /// As heads × tokens × size, batches and heads in one.

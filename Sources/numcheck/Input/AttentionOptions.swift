@@ -25,15 +25,18 @@ struct AttentionQuestionOptions: ParsableArguments {
       "See no more than so many keys before one's own, and after.", valueName: "LEFT[,RIGHT]"))
   var window: String?
 
-  @Option(help: ArgumentHelp("First keys that stay visible whatever the window.", valueName: "N"))
+  @Option(
+    help: ArgumentHelp("First keys that stay visible whatever the window.", valueName: "N"),
+    transform: Whole.number)
   var sinks: Int = 0
 
-  @Option(help: ArgumentHelp("Keys there are; what lies behind is padding.", valueName: "N"))
+  @Option(
+    help: ArgumentHelp("Keys there are; what lies behind is padding.", valueName: "N"), transform: Whole.number)
   var padding: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Added to the scores (booleans: false hides): [keys], [queries, keys] or [heads, queries, keys].",
+      "Added to the scores (booleans: false hides); broadcast to [… heads, queries, keys] as in NumPy.",
       valueName: "FILE[:TENSOR]"))
   var mask: String?
 
@@ -62,7 +65,8 @@ struct AttentionQuestionOptions: ParsableArguments {
     if sinks > 0 && window == nil { throw ValidationError("--sinks is for --window") }
   }
 
-  func parameters(_ shape: AttentionShape) throws -> AttentionParameters {
+  func parameters(_ input: AttentionInput) throws -> AttentionParameters {
+    let shape = input.tensors.shape
     var p = AttentionParameters(placement: scaleAt, softcap: softcap?.value, specialValues: policy)
     switch scale {
     case "auto": p.scale = nil
@@ -84,7 +88,7 @@ struct AttentionQuestionOptions: ParsableArguments {
     }
     p.mask = AttentionMask(causal: causal, alignment: causalAlignment, sinks: sinks, length: padding)
     if let window { (p.mask.left, p.mask.right) = try Self.window(window) }
-    if let mask { p.mask.additive = try Self.additive(mask, shape) }
+    if let mask { p.mask.additive = try MaskFile(mask, shape, heads: input.headShape).additive }
     guard p.fits(shape) else { throw UnfitAttention() }
     return p
   }
@@ -128,20 +132,6 @@ struct AttentionQuestionOptions: ParsableArguments {
     }
     return (parts[0], parts.count == 2 ? parts[1] : nil)
   }
-
-  /// What is added to each score; booleans say what is seen.
-  private static func additive(_ specifier: String, _ shape: AttentionShape) throws -> [Double] {
-    let tensor = try AttentionFile(specifier)
-    let values = tensor.values.map { tensor.isBoolean ? ($0 == 0 ? -Double.infinity : 0) : $0 }
-    switch Array(tensor.shape.drop { $0 == 1 }) {
-    case [shape.heads, shape.queries, shape.keys].trimmed, [shape.queries, shape.keys].trimmed: return values
-    case [shape.keys].trimmed: return (0..<shape.queries).flatMap { _ in values }
-    default:
-      throw UsageError(
-        "--mask \(specifier): its shape \(tensor.shape) is neither keys (\(shape.keys)), queries x keys "
-          + "(\(shape.queries) x \(shape.keys)) nor heads x queries x keys")
-    }
-  }
 }
 
 /// How attention is computed.
@@ -160,13 +150,16 @@ struct AttentionKernelOptions: ParsableArguments {
     ))
   var algorithm: [String] = []
 
-  @Option(help: ArgumentHelp("Queries a tile: changes no digit of a row (default: 64).", valueName: "N"))
+  @Option(
+    help: ArgumentHelp("Queries a tile: changes no digit of a row (default: 64).", valueName: "N"),
+    transform: Whole.number)
   var blockQ: Int?
 
-  @Option(help: ArgumentHelp("Keys a tile of flash (default: 64).", valueName: "N"))
+  @Option(help: ArgumentHelp("Keys a tile of flash (default: 64).", valueName: "N"), transform: Whole.number)
   var blockK: Int?
 
-  @Option(help: ArgumentHelp("Shares of the keys for split-kv (default: 4).", valueName: "N"))
+  @Option(
+    help: ArgumentHelp("Shares of the keys for split-kv (default: 4).", valueName: "N"), transform: Whole.number)
   var splits: Int?
 
   @Option(
@@ -244,8 +237,3 @@ struct AttentionKernelOptions: ParsableArguments {
 
 extension AttentionParameters.Placement: ExpressibleByArgument {}
 extension AttentionMask.Alignment: ExpressibleByArgument {}
-
-extension [Int] {
-  /// Without the ones at the front.
-  fileprivate var trimmed: [Int] { Array(drop { $0 == 1 }) }
-}

@@ -1,10 +1,12 @@
 import Quant
+import SystemPackage
 import TensorFiles
 
-/// Writes what a scheme makes of a tensor, band by band: decoded, and as bytes. Both files appear whole or not at all.
+/// Writes what a scheme makes of a tensor, band by band: decoded, and as bytes; into files that are complete but for their names.
 enum EncodedWriter {
-  static func write(_ scheme: any Scheme, _ source: MatrixSource, output: String?, raw: String?) throws {
-    if let output, output == raw { throw UsageError("--output and --raw are the same file, \(output)") }
+  static func finished(
+    _ scheme: any Scheme, _ source: MatrixSource, output: String?, raw: String?
+  ) throws -> [any UnfinishedFile] {
     if output != nil && source.shape == nil {
       throw UsageError("--output needs rows along the last axis, not another --axis")
     }
@@ -13,13 +15,13 @@ enum EncodedWriter {
       throw UsageError("\(e)")
     }
     let tensor = try output.map {
-      try TensorWriter($0, [TensorWriter.Declaration("dequantized", .f32, source.shape ?? [])])
+      try TensorWriter(FilePath(argument: $0), [TensorWriter.Declaration("dequantized", .f32, source.shape ?? [])])
     }
-    let bytes = try raw.map { try RawWriter($0) }
+    let bytes = try raw.map { try RawWriter(FilePath(argument: $0)) }
     try StreamedEncoding(scheme, source).forEachBand(
       write: { offset, part in try bytes?.write(part, at: offset) },
       decoded: { values in try tensor?.append(values) })
-    try tensor?.finish()
-    try bytes?.finish()
+    let files: [(any UnfinishedFile)?] = [tensor, bytes]
+    return files.compactMap { $0 }
   }
 }

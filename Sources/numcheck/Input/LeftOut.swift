@@ -23,5 +23,11 @@ struct LeftOut: CustomStringConvertible {
     reason = Figures.line(text)
   }
 
+  /// What `reason` keeps out.
+  init(_ tensor: String, _ reason: String) {
+    self.tensor = Figures.line(tensor)
+    self.reason = Figures.line(reason)
+  }
+
   var description: String { "\(tensor): \(reason)" }
 }

@@ -11,14 +11,24 @@ final class Matrix {
   /// The elements, row by row.
   var values: UnsafeBufferPointer<Float> { UnsafeBufferPointer(buffer) }
 
-  init(_ source: MatrixSource) throws {
+  /// `scale` times the matrix is what its use takes in all.
+  init(_ source: MatrixSource, scale: Int = 1) throws {
     (name, rows, columns) = (source.name, source.rows, source.columns)
-    guard rows.multipliedReportingOverflow(by: columns).partialValue <= 1 << 31, rows <= 1 << 31 else {
-      throw UsageError("\(name): \(rows) x \(columns) elements are more than are held in memory")
-    }
+    try source.requireMemory(scale)
     buffer = .allocate(capacity: rows * columns)
-    try source.read(0..<rows, into: buffer)
+    do { try source.read(0..<rows, into: buffer) } catch {
+      buffer.deallocate()
+      throw error
+    }
   }
 
   deinit { buffer.deallocate() }
+}
+
+extension MatrixSource {
+  /// Throws where `scale` times all elements cannot be held.
+  func requireMemory(_ scale: Int = 1) throws {
+    try Memory.require(
+      Memory.product(rows, columns, 4, scale), for: "\(name): holding \(rows) x \(columns) elements")
+  }
 }

@@ -8,17 +8,20 @@ struct BeyondSingle: Error, CustomStringConvertible {
   var description: String { "\(tensor): \(reason)" }
 }
 
-/// Throws where a finite f64 became an infinite Float: schemes and profiles take f32, and an overflow of ours would look
-/// like one of theirs. `readDoubles` reads the same elements exactly.
-func refuseOverflow(
-  _ floats: UnsafeMutableBufferPointer<Float>, of name: String, type: ElementType,
-  readDoubles: (UnsafeMutableBufferPointer<Double>) throws -> Void
-) throws {
-  guard type == .f64, floats.contains(where: \.isInfinite) else { return }
-  let exact = UnsafeMutableBufferPointer<Double>.allocate(capacity: floats.count)
-  defer { exact.deallocate() }
-  try readDoubles(exact)
-  if let k = floats.indices.first(where: { floats[$0].isInfinite && exact[$0].isFinite }) {
-    throw BeyondSingle(tensor: name, value: exact[k])
+extension TensorSource {
+  /// Reads as f32, and throws where a finite f64 becomes infinite: schemes and profiles take f32, and an overflow of ours would
+  /// look like one of theirs.
+  func copyNarrowed(
+    elements range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>, of name: String
+  ) throws {
+    try copyFloats(elements: range, into: buffer)
+    let floats = UnsafeMutableBufferPointer(rebasing: buffer[..<range.count])
+    guard tensor.elementType == .f64, floats.contains(where: \.isInfinite) else { return }
+    let exact = UnsafeMutableBufferPointer<Double>.allocate(capacity: floats.count)
+    defer { exact.deallocate() }
+    try copyDoubles(elements: range, into: exact)
+    if let k = floats.indices.first(where: { floats[$0].isInfinite && exact[$0].isFinite }) {
+      throw BeyondSingle(tensor: name, value: exact[k])
+    }
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import NumKit
+import TensorFiles
 
 /// In which formats a kernel runs.
 struct PrecisionOptions: ParsableArguments {
@@ -68,15 +69,20 @@ struct ParameterOptions: ParsableArguments {
 
 /// Where rows come from.
 struct InputOptions: ParsableArguments {
+  @Argument(help: ArgumentHelp("The same as --input.", valueName: "FILE[:TENSOR]"))
+  var file: String?
+
   @Option(
+    name: .customLong("input"),
     help: ArgumentHelp(
-      "Read logits from a .npy, .npz, .safetensors or .gguf file; '-' is standard input.",
+      "Read the tensor of a .npy, .npz, .safetensors (or its index.json) or .gguf file; '-' is standard input.",
       valueName: "FILE[:TENSOR]"))
-  var input: String?
+  var givenInput: String?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The axis that rows run along; negative counts from the last.", valueName: "k"))
+    help: ArgumentHelp("The axis that rows run along; negative counts from the last.", valueName: "k"),
+    transform: Whole.number)
   var axis: Int = -1
 
   @Option(
@@ -91,10 +97,13 @@ struct InputOptions: ParsableArguments {
     help: "Range R of the generated logits: [-R, R], or the scale of the distribution (default: 10).")
   var givenRange: Number?
 
-  @Option(help: ArgumentHelp("Rows to generate, or to read at most (default: 256, or all of a file)."))
+  @Option(
+    help: ArgumentHelp("Rows to generate, or to read at most (default: 256, or all of a file)."),
+    transform: Whole.number)
   var rows: Int?
 
-  @Option(help: "Logits in a generated row (default: 1024; 32 for the Jacobian).")
+  @Option(
+    help: "Logits in a generated row (default: 1024; 32 for the Jacobian).", transform: Whole.number)
   var length: Int?
 
   @Flag(
@@ -103,10 +112,13 @@ struct InputOptions: ParsableArguments {
   )
   var exhaustive = false
 
-  @Option(help: "Seed of everything random.")
+  @Option(help: "Seed of everything random.", transform: Whole.seed)
   var seed: UInt64 = 1
 
   func validate() throws {
+    if let file, let givenInput, file != givenInput {
+      throw ValidationError("'\(file)' and --input '\(givenInput)' are two inputs: name one")
+    }
     if let rows, rows < 1 { throw ValidationError("--rows must be 1 or more") }
     if let rows, rows > 1 << 40 { throw ValidationError("--rows must be at most \(1 << 40)") }
     if let length, length < 1 { throw ValidationError("--length must be 1 or more") }
@@ -126,6 +138,8 @@ struct InputOptions: ParsableArguments {
 }
 
 extension InputOptions {
+  /// The tensor to read; nil for generated rows.
+  var input: String? { givenInput ?? file }
   /// What generated logits come from.
   var distribution: Distribution { givenDistribution ?? .uniform }
   /// R of generated logits.
@@ -134,12 +148,19 @@ extension InputOptions {
 
 /// How much of the machine is used.
 struct ThreadOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Threads (default: one a core); results do not depend on it."))
+  @Option(
+    help: ArgumentHelp("Threads (default: one a core); results do not depend on it."), transform: Whole.number
+  )
   var threads: Int?
 
   func validate() throws {
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be 1 to 1024") }
   }
 
-  var count: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
+  var count: Int { count(each: 0) }
+
+  /// As many as asked for, or as there is memory for where each takes `bytes`.
+  func count(each bytes: Int) -> Int {
+    Memory.threads(threads ?? ProcessInfo.processInfo.activeProcessorCount, each: bytes)
+  }
 }

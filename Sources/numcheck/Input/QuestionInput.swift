@@ -18,7 +18,7 @@ struct QuestionInput {
       if let index = Int(options.target) {
         parameters.target = index
       } else {
-        targets = try TensorRows.wholeTensor(options.target).map { value in
+        targets = try WholeTensor(options.target).values.map { value in
           guard let index = Int(exactly: value) else {
             throw UsageError("--target \(options.target): \(Figures.number(value)) is not an index")
           }
@@ -28,7 +28,7 @@ struct QuestionInput {
     }
     if operation == .softmaxVJP {
       if let file = options.cotangent {
-        parameters.cotangent = try TensorRows.wholeTensor(file)
+        parameters.cotangent = try WholeTensor(file).values
       } else {
         var random = RandomSource(seed: seed, row: -1)
         parameters.cotangent = (0..<length).map { _ in random.normal() }

@@ -1,4 +1,5 @@
 import NumKit
+import SystemPackage
 import TensorFiles
 
 /// Writes the results of a run, row by row, in the shape that the input had: along the same axis, without it where a row has
@@ -17,13 +18,7 @@ final class ResultWriter {
     _ path: String, dtype: DType, as type: DType?, operation: RowOperation, input: RowInput,
     overflow: Overflow
   ) throws {
-    let wanted = type ?? dtype
-    guard let element = ElementType(wanted), wanted.numberFormat != nil else {
-      throw UsageError("--output cannot hold \(wanted); write the exact values with --as f32 (or f64)")
-    }
-    if type != nil, !Self.holds(wanted, dtype) {
-      throw UsageError("--as \(wanted) cannot hold every value of \(dtype)")
-    }
+    let element = try OutputType.element(dtype, as: type)
     let n = input.rows.length
     let perRow = operation.resultCount(length: n)
     var shape = input.otherShape
@@ -37,12 +32,11 @@ final class ResultWriter {
     length = perRow
     self.overflow = overflow
     writer = try TensorWriter(
-      path, [TensorWriter.Declaration(operation.rawValue, element, shape)], overflow: overflow)
+      FilePath(argument: path), [TensorWriter.Declaration(operation.rawValue, element, shape)], overflow: overflow)
     if isScattered {
       let count = shape.reduce(1, *)
-      guard count <= 1 << 30 else {
-        throw UsageError("--output along axis \(input.axis) of \(count) elements is too large")
-      }
+      try Memory.require(
+        Memory.product(count, 8), for: "--output: holding \(count) results, for axis \(input.axis) is not the last,")
       scattered = [Double](repeating: 0, count: count)
     }
   }
@@ -58,19 +52,11 @@ final class ResultWriter {
     row += 1
   }
 
-  /// Puts the file in its place.
-  func finish() throws {
+  /// The file, complete but for its name.
+  func finished() throws -> any UnfinishedFile {
     if let scattered { try writer.append(scattered) }
-    try writer.finish()
-  }
-
-  /// Whether every value of `dtype` is one of `wider`.
-  private static func holds(_ wider: DType, _ dtype: DType) -> Bool {
-    guard let w = wider.numberFormat else { return false }
-    guard let f = dtype.numberFormat else { return w == .f64 || w == .f32 }
-    return w.precision >= f.precision && w.largestFinite >= f.largestFinite
-      && w.smallestPositive <= f.smallestPositive && (w.hasInfinity || !f.hasInfinity)
-      && (w.hasNaN || !f.hasNaN)
+    scattered = nil
+    return writer
   }
 }
 

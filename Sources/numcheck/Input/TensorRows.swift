@@ -9,28 +9,44 @@ struct TensorRows: RowSource {
   let shape: [Int]
   /// The axis that rows run along, from 0.
   let axis: Int
-  private let reader: RowReader
+  private let source: TensorSource
 
   init(_ specifier: String, axis: Int, limit: Int?) throws {
-    let tensor = try TensorSpecifier(specifier).open()
-    let isScalar = tensor.shape.isEmpty
-    reader = try tensor.rows(axis: isScalar && axis == -1 ? nil : axis)
+    let tensor = try TensorSpecifier(argument: specifier).open()
+    source = try tensor.source(axis: axis)
     shape = tensor.shape
-    self.axis = reader.axis
-    rowCount = Swift.min(limit ?? reader.count, reader.count)
-    length = reader.length
+    self.axis = source.axis
+    rowCount = Swift.min(limit ?? source.count, source.count)
+    length = source.length
   }
 
   func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) throws {
-    try reader.copyDoubles(row..<row + 1, into: buffer)
+    try source.copyDoubles(row..<row + 1, into: buffer)
   }
+}
 
-  /// All elements of a tensor that is small enough to hold.
-  static func wholeTensor(_ specifier: String) throws -> [Double] {
-    let tensor = try TensorSpecifier(specifier).open()
+/// A tensor that is held in memory, each number exactly.
+struct WholeTensor {
+  let shape: [Int]
+  let type: ElementType
+  let values: [Double]
+
+  init(_ specifier: String) throws {
+    let tensor = try TensorSpecifier(argument: specifier).open()
+    let name = ArgumentText.shown(specifier)
     guard tensor.count <= 1 << 26 else {
-      throw UsageError("\(specifier): \(tensor.count) elements are more than the \(1 << 26) allowed here")
+      throw UsageError("\(name): \(tensor.count) elements are more than the \(1 << 26) allowed here")
     }
-    return try tensor.withDoubles { Array($0) }
+    try Memory.require(tensor.count * 8, for: "\(name): its \(tensor.count) elements")
+    shape = tensor.shape
+    type = tensor.elementType
+    guard tensor.count > 0 else {
+      values = []
+      return
+    }
+    let source = try tensor.source()
+    var values = [Double](repeating: 0, count: tensor.count)
+    try values.withUnsafeMutableBufferPointer { try source.copyDoubles(elements: 0..<tensor.count, into: $0) }
+    self.values = values
   }
 }

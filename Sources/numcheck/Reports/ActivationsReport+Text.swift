@@ -92,9 +92,7 @@ extension ActivationsReport {
   }
 
   private func courses(_ s: LayerSeries, _ file: String, columns: Int) -> String {
-    func name(_ layer: Int) -> String {
-      Figures.line(s.pattern.replacing("*", with: "\(layer)", maxReplacements: 1))
-    }
+    func name(_ layer: Int) -> String { Figures.line(s.name(ofLayer: layer)) }
     var out = ""
     for c in s.courses.prefix(4) {
       out += "channel \(c.channel) is massive "

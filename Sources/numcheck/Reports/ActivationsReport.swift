@@ -43,15 +43,7 @@ struct ActivationsReport {
       let e = entries[k]
       entries[k].shownName = Figures.line(files.count == 1 ? e.tensor.tensorName : e.tensor.name)
     }
-    // Files of one tensor each may be layers beside each other in a folder.
-    let counts = Dictionary(grouping: entries, by: \.file).mapValues(\.count)
-    let homes = entries.map {
-      counts[$0.file] == 1 ? ($0.file as NSString).deletingLastPathComponent : $0.file
-    }
-    var order: [String] = []
-    for home in homes where !order.contains(home) { order.append(home) }
-    for file in order {
-      let members = entries.indices.filter { homes[$0] == file }
+    for (file, members) in LayerHome.groups(of: entries.map(\.file)) {
       let found = LayerSeries.series(of: members.map { (entries[$0].tensor.tensorName, entries[$0].profile) })
       series += found.map { s in (file, s, s.tensors.map { members[$0] }) }
     }

@@ -15,6 +15,18 @@ enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
   case text, json, markdown, csv
 }
 
+/// How flags read whole numbers, so that what is none is told as such.
+enum Whole {
+  static func number(_ text: String) throws -> Int { try read(text) }
+  static func seed(_ text: String) throws -> UInt64 { try read(text) }
+
+  private static func read<N: FixedWidthInteger>(_ text: String) throws -> N {
+    if let n = N(text) { return n }
+    let isWhole = text.wholeMatch(of: /[+-]?[0-9]+/) != nil
+    throw UsageError(isWhole ? "must be from \(N.min) to \(N.max)" : "must be a whole number")
+  }
+}
+
 /// A finite number or an infinity, in any spelling that Swift reads; never NaN.
 struct Number: ExpressibleByArgument {
   let value: Double

@@ -1,0 +1,25 @@
+#pragma once
+#include <signal.h>
+
+/// Temporary files, and what removes them when a signal ends the process. In C because a signal handler may neither
+/// allocate nor wait for a lock.
+
+/// Between these two calls a thread makes, renames or removes files: no signal reaches it, and a handler on another thread
+/// waits for it (a second at most). The first does not return once the process is ending. `mask` holds what was blocked
+/// before.
+void nc_files_begin(sigset_t *mask);
+void nc_files_end(const sigset_t *mask);
+
+/// Notes that the file at `path` is temporary, or forgets it. Returns 0 where there is no room. Only between `nc_files_begin`
+/// and `nc_files_end`.
+int nc_unfinished_add(const char *path);
+void nc_unfinished_forget(const char *path);
+
+/// From now on every signal that would end the process removes temporary files first and then ends it as it would have.
+/// A signal that is ignored stays so, one that a parent handed on blocked is let through. A mapped file that was cut short
+/// (SIGBUS) ends the process with a line and status 2.
+void nc_remove_unfinished_on_signals(void);
+
+/// Opens what of the standard descriptors is closed, so that no file takes its place; what is opened cannot be used: reading
+/// from or writing to it fails.
+void nc_reserve_standard_descriptors(void);

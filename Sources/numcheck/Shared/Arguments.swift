@@ -1,0 +1,59 @@
+import ArgumentParser
+import Foundation
+
+/// The command line before it is parsed: what the parser itself would get wrong or say badly.
+struct Arguments {
+  let list: [String]
+
+  /// Throws where the first argument is no command.
+  init(_ given: [String], commands: [any ParsableCommand.Type]) throws {
+    if let first = given.first {
+      let names = commands.filter { $0.configuration.shouldDisplay }.compactMap { $0.configuration.commandName }
+      let isKnown = commands.contains { $0.configuration.commandName == first } || first == "help"
+      if first.hasPrefix("-") {
+        let own = ["-h", "--help", "--help-hidden", "--version", "--experimental-dump-help"]
+        guard own.contains(first) || first.hasPrefix("--generate-completion-script") else {
+          throw UsageError("a command comes before '\(first)': \(names.joined(separator: ", "))")
+        }
+      } else if !isKnown {
+        throw UsageError("unknown command '\(first)'; there are: \(names.joined(separator: ", "))")
+      }
+    }
+    list = try Self.joined(
+      // It takes other flags than the operations on rows, so it is a command of its own.
+      given.starts(with: ["reference", "attention"])
+        ? ["reference-attention"] + given.dropFirst(2) : given)
+  }
+
+  /// Numbers below zero as part of their flags: the parser takes what begins with '-' for another flag. Throws for an empty value,
+  /// which it takes for none.
+  private static func joined(_ arguments: [String]) throws -> [String] {
+    var list: [String] = []
+    for argument in arguments {
+      if let last = list.last, last.wholeMatch(of: /--[a-z0-9-]+/) != nil {
+        if argument.isEmpty { throw UsageError("the value of '\(last)' is empty") }
+        if argument.prefixMatch(of: /-(\.?[0-9]|inf|nan)/) != nil {
+          list[list.count - 1] = last + "=" + argument
+          continue
+        }
+      }
+      if let flag = argument.wholeMatch(of: /(--[a-z0-9-]+)=/) {
+        throw UsageError("the value of '\(flag.1)' is empty")
+      }
+      list.append(argument)
+    }
+    return list
+  }
+
+  /// Help needs some room beside the names of flags: a narrower terminal wraps its lines.
+  static func widenHelp() {
+    var size = winsize()
+    let isTerminal = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+    let given = ProcessInfo.processInfo.environment["COLUMNS"].flatMap { Int($0) }
+    if let columns = given ?? (isTerminal ? Int(size.ws_col) : nil), columns < leastColumns {
+      setenv("COLUMNS", "\(leastColumns)", 1)
+    }
+  }
+
+  private static let leastColumns = 50
+}

@@ -1,0 +1,88 @@
+import Foundation
+import TensorFiles
+import Testing
+
+/// Tensors that lie in several files, and the index that says where.
+@Suite("Files cut into shards") struct ShardTests {
+  private let scratch: Scratch
+  private let map = ["h.0": "m-1.safetensors", "h.1": "m-1.safetensors", "h.2": "m-2.safetensors"]
+
+  init() throws {
+    scratch = try Scratch()
+    for (file, names) in [("m-1.safetensors", ["h.0", "h.1"]), ("m-2.safetensors", ["h.2", "unlisted"])] {
+      let writer = try TensorWriter(scratch(file), names.map { .init($0, .f32, [2, 3]) })
+      for (k, name) in names.enumerated() { try writer.append((0..<6).map { Double($0 + 10 * k) }, to: name) }
+      try writer.finish()
+    }
+    try index(map)
+  }
+
+  private func index(_ map: [String: String]) throws {
+    let content: [String: Any] = [
+      "metadata": ["total_size": 72, "made": [1.5, NSNull(), ["x": false]] as [Any]], "weight_map": map,
+    ]
+    try JSONSerialization.data(withJSONObject: content).write(
+      to: URL(fileURLWithPath: scratch("m.safetensors.index.json")))
+  }
+
+  private func open() throws -> TensorFile { try TensorFile.open(scratch("m.safetensors.index.json")) }
+
+  @Test func allTensorsOfTheIndex() throws {
+    let file = try open()
+    #expect(file.kind == .index)
+    #expect(file.tensors.map(\.name) == ["h.0", "h.1", "h.2"])
+    #expect(file.unreadable.isEmpty)
+    #expect(try file.tensor(named: "h.1").doubles == [10, 11, 12, 13, 14, 15])
+    #expect(
+      try TensorSpecifier(scratch("m.safetensors.index.json:h.2")).open().doubles == [0, 1, 2, 3, 4, 5])
+  }
+
+  @Test func aMissingFileIsNamedWithItsTensors() throws {
+    try FileManager.default.removeItem(atPath: scratch("m-1.safetensors"))
+    let file = try open()
+    #expect(file.tensors.map(\.name) == ["h.2"])
+    #expect(file.unreadable.map(\.name) == ["m-1.safetensors"])
+    let reason = try #require(file.unreadable.first?.reason)
+    #expect(reason.contains("No such file") && reason.contains("2 tensors: 'h.0', 'h.1'"), "\(reason)")
+    #expect(reason.contains("48 of 72 bytes lack in all"), "\(reason)")
+    let error = #expect(throws: TensorFileError.self) { try file.tensor(named: "h.1") }
+    #expect(error?.reason.contains("its file 'm-1.safetensors'") == true)
+  }
+
+  @Test func aShortFileIsNamedWithWhatItLacks() throws {
+    let path = scratch("m-1.safetensors")
+    let whole = try #require(FileManager.default.contents(atPath: path))
+    try whole.dropLast(20).write(to: URL(fileURLWithPath: path))
+    let file = try open()
+    #expect(file.tensors.map(\.name) == ["h.0", "h.2"])
+    let reason = try #require(file.unreadable.first?.reason)
+    #expect(reason.contains("truncated: 20 of its \(whole.count) bytes lack") && reason.contains("'h.1'"))
+    #expect(reason.contains("24 of 72 bytes lack in all"))
+    #expect(try file.tensor(named: "h.0").doubles == [0, 1, 2, 3, 4, 5])
+    // Alone it is refused, with the same.
+    let error = #expect(throws: TensorFileError.self) { try TensorFile.open(path) }
+    #expect(error?.reason.contains("20 of its \(whole.count) bytes lack, and with them tensor 'h.1'") == true)
+  }
+
+  @Test func anIndexThatIsWrongIsTold() throws {
+    try index(map.merging(["h.9": "m-2.safetensors"]) { a, _ in a })
+    let file = try open()
+    #expect(file.tensors.count == 3)
+    #expect(file.unreadable.first?.reason.hasPrefix("does not have tensor 'h.9'") == true)
+    try index(["a": "m.safetensors.index.json"])
+    let circle = #expect(throws: TensorFileError.self) { try open().onlyTensor() }
+    #expect(circle?.reason.contains("above the format's") == true)
+  }
+
+  @Test func aStreamHasNoPlaceBesideIt() throws {
+    let pipe = Pipe()
+    try pipe.fileHandleForWriting.write(
+      contentsOf: #require(FileManager.default.contents(atPath: scratch("m.safetensors.index.json"))))
+    try pipe.fileHandleForWriting.close()
+    let error = #expect(throws: TensorFileError.self) {
+      try TensorFile.read(
+        descriptor: pipe.fileHandleForReading.fileDescriptor, path: "standard input", name: "x")
+    }
+    #expect(error?.reason == "an index of files needs a place beside them")
+  }
+}
