@@ -7,7 +7,7 @@ export NUMCHECK_STRICT := 1
 all: deps
 	$(SWIFT) build -c release
 
-# What a machine with only the Swift toolchain lacks (MPFR's headers): see Scripts/dependencies.
+# What a machine with only the Swift toolchain lacks (headers of MPFR and zlib): see Scripts/dependencies.
 deps:
 	@Scripts/dependencies
 
