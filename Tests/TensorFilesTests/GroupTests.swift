@@ -103,7 +103,7 @@ import Testing
 
   /// Types of less than a byte, in pieces of any length.
   @Test func packedTypesAreWritten() throws {
-    for (type, width) in [(ElementType.f4e2m1, 4), (.f6e2m3, 6), (.f6e3m2, 6)] {
+    for (type, width) in [(ElementType.small(.f4e2m1), 4), (.small(.f6e2m3), 6), (.small(.f6e3m2), 6)] {
       let format = try #require(type.numberFormat)
       let count = 4 << width
       let values = (0..<count).map { format.decode(UInt64($0 * 5 % (1 << width))) }

@@ -120,14 +120,14 @@ struct NpyHeader {
     "f2": .f16, "f4": .f32, "f8": .f64, "i1": .int8, "i2": .int16, "i4": .int32, "i8": .int64,
     "u1": .uint8, "u2": .uint16, "u4": .uint32, "u8": .uint64, "b1": .bool, "?": .bool,
     // Of the 8 bit floats that NumPy can be taught only this one is of kind 'f' (ml_dtypes).
-    "f1": .f8e5m2,
+    "f1": .small(.f8e5m2),
   ]
 
   /// The `descr` that little-endian elements of `type` are written with; nil where .npy has none.
   static func descr(_ type: ElementType) -> String? {
     guard type != .bool else { return "|b1" }
     // NumPy alone does not read it.
-    guard type != .f8e5m2 else { return nil }
+    guard type != .small(.f8e5m2) else { return nil }
     guard let code = types.first(where: { $0.value == type })?.key else { return nil }
     return (type.unit.bytes == 1 ? "|" : "<") + code
   }

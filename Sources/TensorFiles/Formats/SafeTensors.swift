@@ -1,3 +1,5 @@
+import NumKit
+
 /// The .safetensors layout: the header's length (8 bytes), the header (JSON), the tensors' bytes without a hole.
 ///
 /// Source: huggingface/safetensors, "Format" of its README, and the checks its reader makes.
@@ -6,13 +8,26 @@ enum SafeTensors {
   static let maximumHeaderLength: UInt64 = 100_000_000
   static let metadataKey = "__metadata__"
 
-  private static let types: [String: ElementType] = [
-    "F64": .f64, "F32": .f32, "F16": .f16, "BF16": .bf16, "F8_E4M3": .f8e4m3fn, "F8_E5M2": .f8e5m2,
-    "F8_E4M3FNUZ": .f8e4m3fnuz, "F8_E5M2FNUZ": .f8e5m2fnuz, "F8_E8M0": .e8m0,
-    "I8": .int8, "I16": .int16, "I32": .int32, "I64": .int64,
-    "U8": .uint8, "U16": .uint16, "U32": .uint32, "U64": .uint64, "BOOL": .bool,
-    "F4": .f4e2m1, "F6_E2M3": .f6e2m3, "F6_E3M2": .f6e3m2, "C64": .opaque(name: "C64", bitWidth: 64),
-  ]
+  private static let types: [String: ElementType] = {
+    var types: [String: ElementType] = [
+      "F64": .f64, "F32": .f32, "F16": .f16, "BF16": .bf16,
+      "I8": .int8, "I16": .int16, "I32": .int32, "I64": .int64,
+      "U8": .uint8, "U16": .uint16, "U32": .uint32, "U64": .uint64, "BOOL": .bool,
+      "C64": .opaque(name: "C64", bitWidth: 64),
+    ]
+    for format in ElementType.smallFormats { types[name(format)] = .small(format) }
+    return types
+  }()
+
+  /// `F8_E5M2` for f8e5m2; some have names of their own.
+  private static func name(_ format: NumberFormat) -> String {
+    switch format {
+    case .f8e4m3fn: return "F8_E4M3"
+    case .e8m0: return "F8_E8M0"
+    case .f4e2m1: return "F4"
+    default: return "F\(format.bitWidth)_\(format.name.dropFirst(2).uppercased())"
+    }
+  }
 
   /// The name that `type` has in a header; nil where the format has none.
   static func typeName(_ type: ElementType) -> String? { types.first { $0.value == type }?.key }

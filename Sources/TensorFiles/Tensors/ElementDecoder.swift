@@ -32,11 +32,7 @@ struct StoredRun {
     case .f32: copy(UInt32.self, out, outStride) { T(Float(bitPattern: $0)) }
     case .f16: copy(UInt16.self, out, outStride) { T(Float16(bitPattern: $0)) }
     case .bf16: copy(UInt16.self, out, outStride) { T(Float(bitPattern: UInt32($0) << 16)) }
-    case .f8e4m3fn: decode(ByteTables.f8e4m3fn, out, outStride)
-    case .f8e5m2: decode(ByteTables.f8e5m2, out, outStride)
-    case .f8e4m3fnuz: decode(ByteTables.f8e4m3fnuz, out, outStride)
-    case .f8e5m2fnuz: decode(ByteTables.f8e5m2fnuz, out, outStride)
-    case .e8m0: decode(ByteTables.e8m0, out, outStride)
+    case .small(let format): decode(CodeTables.table(format), out, outStride)
     case .int8: copy(UInt8.self, out, outStride) { T(Int8(bitPattern: $0)) }
     case .int16: copy(UInt16.self, out, outStride) { T(Int16(bitPattern: $0)) }
     case .int32: copy(UInt32.self, out, outStride) { T(Int32(bitPattern: $0)) }
@@ -46,7 +42,7 @@ struct StoredRun {
     case .uint32: copy(UInt32.self, out, outStride) { T($0) }
     case .uint64: copy(UInt64.self, out, outStride) { T($0) }
     case .bool: copy(UInt8.self, out, outStride) { T($0 == 0 ? 0 as UInt8 : 1) }
-    case .block, .opaque, .f6e3m2, .f6e2m3, .f4e2m1: break
+    case .block, .opaque: break
     }
   }
 
@@ -77,19 +73,14 @@ struct StoredRun {
 /// `first` on of those that begin at `base`.
 struct PackedRun {
   let base: UnsafeRawPointer
-  let type: ElementType
-  let width: Int
+  let format: NumberFormat
   let first: Int
   let stride: Int
   let count: Int
 
   func decode<T: DecodedValue>(into out: UnsafeMutablePointer<T>, outStride: Int) {
-    let table: [Float]
-    switch type {
-    case .f6e3m2: table = ByteTables.f6e3m2
-    case .f6e2m3: table = ByteTables.f6e2m3
-    default: table = ByteTables.f4e2m1
-    }
+    let table = CodeTables.table(format)
+    let width = format.bitWidth
     let mask = UInt16(1) << UInt16(width) - 1
     table.withUnsafeBufferPointer { table in
       for i in 0..<count {
@@ -105,17 +96,11 @@ struct PackedRun {
 }
 
 /// The value of every code of the formats of 8 bits and less; all are exact as Float.
-enum ByteTables {
-  static let f8e4m3fn = table(.f8e4m3fn)
-  static let f8e5m2 = table(.f8e5m2)
-  static let f8e4m3fnuz = table(.f8e4m3fnuz)
-  static let f8e5m2fnuz = table(.f8e5m2fnuz)
-  static let e8m0 = table(.e8m0)
-  static let f6e3m2 = table(.f6e3m2)
-  static let f6e2m3 = table(.f6e2m3)
-  static let f4e2m1 = table(.f4e2m1)
+private enum CodeTables {
+  private static let all = Dictionary(
+    uniqueKeysWithValues: ElementType.smallFormats.map { format in
+      (format, (0..<1 << UInt64(format.bitWidth)).map { Float(format.decode($0)) })
+    })
 
-  private static func table(_ format: NumberFormat) -> [Float] {
-    (0..<1 << UInt64(format.bitWidth)).map { Float(format.decode($0)) }
-  }
+  static func table(_ format: NumberFormat) -> [Float] { all[format] ?? [] }
 }

@@ -3,9 +3,9 @@ import NumKit
 /// What the elements of a stored tensor are.
 public enum ElementType: Sendable, Hashable, CustomStringConvertible {
   case f64, f32, f16, bf16
-  case f8e4m3fn, f8e5m2, f8e4m3fnuz, f8e5m2fnuz, e8m0
-  /// Packed without gaps, the first in the lowest bits: two of 4 bits in a byte, four of 6 bits in three.
-  case f6e3m2, f6e2m3, f4e2m1
+  /// A format of at most 8 bits. Codes of fewer are packed without gaps, the first in the lowest bits: two of 4 bits in a byte, four
+  /// of 6 bits in three.
+  case small(NumberFormat)
   case int8, int16, int32, int64, uint8, uint16, uint32, uint64
   /// A byte, 0 or 1; any other byte reads as 1.
   case bool
@@ -21,14 +21,7 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
     case .f32: return "f32"
     case .f16: return "f16"
     case .bf16: return "bf16"
-    case .f8e4m3fn: return "f8e4m3fn"
-    case .f8e5m2: return "f8e5m2"
-    case .f8e4m3fnuz: return "f8e4m3fnuz"
-    case .f8e5m2fnuz: return "f8e5m2fnuz"
-    case .e8m0: return "e8m0"
-    case .f6e3m2: return "f6e3m2"
-    case .f6e2m3: return "f6e2m3"
-    case .f4e2m1: return "f4e2m1"
+    case .small(let format): return format.name
     case .int8: return "int8"
     case .int16: return "int16"
     case .int32: return "int32"
@@ -52,10 +45,12 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// Every type whose elements read as numbers.
-  public static let numeric: [ElementType] = [
-    .f64, .f32, .f16, .bf16, .f8e4m3fn, .f8e5m2, .f8e4m3fnuz, .f8e5m2fnuz, .e8m0, .f6e3m2, .f6e2m3, .f4e2m1,
-    .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64, .bool,
-  ]
+  public static let numeric: [ElementType] =
+    [.f64, .f32, .f16, .bf16] + smallFormats.map(ElementType.small)
+    + [.int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64, .bool]
+
+  /// Every format there is of at most 8 bits.
+  static let smallFormats = FormatRegistry.all.compactMap(\.dtype.numberFormat).filter { $0.bitWidth <= 8 }
 
   /// The dtype with the same codes; nil where there is none (16 to 64 bit integers, bool, blocks).
   public var dtype: DType? {
@@ -73,14 +68,7 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
     case .f32: return .f32
     case .f16: return .f16
     case .bf16: return .bf16
-    case .f8e4m3fn: return .f8e4m3fn
-    case .f8e5m2: return .f8e5m2
-    case .f8e4m3fnuz: return .f8e4m3fnuz
-    case .f8e5m2fnuz: return .f8e5m2fnuz
-    case .e8m0: return .e8m0
-    case .f6e3m2: return .f6e3m2
-    case .f6e2m3: return .f6e2m3
-    case .f4e2m1: return .f4e2m1
+    case .small(let format): return format
     default: return nil
     }
   }
@@ -95,11 +83,8 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
 
   /// The bits of an element that is less than a byte; nil for all others.
   var packedWidth: Int? {
-    switch self {
-    case .f6e3m2, .f6e2m3: return 6
-    case .f4e2m1: return 4
-    default: return nil
-    }
+    guard case .small(let format) = self, format.bitWidth < 8 else { return nil }
+    return format.bitWidth
   }
 
   /// The smallest whole unit of storage: `elements` numbers in `bytes` bytes.
@@ -108,17 +93,20 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
     case .f64, .int64, .uint64: return (1, 8)
     case .f32, .int32, .uint32: return (1, 4)
     case .f16, .bf16, .int16, .uint16: return (1, 2)
-    case .f8e4m3fn, .f8e5m2, .f8e4m3fnuz, .f8e5m2fnuz, .e8m0, .int8, .uint8, .bool: return (1, 1)
-    case .f6e3m2, .f6e2m3: return (4, 3)
-    case .f4e2m1: return (2, 1)
+    case .int8, .uint8, .bool: return (1, 1)
+    case .small(let format): return Self.packed(format.bitWidth)
     case .block(let type): return (type.elementCount, type.byteCount)
-    case .opaque(_, let bits):
-      switch bits % 8 {
-      case 0: return (1, bits / 8)
-      case 4: return (2, bits / 4)
-      case 2, 6: return (4, bits / 2)
-      default: return (8, bits)
-      }
+    case .opaque(_, let bits): return Self.packed(bits)
+    }
+  }
+
+  /// The fewest elements of so many bits that fill bytes.
+  private static func packed(_ bits: Int) -> (elements: Int, bytes: Int) {
+    switch bits % 8 {
+    case 0: return (1, bits / 8)
+    case 4: return (2, bits / 4)
+    case 2, 6: return (4, bits / 2)
+    default: return (8, bits)
     }
   }
 }

@@ -175,10 +175,9 @@ struct StoredElements {
     while done < count {
       let n = min(piece, count - done)
       let target = out + done * outStride
-      if let width = type.packedWidth {
-        PackedRun(
-          base: base, type: type, width: width, first: first + done * stride, stride: stride, count: n
-        ).decode(into: target, outStride: outStride)
+      if case .small(let format) = type, format.bitWidth < 8 {
+        PackedRun(base: base, format: format, first: first + done * stride, stride: stride, count: n)
+          .decode(into: target, outStride: outStride)
       } else {
         StoredRun(
           base: base + first * size + done * step, type: type, isByteSwapped: info.isByteSwapped, stride: step,
