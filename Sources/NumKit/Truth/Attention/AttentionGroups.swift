@@ -92,7 +92,7 @@ final class AttentionGroups {
     let d = scores.tensors.shape.headSize
     let scale = isLinear ? scores.factor.0.high : 1
     exact.dot(q, k + keys[place] * d, d, scale: scale, into: result)
-    if isLinear { mpfr_add_d(result.lower, result.lower, scores.profile.biases[place], MPFR_RNDN) }
+    if isLinear { result.add(scores.profile.biases[place]) }
   }
 
   /// What distinguishes equal dot products.

@@ -134,6 +134,14 @@ final class AttentionScores {
     return (negative ? -y : y, error + cap * 0x1p-96)
   }
 
+  /// Whether a norm that is seen is 0, which nothing can be divided by.
+  func hasUndefinedNorm(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>) -> Bool {
+    guard let norm = parameters.norm, norm.epsilon == 0 else { return false }
+    let d = tensors.shape.headSize
+    func isZero(_ x: UnsafePointer<Double>) -> Bool { (0..<d).allSatisfy { x[$0] == 0 } }
+    return isZero(q) || profile.keys.contains { isZero(k + $0 * d) }
+  }
+
   private func prepareNorms(_ k: UnsafePointer<Double>, _ norm: QueryKeyNorm) {
     let kv = tensors.shape.keyHead(of: head)
     guard kv != normedHead else { return }

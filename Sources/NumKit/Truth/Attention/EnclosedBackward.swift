@@ -153,9 +153,7 @@ final class EnclosedBackward {
   /// The scale's magnitude.
   private func setScale(_ d: Int, into factor: Enclosure) {
     if let scale = scores.parameters.scale { return factor.set(scale.magnitude) }
-    factor.set(d)
-    mpfr_rec_sqrt(factor.lower, factor.lower, MPFR_RNDD)
-    mpfr_rec_sqrt(factor.upper, factor.upper, MPFR_RNDU)
+    factor.setReciprocalSquareRoot(d)
   }
 
   /// 1 − tanh²(x/c) = 4t/(1 + t)² with t = e^(−2|x/c|) of the scaled score x: nothing cancels where the cap is reached.

@@ -32,8 +32,7 @@ final class ExactSums {
 
   /// What `compare` last took the sign of, divided by an exact positive number.
   func quotient(by divisor: Enclosure, into result: Enclosure) {
-    mpfr_div(result.lower, scratch, divisor.lower, MPFR_RNDD)
-    mpfr_div(result.upper, scratch, divisor.lower, MPFR_RNDU)
+    result.setQuotient(exact: scratch, exact: divisor.lower)
   }
 }
 

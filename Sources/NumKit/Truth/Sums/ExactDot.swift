@@ -29,8 +29,7 @@ final class ExactDot {
       mpfr_add(total, total, product, MPFR_RNDN)
     }
     mpfr_mul_d(total, total, scale, MPFR_RNDN)
-    _ = nc_mpfr_set(result.lower, total, MPFR_RNDD)
-    _ = nc_mpfr_set(result.upper, total, MPFR_RNDU)
+    result.set(exact: total)
   }
 
   /// Whether the means of v (every `stride`-th) over each group of equal finite logits are one number, which `result` then
@@ -59,8 +58,7 @@ final class ExactDot {
       }
       start = end
     }
-    mpfr_div_si(result.lower, first, firstCount, MPFR_RNDD)
-    mpfr_div_si(result.upper, first, firstCount, MPFR_RNDU)
+    result.setQuotient(exact: first, firstCount)
     return true
   }
 }
