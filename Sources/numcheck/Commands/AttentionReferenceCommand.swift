@@ -18,6 +18,11 @@ struct AttentionReferenceCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Round the inputs to this format first.", valueName: "dtype"))
   var roundInputs: DType?
 
+  @Option(
+    help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate' (infinities too)."
+  )
+  var overflow: Overflow = .special
+
   @Option(help: ArgumentHelp("The .npy (o) or .safetensors (o and lse) file to write.", valueName: "FILE"))
   var output: String
 
@@ -49,11 +54,11 @@ struct AttentionReferenceCommand: ParsableCommand {
       guard let f = roundInputs.numberFormat else {
         throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
       }
-      tensors = tensors.rounded(to: f)
+      tensors = tensors.rounded(to: f, overflow: overflow)
     }
     let lse: NumberFormat = results == .f64 ? .f64 : .f32
     let truth = try AttentionTruths(
-      tensors, parameters, format: results, lseFormat: lse, threads: threads.count)
+      tensors, parameters, format: results, lseFormat: lse, overflow: overflow, threads: threads.count)
     let file = try AttentionWriter.finished(
       output, output: truth.output, logSumExp: truth.logSumExp, source, dtype: results, as: outputType,
       lse: lse)

@@ -13,9 +13,10 @@ public struct AttentionProver: Prover {
   /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
-    lseFormat: NumberFormat = .f64
+    lseFormat: NumberFormat = .f64, overflow: Overflow = .special
   ) throws {
-    reference = try AttentionReference(tensors, parameters, format: format, lseFormat: lseFormat)
+    reference = try AttentionReference(
+      tensors, parameters, format: format, lseFormat: lseFormat, overflow: overflow)
   }
 
   public mutating func answer(_ item: AttentionForward.Item, into truths: inout [Truth]) {

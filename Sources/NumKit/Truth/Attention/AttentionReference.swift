@@ -20,6 +20,8 @@ public final class AttentionReference {
   public let format: NumberFormat
   /// What log-sum-exps are rounded to.
   public let lseFormat: NumberFormat
+  /// What results too large, and exact infinities, are rounded to.
+  public let overflow: Overflow
 
   private let usesFastTiers: Bool
   private let scores: AttentionScores
@@ -35,13 +37,14 @@ public final class AttentionReference {
   /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
-    lseFormat: NumberFormat = .f32, usesFastTiers: Bool = true
+    lseFormat: NumberFormat = .f32, overflow: Overflow = .special, usesFastTiers: Bool = true
   ) throws {
     guard parameters.fits(tensors.shape) else { throw UnfitAttention() }
     self.tensors = tensors
     self.parameters = parameters
     self.format = format
     self.lseFormat = lseFormat
+    self.overflow = overflow
     self.usesFastTiers = usesFastTiers
     scores = AttentionScores(tensors, parameters)
   }
@@ -66,6 +69,10 @@ public final class AttentionReference {
             &truth, &logSumExp)
         }
       }
+    }
+    if overflow == .saturate {
+      truth.saturate(format)
+      logSumExp.saturate(lseFormat)
     }
   }
 

@@ -189,6 +189,35 @@ package struct Enclosure {
       isAllZero ? 0 : up | quotientUp, a.isUpperOpen || !isAllZero && b.isLowerOpen)
   }
 
+  /// ab/(a + b)² for a, b ≥ 0, not both 0, if it is known which of the two is smaller: it rises with that one and falls with the
+  /// other. Returns false where it is not. Overwrites `room`.
+  package func setProductOfShares(_ a: Enclosure, _ b: Enclosure, scratch room: Enclosure) -> Bool {
+    if nc_mpfr_cmp(b.upper, a.lower) <= 0 {
+      setOrdered(b, a, room.scratch)
+    } else if nc_mpfr_cmp(a.upper, b.lower) <= 0 {
+      setOrdered(a, b, room.scratch)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  /// ab/(a + b)² for a ≤ b.
+  private func setOrdered(_ a: Enclosure, _ b: Enclosure, _ t: mpfr_ptr) {
+    var down = mpfr_add(low, a.low, b.high, MPFR_RNDU)
+    down |= mpfr_div(t, a.low, low, MPFR_RNDD)
+    down |= mpfr_div(low, b.high, low, MPFR_RNDD)
+    down |= mpfr_mul(low, low, t, MPFR_RNDD)
+    var up = mpfr_add(high, a.high, b.low, MPFR_RNDD)
+    up |= mpfr_div(t, a.high, high, MPFR_RNDU)
+    up |= mpfr_div(high, b.low, high, MPFR_RNDU)
+    up |= mpfr_mul(high, high, t, MPFR_RNDU)
+    let (isZero, isAllZero) = (nc_mpfr_is_zero(a.lower) != 0, nc_mpfr_is_zero(a.upper) != 0)
+    note(
+      isZero ? 0 : down, a.isLowerOpen || !isZero && b.isUpperOpen, isAllZero ? 0 : up,
+      a.isUpperOpen || !isAllZero && b.isLowerOpen)
+  }
+
   // MARK: Functions that rise
 
   /// e^a.
