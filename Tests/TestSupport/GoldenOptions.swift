@@ -4,7 +4,7 @@ import NumKit
 public struct GoldenResult: Sendable {
   public let index: Int
   public let special: [Double]
-  public fileprivate(set) var saturated: [Double]
+  public internal(set) var saturated: [Double]
   /// 36 digits, or `nan`, `inf`, `-inf`.
   public let decimal: String
 
@@ -16,6 +16,11 @@ public struct GoldenResult: Sendable {
     special = numbers
     saturated = numbers
     decimal = String(words[words.count - 1])
+  }
+
+  /// The log-sum-exp of a query.
+  init(special: [Double], saturated: [Double], _ decimal: String) {
+    (index, self.special, self.saturated, self.decimal) = (0, special, saturated, decimal)
   }
 
   public func expected(_ column: Int, _ overflow: Overflow) -> Double {

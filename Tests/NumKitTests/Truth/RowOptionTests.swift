@@ -2,19 +2,19 @@ import NumKit
 import TestSupport
 import Testing
 
+/// Whether the value that a truth holds is the decimal, to within what it states.
+func isClose(_ truth: Truth, _ golden: GoldenResult) -> Bool {
+  let high = truth.high[golden.index]
+  guard let value = Double(golden.decimal), value.isFinite else {
+    return golden.decimal == (high.isNaN ? "nan" : high < 0 ? "-inf" : "inf") && !high.isFinite
+      // Decimal digits reach beyond the Doubles.
+      || relativeDistance(truth, golden.index, golden.decimal) < 1e-30
+  }
+  return relativeDistance(truth, golden.index, golden.decimal) <= truth.relativeError + 1e-35
+}
+
 /// Every special option of a row's questions against an independent computation, in every format, by both kinds of overflow.
 @Suite struct RowOptionTests {
-  /// Whether the value that a truth holds is the decimal, to within what it states.
-  private func isClose(_ truth: Truth, _ golden: GoldenResult) -> Bool {
-    let high = truth.high[golden.index]
-    guard let value = Double(golden.decimal), value.isFinite else {
-      return golden.decimal == (high.isNaN ? "nan" : high < 0 ? "-inf" : "inf") && !high.isFinite
-        // Decimal digits reach beyond the Doubles.
-        || relativeDistance(truth, golden.index, golden.decimal) < 1e-30
-    }
-    return relativeDistance(truth, golden.index, golden.decimal) <= truth.relativeError + 1e-35
-  }
-
   @Test(arguments: [false, true], Overflow.allCases)
   func everyResultIsThatOfAnIndependentComputation(usesFastTiers: Bool, overflow: Overflow) throws {
     let (formats, rows) = try GoldenRowOptions.all()
