@@ -56,7 +56,7 @@ public struct GoldenAttentionOptions: Sendable {
     var p = AttentionParameters(scale: 1)
     var flags: [String] = []
     p.scale = given["scale"] == "auto" ? nil : number("scale") ?? 1
-    flags += ["--scale", given["scale"] ?? "none"]
+    flags.append("--scale=" + (given["scale"] ?? "none"))
     if let place = given["place"].flatMap({ AttentionParameters.Placement(rawValue: $0) }) {
       p.placement = place
       flags += ["--scale-at", place.rawValue]
