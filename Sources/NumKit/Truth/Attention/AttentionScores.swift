@@ -109,6 +109,14 @@ final class AttentionScores {
     }
   }
 
+  /// Bits that the largest score has before the point, as far as the pairs know.
+  var wholeBits: Int {
+    (0..<count).reduce(0) { bits, i in
+      let h = high.base[i]
+      return Swift.max(bits, h.isFinite ? h.magnitude < 1 ? 0 : Int(h.exponent) + 1 : 3200)
+    }
+  }
+
   /// Hands the finished probabilities to the profile.
   func finish(_ probability: (Int) -> Double, logSumExp: Double) {
     profile.probabilities.removeAll(keepingCapacity: true)

@@ -8,18 +8,22 @@ final class EnclosedAttention {
   private let scores: AttentionScores
   private let outputs: GroupedOutputs
   private let exact = ExactDot()
+  private lazy var exactScores = ExactScores(scores)
   let scoreStorage = EnclosureStorage()
   let weightStorage = EnclosureStorage()
   private let registers = EnclosureStorage()
   private(set) var anchor = 0
   private var column: [Double] = []
-  /// Where refinement gives up: beyond any weight that still moves a result.
-  private static let precisionLimit = 1 << 13
+  /// Where refinement gives up.
+  static let precisionLimit = 1 << 13
 
   init(_ scores: AttentionScores) {
     self.scores = scores
     outputs = GroupedOutputs(scores, scores: scoreStorage, weights: weightStorage)
   }
+
+  /// The bits to begin with where scores have so many before the point: enough to tell apart what differs by 2⁻¹²⁸.
+  static func firstPrecision(_ wholeBits: Int) -> Int { 192 + (Swift.max(0, wholeBits - 32) + 63) / 64 * 64 }
 
   private var keyCount: Int { scores.profile.keys.count }
   private var rest: Enclosure { registers[0] }
@@ -41,14 +45,10 @@ final class EnclosedAttention {
     }
     if !pending.isEmpty { outputs.find(q, k) }
     var needsLSE = needsLSE && !settleSingle(q, k, formats.1, &lse)
-    var precision = 192
+    var precision = Self.firstPrecision(scores.wholeBits)
     while !pending.isEmpty || needsLSE {
       let isLast = precision >= Self.precisionLimit
-      guard prepare(q, k, precision: precision) else {
-        for c in pending { truth.setKnown(.nan, at: c, formats.0) }
-        if needsLSE { lse.setKnown(.nan, at: 0, formats.1) }
-        return
-      }
+      prepare(q, k, precision: precision)
       if needsLSE {
         logSumExp(into: scratch(3))
         needsLSE = !decide(scratch(3), at: 0, formats.1, precision, isLast, &lse)
@@ -125,16 +125,11 @@ final class EnclosedAttention {
   private func settleSingle(
     _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ format: NumberFormat, _ lse: inout Truth
   ) -> Bool {
-    guard scores.count == 1, scores.profile.sink == nil else { return false }
-    let d = scores.tensors.shape.headSize
+    guard scores.count == 1, scores.profile.sink == nil, let score = exactScores.score(0, q, k),
+      score.sign == 0, score.inner.isZero
+    else { return false }
     registers.reserve(8, precision: 8000)
-    let isLinear =
-      scores.parameters.softcap == nil && scores.parameters.norm == nil && scores.factor.error == 0
-    let scale = isLinear ? scores.factor.0.high : 1
-    exact.dot(q, k + scores.profile.keys[0] * d, d, scale: scale, into: scratch(3))
-    guard isLinear || nc_mpfr_is_zero(scratch(3).lower) != 0 else { return false }
-    scratch(4).set(scores.profile.biases[0])
-    scratch(5).setSum(scratch(3), scratch(4))
+    scratch(5).set(score.rest)
     guard let y = scratch(5).rounded(to: format), let value = scratch(5).scaled(scratch: scratch(4))
     else { return false }
     lse.set(y, value, at: 0)
@@ -144,22 +139,11 @@ final class EnclosedAttention {
 
   // MARK: Enclosures
 
-  /// Scores and weights at a precision; false where a score is not a number.
-  func prepare(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, precision: Int) -> Bool {
+  /// Scores and weights at a precision.
+  func prepare(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, precision: Int) {
     let n = scores.count
-    let d = scores.tensors.shape.headSize
-    for storage in [scoreStorage, weightStorage] { storage.reserve(n, precision: precision) }
-    registers.reserve(8, precision: precision)
-    for place in 0..<keyCount {
-      let j = scores.profile.keys[place]
-      guard setScore(q, k + j * d, d, scores.profile.biases[place], into: scoreStorage[place]) else {
-        return false
-      }
-    }
-    if let sink = scores.profile.sink { scoreStorage[n - 1].set(sink) }
-    anchor = 0
-    for i in 1..<Swift.max(n, 1)
-    where nc_mpfr_cmp(scoreStorage[i].upper, scoreStorage[anchor].upper) > 0 { anchor = i }
+    prepareScores(q, k, precision: precision)
+    weightStorage.reserve(n, precision: precision)
     rest.set(0)
     for i in 0..<n where i != anchor {
       scratch(0).setDifference(scoreStorage[i], scoreStorage[anchor])
@@ -168,29 +152,45 @@ final class EnclosedAttention {
     }
     weightStorage[anchor].set(1)
     sum.setSum(rest, weightStorage[anchor])
-    return true
   }
 
+  /// Scores alone, and which is the largest.
+  ///
+  /// - Precondition: no norm is 0.
+  func prepareScores(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, precision: Int) {
+    let n = scores.count
+    let d = scores.tensors.shape.headSize
+    scoreStorage.reserve(n, precision: precision)
+    registers.reserve(8, precision: precision)
+    for place in 0..<keyCount {
+      setScore(
+        q, k + scores.profile.keys[place] * d, d, scores.profile.biases[place], into: scoreStorage[place])
+    }
+    if let sink = scores.profile.sink { scoreStorage[n - 1].set(sink) }
+    anchor = 0
+    for i in 1..<Swift.max(n, 1)
+    where nc_mpfr_cmp(scoreStorage[i].upper, scoreStorage[anchor].upper) > 0 { anchor = i }
+  }
+
+  /// One division by one root, so that a score of few bits is found to be one.
   private func setScore(
     _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ d: Int, _ bias: Double, into result: Enclosure
-  ) -> Bool {
+  ) {
     let p = scores.parameters
     let (dot, factor, other) = (scratch(0), scratch(1), scratch(2))
     exact.dot(q, k, d, scale: 1, into: dot)
     if let scale = p.scale {
-      factor.set(scale.magnitude)
       if scale < 0 { dot.negate() }
+      factor.set(scale.magnitude)
+      other.setProduct(nonnegative: factor, dot)
     } else {
-      factor.setReciprocalSquareRoot(d)
+      other.set(dot)
     }
-    if let norm = p.norm {
-      for x in [q, k] {
-        guard setNorm(x, d, norm, into: other) else { return false }
-        result.set(factor)
-        factor.setQuotient(result, positive: other)
-      }
+    if p.norm != nil || p.scale == nil {
+      setDivisor(q, k, d, into: factor)
+      dot.set(other)
+      other.setQuotient(dot, positive: factor)
     }
-    other.setProduct(nonnegative: factor, dot)
     if let cap = p.softcap {
       other.divide(by: cap)
       other.takeTanh()
@@ -198,20 +198,26 @@ final class EnclosedAttention {
     }
     factor.set(bias)
     result.setSum(other, factor)
-    return true
   }
 
-  /// √(Σ x²/w + ε); false where it is 0. Overwrites scratch 4 and 5.
-  private func setNorm(
-    _ x: UnsafePointer<Double>, _ d: Int, _ norm: QueryKeyNorm, into result: Enclosure
-  ) -> Bool {
-    let (square, epsilon) = (scratch(4), scratch(5))
-    exact.dot(x, x, d, scale: 1, into: square)
-    if norm.kind == .rms { square.divide(by: Double(d)) }
-    epsilon.set(norm.epsilon)
-    result.setSum(square, epsilon)
+  /// What the product is divided by, √d and the norms in one: √(d·A_q·A_k)/w with A = Σ x² + wε. Overwrites scratch 3 to 5.
+  private func setDivisor(
+    _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ d: Int, into result: Enclosure
+  ) {
+    let (a, b, square) = (scratch(3), scratch(4), scratch(5))
+    result.set(scores.parameters.scale == nil ? d : 1)
+    if let norm = scores.parameters.norm {
+      for x in [q, k] {
+        b.set(norm.epsilon)
+        square.setProduct(b, norm.kind == .rms ? d : 1)
+        exact.dot(x, x, d, scale: 1, into: a)
+        a.add(square)
+        b.set(result)
+        result.setProduct(nonnegative: a, b)
+      }
+    }
     result.takeSquareRoot()
-    return nc_mpfr_sgn(result.lower) > 0
+    if scores.parameters.norm?.kind == .rms { result.divide(by: Double(d)) }
   }
 
   /// max s + log(1 + Σ of the others').
@@ -237,6 +243,9 @@ final class EnclosedAttention {
       result.add(a)
     }
   }
+
+  /// Makes room to `decide` at a precision where no scores have been prepared.
+  func reserve(precision: Int) { registers.reserve(8, precision: precision) }
 
   /// Whether an enclosure settles a result; at the limit it always does, decided or not.
   func decide(

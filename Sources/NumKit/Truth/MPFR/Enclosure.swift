@@ -61,6 +61,14 @@ package struct Enclosure {
     note(nc_mpfr_set(low, x, MPFR_RNDD), false, nc_mpfr_set(high, x, MPFR_RNDU), false)
   }
 
+  /// A rational number.
+  func set(_ x: Rational) { note(x.round(into: low, MPFR_RNDD), false, x.round(into: high, MPFR_RNDU), false) }
+
+  /// log 2.
+  package func setLogOfTwo() {
+    note(mpfr_const_log2(low, MPFR_RNDD), false, mpfr_const_log2(high, MPFR_RNDU), false)
+  }
+
   /// x/n of an exact number.
   package func setQuotient(exact x: mpfr_srcptr, _ n: Int) {
     note(mpfr_div_si(low, x, n, MPFR_RNDD), false, mpfr_div_si(high, x, n, MPFR_RNDU), false)
@@ -136,6 +144,13 @@ package struct Enclosure {
     note(
       mpfr_mul_d(low, low, factor, MPFR_RNDD), isLowerOpen, mpfr_mul_d(high, high, factor, MPFR_RNDU),
       isUpperOpen)
+  }
+
+  /// a·2^bits.
+  package func setScaled(_ a: Enclosure, bits: Int) {
+    note(
+      mpfr_mul_2si(low, a.low, bits, MPFR_RNDD), a.isLowerOpen, mpfr_mul_2si(high, a.high, bits, MPFR_RNDU),
+      a.isUpperOpen)
   }
 
   /// n·a for n > 0.
