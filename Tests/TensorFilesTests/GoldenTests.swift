@@ -40,13 +40,17 @@ struct GoldenTests {
     let want = expected.values.split(separator: " ").map {
       $0 == "nan" ? Double.nan.bitPattern : UInt64($0, radix: 16) ?? 0
     }
+    if is64BitInteger(tensor) {
+      // From these Float is rounded once, not by way of Double; and no Double is made up for them.
+      let error = #expect(throws: TensorFileError.self) { try tensor.doubles }
+      #expect(error?.reason.contains("which no f64 holds") == true)
+      #expect(try tensor.floats.count == want.count)
+      return
+    }
     #expect(try tensor.doubles.map(bits) == want)
-    #expect(
-      try tensor.floats.map(bits) == want.map { bits(Float(Double(bitPattern: $0))) }
-        || is64BitInteger(tensor))
+    #expect(try tensor.floats.map(bits) == want.map { bits(Float(Double(bitPattern: $0))) })
   }
 
-  /// From 64 bit integers Float is rounded once, not by way of Double.
   private func is64BitInteger(_ tensor: TensorView) -> Bool {
     tensor.elementType == .int64 || tensor.elementType == .uint64
   }

@@ -4,8 +4,8 @@ extension NumberFormat {
   /// NaN is the canonical quiet NaN (sign clear, top significand bit set), or the format's only
   /// one; in a format without NaN the code of −0.
   public func encode(_ x: Double, overflow: Overflow = .special) -> UInt64 {
-    if significandBits == 52 { return x.isNaN ? 0x7ff8_0000_0000_0000 : x.bitPattern }
     let y = round(x, overflow: overflow)
+    if significandBits == 52 { return y.isNaN ? 0x7ff8_0000_0000_0000 : y.bitPattern }
     if y.isNaN { return nanCode }
     let sign: UInt64 = hasSign && y.sign == .minus ? 1 << UInt64(bitWidth - 1) : 0
     if y.isInfinite { return sign | (exponentMask << UInt64(significandBits)) }

@@ -21,7 +21,9 @@ extension NumberFormat {
   /// below the smallest to the smallest; zero and below are NaN.
   @inlinable @inline(__always)
   public func round(_ x: Double, overflow: Overflow = .special) -> Double {
-    if significandBits == 52 { return x }
+    if significandBits == 52 {
+      return overflow == .saturate && x.isInfinite ? Double(signOf: x, magnitudeOf: largestFinite) : x
+    }
     if !hasZero { return roundToPowerOfTwo(x, overflow: overflow) }
     if !hasSign && x < 0 { return hasNaN ? .nan : 0 }
     // With 2^q the spacing at x, adding and taking away 1.5·2^(q + 52) rounds to a multiple of 2^q, to nearest even.

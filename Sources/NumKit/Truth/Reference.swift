@@ -12,6 +12,8 @@ public final class Reference {
   public let operation: RowOperation
   /// What results are rounded to.
   public let format: NumberFormat
+  /// What results too large, and exact infinities, are rounded to.
+  public let overflow: Overflow
 
   private let refinement = Refinement()
   private let fast = FastReference()
@@ -26,8 +28,11 @@ public final class Reference {
   private var wideTruth = Truth()
 
   /// Prepares to answer `operation` with results rounded to `format`; without the fast tiers MPFR answers all.
-  public init(_ operation: RowOperation, format: NumberFormat, usesFastTiers: Bool = true) {
+  public init(
+    _ operation: RowOperation, format: NumberFormat, overflow: Overflow = .special, usesFastTiers: Bool = true
+  ) {
     self.usesFastTiers = usesFastTiers
+    self.overflow = overflow
     self.operation = operation
     self.format = format
   }
@@ -37,6 +42,14 @@ public final class Reference {
   /// - Precondition: the temperature is not NaN and not negative; the target is an index of the row where the
   ///   operation has one; there are as many cotangents as logits where it needs them.
   public func answer(
+    _ row: UnsafeBufferPointer<Double>, parameters: OperationParameters, into truth: inout Truth
+  ) {
+    answerSpecial(row, parameters: parameters, into: &truth)
+    if overflow == .saturate { truth.saturate(format) }
+  }
+
+  /// The same, with what is too large as `Overflow.special` says.
+  private func answerSpecial(
     _ row: UnsafeBufferPointer<Double>, parameters: OperationParameters, into truth: inout Truth
   ) {
     precondition(parameters.temperature >= 0, "a temperature is at least 0")
@@ -85,6 +98,19 @@ public final class Reference {
     _ row: UnsafeBufferPointer<Float>, parameters: OperationParameters,
     into results: UnsafeMutableBufferPointer<Float>
   ) -> Certificate {
+    let certificate = roundSpecial(row, parameters: parameters, into: results)
+    guard overflow == .saturate, !results.allSatisfy(\.isFinite) else { return certificate }
+    widened.removeAll(keepingCapacity: true)
+    widened.append(contentsOf: row.lazy.map { Double($0) })
+    widened.withUnsafeBufferPointer { answer($0, parameters: parameters, into: &wideTruth) }
+    for i in results.indices { results[i] = Float(wideTruth.rounded[i]) }
+    return wideTruth.certificate
+  }
+
+  private func roundSpecial(
+    _ row: UnsafeBufferPointer<Float>, parameters: OperationParameters,
+    into results: UnsafeMutableBufferPointer<Float>
+  ) -> Certificate {
     let count = operation.resultCount(length: row.count)
     precondition(parameters.temperature >= 0, "a temperature is at least 0")
     precondition(results.count == count, "room for every result")
@@ -116,6 +142,18 @@ public final class Reference {
     _ row: UnsafeBufferPointer<Double>, parameters: OperationParameters,
     into results: UnsafeMutableBufferPointer<Double>
   ) -> Certificate {
+    let certificate = roundSpecial(row, parameters: parameters, into: results)
+    // Too large, or an exact infinity, or NaN: the exact values say.
+    guard overflow == .saturate, !results.allSatisfy(\.isFinite) else { return certificate }
+    answer(row, parameters: parameters, into: &wideTruth)
+    for i in results.indices { results[i] = wideTruth.rounded[i] }
+    return wideTruth.certificate
+  }
+
+  private func roundSpecial(
+    _ row: UnsafeBufferPointer<Double>, parameters: OperationParameters,
+    into results: UnsafeMutableBufferPointer<Double>
+  ) -> Certificate {
     let count = operation.resultCount(length: row.count)
     precondition(parameters.temperature >= 0, "a temperature is at least 0")
     precondition(results.count == count, "room for every result")
@@ -127,7 +165,9 @@ public final class Reference {
       narrowResults.removeAll(keepingCapacity: true)
       narrowResults.append(contentsOf: repeatElement(0, count: count))
       certificate = narrowed.withUnsafeBufferPointer { row in
-        narrowResults.withUnsafeMutableBufferPointer { round(row, parameters: parameters, into: $0) }
+        narrowResults.withUnsafeMutableBufferPointer {
+          roundSpecial(row, parameters: parameters, into: $0)
+        }
       }
       for i in 0..<count { results[i] = Double(narrowResults[i]) }
       return certificate
@@ -160,7 +200,7 @@ public final class Reference {
 
   /// Answers into `wideTruth` for the results `open` alone, or for all where that is nil.
   private func prove(_ open: [Int]?, of row: UnsafeBufferPointer<Double>, _ parameters: OperationParameters) {
-    guard let open else { return answer(row, parameters: parameters, into: &wideTruth) }
+    guard let open else { return answerSpecial(row, parameters: parameters, into: &wideTruth) }
     wideTruth.reset(count: operation.resultCount(length: row.count))
     let shape = RowShape(
       row, temperature: parameters.temperature, specialValues: parameters.specialValues,

@@ -52,7 +52,7 @@ final class Refinement {
       return true
     }
     let rounded = enclosure.rounded(to: format)
-    let scaled = enclosure.scaled(scratch: result[1].lower)
+    let scaled = enclosure.scaled(scratch: result[1])
     let isLast = precision >= Self.precisionLimit
     guard let rounded, let scaled, scaled.relativeError <= Self.relativeWidth else {
       if isLast { settle(i, enclosure, rounded, scaled, format, into: &truth) }

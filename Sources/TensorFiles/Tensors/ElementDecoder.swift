@@ -46,6 +46,21 @@ struct StoredRun {
     }
   }
 
+  /// The first 64 bit integer that no Double holds, in decimal, and its place in the run.
+  var firstInexact: (Int, String)? {
+    guard type == .int64 || type == .uint64 else { return nil }
+    for i in 0..<count {
+      let raw = (base + i * stride).loadUnaligned(as: UInt64.self)
+      let bits = isByteSwapped ? raw.byteSwapped : raw
+      let magnitude = type == .int64 ? Int64(bitPattern: bits).magnitude : bits
+      let width = UInt64.bitWidth - magnitude.leadingZeroBitCount
+      if width > 53 && width - magnitude.trailingZeroBitCount > 53 {
+        return (i, type == .int64 ? "\(Int64(bitPattern: bits))" : "\(bits)")
+      }
+    }
+    return nil
+  }
+
   private func decode<T: DecodedValue>(_ table: [Float], _ out: UnsafeMutablePointer<T>, _ outStride: Int) {
     table.withUnsafeBufferPointer { table in
       copy(UInt8.self, out, outStride) { T(table[Int($0)]) }

@@ -73,16 +73,16 @@ struct RowGeometry: Sendable {
   /// denser in the file.
   func gather<T: DecodedValue>(
     _ elements: StoredElements, first: Int, rows: Int, count: Int, stride: Int, into out: UnsafeMutablePointer<T>
-  ) {
+  ) throws {
     if elementStride <= stride || rows == 1 {
       for row in 0..<rows {
-        elements.decode(
+        try elements.decode(
           first: first + row * stride, stride: elementStride, count: count, spacing: stride,
           into: out + row * count, outStride: 1)
       }
     } else {
       for element in 0..<count {
-        elements.decode(
+        try elements.decode(
           first: first + element * elementStride, stride: stride, count: rows, spacing: elementStride,
           into: out + element, outStride: count)
       }

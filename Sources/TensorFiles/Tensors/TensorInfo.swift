@@ -41,6 +41,11 @@ public struct TensorInfo: Sendable, Hashable {
     return strides
   }
 
+  /// The indices of the element at `place` in file order.
+  func coordinates(of place: Int) -> [Int] {
+    zip(strides, shape).map { place / $0 % max($1, 1) }
+  }
+
   /// The largest rank: what NumPy allows.
   static let maximumRank = 64
 

@@ -156,7 +156,7 @@ extension TensorSource {
       let target = out + (run.rows.lowerBound - rows.lowerBound) * columns.count
       let first = run.first + columns.lowerBound * geometry.elementStride
       if let elements {
-        geometry.gather(elements, first: first, rows: run.rows.count, count: columns.count, stride: run.stride, into: target)
+        try geometry.gather(elements, first: first, rows: run.rows.count, count: columns.count, stride: run.stride, into: target)
       } else {
         try gatherBlocks(first: first, rows: run.rows.count, count: columns.count, into: target)
       }

@@ -1,8 +1,8 @@
 /// A tensor of an open file: its description, and its elements as numbers or bytes.
 ///
 /// Nothing is read before it is asked for. Element indices count in row-major order whatever the order in the file.
-/// Values are exact but for these, rounded to nearest even: 64 bit integers beyond 2^53 read as Double; and f64 and
-/// integers beyond 2^24 read as Float. A view may be used from several threads at once, and keeps its file open.
+/// Values are exact, but that f64 and integers beyond 2^24 read as Float are rounded to nearest even. A 64 bit integer that no
+/// Double holds is an error when it is read as one. A view may be used from several threads at once, and keeps its file open.
 public struct TensorView: Sendable {
   /// What the file says about the tensor.
   public let info: TensorInfo
@@ -114,7 +114,7 @@ extension TensorView {
     guard let out = buffer.baseAddress, !range.isEmpty else { return }
     let elements = try elements()
     if info.order == .rowMajor || shape.count < 2 {
-      elements.decode(first: range.lowerBound, stride: 1, count: range.count, into: out, outStride: 1)
+      try elements.decode(first: range.lowerBound, stride: 1, count: range.count, into: out, outStride: 1)
       return
     }
     let rowLength = shape[shape.count - 1]
@@ -130,7 +130,7 @@ extension TensorView {
         first += rest % shape[axis] * strides[axis]
         rest /= shape[axis]
       }
-      elements.decode(
+      try elements.decode(
         first: first, stride: stride, count: n, into: out + (position - range.lowerBound), outStride: 1)
       position += n
     }
@@ -143,7 +143,7 @@ extension TensorView {
   func elements() throws -> StoredElements {
     let file = try bytes.open()
     guard let start = file.bytes.baseAddress else { throw error("has no bytes") }
-    return StoredElements(info: info, file: file, base: start + info.byteOffset)
+    return StoredElements(info: info, file: file, base: start + info.byteOffset, path: bytes.path)
   }
 }
 
@@ -152,18 +152,20 @@ struct StoredElements {
   private let info: TensorInfo
   private let file: FileBytes
   private let base: UnsafeRawPointer
+  private let path: String
 
-  init(info: TensorInfo, file: FileBytes, base: UnsafeRawPointer) {
-    (self.info, self.file, self.base) = (info, file, base)
+  init(info: TensorInfo, file: FileBytes, base: UnsafeRawPointer, path: String) {
+    (self.info, self.file, self.base, self.path) = (info, file, base, path)
   }
 
   /// Decodes `count` elements from the `first` on, `stride` elements apart. They must exist.
   ///
   /// Where the next call will begin `spacing` elements further on, pages up to there come in with these.
+  /// Throws at a 64 bit integer that should be a Double and is none.
   func decode<T: DecodedValue>(
     first: Int, stride: Int, count: Int, spacing: Int = 0, into out: UnsafeMutablePointer<T>,
     outStride: Int
-  ) {
+  ) throws {
     let type = info.elementType
     let unit = type.unit
     let size = max(1, unit.bytes / unit.elements)
@@ -179,10 +181,16 @@ struct StoredElements {
         PackedRun(base: base, format: format, first: first + done * stride, stride: stride, count: n)
           .decode(into: target, outStride: outStride)
       } else {
-        StoredRun(
+        let run = StoredRun(
           base: base + first * size + done * step, type: type, isByteSwapped: info.isByteSwapped, stride: step,
           count: n
-        ).decode(into: target, outStride: outStride)
+        )
+        run.decode(into: target, outStride: outStride)
+        if T.self == Double.self, let (i, integer) = run.firstInexact {
+          let place = info.coordinates(of: first + (done + i) * stride)
+          throw TensorFileError(
+            path, "tensor \(info.name.quoted): element \(place) is \(integer), which no f64 holds")
+        }
       }
       file.noteRead(max(n * cost, min(spacing * size, 1 << 16)))
       done += n

@@ -29,9 +29,10 @@ struct ElementEncoder {
     throws(Misfit)
   {
     switch type {
-    case .f64: store(values, out) { $0.double.bitPattern }
+    case .f64 where overflow == .special: store(values, out) { $0.double.bitPattern }
     case .f32 where overflow == .special: store(values, out) { Float($0.double).bitPattern }
     case .f16 where overflow == .special: store(values, out) { Float16($0.double).bitPattern }
+    case .f64: float(.f64, UInt64.self, values, out)
     case .f32: float(.f32, UInt32.self, values, out)
     case .f16: float(.f16, UInt16.self, values, out)
     case .bf16: float(.bf16, UInt16.self, values, out)

@@ -1,15 +1,17 @@
 import ArgumentParser
 import NumKit
+import SystemPackage
+import TensorFiles
 
-/// Writes the proven outputs and log-sum-exps of attention. Reached as `numcheck reference attention`.
+/// Writes the proven outputs and log-sum-exps of attention, or its proven gradients. Reached as `numcheck reference attention`.
 struct AttentionReferenceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reference-attention",
-    abstract: "Write the proven, correctly rounded outputs and log-sum-exps of attention.",
+    abstract: "Write the proven, correctly rounded outputs and log-sum-exps of attention, or its gradients.",
     usage: "numcheck reference attention --output <FILE> [<options>]",
     discussion: """
       Inputs are taken exactly as the files have them; only results are rounded: o to --dtype, lse to f32 (f64 \
-      for f64).
+      for f64). With --backward dq, dk and dv, each shaped as the tensor it is the gradient of, to --dtype.
       """, shouldDisplay: false)
 
   @Option(help: "Number format of the outputs; see 'numcheck list formats'.")
@@ -18,7 +20,13 @@ struct AttentionReferenceCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Round the inputs to this format first.", valueName: "dtype"))
   var roundInputs: DType?
 
-  @Option(help: ArgumentHelp("The .npy (o) or .safetensors (o and lse) file to write.", valueName: "FILE"))
+  @Option(
+    help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate' (infinities too)."
+  )
+  var overflow: Overflow = .special
+
+  @Option(help: ArgumentHelp(
+      "The .npy (o) or .safetensors (o and lse; dq, dk and dv) file to write.", valueName: "FILE"))
   var output: String
 
   @Option(
@@ -28,6 +36,7 @@ struct AttentionReferenceCommand: ParsableCommand {
 
   @OptionGroup(title: "Question") var question: AttentionQuestionOptions
   @OptionGroup(title: "Input") var input: AttentionInputOptions
+  @OptionGroup(title: "Backward") var backward: BackwardOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @Option(help: "Summary as text or json.")
@@ -35,40 +44,75 @@ struct AttentionReferenceCommand: ParsableCommand {
 
   func validate() throws {
     if format == .markdown || format == .csv { throw ValidationError("--format is text or json here") }
+    if backward.backward && !TensorWriter.hasNames(FilePath(argument: output)) {
+      throw ValidationError("--backward writes dq, dk and dv: --output needs a .safetensors file")
+    }
   }
 
   func run() throws {
     guard let results = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
-    try keepApart(outputs: [output], inputs: input.inputs + [question.mask])
+    try keepApart(outputs: [output], inputs: input.inputs + [question.mask, backward.outputGradient])
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source)
     var tensors = source.tensors
+    var rounding: NumberFormat?
     if let roundInputs {
       guard let f = roundInputs.numberFormat else {
         throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
       }
-      tensors = tensors.rounded(to: f)
+      tensors = tensors.rounded(to: f, overflow: overflow)
+      rounding = f
     }
-    let lse: NumberFormat = results == .f64 ? .f64 : .f32
-    let truth = try AttentionTruths(
-      tensors, parameters, format: results, lseFormat: lse, threads: threads.count)
-    let file = try AttentionWriter.finished(
-      output, output: truth.output, logSumExp: truth.logSumExp, source, dtype: results, as: outputType,
-      lse: lse)
+    _ = try OutputType.element(.float(results), as: outputType)
+    let certificate: Certificate
+    let file: any UnfinishedFile
+    var what = ""
+    if backward.backward {
+      let gradient = try backward.gradient(source, seed: input.seed)
+      let rounded = rounding.map { f in gradient.values.map { f.round($0, overflow: overflow) } }
+      let truth = try gradients(tensors, rounded ?? gradient.values, parameters, results)
+      file = try AttentionWriter.finished(output, truth, source, dtype: results, as: outputType)
+      certificate = truth.certificate
+      what = " backward (\(gradient.name))"
+    } else {
+      let lse: NumberFormat = results == .f64 ? .f64 : .f32
+      let truth = try AttentionTruths(
+        tensors, parameters, format: results, lseFormat: lse, overflow: overflow, threads: threads.count)
+      file = try AttentionWriter.finished(
+        output, output: truth.output, logSumExp: truth.logSumExp, source, dtype: results, as: outputType,
+        lse: lse)
+      certificate = truth.certificate
+    }
     try deliver([file]) {
-      try report(truth.certificate, tensors.shape)
-      if truth.certificate.undecided > 0 {
-        throw CheckFailed(message: "\(truth.certificate.undecided) results could not be proven")
+      try report(certificate, tensors.shape, what)
+      if certificate.undecided > 0 {
+        throw CheckFailed(message: "\(certificate.undecided) results could not be proven")
       }
     }
   }
 
-  private func report(_ certificate: Certificate, _ shape: AttentionShape) throws {
+  private func gradients(
+    _ tensors: AttentionInputs, _ gradient: [Double], _ parameters: AttentionParameters,
+    _ results: NumberFormat
+  ) throws -> BackwardTruths {
+    let progress = Progress(total: tensors.shape.keyHeads)
+    defer { progress.finish() }
+    do {
+      return try BackwardTruths(
+        tensors, gradient: gradient, parameters, format: results, overflow: overflow, threads: threads.count,
+        progress: progress.callback)
+    } catch let error as BackwardError {
+      throw UsageError("\(error)")
+    }
+  }
+
+  private func report(_ certificate: Certificate, _ shape: AttentionShape, _ what: String) throws {
     if format == .json {
       let document = JSONValue.object([
         ("schema", .string("numcheck/1")), ("command", .string("reference attention")),
+        ("backward", .bool(backward.backward)),
         ("dtype", .string(dtype.name)), ("rows", .int(shape.heads * shape.queries)),
         ("length", .int(shape.keys)), ("output", .string(output)),
         ("certificate", KernelReport.certificate(certificate)),
@@ -76,7 +120,7 @@ struct AttentionReferenceCommand: ParsableCommand {
       try emit(document.text)
     } else {
       try emit(
-        "attention: \(AttentionReport.size(shape)), correctly rounded to \(dtype), in \(output)\n"
+        "attention\(what): \(AttentionReport.size(shape)), correctly rounded to \(dtype), in \(output)\n"
           + KernelReport.proof(certificate) + "\n")
     }
   }

@@ -23,7 +23,9 @@ struct ReferenceCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Round the inputs to this format first.", valueName: "dtype"))
   var roundInputs: DType?
 
-  @Option(help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate'.")
+  @Option(
+    help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate' (infinities too)."
+  )
   var overflow: Overflow = .special
 
   @Option(help: ArgumentHelp("The .npy or .safetensors file to write.", valueName: "FILE"))
@@ -110,7 +112,6 @@ private struct TruthRows {
   private final class Worker {
     let reference: Reference
     var certificate = Certificate()
-    var truth = Truth()
     init(_ reference: Reference) { self.reference = reference }
   }
 
@@ -125,7 +126,8 @@ private struct TruthRows {
     while start < source.rows.rowCount {
       let count = Swift.min(batch, source.rows.rowCount - start)
       let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
-        count: count, progress: nil, make: { Worker(Reference(operation, format: format)) },
+        count: count, progress: nil,
+        make: { Worker(Reference(operation, format: format, overflow: overflow)) },
         body: { worker, i in
           try answer(
             start + i, worker,
@@ -148,19 +150,9 @@ private struct TruthRows {
     }
     var parameters = question.parameters
     parameters.target = question.targets?[row] ?? parameters.target
-    if overflow == .special {
-      let certificate = x.withUnsafeBufferPointer {
-        worker.reference.round($0, parameters: parameters, into: results)
-      }
-      return worker.certificate.merge(certificate)
+    let certificate = x.withUnsafeBufferPointer {
+      worker.reference.round($0, parameters: parameters, into: results)
     }
-    x.withUnsafeBufferPointer { worker.reference.answer($0, parameters: parameters, into: &worker.truth) }
-    worker.certificate.merge(worker.truth.certificate)
-    for i in results.indices {
-      let t = worker.truth.rounded[i]
-      // An overflow is a special value whose exact result is finite.
-      let saturates = overflow == .saturate && !t.isFinite && worker.truth.high[i].isFinite
-      results[i] = saturates ? Double(signOf: worker.truth.high[i], magnitudeOf: format.largestFinite) : t
-    }
+    worker.certificate.merge(certificate)
   }
 }

@@ -87,8 +87,11 @@ enum AttentionLayout: String, ExpressibleByArgument, CaseIterable {
 /// Queries, keys and values, and where they came from.
 struct AttentionInput {
   let tensors: AttentionInputs
-  /// The shape that outputs are written in, up to the value size, and the layout.
+  /// The shape that outputs are written in, up to the value size: that of the queries.
   let outputShape: [Int]
+  /// The shapes of keys and of values up to their sizes, for their gradients.
+  let keyShape: [Int]
+  let valueShape: [Int]
   let layout: AttentionLayout
   /// The dimensions of queries before tokens and size: batches and heads.
   var headShape: [Int] {
@@ -126,6 +129,8 @@ struct AttentionInput {
       else { throw UsageError("--q, --k, --v: shapes that are empty or too large") }
       tensors = made
       outputShape = Array(files[0].shape.dropLast())
+      keyShape = Array(files[1].shape.dropLast())
+      valueShape = Array(files[2].shape.dropLast())
       origin = .files(q: q, k: k, v: v)
       return
     }
@@ -161,13 +166,15 @@ struct AttentionInput {
     else { throw UsageError("no tensors of this shape") }
     tensors = made
     outputShape = layout == .nhd ? [shape.queries, heads] : [heads, shape.queries]
+    keyShape = layout == .nhd ? [tokens, shape.keyHeads] : [shape.keyHeads, tokens]
+    valueShape = keyShape
     origin = .generated(distribution, range: range, seed: options.seed)
   }
 
-  /// Rows [heads, queries, width] in the order of the layout that queries had.
-  func arranged(_ x: [Double], width: Int) -> [Double] {
-    guard layout == .nhd, outputShape.count >= 2 else { return x }
-    let (tokens, heads) = (outputShape[outputShape.count - 2], outputShape[outputShape.count - 1])
+  /// Rows [heads, tokens, width] in the order of the layout that the tensor of this shape had (without its last axis).
+  func arranged(_ x: [Double], as shape: [Int], width: Int) -> [Double] {
+    guard layout == .nhd, shape.count >= 2 else { return x }
+    let (tokens, heads) = (shape[shape.count - 2], shape[shape.count - 1])
     var y = x
     for batch in 0..<x.count / (tokens * heads * width) {
       for h in 0..<heads {

@@ -2,7 +2,8 @@ import NumKit
 import SystemPackage
 import TensorFiles
 
-/// Writes `o`, and `lse` where the kind of file has names, into a file that is complete but for its name.
+/// Writes what attention answers into a file that is complete but for its name: `o`, and `lse` where the kind of file has names;
+/// or `dq`, `dk` and `dv`.
 enum AttentionWriter {
   static func finished(
     _ path: String, output: [Double], logSumExp: [Double], _ input: AttentionInput, dtype: NumberFormat,
@@ -10,14 +11,33 @@ enum AttentionWriter {
   ) throws -> any UnfinishedFile {
     let element = try OutputType.element(.float(dtype), as: type)
     let width = input.tensors.shape.valueSize
-    var declarations = [TensorWriter.Declaration("o", element, input.outputShape + [width])]
+    let shape = input.outputShape
+    var declarations = [TensorWriter.Declaration("o", element, shape + [width])]
     let place = FilePath(argument: path)
     let hasNames = TensorWriter.hasNames(place)
     let lseElement: ElementType = lse == .f64 ? .f64 : .f32
-    if hasNames { declarations.append(.init("lse", lseElement, input.outputShape)) }
+    if hasNames { declarations.append(.init("lse", lseElement, shape)) }
     let writer = try TensorWriter(place, declarations)
-    try writer.append(input.arranged(output, width: width), to: hasNames ? "o" : nil)
-    if hasNames { try writer.append(input.arranged(logSumExp, width: 1), to: "lse") }
+    try writer.append(input.arranged(output, as: shape, width: width), to: hasNames ? "o" : nil)
+    if hasNames { try writer.append(input.arranged(logSumExp, as: shape, width: 1), to: "lse") }
+    return writer
+  }
+
+  /// The three gradients, each shaped and laid out as the tensor it is the gradient of.
+  static func finished(
+    _ path: String, _ gradients: BackwardTruths, _ input: AttentionInput, dtype: NumberFormat, as type: DType?
+  ) throws -> any UnfinishedFile {
+    let element = try OutputType.element(.float(dtype), as: type)
+    let shape = input.tensors.shape
+    let parts = [
+      ("dq", gradients.q, input.outputShape, shape.headSize),
+      ("dk", gradients.k, input.keyShape, shape.headSize),
+      ("dv", gradients.v, input.valueShape, shape.valueSize),
+    ]
+    let writer = try TensorWriter(FilePath(argument: path), parts.map { .init($0.0, element, $0.2 + [$0.3]) })
+    for (name, values, lead, width) in parts {
+      try writer.append(input.arranged(values, as: lead, width: width), to: name)
+    }
     return writer
   }
 }

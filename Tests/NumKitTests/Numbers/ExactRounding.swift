@@ -54,6 +54,27 @@ final class ExactRounding {
     return rounded { mpfr_fma(result, a, b, c, MPFR_RNDN) }
   }
 
+  /// A number of any precision.
+  func round(_ x: mpfr_srcptr) -> Double {
+    if format.hasZero {
+      return rounded { mpfr_check_range(result, nc_mpfr_set(result, x, MPFR_RNDN), MPFR_RNDN) }
+    }
+    return powerOfTwo(x)
+  }
+
+  /// To one of 2^−127 … 2^127, ties to the even exponent field; zero and below are NaN.
+  private func powerOfTwo(_ x: mpfr_srcptr) -> Double {
+    guard nc_mpfr_sgn(x) > 0 else { return .nan }
+    let low = nc_mpfr_get_exp(x) - 1
+    mpfr_set_ui(a, 3, MPFR_RNDN)
+    mpfr_mul_2si(a, a, low - 1, MPFR_RNDN)
+    let side = nc_mpfr_cmp(x, a)
+    let up = side > 0 || side == 0 && (low + 127) % 2 != 0
+    let exponent = low + (up ? 1 : 0)
+    if exponent > 127 { return overflow == .saturate ? 0x1p127 : .nan }
+    return exponent < -127 ? 0x1p-127 : Double(sign: .plus, exponent: exponent, significand: 1)
+  }
+
   /// MPFR's significands lie in [1/2, 1): its exponents are one more than IEEE's.
   private func rounded(_ operation: () -> Int32) -> Double {
     let smallest = mpfr_get_emin()

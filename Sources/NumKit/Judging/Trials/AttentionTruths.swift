@@ -16,11 +16,11 @@ public struct AttentionTruths: Sendable {
   /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
-    lseFormat: NumberFormat = .f32, threads: Int = 1
+    lseFormat: NumberFormat = .f32, overflow: Overflow = .special, threads: Int = 1
   ) throws {
     let shape = tensors.shape
     let trial = Trial(AttentionForward(parameters), candidates: [], format: format, threads: threads) { _ in
-      try AttentionProver(tensors, parameters, format: format, lseFormat: lseFormat)
+      try AttentionProver(tensors, parameters, format: format, lseFormat: lseFormat, overflow: overflow)
     }
     let (found, rows) = try trial.run(on: AttentionQueries(tensors, block: 1), observer: Rows())
     var output = [Double](repeating: 0, count: found.items * shape.valueSize)

@@ -33,4 +33,14 @@ extension Truth {
     set(format.round(value), ScaledValue(high: value), at: i)
     certificate.exact += 1
   }
+
+  /// Rounds anew what is not finite as `Overflow.saturate` says: to the largest number of the same sign, exact infinities too. A NaN
+  /// stays where it does not stand for a number too large: for NaN itself, and in a format without sign or zero for such a number.
+  mutating func saturate(_ format: NumberFormat) {
+    for i in rounded.indices where !rounded[i].isFinite {
+      let x = high[i]
+      if x.isNaN || (!format.hasSign && x <= 0) { continue }
+      rounded[i] = Double(signOf: x, magnitudeOf: format.largestFinite)
+    }
+  }
 }

@@ -13,9 +13,10 @@ public struct AttentionProver: Prover {
   /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
-    lseFormat: NumberFormat = .f64
+    lseFormat: NumberFormat = .f64, overflow: Overflow = .special
   ) throws {
-    reference = try AttentionReference(tensors, parameters, format: format, lseFormat: lseFormat)
+    reference = try AttentionReference(
+      tensors, parameters, format: format, lseFormat: lseFormat, overflow: overflow)
   }
 
   public mutating func answer(_ item: AttentionForward.Item, into truths: inout [Truth]) {
@@ -48,9 +49,11 @@ public struct BackwardProver: Prover {
   ///
   /// - Throws: `BackwardError` where something does not fit, is not finite or has no derivative here.
   public init(
-    _ tensors: AttentionInputs, gradient: [Double], _ parameters: AttentionParameters, format: NumberFormat
+    _ tensors: AttentionInputs, gradient: [Double], _ parameters: AttentionParameters, format: NumberFormat,
+    overflow: Overflow = .special
   ) throws {
-    reference = try BackwardReference(tensors, gradient: gradient, parameters, format: format)
+    reference = try BackwardReference(
+      tensors, gradient: gradient, parameters, format: format, overflow: overflow)
   }
 
   public mutating func answer(_ item: AttentionBackward.Item, into truths: inout [Truth]) {

@@ -20,6 +20,8 @@ public final class AttentionReference {
   public let format: NumberFormat
   /// What log-sum-exps are rounded to.
   public let lseFormat: NumberFormat
+  /// What results too large, and exact infinities, are rounded to.
+  public let overflow: Overflow
 
   private let usesFastTiers: Bool
   private let scores: AttentionScores
@@ -35,13 +37,14 @@ public final class AttentionReference {
   /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
-    lseFormat: NumberFormat = .f32, usesFastTiers: Bool = true
+    lseFormat: NumberFormat = .f32, overflow: Overflow = .special, usesFastTiers: Bool = true
   ) throws {
     guard parameters.fits(tensors.shape) else { throw UnfitAttention() }
     self.tensors = tensors
     self.parameters = parameters
     self.format = format
     self.lseFormat = lseFormat
+    self.overflow = overflow
     self.usesFastTiers = usesFastTiers
     scores = AttentionScores(tensors, parameters)
   }
@@ -67,6 +70,10 @@ public final class AttentionReference {
         }
       }
     }
+    if overflow == .saturate {
+      truth.saturate(format)
+      logSumExp.saturate(lseFormat)
+    }
   }
 
   private func answer(
@@ -80,13 +87,14 @@ public final class AttentionReference {
         if parameters.specialValues == .ieee { return known(.nan, lse: .infinity, &truth, &lse) }
         scores.keep { keys.contains(scores.profile.keys[$0]) }
         lse.setKnown(.infinity, at: 0, lseFormat)
-        return average(scores.profile.keys, v, &truth)
+        return average(scores.profile.keys, v, clipped: true, &truth)
       case .finite(let keys): scores.keep { keys.contains(scores.profile.keys[$0]) }
       }
     }
     if scores.profile.keys.isEmpty { return answerUnseen(v, &truth, &lse) }
     scores.compute(q, k)
     let isKnown = sums.weigh(scores)
+    if !isKnown && scores.hasUndefinedNorm(q, k) { return known(.nan, lse: .nan, &truth, &lse) }
     if isKnown {
       let log = sums.logSumExp()
       scores.finish({ sums.probability($0) }, logSumExp: log?.0.high ?? .nan)
@@ -129,6 +137,8 @@ public final class AttentionReference {
   /// A column with a value that is not finite, which has weight.
   private func settleSpecial(_ c: Int, _ v: UnsafePointer<Double>, _ truth: inout Truth) -> Bool {
     if tensors.isFinite.v { return false }
+    // Clipping may have taken its weight.
+    if case .clipped = parameters.softmax { return false }
     var sum = 0.0
     for j in scores.profile.keys where !v[j * tensors.shape.valueSize + c].isFinite {
       sum += v[j * tensors.shape.valueSize + c]
@@ -151,18 +161,20 @@ public final class AttentionReference {
     case .safe: known(0, lse: -.infinity, &truth, &lse)
     case .uniform:
       lse.setKnown(-.infinity, at: 0, lseFormat)
-      average(Array(0..<tensors.shape.keys), v, &truth)
+      average(Array(0..<tensors.shape.keys), v, clipped: false, &truth)
     }
   }
 
-  /// The mean of the values of `keys`, which is rational.
-  private func average(_ keys: [Int], _ v: UnsafePointer<Double>, _ truth: inout Truth) {
+  /// What equal weights of `keys` make of their values, which is rational.
+  private func average(_ keys: [Int], _ v: UnsafePointer<Double>, clipped: Bool, _ truth: inout Truth) {
     for c in 0..<tensors.shape.valueSize {
       let column = keys.map { v[$0 * tensors.shape.valueSize + c] }
       if column.allSatisfy(\.isFinite) {
-        enclosed.mean(of: column, at: c, format, into: &truth)
+        enclosed.level(column, clipped: clipped, at: c, format, into: &truth)
       } else {
-        truth.setKnown(column.reduce(0) { $1.isFinite ? $0 : $0 + $1 }, at: c, format)
+        let isWeighted = !clipped || enclosed.hasLevelWeight(keys.count)
+        truth.setKnown(
+          isWeighted ? column.reduce(0) { $1.isFinite ? $0 : $0 + $1 } : .nan, at: c, format)
       }
     }
   }

@@ -109,6 +109,14 @@ final class AttentionScores {
     }
   }
 
+  /// Bits that the largest score has before the point, as far as the pairs know.
+  var wholeBits: Int {
+    (0..<count).reduce(0) { bits, i in
+      let h = high.base[i]
+      return Swift.max(bits, h.isFinite ? h.magnitude < 1 ? 0 : Int(h.exponent) + 1 : 3200)
+    }
+  }
+
   /// Hands the finished probabilities to the profile.
   func finish(_ probability: (Int) -> Double, logSumExp: Double) {
     profile.probabilities.removeAll(keepingCapacity: true)
@@ -132,6 +140,14 @@ final class AttentionScores {
       Double(sign: .plus, exponent: exponent, significand: e.low))
     let y = (Pair(1) + -t) / (Pair(1) + t) * Pair(cap)
     return (negative ? -y : y, error + cap * 0x1p-96)
+  }
+
+  /// Whether a norm that is seen is 0, which nothing can be divided by.
+  func hasUndefinedNorm(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>) -> Bool {
+    guard let norm = parameters.norm, norm.epsilon == 0 else { return false }
+    let d = tensors.shape.headSize
+    func isZero(_ x: UnsafePointer<Double>) -> Bool { (0..<d).allSatisfy { x[$0] == 0 } }
+    return isZero(q) || profile.keys.contains { isZero(k + $0 * d) }
   }
 
   private func prepareNorms(_ k: UnsafePointer<Double>, _ norm: QueryKeyNorm) {

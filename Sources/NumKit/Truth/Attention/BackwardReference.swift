@@ -64,6 +64,8 @@ public final class BackwardReference {
   public let parameters: AttentionParameters
   /// What results are rounded to.
   public let format: NumberFormat
+  /// What results too large are rounded to.
+  public let overflow: Overflow
 
   private let usesFastTiers: Bool
   private let weights: BackwardWeights
@@ -78,13 +80,14 @@ public final class BackwardReference {
   /// - Throws: `BackwardError` where something does not fit, is not finite or has no derivative here.
   public init(
     _ tensors: AttentionInputs, gradient: [Double], _ parameters: AttentionParameters, format: NumberFormat,
-    usesFastTiers: Bool = true
+    overflow: Overflow = .special, usesFastTiers: Bool = true
   ) throws {
     try Self.check(tensors, gradient, parameters)
     self.tensors = tensors
     self.gradient = gradient
     self.parameters = parameters
     self.format = format
+    self.overflow = overflow
     self.usesFastTiers = usesFastTiers
     weights = BackwardWeights(AttentionScores(tensors, parameters))
   }
@@ -155,6 +158,10 @@ public final class BackwardReference {
       }
     }
     enclosed.answer(head, &pending, format, into: &truth)
+    guard overflow == .saturate else { return }
+    for i in truth.q.indices { truth.q[i].saturate(format) }
+    for i in truth.k.indices { truth.k[i].saturate(format) }
+    for i in truth.v.indices { truth.v[i].saturate(format) }
   }
 
   /// Adds one query's share and answers its dQ; true where it spoils everything.

@@ -22,6 +22,8 @@ final class BackwardWeights {
   private(set) var pError: [Double] = []
   private(set) var ds: [Pair] = []
   private(set) var dsError: [Double] = []
+  /// Bits before the point of the largest score that any query had.
+  private(set) var wholeBits = 0
   private var product: [Pair] = []
   private var productError: [Double] = []
 
@@ -65,6 +67,7 @@ final class BackwardWeights {
       return
     }
     scores.compute(q, k)
+    wholeBits = Swift.max(wholeBits, scores.wholeBits)
     guard sums.weigh(scores) else { return }
     let relative = 1.01 * (sums.weightError + sums.totalError) + 0x1p-99
     var anchor = 0

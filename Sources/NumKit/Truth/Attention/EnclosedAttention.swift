@@ -6,20 +6,24 @@ import RealModule
 /// The tier that answers what pairs leave open: one query's scores, weights and sums as MPFR enclosures, refined until they decide.
 final class EnclosedAttention {
   private let scores: AttentionScores
-  private let groups: AttentionGroups
+  private let outputs: GroupedOutputs
   private let exact = ExactDot()
+  private lazy var exactScores = ExactScores(scores)
   let scoreStorage = EnclosureStorage()
   let weightStorage = EnclosureStorage()
   private let registers = EnclosureStorage()
   private(set) var anchor = 0
   private var column: [Double] = []
-  /// Where refinement gives up: beyond any weight that still moves a result.
-  private static let precisionLimit = 1 << 13
+  /// Where refinement gives up.
+  static let precisionLimit = 1 << 13
 
   init(_ scores: AttentionScores) {
     self.scores = scores
-    groups = AttentionGroups(scores)
+    outputs = GroupedOutputs(scores, scores: scoreStorage, weights: weightStorage)
   }
+
+  /// The bits to begin with where scores have so many before the point: enough to tell apart what differs by 2⁻¹²⁸.
+  static func firstPrecision(_ wholeBits: Int) -> Int { 192 + (Swift.max(0, wholeBits - 32) + 63) / 64 * 64 }
 
   private var keyCount: Int { scores.profile.keys.count }
   private var rest: Enclosure { registers[0] }
@@ -39,28 +43,28 @@ final class EnclosedAttention {
       truth.setKnown(first, at: c, formats.0)
       return true
     }
-    if !pending.isEmpty && !isClipped {
-      groups.find(q, k)
-      if !groups.isTrivial { pending.removeAll { settleRational($0, v, width, formats.0, &truth) } }
-    }
+    if !pending.isEmpty { outputs.find(q, k) }
     var needsLSE = needsLSE && !settleSingle(q, k, formats.1, &lse)
-    var precision = 192
+    var precision = Self.firstPrecision(scores.wholeBits)
     while !pending.isEmpty || needsLSE {
       let isLast = precision >= Self.precisionLimit
-      guard prepare(q, k, precision: precision) else {
-        for c in pending { truth.setKnown(.nan, at: c, formats.0) }
-        if needsLSE { lse.setKnown(.nan, at: 0, formats.1) }
-        return
-      }
+      prepare(q, k, precision: precision)
       if needsLSE {
         logSumExp(into: scratch(3))
         needsLSE = !decide(scratch(3), at: 0, formats.1, precision, isLast, &lse)
       }
-      pending.removeAll { c in
-        for j in 0..<keyCount { column.append(v[scores.profile.keys[j] * width + c]) }
-        defer { column.removeAll(keepingCapacity: true) }
-        if isClipped { clippedSum(into: scratch(3)) } else { weightedSum(into: scratch(3)) }
-        return decide(scratch(3), at: c, formats.0, precision, isLast, &truth)
+      if !pending.isEmpty {
+        let isKnown = outputs.prepare(largest: anchor, precision: precision)
+        pending.removeAll { c in
+          for j in 0..<keyCount { column.append(v[scores.profile.keys[j] * width + c]) }
+          defer { column.removeAll(keepingCapacity: true) }
+          guard column.allSatisfy(\.isFinite) else {
+            return settleSpecial(c, v, isKnown, isLast, formats.0, &truth)
+          }
+          let isRational = isKnown && outputs.output(c, v, into: scratch(3))
+          if !isKnown { clippedSum(into: scratch(3)) }
+          return decide(scratch(3), at: c, formats.0, precision, isLast, &truth, isRational: isRational)
+        }
       }
       precision *= 2
     }
@@ -75,20 +79,30 @@ final class EnclosedAttention {
     scores.finish({ Double.exp(sizes[$0] - top) / total }, logSumExp: top + Double.log(total))
   }
 
-  /// The exact mean of numbers, rounded.
-  func mean(of values: [Double], at i: Int, _ format: NumberFormat, into truth: inout Truth) {
+  /// The mean of finite numbers, or what clipped equal weights make of them.
+  func level(
+    _ values: [Double], clipped: Bool, at i: Int, _ format: NumberFormat, into truth: inout Truth
+  ) {
     registers.reserve(8, precision: 256)
-    let level = [Double](repeating: 0, count: values.count)
-    values.withUnsafeBufferPointer { v in
-      level.withUnsafeBufferPointer { x in
-        guard let v = v.baseAddress else { return }
-        _ = exact.commonMean(Array(0..<values.count), x, v, stride: 1, into: scratch(3))
-      }
+    outputs.level(values, clipped: clipped, into: scratch(3))
+    _ = decide(scratch(3), at: i, format, 256, true, &truth, isRational: true)
+  }
+
+  /// Whether n equal weights are more than 0 after clipping.
+  func hasLevelWeight(_ n: Int) -> Bool { outputs.hasLevelWeight(n) }
+
+  /// A column with values that are not finite, once it is known which weights clipping made 0.
+  private func settleSpecial(
+    _ c: Int, _ v: UnsafePointer<Double>, _ isKnown: Bool, _ isLast: Bool, _ format: NumberFormat,
+    _ truth: inout Truth
+  ) -> Bool {
+    if isKnown {
+      truth.setKnown(outputs.special(c, v), at: c, format)
+    } else if isLast {
+      truth.set(format.round(.nan), ScaledValue(high: .nan), at: c)
+      truth.certificate.undecided += 1
     }
-    if let y = scratch(3).rounded(to: format), let value = scratch(3).scaled(scratch: scratch(4).lower) {
-      truth.set(y, value, at: i)
-      truth.certificate.exact += 1
-    }
+    return isKnown || isLast
   }
 
   // MARK: Rational results
@@ -107,42 +121,16 @@ final class EnclosedAttention {
     return first == 0 ? 0 : isMoved ? nil : first
   }
 
-  private func settleRational(
-    _ c: Int, _ v: UnsafePointer<Double>, _ width: Int, _ format: NumberFormat, _ truth: inout Truth
-  ) -> Bool {
-    var values = scores.profile.keys.map { v[$0 * width + c] }
-    if scores.profile.sink != nil { values.append(0) }
-    registers.reserve(8, precision: 256)
-    let isRational = values.withUnsafeBufferPointer { values in
-      groups.groups.withUnsafeBufferPointer { groups in
-        values.baseAddress.map {
-          exact.commonMean(self.groups.order, groups, $0, stride: 1, into: scratch(3))
-        } ?? false
-      }
-    }
-    guard isRational, let y = scratch(3).rounded(to: format),
-      let value = scratch(3).scaled(scratch: scratch(4).lower)
-    else { return false }
-    truth.set(y, value, at: c)
-    truth.certificate.exact += 1
-    return true
-  }
-
   /// One key alone: its score, where that is rational.
   private func settleSingle(
     _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ format: NumberFormat, _ lse: inout Truth
   ) -> Bool {
-    guard scores.count == 1, scores.profile.sink == nil else { return false }
-    let d = scores.tensors.shape.headSize
+    guard scores.count == 1, scores.profile.sink == nil, let score = exactScores.score(0, q, k),
+      score.sign == 0, score.inner.isZero
+    else { return false }
     registers.reserve(8, precision: 8000)
-    let isLinear =
-      scores.parameters.softcap == nil && scores.parameters.norm == nil && scores.factor.error == 0
-    let scale = isLinear ? scores.factor.0.high : 1
-    exact.dot(q, k + scores.profile.keys[0] * d, d, scale: scale, into: scratch(3))
-    guard isLinear || nc_mpfr_is_zero(scratch(3).lower) != 0 else { return false }
-    scratch(4).set(scores.profile.biases[0])
-    scratch(5).setSum(scratch(3), scratch(4))
-    guard let y = scratch(5).rounded(to: format), let value = scratch(5).scaled(scratch: scratch(4).lower)
+    scratch(5).set(score.rest)
+    guard let y = scratch(5).rounded(to: format), let value = scratch(5).scaled(scratch: scratch(4))
     else { return false }
     lse.set(y, value, at: 0)
     lse.certificate.exact += 1
@@ -151,22 +139,11 @@ final class EnclosedAttention {
 
   // MARK: Enclosures
 
-  /// Scores and weights at a precision; false where a score is not a number.
-  func prepare(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, precision: Int) -> Bool {
+  /// Scores and weights at a precision.
+  func prepare(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, precision: Int) {
     let n = scores.count
-    let d = scores.tensors.shape.headSize
-    for storage in [scoreStorage, weightStorage] { storage.reserve(n, precision: precision) }
-    registers.reserve(8, precision: precision)
-    for place in 0..<keyCount {
-      let j = scores.profile.keys[place]
-      guard setScore(q, k + j * d, d, scores.profile.biases[place], into: scoreStorage[place]) else {
-        return false
-      }
-    }
-    if let sink = scores.profile.sink { scoreStorage[n - 1].set(sink) }
-    anchor = 0
-    for i in 1..<Swift.max(n, 1)
-    where nc_mpfr_cmp(scoreStorage[i].upper, scoreStorage[anchor].upper) > 0 { anchor = i }
+    prepareScores(q, k, precision: precision)
+    weightStorage.reserve(n, precision: precision)
     rest.set(0)
     for i in 0..<n where i != anchor {
       scratch(0).setDifference(scoreStorage[i], scoreStorage[anchor])
@@ -175,56 +152,72 @@ final class EnclosedAttention {
     }
     weightStorage[anchor].set(1)
     sum.setSum(rest, weightStorage[anchor])
-    return true
   }
 
+  /// Scores alone, and which is the largest.
+  ///
+  /// - Precondition: no norm is 0.
+  func prepareScores(_ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, precision: Int) {
+    let n = scores.count
+    let d = scores.tensors.shape.headSize
+    scoreStorage.reserve(n, precision: precision)
+    registers.reserve(8, precision: precision)
+    for place in 0..<keyCount {
+      setScore(
+        q, k + scores.profile.keys[place] * d, d, scores.profile.biases[place], into: scoreStorage[place])
+    }
+    if let sink = scores.profile.sink { scoreStorage[n - 1].set(sink) }
+    anchor = 0
+    for i in 1..<Swift.max(n, 1)
+    where nc_mpfr_cmp(scoreStorage[i].upper, scoreStorage[anchor].upper) > 0 { anchor = i }
+  }
+
+  /// One division by one root, so that a score of few bits is found to be one.
   private func setScore(
     _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ d: Int, _ bias: Double, into result: Enclosure
-  ) -> Bool {
+  ) {
     let p = scores.parameters
     let (dot, factor, other) = (scratch(0), scratch(1), scratch(2))
     exact.dot(q, k, d, scale: 1, into: dot)
     if let scale = p.scale {
-      factor.set(scale.magnitude)
       if scale < 0 { dot.negate() }
+      factor.set(scale.magnitude)
+      other.setProduct(nonnegative: factor, dot)
     } else {
-      // 1/√d: down and up.
-      factor.set(d)
-      mpfr_rec_sqrt(factor.lower, factor.lower, MPFR_RNDD)
-      mpfr_rec_sqrt(factor.upper, factor.upper, MPFR_RNDU)
+      other.set(dot)
     }
-    if let norm = p.norm {
-      for x in [q, k] {
-        guard setNorm(x, d, norm, into: other) else { return false }
-        result.set(factor)
-        factor.setQuotient(result, positive: other)
-      }
+    if p.norm != nil || p.scale == nil {
+      setDivisor(q, k, d, into: factor)
+      dot.set(other)
+      other.setQuotient(dot, positive: factor)
     }
-    other.setProduct(nonnegative: factor, dot)
     if let cap = p.softcap {
       other.divide(by: cap)
-      mpfr_tanh(other.lower, other.lower, MPFR_RNDD)
-      mpfr_tanh(other.upper, other.upper, MPFR_RNDU)
-      mpfr_mul_d(other.lower, other.lower, cap, MPFR_RNDD)
-      mpfr_mul_d(other.upper, other.upper, cap, MPFR_RNDU)
+      other.takeTanh()
+      other.multiply(by: cap)
     }
     factor.set(bias)
     result.setSum(other, factor)
-    return true
   }
 
-  /// √(Σ x²/w + ε); false where it is 0. Overwrites scratch 4 and 5.
-  private func setNorm(
-    _ x: UnsafePointer<Double>, _ d: Int, _ norm: QueryKeyNorm, into result: Enclosure
-  ) -> Bool {
-    let (square, epsilon) = (scratch(4), scratch(5))
-    exact.dot(x, x, d, scale: 1, into: square)
-    if norm.kind == .rms { square.divide(by: Double(d)) }
-    epsilon.set(norm.epsilon)
-    result.setSum(square, epsilon)
-    mpfr_sqrt(result.lower, result.lower, MPFR_RNDD)
-    mpfr_sqrt(result.upper, result.upper, MPFR_RNDU)
-    return nc_mpfr_sgn(result.lower) > 0
+  /// What the product is divided by, √d and the norms in one: √(d·A_q·A_k)/w with A = Σ x² + wε. Overwrites scratch 3 to 5.
+  private func setDivisor(
+    _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ d: Int, into result: Enclosure
+  ) {
+    let (a, b, square) = (scratch(3), scratch(4), scratch(5))
+    result.set(scores.parameters.scale == nil ? d : 1)
+    if let norm = scores.parameters.norm {
+      for x in [q, k] {
+        b.set(norm.epsilon)
+        square.setProduct(b, norm.kind == .rms ? d : 1)
+        exact.dot(x, x, d, scale: 1, into: a)
+        a.add(square)
+        b.set(result)
+        result.setProduct(nonnegative: a, b)
+      }
+    }
+    result.takeSquareRoot()
+    if scores.parameters.norm?.kind == .rms { result.divide(by: Double(d)) }
   }
 
   /// max s + log(1 + Σ of the others').
@@ -233,22 +226,7 @@ final class EnclosedAttention {
     result.setSum(scoreStorage[anchor], scratch(0))
   }
 
-  /// v_m + Σ eⱼ(vⱼ − v_m)/S, m the largest score: what is far below it then only says to which side. A sink's value is 0.
-  private func weightedSum(into result: Enclosure) {
-    let (total, difference, term) = (scratch(0), scratch(1), scratch(2))
-    func value(_ i: Int) -> Double { i < keyCount ? column[i] : 0 }
-    total.set(0)
-    for i in 0..<scores.count where i != anchor {
-      difference.setDifference(value(i), value(anchor))
-      term.setProduct(nonnegative: weightStorage[i], difference)
-      total.add(term)
-    }
-    term.setQuotient(total, positive: sum)
-    difference.set(value(anchor))
-    result.setSum(difference, term)
-  }
-
-  /// Σ min(1, max(0, (upper − lower)p + lower)) v.
+  /// Σ min(1, max(0, (upper − lower)p + lower)) v, where it is not known of each weight whether it is clipped.
   private func clippedSum(into result: Enclosure) {
     guard case .clipped(let lower, let upper) = scores.parameters.softmax else { return }
     let (a, b, stretch) = (scratch(0), scratch(1), scratch(2))
@@ -259,22 +237,23 @@ final class EnclosedAttention {
       b.setProduct(nonnegative: stretch, a)
       a.set(lower)
       b.add(a)
-      for end in [b.lower, b.upper] {
-        if nc_mpfr_sgn(end) < 0 { mpfr_set_zero(end, 1) }
-        if mpfr_cmp_d(end, 1) > 0 { mpfr_set_si(end, 1, MPFR_RNDN) }
-      }
+      b.clamp()
       registers[6].set(column[i])
       a.setProduct(nonnegative: b, registers[6])
       result.add(a)
     }
   }
 
+  /// Makes room to `decide` at a precision where no scores have been prepared.
+  func reserve(precision: Int) { registers.reserve(8, precision: precision) }
+
   /// Whether an enclosure settles a result; at the limit it always does, decided or not.
   func decide(
-    _ x: Enclosure, at i: Int, _ format: NumberFormat, _ precision: Int, _ isLast: Bool, _ truth: inout Truth
+    _ x: Enclosure, at i: Int, _ format: NumberFormat, _ precision: Int, _ isLast: Bool, _ truth: inout Truth,
+    isRational: Bool = false
   ) -> Bool {
     let y = x.rounded(to: format)
-    let value = x.scaled(scratch: registers[7].lower)
+    let value = x.scaled(scratch: registers[7])
     guard let y, let value, value.relativeError <= Refinement.relativeWidth else {
       guard isLast else { return false }
       let middle = x.middle(in: .f64)
@@ -283,6 +262,10 @@ final class EnclosedAttention {
       return true
     }
     truth.set(y, value, at: i)
+    if isRational {
+      truth.certificate.exact += 1
+      return true
+    }
     if x.isExact { truth.certificate.exact += 1 } else { truth.certificate.mpfr += 1 }
     truth.certificate.maxPrecision = Swift.max(truth.certificate.maxPrecision, precision)
     return true

@@ -1,8 +1,8 @@
-import CMPFR
 import NumKitNumbers
+import NumKitQuestions
 
 /// The tier that answers what pairs leave open of a key head's gradients: passes over its queries with MPFR enclosures of p and dS,
-/// each pass with twice the bits of the last.
+/// each pass with twice the bits of the last, and between them once the exact sums of exponentials.
 final class EnclosedBackward {
   /// Results still open, as places in dQ, dK and dV.
   struct Pending {
@@ -10,48 +10,76 @@ final class EnclosedBackward {
     var k: [Int] = []
     var v: [Int] = []
     var isEmpty: Bool { q.isEmpty && k.isEmpty && v.isEmpty }
+    var count: Int { q.count + k.count + v.count }
   }
 
   private let weights: BackwardWeights
   private let enclosed: EnclosedAttention
-  private let exact = ExactDot()
-  private let probability = EnclosureStorage()
-  private let derivative = EnclosureStorage()
-  private let sums = EnclosureStorage()
+  private let derivatives: EnclosedDerivatives
+  private lazy var exactSums = ExactBackward(weights, enclosed)
+  private let sums = WideStorage()
   private let registers = EnclosureStorage()
-  /// Where refinement gives up.
-  private static let precisionLimit = 1536
+  /// What the largest weights contribute to dV, exactly: Σ dO/m over the queries with m largest weights, the key's one of them.
+  private var whole: [Rational?] = []
+  /// Where refinement gives up: with few terms, and with many.
+  private static let limits = (few: 1 << 13, many: 1536)
+  private static let fewTerms = 1 << 14
 
   private var scores: AttentionScores { weights.scores }
 
   init(_ weights: BackwardWeights) {
     self.weights = weights
     enclosed = EnclosedAttention(weights.scores)
+    derivatives = EnclosedDerivatives(weights.scores, enclosed)
   }
 
   /// Answers for what is pending.
   func answer(
     _ head: BackwardHead, _ pending: inout Pending, _ format: NumberFormat, into truth: inout BackwardTruth
   ) {
-    var precision = 192
+    let first = EnclosedAttention.firstPrecision(weights.wholeBits)
+    let limit = Swift.max(first, head.rows * head.keys <= Self.fewTerms ? Self.limits.few : Self.limits.many)
+    var precision = first
     while !pending.isEmpty {
-      sums.reserve(pending.q.count + pending.k.count + pending.v.count, precision: precision)
-      for i in 0..<pending.q.count + pending.k.count + pending.v.count { sums[i].set(0) }
-      for row in 0..<head.rows { add(row, head, pending, precision) }
-      let isLast = precision >= Self.precisionLimit
-      var slot = 0
-      func settle(_ list: inout [Int], _ width: Int, _ truths: inout [Truth]) {
-        list.removeAll { place in
-          defer { slot += 1 }
-          return enclosed.decide(
-            sums[slot], at: place % width, format, precision, isLast, &truths[place / width])
-        }
+      if precision == 4 * first {
+        exactSums.answer(head, &pending, format, into: &truth)
+        if pending.isEmpty { return }
       }
-      settle(&pending.q, head.headSize, &truth.q)
-      settle(&pending.k, head.headSize, &truth.k)
-      settle(&pending.v, head.valueSize, &truth.v)
+      pass(head, &pending, format, precision, isLast: precision >= limit, into: &truth)
       precision *= 2
     }
+  }
+
+  /// One pass over the queries.
+  private func pass(
+    _ head: BackwardHead, _ pending: inout Pending, _ format: NumberFormat, _ precision: Int, isLast: Bool,
+    into truth: inout BackwardTruth
+  ) {
+    sums.reserve(pending.count, precision: precision)
+    for i in 0..<pending.count { sums.setZero(i) }
+    whole = Array(repeating: nil, count: pending.v.count)
+    registers.reserve(6, precision: precision)
+    for row in 0..<head.rows { add(row, head, pending, precision) }
+    enclosed.reserve(precision: precision)
+    var slot = 0
+    let value = registers[0]
+    func settle(_ list: inout [Int], _ width: Int, _ truths: inout [Truth], _ whole: [Rational?]) {
+      let start = slot
+      list.removeAll { place in
+        defer { slot += 1 }
+        sums.collapse(slot, into: value)
+        if !whole.isEmpty, let x = whole[slot - start] {
+          registers[1].set(x)
+          registers[2].set(value)
+          value.setSum(registers[1], registers[2])
+        }
+        return enclosed.decide(
+          value, at: place % width, format, precision, isLast, &truths[place / width])
+      }
+    }
+    settle(&pending.q, head.headSize, &truth.q, [])
+    settle(&pending.k, head.headSize, &truth.k, [])
+    settle(&pending.v, head.valueSize, &truth.v, whole)
   }
 
   /// Adds what one query contributes.
@@ -61,122 +89,80 @@ final class EnclosedBackward {
     let own = pending.q.contains { $0 / d == row }
     if !own && pending.k.isEmpty && pending.v.isEmpty { return }
     let kind = weights.look(head: head.head(of: row), query: row % head.queries, head.v, gradient)
-    var places: [Int?]
     switch kind {
     case .none, .nan: return
     case .uniform:
-      registers.reserve(6, precision: precision)
-      probability.reserve(1, precision: precision)
       registers[0].set(1)
       registers[1].set(head.keys)
-      probability[0].setQuotient(registers[0], positive: registers[1])
-      places = Array(repeating: 0, count: head.keys)
-    case .level, .regular:
-      guard compute(kind, head, q, gradient, precision) else { return }
-      places = Array(repeating: nil, count: head.keys)
-      for (place, j) in scores.profile.keys.enumerated() { places[j] = place }
+      registers[2].setQuotient(registers[0], positive: registers[1])
+      for (slot, place) in pending.v.enumerated() {
+        add(registers[2], nil, gradient[place % width], to: pending.q.count + pending.k.count + slot)
+      }
+      return
+    case .level, .regular: derivatives.compute(kind, head, q, gradient, precision)
     }
-    var slot = 0
-    let differs = if case .regular = kind { true } else { false }
-    for place in pending.q {
-      if differs && place / d == row {
-        for (i, j) in scores.profile.keys.enumerated() {
-          add(derivative[i], head.k[j * d + place % d], to: slot)
+    let keys = scores.profile.keys
+    var places = [Int?](repeating: nil, count: head.keys)
+    for (place, j) in keys.enumerated() { places[j] = place }
+    var slot = pending.q.count
+    if case .regular = kind {
+      if own {
+        for (slot, place) in pending.q.enumerated() where place / d == row {
+          addQuery(head.k, d, place % d, to: slot)
         }
       }
-      slot += 1
+      for place in pending.k {
+        if let i = places[place / d] {
+          add(derivatives.derivative[i], derivatives.derivative.far[i], q[place % d], to: slot)
+        }
+        slot += 1
+      }
     }
-    for place in pending.k {
-      if differs, let i = places[place / d] { add(derivative[i], q[place % d], to: slot) }
-      slot += 1
+    slot = pending.q.count + pending.k.count
+    for (number, place) in pending.v.enumerated() {
+      guard let i = places[place / width] else { continue }
+      let g = gradient[place % width]
+      if derivatives.isTop[i] {
+        // p = 1/m + (p − 1/m): the first part exactly.
+        let share = Rational(g) / Rational(derivatives.topCount)
+        whole[number] = whole[number].map { $0 + share } ?? share
+        add(derivatives.shortfall[0], derivatives.shortfall.far[0], g, to: slot + number)
+      } else {
+        add(derivatives.probability[i], derivatives.probability.far[i], g, to: slot + number)
+      }
     }
-    for place in pending.v {
-      if let i = places[place / width] { add(probability[i], gradient[place % width], to: slot) }
-      slot += 1
+  }
+
+  /// Adds Σ fⱼdSⱼkⱼ, f the cap's derivative, as Σ dSⱼ(fⱼkⱼ − fₐkₐ) from the largest weight's a: Σ dSⱼ = 0, and what a has cannot
+  /// cancel with the next.
+  private func addQuery(_ k: UnsafePointer<Double>, _ d: Int, _ c: Int, to slot: Int) {
+    let keys = scores.profile.keys
+    func component(_ i: Int) -> Double { i < keys.count ? k[keys[i] * d + c] : 0 }
+    let (ds, anchor) = (derivatives.derivative, derivatives.anchor)
+    let isCapped = scores.parameters.softcap != nil
+    let (top, difference, product) = (component(anchor), registers[3], registers[4])
+    let anchored = isCapped ? derivatives.anchored : ds
+    for i in 0..<scores.count where i != anchor {
+      if isCapped && i < keys.count && !derivatives.hasAnchorsSlope[i] {
+        add(ds[i], ds.far[i], component(i), to: slot)
+        add(anchored[i], anchored.far[i], -top, to: slot)
+        continue
+      }
+      if component(i) == top { continue }
+      let isBelow = component(i) < top
+      difference.setDifference(isBelow ? top : component(i), isBelow ? component(i) : top)
+      product.setProduct(nonnegative: difference, anchored[i])
+      if isBelow { product.negate() }
+      sums.add(slot, product, anchored.far[i])
     }
   }
 
   /// sum += a·x.
-  private func add(_ a: Enclosure, _ x: Double, to slot: Int) {
+  private func add(_ a: Enclosure, _ far: Rational?, _ x: Double, to slot: Int) {
     if x == 0 { return }
-    registers[4].set(x.magnitude)
-    registers[5].setProduct(nonnegative: registers[4], a)
-    if x < 0 { registers[5].negate() }
-    sums[slot].add(registers[5])
-  }
-
-  /// p and dS of a query; false where a score is not a number.
-  private func compute(
-    _ kind: BackwardWeights.Kind, _ head: BackwardHead, _ q: UnsafePointer<Double>,
-    _ gradient: UnsafePointer<Double>, _ precision: Int
-  ) -> Bool {
-    let keys = scores.profile.keys
-    guard enclosed.prepare(q, head.k, precision: precision) else { return false }
-    for storage in [probability, derivative] { storage.reserve(scores.count, precision: precision) }
-    registers.reserve(6, precision: precision)
-    for i in 0..<scores.count {
-      probability[i].setQuotient(enclosed.weightStorage[i], positive: enclosed.sum)
-    }
-    guard case .regular = kind else { return true }
-    // dSⱼ = pⱼ(Eⱼ − D), E against the largest weight's product.
-    let anchor = enclosed.anchor
-    let (top, d, a, b) = (registers[0], registers[1], registers[2], registers[3])
-    top.set(0)
-    if anchor < keys.count {
-      exact.dot(gradient, head.v + keys[anchor] * head.valueSize, head.valueSize, scale: 1, into: top)
-    }
-    d.set(0)
-    for i in 0..<scores.count {
-      if i < keys.count {
-        exact.dot(gradient, head.v + keys[i] * head.valueSize, head.valueSize, scale: 1, into: a)
-      } else {
-        a.set(0)
-      }
-      derivative[i].setDifference(a, top)
-      if i == anchor { derivative[i].set(0) }
-      a.setProduct(nonnegative: probability[i], derivative[i])
-      d.add(a)
-    }
-    for i in keys.indices {
-      a.setDifference(derivative[i], d)
-      b.setProduct(nonnegative: probability[i], a)
-      setScale(head.headSize, into: a)
-      derivative[i].setProduct(nonnegative: a, b)
-      if let cap = scores.parameters.softcap {
-        multiplyByCapDerivative(i, cap, q, head.k + keys[i] * head.headSize, head.headSize)
-      }
-      if scores.parameters.scale ?? 1 < 0 { derivative[i].negate() }
-    }
-    return true
-  }
-
-  /// The scale's magnitude.
-  private func setScale(_ d: Int, into factor: Enclosure) {
-    if let scale = scores.parameters.scale { return factor.set(scale.magnitude) }
-    factor.set(d)
-    mpfr_rec_sqrt(factor.lower, factor.lower, MPFR_RNDD)
-    mpfr_rec_sqrt(factor.upper, factor.upper, MPFR_RNDU)
-  }
-
-  /// 1 − tanh²(x/c) = 4t/(1 + t)² with t = e^(−2|x/c|) of the scaled score x: nothing cancels where the cap is reached.
-  private func multiplyByCapDerivative(
-    _ i: Int, _ cap: Double, _ q: UnsafePointer<Double>, _ k: UnsafePointer<Double>, _ d: Int
-  ) {
-    let (a, b, t) = (registers[2], registers[3], registers[4])
-    exact.dot(q, k, d, scale: 1, into: a)
-    if nc_mpfr_sgn(a.lower) < 0 { a.negate() }
-    setScale(d, into: b)
-    t.setProduct(nonnegative: a, b)
-    t.divide(by: cap / 2)
-    t.negate()
-    a.setExponential(t)
-    b.set(1)
-    t.setSum(a, b)
-    b.setProduct(nonnegative: t, t)
-    t.set(4)
-    registers[5].setProduct(nonnegative: t, a)
-    a.setQuotient(registers[5], positive: b)
-    b.set(derivative[i])
-    derivative[i].setProduct(nonnegative: a, b)
+    registers[3].set(x.magnitude)
+    registers[4].setProduct(nonnegative: registers[3], a)
+    if x < 0 { registers[4].negate() }
+    sums.add(slot, registers[4], far)
   }
 }

@@ -4,34 +4,32 @@ import NumKitNumbers
 extension Enclosure {
   /// The one number of `format` that every value inside rounds to (nearest, ties to even), or nil if there are two.
   ///
-  /// An end that is itself a tie or a representable number does not hinder: the value is strictly inside, so the
-  /// ends are rounded as "just above `lower`" and "just below `upper`". For formats narrower than Double each is first
-  /// rounded to odd in Double, after which rounding once more is innocuous (Boldo, Melquiond 2008).
-  func rounded(to format: NumberFormat) -> Double? {
-    if isExact {
-      if nc_mpfr_is_zero(lower) != 0 { return format.round(0) }
-      if format.significandBits == 52 { return mpfr_get_d(lower, MPFR_RNDN) }
-      let down = mpfr_get_d(lower, MPFR_RNDD)
-      let up = mpfr_get_d(lower, MPFR_RNDU)
-      return format.round(down == up ? down : odd(down, up))
-    }
-    let a: Double
-    let b: Double
+  /// A closed end is rounded as the number it is, an open one as "just above `lower`" or "just below `upper`": so a tie, or a
+  /// number of the format, does not hinder where the value cannot be at it, and does where it can. For formats narrower than
+  /// Double each end is first rounded to odd in Double, after which rounding once more is innocuous (Boldo, Melquiond 2008).
+  package func rounded(to format: NumberFormat) -> Double? {
+    if isExactZero { return format.round(0) }
+    let isLowerOpen = openEnds.contains(.lower) && !isExact
+    let isUpperOpen = openEnds.contains(.upper) && !isExact
     if format.significandBits == 52 {
-      a = nearestJustAbove(lower)
-      b = nearestJustBelow(upper)
-    } else {
-      let down = mpfr_get_d(lower, MPFR_RNDD)
-      let up = mpfr_get_d(upper, MPFR_RNDU)
-      let x = odd(down, down.nextUp)
-      let y = odd(up.nextDown, up)
-      if x == y { return format.round(x) }
-      a = format.round(x)
-      b = format.round(y)
+      let a = isLowerOpen ? nearestJustAbove(lower) : nearest(lower)
+      let b = isUpperOpen ? nearestJustBelow(upper) : nearest(upper)
+      return a == b && a.sign == b.sign ? a : nil
     }
+    let down = mpfr_get_d(lower, MPFR_RNDD)
+    let up = mpfr_get_d(upper, MPFR_RNDU)
+    let isLowerDouble = !isLowerOpen && mpfr_cmp_d(lower, down) == 0
+    let isUpperDouble = !isUpperOpen && mpfr_cmp_d(upper, up) == 0
+    // An exact 0 has no sign.
+    let x = isLowerDouble ? down + 0 : odd(down, down.nextUp)
+    let y = isUpperDouble ? up + 0 : odd(up.nextDown, up)
+    let a = format.round(x)
+    let b = format.round(y)
     // A result of each sign would still be two results: an error of −0 and one of +0 differ.
     if a == b && a.sign == b.sign { return a }
-    return a.isNaN && b.isNaN ? a : nil
+    // NaN stands for what is too large, and without a sign for what is not positive: both ends must mean the same.
+    let areAlike = x > 0 || y < 0 || (!format.hasSign && y <= 0)
+    return a.isNaN && b.isNaN && areAlike ? a : nil
   }
 
   /// The middle, rounded: what is reported when no precision allowed decided.
@@ -44,20 +42,25 @@ extension Enclosure {
   /// The odd one of two neighbours: the rounding to odd of everything between them.
   private func odd(_ a: Double, _ b: Double) -> Double { a.bitPattern & 1 == 1 ? a : b }
 
+  /// The Double nearest to x.
+  private func nearest(_ x: mpfr_srcptr) -> Double {
+    nc_mpfr_is_zero(x) != 0 ? 0 : mpfr_get_d(x, MPFR_RNDN)
+  }
+
   /// The Double nearest to x + ε.
-  private func nearestJustAbove(_ x: mpfr_ptr) -> Double {
+  private func nearestJustAbove(_ x: mpfr_srcptr) -> Double {
     if nc_mpfr_is_zero(x) != 0 { return 0 }
     return mpfr_get_d(x, isTie(x) ? MPFR_RNDU : MPFR_RNDN)
   }
 
   /// The Double nearest to x − ε.
-  private func nearestJustBelow(_ x: mpfr_ptr) -> Double {
+  private func nearestJustBelow(_ x: mpfr_srcptr) -> Double {
     if nc_mpfr_is_zero(x) != 0 { return -0.0 }
     return mpfr_get_d(x, isTie(x) ? MPFR_RNDD : MPFR_RNDN)
   }
 
   /// Whether x ≠ 0 is in the middle of two neighbouring Doubles: its lowest bit is half of their distance.
-  private func isTie(_ x: mpfr_ptr) -> Bool {
+  private func isTie(_ x: mpfr_srcptr) -> Bool {
     if mpfr_number_p(x) == 0 { return false }
     let exponent = nc_mpfr_get_exp(x)
     let lowestBit = exponent - Int(mpfr_min_prec(x))
@@ -67,13 +70,14 @@ extension Enclosure {
 
 extension Enclosure {
   /// A point of the enclosure as a double-double with an exponent, and how far from the value it may be; nil if the
-  /// enclosure contains zero but is not exactly that. Overwrites `scratch`.
-  func scaled(scratch: mpfr_ptr) -> ScaledValue? {
-    if isExact && nc_mpfr_is_zero(lower) != 0 {
+  /// value may be zero but need not be. Overwrites `room`.
+  func scaled(scratch room: Enclosure) -> ScaledValue? {
+    let scratch = room.scratch
+    if isExactZero {
       return ScaledValue(high: 0, low: 0, exponent: 0, relativeError: 0)
     }
     if let vanishing { return vanishing }
-    if containsZero || mpfr_number_p(lower) == 0 || mpfr_number_p(upper) == 0 { return nil }
+    if containsZero || nc_mpfr_is_zero(lower) != 0 || nc_mpfr_is_zero(upper) != 0 { return nil }
     let binade = nc_mpfr_get_exp(lower)
     // Outside these Double would overflow, or lose bits of the low word.
     let exponent = (-900...1000).contains(binade) ? 0 : binade
@@ -93,13 +97,11 @@ extension Enclosure {
 
   /// What stands for a value of known sign too small for a 32-bit exponent: ±2^−2^29.
   private var vanishing: ScaledValue? {
-    func tiny(_ x: mpfr_ptr) -> Bool {
+    func tiny(_ x: mpfr_srcptr) -> Bool {
       nc_mpfr_is_zero(x) != 0
         || (mpfr_number_p(x) != 0 && nc_mpfr_get_exp(x) < Int(ScaledValue.smallestExponent))
     }
-    guard tiny(lower), tiny(upper) else { return nil }
-    if nc_mpfr_sgn(lower) >= 0 { return ScaledValue(high: 1, exponent: ScaledValue.smallestExponent) }
-    if nc_mpfr_sgn(upper) <= 0 { return ScaledValue(high: -1, exponent: ScaledValue.smallestExponent) }
-    return nil
+    guard tiny(lower), tiny(upper), let sign, sign != 0 else { return nil }
+    return ScaledValue(high: Double(sign), exponent: ScaledValue.smallestExponent)
   }
 }

@@ -32,18 +32,19 @@ final class ExactSums {
 
   /// What `compare` last took the sign of, divided by an exact positive number.
   func quotient(by divisor: Enclosure, into result: Enclosure) {
-    mpfr_div(result.lower, scratch, divisor.lower, MPFR_RNDD)
-    mpfr_div(result.upper, scratch, divisor.lower, MPFR_RNDU)
+    result.setQuotient(exact: scratch, exact: divisor.lower)
   }
 }
 
 /// What the vector–Jacobian product asks exactly of a row's cotangents v.
 final class CotangentGroups {
   private let sums = ExactSums()
+  /// The finite logits' places, from the largest logit down, and where in them each group of equal logits begins.
   private var order: [Int] = []
+  private var starts: [Int] = []
   private var loaded = false
   private var lastAsked = Double.nan
-  private var lastAnswer = false
+  private var lastAnswer: Int?
 
   /// Forgets the row.
   func reset() {
@@ -63,28 +64,43 @@ final class CotangentGroups {
   /// (count·x − Σv) / divisor, for the count and x last asked about.
   func quotient(by divisor: Enclosure, into result: Enclosure) { sums.quotient(by: divisor, into: result) }
 
-  /// Whether Σ (x − vⱼ) = 0 over every group of equal finite logits.
-  func vanish(at x: Double, _ logits: UnsafeBufferPointer<Double>, _ v: [Double]) -> Bool {
+  /// How many groups of equal finite logits there are; known after `lead`.
+  var count: Int { starts.count }
+
+  /// The place of one of a group's logits.
+  func place(_ group: Int) -> Int { order[starts[group]] }
+
+  /// The group of the largest logit over which Σ (x − vⱼ) ≠ 0; nil if there is none.
+  func lead(at x: Double, _ logits: UnsafeBufferPointer<Double>, _ v: [Double]) -> Int? {
     if x == lastAsked { return lastAnswer }
-    if !loaded {
-      order.removeAll(keepingCapacity: true)
-      for j in 0..<logits.count where logits[j] != -.infinity { order.append(j) }
-      order.sort { logits[$0] < logits[$1] }
-      loaded = true
-    }
+    load(logits)
     lastAsked = x
-    lastAnswer = true
-    var start = 0
-    while start < order.count && lastAnswer {
-      var end = start
-      sums.reset()
-      while end < order.count && logits[order[end]] == logits[order[start]] {
-        sums.add(v[order[end]])
-        end += 1
-      }
-      lastAnswer = sums.compare(end - start, times: x) == 0
-      start = end
-    }
+    lastAnswer = starts.indices.first { sumDifferences($0, at: x, v) != 0 }
     return lastAnswer
+  }
+
+  /// Σ (x − vⱼ) over one group, divided by an exact positive number.
+  func differences(
+    _ group: Int, at x: Double, _ v: [Double], by divisor: Enclosure, into result: Enclosure
+  ) {
+    _ = sumDifferences(group, at: x, v)
+    sums.quotient(by: divisor, into: result)
+  }
+
+  private func sumDifferences(_ group: Int, at x: Double, _ v: [Double]) -> Int32 {
+    let end = group + 1 < starts.count ? starts[group + 1] : order.count
+    sums.reset()
+    for k in starts[group]..<end { sums.add(v[order[k]]) }
+    return sums.compare(end - starts[group], times: x)
+  }
+
+  private func load(_ logits: UnsafeBufferPointer<Double>) {
+    if loaded { return }
+    loaded = true
+    order.removeAll(keepingCapacity: true)
+    starts.removeAll(keepingCapacity: true)
+    for j in 0..<logits.count where logits[j] != -.infinity { order.append(j) }
+    order.sort { logits[$0] > logits[$1] }
+    for k in order.indices where k == 0 || logits[order[k]] != logits[order[k - 1]] { starts.append(k) }
   }
 }

@@ -11,7 +11,7 @@ enum EnclosedCrossEntropyGradient: EnclosedOperation {
       return row.quotient(1 - row.shape.finiteCount, row.shape.finiteCount, into: result)
     }
     row.others(i, into: row.scratch(1))
-    result.setQuotient(row.scratch(1), positive: row.sum)
+    result.setShare(of: row.scratch(1), beside: row.exponential(i))
     result.negate()
     return .irrational
   }

@@ -22,8 +22,10 @@ enum EnclosedSoftmaxJacobian: EnclosedOperation {
     if row.shape.isLevel { return row.quotient(i == j ? count - 1 : -1, count * count, into: result) }
     let numerator = row.scratch(1)
     if i == j {
-      row.others(i, into: row.scratch(2))
-      numerator.setProduct(nonnegative: row.exponential(i), row.scratch(2))
+      let others = row.scratch(2)
+      row.others(i, into: others)
+      if result.setProductOfShares(row.exponential(i), others, scratch: numerator) { return .irrational }
+      numerator.setProduct(nonnegative: row.exponential(i), others)
     } else {
       numerator.setProduct(nonnegative: row.exponential(i), row.exponential(j))
     }

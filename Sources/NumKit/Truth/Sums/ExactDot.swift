@@ -3,18 +3,20 @@ import CMPFR
 /// Sums of products of Doubles, and means, without any rounding: what is rational is answered exactly.
 final class ExactDot {
   /// Room for every bit of Σ aᵢbᵢ (from 2^−2148 to n·2^2048) and of its product with one more Double.
-  private static let precision: mpfr_prec_t = 6500
-  private let numbers = UnsafeMutablePointer<__mpfr_struct>.allocate(capacity: 4)
+  static let precision = 6500
+  private let numbers = UnsafeMutablePointer<__mpfr_struct>.allocate(capacity: 5)
   private var total: mpfr_ptr { numbers }
   private var product: mpfr_ptr { numbers + 1 }
   private var first: mpfr_ptr { numbers + 2 }
+  private var kept: mpfr_ptr { numbers + 4 }
 
   init() {
-    for k in 0..<4 { mpfr_init2(numbers + k, k == 1 ? 106 : Self.precision) }
+    for k in 0..<5 { mpfr_init2(numbers + k, mpfr_prec_t(k == 1 ? 106 : Self.precision)) }
+    mpfr_set_zero(kept, 1)
   }
 
   deinit {
-    for k in 0..<4 { mpfr_clear(numbers + k) }
+    for k in 0..<5 { mpfr_clear(numbers + k) }
     numbers.deallocate()
   }
 
@@ -22,15 +24,41 @@ final class ExactDot {
   func dot(
     _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ n: Int, scale: Double, into result: Enclosure
   ) {
+    sum(a, b, n)
+    mpfr_mul_d(total, total, scale, MPFR_RNDN)
+    result.set(exact: total)
+  }
+
+  /// Keeps Σ aᵢbᵢ, or 0 where there is no b, for `differenceFromKept`.
+  func keep(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>?, _ n: Int) {
+    mpfr_set_zero(kept, 1)
+    guard let b else { return }
+    sum(a, b, n)
+    mpfr_swap(kept, total)
+  }
+
+  /// Σ aᵢbᵢ, or 0 where there is no b, less what is kept: both ends equal but for the precision of `result`.
+  func differenceFromKept(
+    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>?, _ n: Int, into result: Enclosure
+  ) {
+    if let b { sum(a, b, n) } else { mpfr_set_zero(total, 1) }
+    mpfr_sub(total, total, kept, MPFR_RNDN)
+    result.set(exact: total)
+  }
+
+  /// Whether Σ aᵢbᵢ is what is kept, but for its sign.
+  func isKeptMagnitude(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ n: Int) -> Bool {
+    sum(a, b, n)
+    return mpfr_cmpabs(total, kept) == 0
+  }
+
+  private func sum(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ n: Int) {
     mpfr_set_zero(total, 1)
-    for i in 0..<n {
+    for i in 0..<n where a[i] != 0 && b[i] != 0 {
       mpfr_set_d(product, a[i], MPFR_RNDN)
       mpfr_mul_d(product, product, b[i], MPFR_RNDN)
       mpfr_add(total, total, product, MPFR_RNDN)
     }
-    mpfr_mul_d(total, total, scale, MPFR_RNDN)
-    _ = nc_mpfr_set(result.lower, total, MPFR_RNDD)
-    _ = nc_mpfr_set(result.upper, total, MPFR_RNDU)
   }
 
   /// Whether the means of v (every `stride`-th) over each group of equal finite logits are one number, which `result` then
@@ -59,8 +87,7 @@ final class ExactDot {
       }
       start = end
     }
-    mpfr_div_si(result.lower, first, firstCount, MPFR_RNDD)
-    mpfr_div_si(result.upper, first, firstCount, MPFR_RNDU)
+    result.setQuotient(exact: first, firstCount)
     return true
   }
 }

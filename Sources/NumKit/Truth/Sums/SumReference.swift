@@ -84,7 +84,7 @@ public final class SumReference {
     enclosure.reserve(2, precision: 6500)
     exact.dot(a, b, n, scale: scale, into: enclosure[0])
     let rounded = enclosure[0].rounded(to: format)
-    let scaled = enclosure[0].scaled(scratch: enclosure[1].lower)
+    let scaled = enclosure[0].scaled(scratch: enclosure[1])
     // Both are there: the ends are equal.
     truth.set(rounded ?? .nan, scaled ?? ScaledValue(high: .nan), at: i)
     truth.certificate.exact += 1

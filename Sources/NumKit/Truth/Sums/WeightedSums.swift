@@ -94,7 +94,7 @@ extension SumReference {
         return true
       }
       guard let y = enclosure[0].rounded(to: format),
-        let value = enclosure[0].scaled(scratch: enclosure[1].lower)
+        let value = enclosure[0].scaled(scratch: enclosure[1])
       else { return false }
       truth.set(y, value, at: k)
       truth.certificate.exact += 1
@@ -130,7 +130,7 @@ extension SumReference {
         let result = enclosure[0]
         result.setSum(difference, term)
         let y = result.rounded(to: format)
-        let value = result.scaled(scratch: enclosure[1].lower)
+        let value = result.scaled(scratch: enclosure[1])
         if let y, let value, value.relativeError <= Refinement.relativeWidth {
           truth.set(y, value, at: k)
           truth.certificate.mpfr += 1
