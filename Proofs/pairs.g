@@ -4,7 +4,7 @@
 
 # log S - d with log S = lh + ll >= 0 and d = dh + dl <= 0, the larger of [1, 2] but for a power of two: no operation here
 # depends on it, for nothing underflows.
-#source Sources/CVector/pairs.c logarithm
+#source Sources/CProof/pairs.c logarithm
 #claim a logarithm, where log S is the larger: its three roundings, where 2^-101 is allowed
 lh = d64(lhh);
 ll = d64(lll);
@@ -35,7 +35,7 @@ hi - s -> rest + (hi - (s + rest));
 rest - d64(hi - s) -> -(hi - (s + rest)) - (d64(hi - s) - (hi - s));
 $ lh in 8, dh in 8;
 
-#source Sources/CVector/pairs.c sigmoid 1
+#source Sources/CProof/pairs.c sigmoid 1
 #claim a sigmoid's denominator 1 + e as a pair
 eh = d64(ehh);
 el = d64(ell);
@@ -66,13 +66,13 @@ $ nh in 8, s in 8;
 
 # Tier 0: e is known to within 2^-52 of E, and q is to be 1 / (1 + E) or E / (1 + E); 8 units of 2^-53 are claimed, one of
 # them for the ends of the rounding test.
-#source Sources/CVector/light.c sigmoid 2
+#source Sources/CProof/light.c sigmoid 2
 #claim a sigmoid by tier 0 of x >= 0, to within 4 units of 2^-53
 e = d64(ee);
 #rounded q from e
 { e in [1b-940, 1] /\ |e -/ E| <= 1b-52 -> |q -/ (1 / (1 + E))| <= 4.45e-16 }
 
-#source Sources/CVector/light.c sigmoid 1
+#source Sources/CProof/light.c sigmoid 1
 #claim a sigmoid by tier 0 of x < 0, to within 5 units of 2^-53
 e = d64(ee);
 #rounded q from e

@@ -1,5 +1,5 @@
 # Tier 0: e^d for |d| <= 700, Documentation/CertifiedReference.md section 3.
-#source Sources/CVector/vector8.h exp0
+#source Sources/CProof/vector8.h exp0
 #figure REACH 0.34658
 #figure LN2_ERROR 1b-109
 #figure REDUCTION 3.0e-17

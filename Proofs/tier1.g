@@ -1,5 +1,5 @@
 # Tier 1: e^(dh + dl) for |dh| <= 2800 as (h + l) 2^k, Documentation/CertifiedReference.md section 6a.
-#source Sources/CVector/low_word.c exp1
+#source Sources/CProof/low_word.c exp1
 #figure REACH 0.00034527
 #figure LN2_ERROR 1b-152
 #figure REDUCTION 1b-92

@@ -1,5 +1,5 @@
 # Tier 2: e^(dh + dl) for |dh| <= 2^29 as (h + l) 2^k, Documentation/CertifiedReference.md section 6.
-#source Sources/CVector/certified.c exp2tier
+#source Sources/CProof/certified.c exp2tier
 #figure REACH 0.00034527
 #figure LN2_ERROR 1b-152
 #figure LOW 1025b-75
@@ -104,7 +104,7 @@ $ th in 32;
   -> |(h + l) -/ E| <= <1097 * 2 ** (j + 12) + 27160000>b-126 }
 
 # (h + l) (rh + rl), both of [1, 2] but for a power of two.
-#source Sources/CVector/certified.c quotient2
+#source Sources/CProof/certified.c quotient2
 #claim a quotient as a product of pairs, where 2^-103 is claimed
 h = d64(hh);
 l = d64(ll);

@@ -1,7 +1,7 @@
 """A C function of the certified loops as Gappa and Sollya read it.
 
-Only straight code over v8 is understood: constants, + - * /, fma8, abs8, and assignments. Each lane is one number, so a v8 is
-one too. What a script doesn't want from C (a table's look-up, integers made of bits) it leaves out by naming where to stop.
+Only straight code over f64x8 is understood: constants, + - * /, fma8, abs8, and assignments. Each lane is one number, so an f64x8
+is one too. What a script doesn't want from C (a table's look-up, integers made of bits) it leaves out by naming where to stop.
 """
 
 import re
@@ -11,7 +11,7 @@ TOKEN = re.compile(r"\s*(0x[0-9a-fA-F.]+p[+-]?\d+|\d+\.?\d*(?:e[+-]?\d+)?|[A-Za-
 
 
 class Unknown(Exception):
-    """C that isn't straight code over v8."""
+    """C that isn't straight code over f64x8."""
 
 
 def number(text):
@@ -71,7 +71,7 @@ class Parser:
         if token == "*":
             return ("name", self.take())
         if token == "(":
-            if self.tokens[self.at : self.at + 2] == ["v8", ")"]:
+            if self.tokens[self.at : self.at + 2] == ["f64x8", ")"]:
                 self.at += 2
                 return self.unary()
             tree = self.sum()
@@ -136,7 +136,7 @@ class Code:
         found = []
         for statement in body.split(";"):
             statement = statement.strip()
-            assignment = re.fullmatch(r"(?:const )?(?:v8 )?(\*?\w+) = (.*)", statement, re.S)
+            assignment = re.fullmatch(r"(?:const )?(?:f64x8 )?(\*?\w+) = (.*)", statement, re.S)
             if not assignment:
                 # What is assigned on a condition, or added to, is not known afterwards.
                 found += [(name, None) for name in re.findall(r"(\w+)(?:\[\w+\])? [-+*/|&^]?= ", statement)]

@@ -6,7 +6,7 @@
 #include "dots.h"
 #include "driver.h"
 #include "errors.h"
-#include "kernels.h"
+#include "rows.h"
 #include "light.h"
 #include "low_word.h"
 #include "pairs.h"
@@ -52,91 +52,56 @@ static struct target target(struct source *s) {
                                       {2, -14, 15, 57344},            {10, -126, 127, 0x1.ffcp127}, {23, -126, 127, 0x1.fffffep127}};
   return all[below(s, 6)];
 }
-static struct numcheck_rounding rounding(struct target t) {
-  return (struct numcheck_rounding){t.fraction_bits, t.least, t.most};
+static struct nc_rounding rounding(struct target t) {
+  return (struct nc_rounding){t.fraction_bits, t.least, t.most};
 }
 
-static void pair(const char *name, struct numcheck_pair p) {
+static void pair(const char *name, struct nc_pair p) {
   result(name, p.high);
   result(name, p.low);
 }
 
 void drive_scans(struct source *s) {
-  numbers x, y;
   floats f;
   const long n = row_length(s);
   const bool ordinary = below(s, 2);
-  for (long i = 0; i < n; i++) {
-    x[i] = ordinary ? 10 * spread(s) : any_double(s);
-    f[i] = ordinary ? (float)x[i] : any_float(s);
-  }
+  for (long i = 0; i < n; i++) f[i] = ordinary ? (float)(10 * spread(s)) : any_float(s);
 
-  function("numcheck_scan_f64");
-  arguments("x", x, n);
-  const struct numcheck_scan a = numcheck_scan_f64(x, n);
-  result("finite", a.finite);
-  // What a row with a NaN has for an extreme is not used.
-  if (a.finite) result("maximum", a.maximum), result("minimum", a.minimum);
-
-  function("numcheck_scan_f32");
+  function("nc_extent_f32");
   float_arguments("x", f, n);
-  const struct numcheck_scan b = numcheck_scan_f32(f, n);
-  result("finite", b.finite);
-  if (b.finite) result("maximum", b.maximum), result("minimum", b.minimum);
-
-  function("numcheck_extent_f32");
-  float_arguments("x", f, n);
-  const struct numcheck_extent c = numcheck_extent_f32(f, n);
+  const struct nc_extent c = nc_extent_f32(f, n);
   result("nan", c.nan);
   if (!c.nan) result("maximum", c.maximum);
-
-  function("numcheck_widen");
-  float_arguments("x", f, n);
-  numcheck_widen(f, y, n);
-  results("y", y, n);
 }
 
 void drive_tier0(struct source *s) {
   numbers x, e, p, y;
-  floats z;
   marks open;
   const long n = row_length(s), blocks = (n + 63) / 64;
 
-  function("numcheck_exp0");
+  function("nc_exp0");
   const double d = below(s, 2) ? 700 * (2 * uniform(s) - 1) : spread(s) * power_of_two(-below(s, 80));
   argument("d", d);
-  result("e", numcheck_exp0(d));
+  result("e", nc_exp0(d));
 
   logits(s, x, n);
   const double m = largest(x, n), tau = temperature(s);
-  function("numcheck_exponentials0");
+  function("nc_exponentials0");
   arguments("x", x, n);
   argument("tau", tau);
-  const struct numcheck_pair sum = numcheck_exponentials0(x, m, tau, e, n);
+  const struct nc_pair sum = nc_exponentials0(x, m, tau, e, n);
   results("e", e, n);
   pair("sum", sum);
 
-  function("numcheck_sum0");
-  arguments("e", e, n);
-  pair("sum", numcheck_sum0(e, n));
-
   // Wide margins leave some open.
   const double c = below(s, 4) ? 0x1p-49 : 0x1p-12, k = 0x1p-53 / tau, r = 1 / sum.high;
-  function("numcheck_quotients0_f32");
-  arguments("x", x, n);
-  arguments("e", e, n);
-  argument("c", c);
-  result("all", numcheck_quotients0_f32(e, x, m, r, c, k, z, open, n));
-  float_results("y", z, n);
-  byte_results("open", open, blocks);
-
   const struct target t = target(s);
-  function("numcheck_quotients0");
+  function("nc_quotients0");
   arguments("x", x, n);
   arguments("e", e, n);
   argument("c", c);
   argument("fraction bits", t.fraction_bits);
-  result("all", numcheck_quotients0(e, x, m, r, c, k, rounding(t), p, y, open, n));
+  result("all", nc_quotients0(e, x, m, r, c, k, rounding(t), p, y, open, n));
   results("p", p, n);
   results("y", y, n);
   byte_results("open", open, blocks);
@@ -149,46 +114,46 @@ void drive_light(struct source *s) {
   const long n = row_length(s), blocks = (n + 63) / 64;
   logits(s, wide, n);
   narrow(wide, x, n);
-  numcheck_widen(x, wide, n);
+  for (long i = 0; i < n; i++) wide[i] = x[i];
   const double m = largest(wide, n), tau = temperature(s);
   const struct target t = target(s);
-  const struct numcheck_target f = {rounding(t), t.fraction_bits == 23, t.largest};
+  const struct nc_target f = {rounding(t), t.fraction_bits == 23, t.largest};
   const double c = below(s, 4) ? 0x1p-46 : 0x1p-12;
 
-  function("numcheck_light_exponentials");
+  function("nc_light_exponentials");
   float_arguments("x", x, n);
   argument("tau", tau);
-  const struct numcheck_pair sum = numcheck_light_exponentials(x, m, tau, e, n);
+  const struct nc_pair sum = nc_light_exponentials(x, m, tau, e, n);
   results("e", e, n);
   pair("sum", sum);
 
-  function("numcheck_light_quotients");
+  function("nc_light_quotients");
   arguments("e", e, n);
   argument("c", c);
   argument("fraction bits", t.fraction_bits);
-  result("all", numcheck_light_quotients(e, 1 / sum.high, c, f, y, open, n));
+  result("all", nc_light_quotients(e, 1 / sum.high, c, f, y, open, n));
   float_results("y", y, n);
   byte_results("open", open, blocks);
 
   // Any number near the logarithm will do.
   const double log = 10 * uniform(s);
-  function("numcheck_light_logarithms");
+  function("nc_light_logarithms");
   float_arguments("x", x, n);
   argument("tau", tau);
   argument("log", log);
   argument("c", c);
   argument("fraction bits", t.fraction_bits);
-  result("all", numcheck_light_logarithms(x, m, tau, log, c, 4 * 0x1p-53, -INFINITY, f, y, open, n));
+  result("all", nc_light_logarithms(x, m, tau, log, c, 4 * 0x1p-53, -INFINITY, f, y, open, n));
   float_results("y", y, n);
   byte_results("open", open, blocks);
 
   if (below(s, 8) == 0) x[below(s, n)] = below(s, 2) ? NAN : INFINITY;
-  function("numcheck_light_sigmoids");
+  function("nc_light_sigmoids");
   float_arguments("x", x, n);
   argument("tau", tau);
   argument("c", c);
   argument("fraction bits", t.fraction_bits);
-  result("all", numcheck_light_sigmoids(x, tau, c, 0x1p-53, f, y, open, n));
+  result("all", nc_light_sigmoids(x, tau, c, 0x1p-53, f, y, open, n));
   float_results("y", y, n);
   byte_results("open", open, blocks);
 }
@@ -200,10 +165,10 @@ void drive_tier1(struct source *s) {
     dh[i] = below(s, 4) ? -2800 * uniform(s) : spread(s) * power_of_two(-below(s, 80));
     dl[i] = dh[i] * 0x1p-54 * uniform(s);
   }
-  function("numcheck_exponentials1");
+  function("nc_exponentials1");
   arguments("dh", dh, n);
   arguments("dl", dl, n);
-  numcheck_exponentials1(dh, dl, table(), h, l, k, n);
+  nc_exponentials1(dh, dl, table(), h, l, k, n);
   results("h", h, n);
   results("l", l, n);
   results("k", k, n);
@@ -211,10 +176,10 @@ void drive_tier1(struct source *s) {
   logits(s, x, n);
   const double m = largest(x, n), tau = temperature(s);
   for (long i = 0; i < n; i++) x[i] = x[i] == -INFINITY ? m - 600 : x[i];
-  function("numcheck_row1");
+  function("nc_row1");
   arguments("x", x, n);
   argument("tau", tau);
-  pair("sum", numcheck_row1(x, m, tau, table(), dh, dl, h, l, k, n));
+  pair("sum", nc_row1(x, m, tau, table(), dh, dl, h, l, k, n));
   results("dh", dh, n);
   results("dl", dl, n);
   results("h", h, n);
@@ -232,48 +197,48 @@ void drive_tier2(struct source *s) {
     for (long i = 0; i < n; i++) x[i] *= power_of_two(below(s, 20));
   const double m = largest(x, n), tau = temperature(s);
 
-  function("numcheck_differences2");
+  function("nc_differences2");
   arguments("x", x, n);
   argument("tau", tau);
-  numcheck_differences2(x, m, tau, dh, dl, n);
+  nc_differences2(x, m, tau, dh, dl, n);
   results("dh", dh, n);
   results("dl", dl, n);
 
-  function("numcheck_exponentials2");
+  function("nc_exponentials2");
   arguments("dh", dh, n);
   arguments("dl", dl, n);
-  numcheck_exponentials2(dh, dl, table(), h, l, k, n);
+  nc_exponentials2(dh, dl, table(), h, l, k, n);
   results("h", h, n);
   results("l", l, n);
   results("k", k, n);
 
-  function("numcheck_sum2");
+  function("nc_sum2");
   arguments("h", h, n);
   arguments("k", k, n);
-  const struct numcheck_pair sum = numcheck_sum2(h, l, k, n);
+  const struct nc_pair sum = nc_sum2(h, l, k, n);
   pair("sum", sum);
 
   const double r = 1 / sum.high, rl = fma(-r, sum.high, 1) * r, c = below(s, 4) ? 0x1p-97 : 0x1p-56;
-  function("numcheck_quotients2");
+  function("nc_quotients2");
   arguments("h", h, n);
   arguments("dh", dh, n);
   argument("c", c);
-  result("all", numcheck_quotients2(h, l, k, dh, r, rl, c, 0x1p-101, high, low, open, n));
+  result("all", nc_quotients2(h, l, k, dh, r, rl, c, 0x1p-101, high, low, open, n));
   results("high", high, n);
   results("low", low, n);
   byte_results("open", open, blocks);
 
   const struct target t = target(s);
-  const struct numcheck_format f = {rounding(t), below(s, 2), t.largest};
+  const struct nc_format f = {rounding(t), below(s, 2), t.largest};
   const double log = 10 * uniform(s), logl = log * 0x1p-54 * spread(s), a = below(s, 4) ? 0x1p-94 : 0x1p-50;
-  function("numcheck_logarithms2");
+  function("nc_logarithms2");
   arguments("dh", dh, n);
   arguments("dl", dl, n);
   argument("log", log);
   argument("a", a);
   argument("fraction bits", f.is_f64 ? 52 : t.fraction_bits);
-  const struct numcheck_settled settled =
-      numcheck_logarithms2(dh, dl, log, logl, a, 0x1p-36, f, high, low, y, open, n);
+  const struct nc_settled settled =
+      nc_logarithms2(dh, dl, log, logl, a, 0x1p-36, f, high, low, y, open, n);
   result("all", settled.all);
   result("smallest", settled.smallest);
   results("high", high, n);
@@ -291,24 +256,24 @@ void drive_sigmoids(struct source *s) {
     x[i] = kind == 0 ? any_double(s) : kind == 1 ? 800 * spread(s) : kind == 2 ? spread(s) * power_of_two(-60) : 20 * spread(s);
   }
   const double tau = temperature(s);
-  function("numcheck_sigmoid_arguments2");
+  function("nc_sigmoid_arguments2");
   arguments("x", x, n);
   argument("tau", tau);
-  numcheck_sigmoid_arguments2(x, tau, dh, dl, n);
+  nc_sigmoid_arguments2(x, tau, dh, dl, n);
   results("dh", dh, n);
   results("dl", dl, n);
 
-  numcheck_exponentials2(dh, dl, table(), h, l, k, n);
+  nc_exponentials2(dh, dl, table(), h, l, k, n);
   const struct target t = target(s);
-  const struct numcheck_format f = {rounding(t), below(s, 2), t.largest};
+  const struct nc_format f = {rounding(t), below(s, 2), t.largest};
   const double c = below(s, 4) ? 0x1p-98 : 0x1p-54;
-  function("numcheck_sigmoids2");
+  function("nc_sigmoids2");
   arguments("x", x, n);
   arguments("h", h, n);
   argument("c", c);
   argument("fraction bits", f.is_f64 ? 52 : t.fraction_bits);
-  const struct numcheck_settled settled =
-      numcheck_sigmoids2(x, dh, h, l, k, c, 0x1p-102, f, high, low, y, open, n);
+  const struct nc_settled settled =
+      nc_sigmoids2(x, dh, h, l, k, c, 0x1p-102, f, high, low, y, open, n);
   result("all", settled.all);
   result("smallest", settled.smallest);
   results("high", high, n);
@@ -328,10 +293,10 @@ void drive_dots(struct source *s) {
     b[i] = spread(s) * (extreme ? power_of_two(below(s, 900) - 500) : 1);
   }
   if (below(s, 3) == 0 && n > 1) a[n - 1] = -a[0], b[n - 1] = b[0];
-  function("numcheck_dot2");
+  function("nc_dot2");
   arguments("a", a, n);
   arguments("b", b, n);
-  const struct numcheck_dot dot = numcheck_dot2(a, b, n);
+  const struct nc_dot dot = nc_dot2(a, b, n);
   result("high", dot.high);
   result("low", dot.low);
   result("magnitude", dot.magnitude);
@@ -341,20 +306,20 @@ void drive_dots(struct source *s) {
     l[i] = h[i] * 0x1p-54 * spread(s);
     k[i] = -(double)below(s, below(s, 2) ? 1100 : 20);
   }
-  function("numcheck_scale2");
+  function("nc_scale2");
   arguments("h", h, n);
   arguments("k", k, n);
-  numcheck_scale2(h, l, k, n);
+  nc_scale2(h, l, k, n);
   results("h", h, n);
   results("l", l, n);
 
   // A row in eight, for it costs as much as all others together.
-  function("numcheck_weighted2");
+  function("nc_weighted2");
   if (below(s, 8)) return;
   for (long i = 0; i < n * stride; i++) v[i] = spread(s);
   arguments("h", h, n);
   arguments("v", v, n * stride);
-  numcheck_weighted2(h, l, v, n, width, stride, high, low, magnitude);
+  nc_weighted2(h, l, v, n, width, stride, high, low, magnitude);
   results("high", high, width);
   results("low", low, width);
   results("magnitude", magnitude, width);
@@ -374,14 +339,14 @@ void drive_errors(struct source *s) {
     bounds[i] = high[i] * power_of_two(1 - t.fraction_bits) * uniform(s);
     if (special && below(s, 5) == 0) y[i] = any_double(s);
   }
-  const struct numcheck_unit unit = {below(s, 4) ? 0 : 0x1p-7, t.fraction_bits, t.least};
+  const struct nc_unit unit = {below(s, 4) ? 0 : 0x1p-7, t.fraction_bits, t.least};
   const double *const given = below(s, 2) ? tiny : NULL, *const limits = below(s, 2) ? bounds : NULL;
-  function("numcheck_measure_row");
+  function("nc_measure_row");
   arguments("y", y, n);
   arguments("high", high, n);
   argument("step", unit.step);
   argument("fraction bits", unit.fraction_bits);
-  const struct numcheck_row_errors e = numcheck_measure_row(y, rounded, high, low, given, limits, n, unit, ulps);
+  const struct nc_row_errors e = nc_measure_row(y, rounded, high, low, given, limits, n, unit, ulps);
   result("regular", e.regular);
   // Otherwise nothing else is meant.
   if (e.regular) {
@@ -394,9 +359,9 @@ void drive_errors(struct source *s) {
 
   for (long i = 0; i < n; i++) d[i] = below(s, 8) ? uniform(s) * power_of_two(-below(s, 60)) : 800 * uniform(s);
   if (special) d[below(s, n)] = below(s, 2) ? NAN : INFINITY;
-  function("numcheck_expm1_above");
+  function("nc_expm1_above");
   arguments("v", d, n);
-  numcheck_expm1_above(d, n);
+  nc_expm1_above(d, n);
   results("v", d, n);
 
   for (long i = 0; i < n; i++) {
@@ -405,18 +370,18 @@ void drive_errors(struct source *s) {
     smaller[i] = 0x1p-8 * uniform(s) * (double)below(s, 2);
     if (special && below(s, 5) == 0) larger[i] = any_double(s);
   }
-  function("numcheck_pair_errors");
+  function("nc_pair_errors");
   arguments("d", d, n);
   arguments("larger", larger, n);
   arguments("smaller", smaller, n);
-  const struct numcheck_sweep w = numcheck_pair_errors(d, larger, smaller, n, t.fraction_bits, t.least);
+  const struct nc_sweep w = nc_pair_errors(d, larger, smaller, n, t.fraction_bits, t.least);
   const double counts[] = {w.max_ulp, (double)w.index, (double)w.nan, (double)w.overflow, (double)w.underflow};
   results("figures", counts, 5);
 }
 
 typedef uint16_t halves[LONGEST];
 
-static void peak(const char *name, struct numcheck_peak p) {
+static void peak(const char *name, struct nc_peak p) {
   function(name);
   result("largest", p.largest);
   result("special", p.special);
@@ -435,60 +400,60 @@ void drive_kernels(struct source *s) {
   }
 
   memcpy(v, x, sizeof v);
-  function("numcheck_kernel_exp");
+  function("nc_row_exp");
   arguments("v", v, n);
-  numcheck_kernel_exp(v, n);
+  nc_row_exp(v, n);
   results("v", v, n);
 
   memcpy(v, x, sizeof v);
-  function("numcheck_kernel_exp2");
+  function("nc_row_exp2");
   arguments("v", v, n);
-  numcheck_kernel_exp2(v, n);
+  nc_row_exp2(v, n);
   results("v", v, n);
 
   memcpy(g, h, sizeof g);
-  function("numcheck_kernel_exp_f16");
+  function("nc_row_exp_f16");
   for (long i = 0; i < n; i++) argument("bits of v", g[i]);
-  numcheck_kernel_exp_f16(g, n);
+  nc_row_exp_f16(g, n);
   half_results("v", g, n);
 
   memcpy(g, h, sizeof g);
-  function("numcheck_kernel_exp2_f16");
+  function("nc_row_exp2_f16");
   for (long i = 0; i < n; i++) argument("bits of v", g[i]);
-  numcheck_kernel_exp2_f16(g, n);
+  nc_row_exp2_f16(g, n);
   half_results("v", g, n);
 
-  peak("numcheck_kernel_peak", numcheck_kernel_peak(x, n));
-  peak("numcheck_kernel_peak_f32", numcheck_kernel_peak_f32(f, n));
-  peak("numcheck_kernel_peak_f16", numcheck_kernel_peak_f16(h, n));
+  peak("nc_row_peak", nc_row_peak(x, n));
+  peak("nc_row_peak_f32", nc_row_peak_f32(f, n));
+  peak("nc_row_peak_f16", nc_row_peak_f16(h, n));
 
-  function("numcheck_kernel_maximum");
+  function("nc_row_maximum");
   arguments("v", x, n);
-  result("maximum", numcheck_kernel_maximum(x, n));
-  function("numcheck_kernel_maximum_f32");
+  result("maximum", nc_row_maximum(x, n));
+  function("nc_row_maximum_f32");
   float_arguments("v", f, n);
-  result("maximum", numcheck_kernel_maximum_f32(f, n));
-  function("numcheck_kernel_maximum_f16");
+  result("maximum", nc_row_maximum_f32(f, n));
+  function("nc_row_maximum_f16");
   for (long i = 0; i < n; i++) argument("bits of v", h[i]);
-  result("maximum", numcheck_kernel_maximum_f16(h, n));
+  result("maximum", nc_row_maximum_f16(h, n));
 
   const struct target t = target(s);
-  const struct numcheck_grid grid = {
+  const struct nc_grid grid = {
       power_of_two(t.least), t.largest, 1.5 * power_of_two(52 - t.fraction_bits)};
   for (long i = 0; i < n; i++) {
     v[i] = spread(s) * power_of_two(-below(s, 24));
     g[i] = (uint16_t)(bits_from(s) & 0xbfff);
   }
   double sum = below(s, 8) ? (double)below(s, 8) : -0.0;
-  function("numcheck_kernel_add");
+  function("nc_row_add");
   argument("sum", sum);
   arguments("terms", v, n);
-  result("added", (double)numcheck_kernel_add(&sum, v, n, grid));
+  result("added", (double)nc_row_add(&sum, v, n, grid));
   result("sum", sum);
   sum = 1;
-  const struct numcheck_grid half = {0x1p-14, 65504, 0x1.8p42};
-  function("numcheck_kernel_add_f16");
+  const struct nc_grid half = {0x1p-14, 65504, 0x1.8p42};
+  function("nc_row_add_f16");
   for (long i = 0; i < n; i++) argument("bits of a term", g[i]);
-  result("added", (double)numcheck_kernel_add_f16(&sum, g, n, half));
+  result("added", (double)nc_row_add_f16(&sum, g, n, half));
   result("sum", sum);
 }
