@@ -1,6 +1,7 @@
 import ArgumentParser
 import CLoops
 import Foundation
+import NumKit
 
 /// The command: parsing and exit statuses.
 @main
@@ -40,6 +41,7 @@ struct Numcheck: ParsableCommand {
     guard nc_processor_suffices() else {
       fail("this build needs an x86-64-v3 processor (AVX2, FMA, F16C, BMI2)")
     }
+    if let fault = ArithmeticFault.here { fail(fault.description) }
     // A full file is then an error like any other, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
     Interruption.removeUnfinishedFiles()

@@ -27,6 +27,7 @@ public final class Reference {
 
   /// Prepares to answer `operation` with results rounded to `format`; without the fast tiers MPFR answers all.
   public init(_ operation: RowOperation, format: NumberFormat, usesFastTiers: Bool = true) {
+    ArithmeticFault.refuse()
     self.usesFastTiers = usesFastTiers
     self.operation = operation
     self.format = format

@@ -54,23 +54,13 @@ public struct BoundBasis: Sendable, Hashable {
     }
   }
 
-  /// A sentence for people; nil where bounds rest on proofs alone.
-  public var statement: String? {
-    guard !functions.isEmpty else { return nil }
-    let names = functions.map(\.rawValue).joined(separator: ", ")
-    let given = "bounds are sound given the measured accuracy of this platform's \(names)"
-    return excesses.isEmpty ? given : given + "; unusually, " + excesses.joined(separator: ", ") + ", which widens them"
-  }
-
-  /// The bases of several algorithms as one.
-  public func merged(with other: BoundBasis) -> BoundBasis {
-    BoundBasis(
-      functions: LibraryFunction.allCases.filter { functions.contains($0) || other.functions.contains($0) },
-      excesses: excesses + other.excesses.filter { !excesses.contains($0) })
-  }
-
-  private init(functions: [LibraryFunction], excesses: [String]) {
-    self.functions = functions
-    self.excesses = excesses
+  /// One sentence for several algorithms, or none.
+  public static func statements(_ bases: [BoundBasis]) -> [String] {
+    let all = LibraryFunction.allCases.filter { f in bases.contains { $0.functions.contains(f) } }
+    guard !all.isEmpty else { return [] }
+    var excesses: [String] = []
+    for excess in bases.flatMap(\.excesses) where !excesses.contains(excess) { excesses.append(excess) }
+    let given = "bounds: sound, given the measured accuracy of this platform's " + all.map(\.rawValue).joined(separator: ", ")
+    return [excesses.isEmpty ? given : given + ", wider than usual because " + excesses.joined(separator: ", ")]
   }
 }

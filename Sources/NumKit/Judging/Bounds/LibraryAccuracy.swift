@@ -6,7 +6,7 @@ package enum LibraryFunction: String, CaseIterable, Sendable {
   case exp, exp2, log, log1p, tanh
 
   /// The platform's.
-  func value<S: Scalar>(_ x: S) -> S {
+  package func value<S: Scalar>(_ x: S) -> S {
     switch self {
     case .exp: return S.exp(x)
     case .exp2: return S.exp2(x)
@@ -100,55 +100,5 @@ package struct LibraryAccuracy: Sendable {
     }
     let high = scaled(exact.high, exact.exponent - unit)
     return ((scaled(y, -unit) - high) - scaled(exact.low, exact.exponent - unit)).magnitude
-  }
-}
-
-/// Where functions are measured.
-enum LibraryArguments {
-  /// Arguments of a function in a format: where glibc errs most, ends of the domain, halfway between the points of usual tables,
-  /// and some spread over all there are.
-  static func all(_ function: LibraryFunction, _ format: NumberFormat) -> [Double] {
-    var list = hard(function, format)
-    var random = RandomSource(seed: 0x6c69_626d, row: 0)
-    for i in 0..<160 {
-      let unit = random.uniform()
-      let small = Double.powerOfTwo(-Int(random.next() % UInt64(format.precision + 3))) * (1 + unit)
-      let ends = Double(format.maxExponent)
-      switch function {
-      case .exp where i % 4 == 0, .exp2 where i % 4 == 0, .tanh where i % 2 == 0: list.append(i % 8 == 0 ? small : -small)
-      // Kernels take it below 0 most, down to where results are subnormal.
-      case .exp: list.append(0.6931 * (i % 4 == 1 ? ends * unit : -(ends + Double(format.precision)) * unit * unit))
-      case .exp2: list.append(i % 4 == 1 ? ends * unit : -(ends + Double(format.precision)) * unit * unit)
-      case .log where i % 2 == 0: list.append(1 + (i % 4 == 0 ? small : -small) * 0.4)
-      case .log: list.append((1 + unit) * .powerOfTwo(Int(random.next() % 60) - 30))
-      case .log1p: list.append(i % 2 == 0 ? small * 0.5 : (1 + unit) * .powerOfTwo(Int(random.next() % 30)))
-      case .tanh: list.append((2 * unit - 1) * 20)
-      }
-    }
-    return list
-  }
-
-  private static func hard(_ function: LibraryFunction, _ format: NumberFormat) -> [Double] {
-    let isDouble = format == .f64
-    let least = Double(format.minExponent), most = Double(format.maxExponent)
-    let ln2 = 0.6931471805599453
-    switch function {
-    case .exp:
-      return [isDouble ? -0x1.1b7fb5b88f19bp+9 : -0x1.a2ed8cp-8, 0, (most + 0.999) * ln2, least * ln2 * 0.9999]
-        + [32, 64, 128].flatMap { n in stride(from: -2 * n + 1, to: 2 * n, by: 7).map { (Double($0) + 0.5) * ln2 / Double(n) } }
-    case .exp2:
-      return [isDouble ? 0x1.d777795514e0ap+9 : -0x1.491faap-7, 0, most + 0.999, least + 0.001]
-        + [32, 64, 128].flatMap { n in stride(from: -2 * n + 1, to: 2 * n, by: 7).map { (Double($0) + 0.5) / Double(n) } }
-    case .log:
-      return [isDouble ? 0x1.201534f6847bap+0 : 0x1.0403f2p+0, 1, format.largestFinite, format.smallestNormal]
-        + [format.unitRoundoff * 2, -format.unitRoundoff].map { 1 + $0 }
-        + stride(from: 0.70, through: 1.42, by: 0.01)
-    case .log1p:
-      return [isDouble ? 0x1.1e6d6e6624975p-1 : 0x1.a61d3ap-2, format.smallestNormal, format.largestFinite]
-        + stride(from: 0.01, through: 1.42, by: 0.02)
-    case .tanh:
-      return [isDouble ? -0x1.cb105f41e574p-3 : 0x1.d48fdp-3, format.smallestNormal, 30, -30]
-        + stride(from: 0.1, through: 1.2, by: 0.015)
-    }
   }
 }

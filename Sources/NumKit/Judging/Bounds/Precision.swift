@@ -27,7 +27,7 @@ struct Precision {
     log = relative(.log)
     log1p = relative(.log1p)
     tanh = relative(.tanh)
-    tiny = format.smallestPositive * Swift.max(library == nil ? 0.5 : 1, exp / ulp)
+    tiny = format.smallestPositive * (library == nil ? 0.5 : exp < .infinity ? Swift.max(1, exp / ulp) : 1)
   }
 
   var largest: Double { format.largestFinite }

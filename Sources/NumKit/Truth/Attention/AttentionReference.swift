@@ -37,6 +37,7 @@ public final class AttentionReference {
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
     lseFormat: NumberFormat = .f32, usesFastTiers: Bool = true
   ) throws {
+    if let fault = ArithmeticFault.here { throw fault }
     guard parameters.fits(tensors.shape) else { throw UnfitAttention() }
     self.tensors = tensors
     self.parameters = parameters
