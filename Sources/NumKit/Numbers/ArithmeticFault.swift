@@ -25,9 +25,11 @@ public enum ArithmeticFault: Error, Hashable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .roundsElsewhere:
-      return "arithmetic does not round to nearest even on this thread (see fesetround), so nothing can be proven"
+      return
+        "arithmetic does not round to nearest even on this thread (see fesetround), so nothing can be proven"
     case .flushesSubnormals:
-      return "subnormal numbers are flushed to zero on this thread (by code made with -ffast-math?), so nothing can be proven"
+      return
+        "subnormal numbers are flushed to zero on this thread (by code made with -ffast-math?), so nothing can be proven"
     }
   }
 }

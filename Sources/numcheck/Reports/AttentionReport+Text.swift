@@ -110,7 +110,8 @@ extension AttentionReport {
 
   /// How the truth was proven, and what inputs the format cannot hold.
   private var preface: [String] {
-    [KernelReport.proof(result.certificate)] + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
+    [KernelReport.proof(result.certificate)]
+      + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
       + (result.overflowedInputs == 0
         ? [] : ["inputs: \(overflow): the truth is that of the inputs as stored"])
   }

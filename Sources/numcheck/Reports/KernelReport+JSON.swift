@@ -102,7 +102,8 @@ extension KernelReport {
       (
         "ulp",
         .object([
-          ("max", .number(s.proven.maxUlp)), ("p99", .number(s.quantileUlp(0.99))), ("mean", .number(s.meanUlp)),
+          ("max", .number(s.proven.maxUlp)), ("p99", .number(s.quantileUlp(0.99))),
+          ("mean", .number(s.meanUlp)),
           ("rms", .number(s.rmsUlp)), ("maxAtPeak", .number(s.maxUlpAtPeak)),
           ("maxHex", .string(Figures.hex(s.proven.maxUlp))),
         ])

@@ -84,7 +84,8 @@ extension KernelReport {
 
   /// How the truth was proven, and what inputs the format cannot hold.
   var preface: [String] {
-    [Self.proof(result.certificate)] + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
+    [Self.proof(result.certificate)]
+      + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
       + (result.overflowedInputs == 0
         ? [] : ["inputs: \(overflow): their rows' truth is that of the inputs as stored"])
   }

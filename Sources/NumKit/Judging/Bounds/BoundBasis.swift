@@ -60,7 +60,11 @@ public struct BoundBasis: Sendable, Hashable {
     guard !all.isEmpty else { return [] }
     var excesses: [String] = []
     for excess in bases.flatMap(\.excesses) where !excesses.contains(excess) { excesses.append(excess) }
-    let given = "bounds: sound, given the measured accuracy of this platform's " + all.map(\.rawValue).joined(separator: ", ")
-    return [excesses.isEmpty ? given : given + ", wider than usual because " + excesses.joined(separator: ", ")]
+    let given =
+      "bounds: sound, given the measured accuracy of this platform's "
+      + all.map(\.rawValue).joined(separator: ", ")
+    return [
+      excesses.isEmpty ? given : given + ", wider than usual because " + excesses.joined(separator: ", ")
+    ]
   }
 }

@@ -90,7 +90,8 @@ package struct LibraryAccuracy: Sendable {
   }
 
   /// |y − exact| in ulps of the exact value; nil where that overflows.
-  private static func ulps(_ y: Double, _ exact: CertifiedFunctions.Value, _ format: NumberFormat) -> Double? {
+  private static func ulps(_ y: Double, _ exact: CertifiedFunctions.Value, _ format: NumberFormat) -> Double?
+  {
     let binade = Int(exact.high.exponent) + exact.exponent
     guard exact.high != 0, binade <= format.maxExponent else { return exact.high == y ? 0 : nil }
     guard y.isFinite else { return .nan }

@@ -42,7 +42,9 @@ enum LibraryArguments {
     var list: [Double]
     switch function {
     case .exp:
-      list = [isDouble ? -0x1.1b7fb5b88f19bp+9 : -0x1.a2ed8cp-8, 0, (most + 0.999) * ln2, least * ln2 * 0.9999]
+      list = [
+        isDouble ? -0x1.1b7fb5b88f19bp+9 : -0x1.a2ed8cp-8, 0, (most + 0.999) * ln2, least * ln2 * 0.9999,
+      ]
       list += breakpoints.map { $0 * ln2 }
     case .exp2:
       list = [isDouble ? 0x1.d777795514e0ap+9 : -0x1.491faap-7, 0, most + 0.999, least + 0.001]

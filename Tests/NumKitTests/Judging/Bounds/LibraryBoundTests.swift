@@ -1,4 +1,5 @@
 import NumKit
+import TestSupport
 import Testing
 
 /// Bounds in f32 and f64 rest on the platform's functions, which are measured; here by platforms of our own making.
@@ -30,7 +31,9 @@ import Testing
   }
 
   /// e^x too large by 40 ulp or more in one part of its domain.
-  private static func worse(_ x: Float) -> Float { x < -3 ? Float.exp(x) * (1 + 40 * .ulpOfOne) : Float.exp(x) }
+  private static func worse(_ x: Float) -> Float {
+    x < -3 ? Float.exp(x) * (1 + 40 * .ulpOfOne) : Float.exp(x)
+  }
 
   @Test func aWorseExponentialWidensTheBound() throws {
     let bad = platform([.exp]) { x, y in x < -3 ? y * (1 + 40 * 0x1p-23) : y }
@@ -42,7 +45,8 @@ import Testing
 
     // Softmax by that exponential, beyond the usual bound in places and never beyond the widened one.
     let configuration = KernelConfiguration(storage: .float(.f32))
-    let algorithm = try #require(Algorithm.all(for: .softmax, dtype: .float(.f32)).first { $0.kernel == "shifted" })
+    let algorithm = try #require(
+      Algorithm.all(for: .softmax, dtype: .float(.f32)).first { $0.kernel == "shifted" })
     var truth = Truth()
     var beyond = 0
     for row in 0..<200 {
@@ -56,7 +60,9 @@ import Testing
         Reference(.softmax, format: .f32).answer($0, parameters: OperationParameters(), into: &truth)
       }
       let usual = try bounds(algorithm, configuration, values, truth)
-      let wide = try LibraryAccuracy.$standIn.withValue(bad) { try bounds(algorithm, configuration, values, truth) }
+      let wide = try LibraryAccuracy.$standIn.withValue(bad) {
+        try bounds(algorithm, configuration, values, truth)
+      }
       for i in x.indices {
         let error = abs(Double(e[i] / sum) - truth.high[i] - truth.low[i])
         if error > usual[i] { beyond += 1 }
@@ -111,12 +117,18 @@ import Testing
             name in broken.contains { $0.rawValue == name }
           }
           let (usual, _) = try bound(algorithm, configuration, x, truth)
-          let (kind, _) = try LibraryAccuracy.$standIn.withValue(bad) { try bound(algorithm, configuration, x, truth) }
+          let (kind, _) = try LibraryAccuracy.$standIn.withValue(bad) {
+            try bound(algorithm, configuration, x, truth)
+          }
           #expect(usual == .sound)
           let isExp2 = function == .exp && algorithm.kernel == "base2"
-          #expect((kind != .sound) == (isNamed || isExp2), "\(operation) \(algorithm) without \(function): \(kind), \(named)")
+          #expect(
+            (kind != .sound) == (isNamed || isExp2),
+            "\(operation) \(algorithm) without \(function): \(kind), \(named)")
           if isNamed {
-            let line = LibraryAccuracy.$standIn.withValue(bad) { BoundBasis.statements([BoundBasis(algorithm, configuration)]) }
+            let line = LibraryAccuracy.$standIn.withValue(bad) {
+              BoundBasis.statements([BoundBasis(algorithm, configuration)])
+            }
             #expect(line.count == 1 && line[0].hasSuffix("gives no number"), "\(line)")
           }
         }
@@ -124,9 +136,40 @@ import Testing
     }
   }
 
+  /// The same of attention: the soft cap calls tanh, merging shares exp and log.
+  @Test(arguments: LibraryFunction.allCases)
+  func attentionsBoundRestsOnTheFunctionsItNames(_ function: LibraryFunction) throws {
+    let broken: [LibraryFunction] = function == .exp2 ? [.exp, .exp2] : [function]
+    let bad = platform(broken) { _, _ in .nan }
+    let shape = AttentionShape(heads: 1, queries: 2, keys: 9, headSize: 4, valueSize: 2)
+    let tensors = try drawnTensors(shape, .normal, range: 0.5, seed: 3)
+    for cap in [nil, 3.0] {
+      let parameters = AttentionParameters(softcap: cap)
+      let runners = AttentionAlgorithm.allCases.map {
+        AttentionRunner(
+          $0, KernelConfiguration(storage: .float(.f32)), blockKeys: 4, splits: $0 == .splitKV ? 3 : nil)
+      }
+      let usual = try AttentionExperiment(tensors, parameters, runners).run()
+      let without = try LibraryAccuracy.$standIn.withValue(bad) {
+        try AttentionExperiment(tensors, parameters, runners).run()
+      }
+      for (mine, theirs) in zip(usual.entries, without.entries) {
+        let named = BoundBasis(mine.runner, hasSoftcap: cap != nil).kind(.sound)
+        let isNamed = named.dropFirst("sound given ".count).split(separator: "+").contains {
+          name in broken.contains { $0.rawValue == name }
+        }
+        #expect(mine.bound == .sound)
+        #expect(
+          (theirs.bound != .sound) == isNamed,
+          "\(mine.runner.algorithm) without \(function): \(theirs.bound), \(named)")
+      }
+    }
+  }
+
   @Test func formatsThatRoundCorrectlyRestOnNothing() throws {
     for (storage, accumulator, kind) in [
-      (NumberFormat.f16, NumberFormat.f16, "sound"), (.bf16, .f32, "sound given log"), (.f32, .f32, "sound given exp+log"),
+      (NumberFormat.f16, NumberFormat.f16, "sound"), (.bf16, .f32, "sound given log"),
+      (.f32, .f32, "sound given exp+log"),
       (.f32, .bf16, "sound given exp"),
     ] {
       let configuration = KernelConfiguration(storage: .float(storage), accumulator: accumulator)

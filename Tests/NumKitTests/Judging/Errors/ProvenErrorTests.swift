@@ -5,7 +5,8 @@ import Testing
 /// The largest errors as reports print them: never below the exact ones, and above them by no more than the digits show.
 @Suite struct ProvenErrorTests {
   /// |y − exact| of softmax in ulps, relative and absolute, by MPFR.
-  private func exactErrors(_ x: [Double], _ y: [Double], _ format: NumberFormat) -> [(Double, Double, Double)] {
+  private func exactErrors(_ x: [Double], _ y: [Double], _ format: NumberFormat) -> [(Double, Double, Double)]
+  {
     let p = UnsafeMutablePointer<__mpfr_struct>.allocate(capacity: 2)
     defer { p.deallocate() }
     let (sum, t) = (p, p + 1)
@@ -47,11 +48,14 @@ import Testing
       let exact = exactErrors(x, y, format)
       let largest = (exact.map(\.0).max()!, exact.map(\.1).max()!, exact.map(\.2).max()!)
       let proven = statistics.proven
-      #expect(proven.maxUlp >= largest.0 && proven.maxRelative >= largest.1 && proven.maxAbsolute >= largest.2)
+      #expect(
+        proven.maxUlp >= largest.0 && proven.maxRelative >= largest.1 && proven.maxAbsolute >= largest.2)
       // The last bit printed is above the truth's error, and the whole within four of it.
       let doubt = truth.relativeError * .powerOfTwo(format.precision) + largest.0 * 0x1p-50
       #expect(proven.maxUlp <= largest.0 + 8 * doubt)
-      #expect(proven.maxUlp.ulp * .powerOfTwo(proven.maxUlp.significandBitPattern.trailingZeroBitCount) >= doubt / 4)
+      #expect(
+        proven.maxUlp.ulp * .powerOfTwo(proven.maxUlp.significandBitPattern.trailingZeroBitCount) >= doubt / 4
+      )
       if proven.maxUlp != statistics.maxUlp { cut += 1 }
     }
     #expect(cut > 250)
