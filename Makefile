@@ -2,7 +2,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 export NUMCHECK_STRICT := 1
 
-.PHONY: all demo test lint install bench deps clean
+.PHONY: all demo test lint proofs arm64 install bench deps clean
 
 all: deps
 	$(SWIFT) build -c release
@@ -21,6 +21,14 @@ test: deps
 
 lint:
 	swift format lint --strict --recursive Sources Tests Benchmarks Package.swift
+
+# The proofs of Documentation/CertifiedReference.md by Gappa and Sollya, on the C code as it stands; where they are installed.
+proofs:
+	Proofs/run
+
+# The C of the proofs gives the same bits on arm64, emulated, as here; where a cross compiler and qemu are installed.
+arm64:
+	Proofs/processors/compare $(ROWS)
 
 # A binary that runs without the toolchain: Swift's standard library linked statically, MPFR and GMP dynamically.
 install: deps

@@ -62,7 +62,7 @@ let package = Package(
     loops("CProof"),
     loops("CJudging", ["CLoops", "CProof"]),
     loops("CSchemes"),
-    room("Numbers", ["CNumbers"]),
+    room("Numbers", ["CLoops", "CNumbers"]),
     room("Questions", ["NumKitNumbers"]),
     room("Truth", ["NumKitNumbers", "NumKitQuestions", "CMPFR", "CProof"]),
     room("Kernels", ["NumKitNumbers", "NumKitQuestions"]),

@@ -117,8 +117,9 @@ void nc_sigmoid_arguments2(const double *x, double tau, double *dh, double *dl, 
       high = q + low;
       low = low - (high - q);
     }
-    // Also what is not a number goes there; it is left open.
-    const bool usable = high > -0x1p29;
+    // Also what is not a number goes there; it is left open. (Asked for by itself: for a signalling NaN the comparison
+    // alone may become a maximum that is one, on arm64.)
+    const bool usable = fabs(x[i]) < INFINITY && high > -0x1p29;
     dh[i] = usable ? high : -0x1p29;
     dl[i] = usable ? low : 0;
   }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CFiles
 import CLoops
 import Foundation
+import NumKit
 import TensorFiles
 
 /// The command: parsing and exit statuses.
@@ -44,6 +45,7 @@ struct Numcheck: ParsableCommand {
     guard nc_processor_suffices() else {
       fail("this build needs an x86-64-v3 processor (AVX2, FMA, F16C, BMI2)")
     }
+    if let fault = ArithmeticFault.here { fail(fault.description) }
     do {
       Arguments.widenHelp()
       let arguments = try Arguments(ArgumentText.given, commands: configuration.subcommands)

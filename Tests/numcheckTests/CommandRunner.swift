@@ -19,12 +19,15 @@ struct CommandRunner {
   static let fixtures = tests.deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("fixtures")
 
-  /// Runs `numcheck` with `arguments`, `input` on its standard input.
-  static func run(_ arguments: [String], input: Data? = nil, folder: URL? = nil) throws -> Outcome {
+  /// Runs `numcheck` with `arguments`, `input` on its standard input, `environment` beside this process's own.
+  static func run(
+    _ arguments: [String], input: Data? = nil, folder: URL? = nil, environment: [String: String] = [:]
+  ) throws -> Outcome {
     let process = Process()
     process.executableURL = binary
     process.arguments = arguments
     process.currentDirectoryURL = folder
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let (out, err, stdin) = (Pipe(), Pipe(), Pipe())
     process.standardOutput = out
     process.standardError = err

@@ -31,6 +31,7 @@ public final class Reference {
   public init(
     _ operation: RowOperation, format: NumberFormat, overflow: Overflow = .special, usesFastTiers: Bool = true
   ) {
+    ArithmeticFault.refuse()
     self.usesFastTiers = usesFastTiers
     self.overflow = overflow
     self.operation = operation

@@ -83,7 +83,7 @@ extension AttentionReport {
       (
         "bound",
         .object([
-          ("kind", .string(e.bound.name)), ("ulp", e.bound == .none ? .null : .number(e.boundUlp)),
+          ("kind", .string(basis(e).kind(e.bound))), ("ulp", e.bound == .none ? .null : .number(e.boundUlp)),
           ("exceeded", .int(e.kernel.aboveBound)),
         ])
       ),

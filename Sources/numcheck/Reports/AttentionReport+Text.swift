@@ -103,9 +103,15 @@ extension AttentionReport {
     return lines
   }
 
+  /// What an algorithm's bound rests on.
+  func basis(_ e: AttentionMeasurement.Entry) -> BoundBasis {
+    BoundBasis(e.runner, hasSoftcap: experiment.parameters.softcap != nil)
+  }
+
   /// How the truth was proven, and what inputs the format cannot hold.
   private var preface: [String] {
     [KernelReport.proof(result.certificate)]
+      + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
       + (result.overflowedInputs == 0
         ? [] : ["inputs: \(overflow): the truth is that of the inputs as stored"])
   }
@@ -158,7 +164,7 @@ extension AttentionReport {
       cells += [e.runner.algorithm.rawValue, e.verdict.rawValue]
       cells += [k.nanRows, k.overflow, k.underflow].map { "\($0)" }
       cells += [k.maxUlp, k.quantileUlp(0.99), k.meanUlp].map(Figures.number)
-      cells += [e.bound.name, e.bound == .none ? "" : Figures.number(e.boundUlp)]
+      cells += [basis(e).kind(e.bound), e.bound == .none ? "" : Figures.number(e.boundUlp)]
       cells += [
         e.logSumExp.maxUlp, e.sums.rmse, e.sums.maxAbsoluteError, result.baselineLimit, e.totalSums.rmse,
         e.totalSums.relativeL1, e.totalSums.cosine, e.sights.trace.headroom,

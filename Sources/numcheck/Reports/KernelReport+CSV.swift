@@ -19,7 +19,7 @@ extension KernelReport {
         "\(k.overflow)", "\(k.underflow)",
       ]
       cells += [k.maxUlp, k.quantileUlp(0.99), k.meanUlp, k.rmsUlp, k.maxUlpAtPeak].map(Figures.number)
-      cells += [e.bound.name, e.bound == .none ? "" : Figures.number(e.boundUlp)]
+      cells += [basis(e).kind(e.bound), e.bound == .none ? "" : Figures.number(e.boundUlp)]
       cells += [e.total.maxUlp, k.maxAbsolute, k.maxRelative, e.trace.headroom].map(Figures.number)
       if let d = e.distribution {
         cells += [d.maxSumError, d.maxDivergence, d.meanDivergence].map(Figures.number) + ["\(d.topFlips)"]

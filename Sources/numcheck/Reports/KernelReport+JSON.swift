@@ -71,7 +71,7 @@ extension KernelReport {
       (
         "bound",
         .object([
-          ("kind", .string(e.bound.name)),
+          ("kind", .string(basis(e).kind(e.bound))),
           ("ulp", e.bound == .none ? .null : .number(e.boundUlp)),
           ("exceeded", .int(e.kernel.aboveBound)),
         ])
@@ -102,15 +102,16 @@ extension KernelReport {
       (
         "ulp",
         .object([
-          ("max", .number(s.maxUlp)), ("p99", .number(s.quantileUlp(0.99))), ("mean", .number(s.meanUlp)),
+          ("max", .number(s.proven.maxUlp)), ("p99", .number(s.quantileUlp(0.99))),
+          ("mean", .number(s.meanUlp)),
           ("rms", .number(s.rmsUlp)), ("maxAtPeak", .number(s.maxUlpAtPeak)),
-          ("maxHex", .string(Figures.hex(s.maxUlp))),
+          ("maxHex", .string(Figures.hex(s.proven.maxUlp))),
         ])
       ),
-      ("maxAbsoluteError", .number(s.maxAbsolute)),
-      ("maxAbsoluteErrorHex", .string(Figures.hex(s.maxAbsolute))),
-      ("maxRelativeError", .number(s.maxRelative)),
-      ("maxRelativeErrorHex", .string(Figures.hex(s.maxRelative))),
+      ("maxAbsoluteError", .number(s.proven.maxAbsolute)),
+      ("maxAbsoluteErrorHex", .string(Figures.hex(s.proven.maxAbsolute))),
+      ("maxRelativeError", .number(s.proven.maxRelative)),
+      ("maxRelativeErrorHex", .string(Figures.hex(s.proven.maxRelative))),
     ]
   }
 

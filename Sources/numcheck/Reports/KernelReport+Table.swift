@@ -85,9 +85,13 @@ extension KernelReport {
   /// How the truth was proven, and what inputs the format cannot hold.
   var preface: [String] {
     [Self.proof(result.certificate)]
+      + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
       + (result.overflowedInputs == 0
         ? [] : ["inputs: \(overflow): their rows' truth is that of the inputs as stored"])
   }
+
+  /// What an algorithm's bound rests on.
+  func basis(_ e: ExperimentResult.Entry) -> BoundBasis { BoundBasis(e.algorithm, configuration) }
 
   /// What a conclusion begins with where inputs overflow.
   var warning: String { result.overflowedInputs == 0 ? "" : "of the inputs \(overflow); " }

@@ -65,7 +65,7 @@ struct SweepReport: WrittenReport {
               ("overflow", .int(r.overflow)), ("underflow", .int(r.underflow)),
               (
                 "ulp",
-                .object([("max", .number(r.maxUlp)), ("maxHex", .string(Figures.hex(r.maxUlp)))])
+                .object([("max", .number(r.provenMaxUlp)), ("maxHex", .string(Figures.hex(r.provenMaxUlp)))])
               ),
               (
                 "witness",

@@ -6,12 +6,12 @@ struct Precision {
   let format: NumberFormat
   /// ErrorUnit roundoff.
   let u: Double
-  /// Absolute error of a result rounded in the subnormal range: half the smallest positive number, or all of it where a
-  /// function may err by one ulp.
+  /// Absolute error of a result rounded in the subnormal range: half the smallest positive number, or as many as an
+  /// exponential may err by.
   let tiny: Double
   /// Relative errors of the functions: u where they are correctly rounded. For f32 and f64, whose functions are the
-  /// platform's, an ulp (at most 2u) more than the largest error that `LibraryAccuracyTests` sees of glibc, rounded up: 1 for
-  /// exp, exp2 and log, 2 for log1p, 3 for tanh.
+  /// platform's, as many ulps (at most 2u each) as `LibraryAccuracy` measures and allows; ∞ where they cannot be used. `exp`
+  /// covers exp2.
   let exp: Double
   let log: Double
   let log1p: Double
@@ -20,12 +20,14 @@ struct Precision {
   init(_ format: NumberFormat) {
     self.format = format
     u = format.unitRoundoff
-    let fromLibrary = format == .f32 || format == .f64
-    exp = fromLibrary ? 2 * u : u
-    log = fromLibrary ? 2 * u : u
-    log1p = fromLibrary ? 4 * u : u
-    tanh = fromLibrary ? 6 * u : u
-    tiny = format.smallestPositive * (fromLibrary ? 1 : 0.5)
+    let library = LibraryAccuracy.of(format)
+    let ulp = 2 * format.unitRoundoff
+    func relative(_ function: LibraryFunction) -> Double { ulp * (library?.ulps(function) ?? 0.5) }
+    exp = Swift.max(relative(.exp), relative(.exp2))
+    log = relative(.log)
+    log1p = relative(.log1p)
+    tanh = relative(.tanh)
+    tiny = format.smallestPositive * (library == nil ? 0.5 : exp < .infinity ? Swift.max(1, exp / ulp) : 1)
   }
 
   var largest: Double { format.largestFinite }

@@ -50,6 +50,9 @@ public struct ErrorStatistics: Sendable {
   /// The first result above its bound.
   public private(set) var boundWitness: Witness?
 
+  /// What the truth's own error may change of the largest errors.
+  private(set) var slack = TruthSlack()
+
   private var sum = ExactSum()
   private var sumOfSquares = ExactSum()
   private var histogram = Histogram()
@@ -88,6 +91,7 @@ public struct ErrorStatistics: Sendable {
       for i in block { addOne(row, i, computed[i], truth, flat, unit, bounds, &sight) }
     }
     maxAbsolute = Swift.max(maxAbsolute, sight.worst)
+    slack.add(truth.relativeError, scale: sight.scale, unit)
     if sight.scale > 0 {
       maxNormwise = Swift.max(maxNormwise, sight.worst / sight.scale)
       maxUlpAtPeak = Swift.max(maxUlpAtPeak, sight.worst / unit.size(at: sight.scale))
@@ -173,7 +177,8 @@ public struct ErrorStatistics: Sendable {
     guard y.isFinite && t.isFinite else { return addSpecial(row, i, y, t, exact: exact) }
     if y == 0 && t != 0 { underflow += 1 }
     let absolute = flat.error(of: y, at: i)
-    let ulps = absolute / size
+    // A subnormal Double holds too few bits of an exact result to tell how far off another is.
+    let ulps = truth.exponent[i] == 0 ? absolute / size : truth.error(of: y, at: i, inUnitsOf: size)
     sum.add(ulps)
     sumOfSquares.add(ulps * ulps)
     histogram.add(ulps)
@@ -230,6 +235,7 @@ public struct ErrorStatistics: Sendable {
         boundWitness = theirs
       }
     }
+    slack.merge(other.slack)
     sum.merge(other.sum)
     sumOfSquares.merge(other.sumOfSquares)
     histogram.merge(other.histogram)

@@ -15,6 +15,8 @@ public struct PairSweep: Sendable {
     public var pairs = 0
     /// The largest error in ulps; the truth's own uncertainty is below 2^−37 of it for formats of up to 11 bits.
     public var maxUlp = 0.0
+    /// An upper bound on it of which every digit is proven.
+    public var provenMaxUlp: Double { ProvenErrors.outward(maxUlp, error: pairs == 0 ? 0 : 0x1p-37) }
     /// The larger and the smaller logit that have it; the first such pair.
     public var witness: [Double] = []
     /// Pairs with a NaN.
@@ -67,6 +69,7 @@ public struct PairSweep: Sendable {
       var larger: [Double] = []
       var smaller: [Double] = []
     }
+    if let fault = ArithmeticFault.here { throw fault }
     let worker = try ParallelRows(threads: threads, chunk: 16).reduce(
       count: values.count, progress: progress, make: { Worker() },
       body: { worker, row in

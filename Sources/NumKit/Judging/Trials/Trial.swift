@@ -58,6 +58,7 @@ public struct Trial<Q: Question>: Sendable {
     on source: some ItemSource<Q>, observer: @autoclosure () -> O, progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> (measurement: Measurement<Q>, observer: O) where O.Q == Q {
     guard source.itemCount > 0 else { throw TrialError.noItems }
+    if let fault = ArithmeticFault.here { throw fault }
     let worker = try ParallelRows(threads: threads, chunk: chunk).reduce(
       count: source.itemCount, progress: progress,
       make: { try TrialWorker(self, source.makeItem, observer()) },

@@ -39,6 +39,7 @@ public final class AttentionReference {
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
     lseFormat: NumberFormat = .f32, overflow: Overflow = .special, usesFastTiers: Bool = true
   ) throws {
+    if let fault = ArithmeticFault.here { throw fault }
     guard parameters.fits(tensors.shape) else { throw UnfitAttention() }
     self.tensors = tensors
     self.parameters = parameters

@@ -82,6 +82,7 @@ public final class BackwardReference {
     _ tensors: AttentionInputs, gradient: [Double], _ parameters: AttentionParameters, format: NumberFormat,
     overflow: Overflow = .special, usesFastTiers: Bool = true
   ) throws {
+    if let fault = ArithmeticFault.here { throw fault }
     try Self.check(tensors, gradient, parameters)
     self.tensors = tensors
     self.gradient = gradient

@@ -74,6 +74,11 @@ package func certifiedExponentialPair(_ dh: Double, _ dl: Double) -> (
   return ((e.high, e.low), k)
 }
 
+/// 2^(j/1024) as tiers 1 and 2 have it, for tests to attack.
+package func certifiedTablePair(_ j: Int) -> (high: Double, low: Double) {
+  (PairFunctions.table[2 * j], PairFunctions.table[2 * j + 1])
+}
+
 /// The logarithm of high + low, for tests to attack.
 package func certifiedLogarithm(_ high: Double, _ low: Double) -> (high: Double, low: Double)? {
   PairFunctions.log(Pair(high, low)).map { ($0.high, $0.low) }

@@ -24,6 +24,7 @@ public final class SumReference {
 
   /// Prepares to answer with results rounded to `format`; without the fast tiers MPFR answers all.
   public init(format: NumberFormat, usesFastTiers: Bool = true) {
+    ArithmeticFault.refuse()
     self.format = format
     self.usesFastTiers = usesFastTiers
   }

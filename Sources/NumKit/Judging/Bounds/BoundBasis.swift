@@ -1,0 +1,70 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+
+/// What a bound rests on beside proofs: the measured accuracy of the platform's functions.
+public struct BoundBasis: Sendable, Hashable {
+  /// The functions that matter, in the order of `LibraryFunction`.
+  private let functions: [LibraryFunction]
+  /// Those that are worse than bounds usually allow, and their largest errors seen.
+  private let excesses: [String]
+
+  /// Of a row operation's kernel.
+  public init(_ algorithm: Algorithm, _ configuration: KernelConfiguration) {
+    let exponential = algorithm.kernel == "base2" ? LibraryFunction.exp2 : .exp
+    let isNaive = algorithm.kernel == "naive"
+    var used: [(LibraryFunction, NumberFormat)] = [(exponential, configuration.compute)]
+    switch (algorithm.operation, algorithm.kernel) {
+    case (.sigmoid, "tanh"): used = [(.tanh, configuration.compute)]
+    case (.logSumExp, "shifted-log1p"): used.append((.log1p, configuration.accumulator))
+    case (.softmax, "two-pass-log"), (.logSumExp, _): used.append((.log, configuration.accumulator))
+    case (.logSoftmax, _), (.crossEntropy, _):
+      used.append((.log, isNaive ? configuration.compute : configuration.accumulator))
+    default: break
+    }
+    self.init(algorithm.isInteger ? [] : used)
+  }
+
+  /// Of an attention kernel, with a soft cap or without.
+  public init(_ runner: AttentionRunner, hasSoftcap: Bool) {
+    let c = runner.configuration
+    var used: [(LibraryFunction, NumberFormat)] = [(.exp, c.compute)]
+    if hasSoftcap { used.append((.tanh, c.compute)) }
+    if runner.algorithm == .splitKV { used += [(.exp, c.accumulator), (.log, c.accumulator)] }
+    self.init(used)
+  }
+
+  private init(_ used: [(LibraryFunction, NumberFormat)]) {
+    let measured = used.compactMap { use in LibraryAccuracy.of(use.1).map { (use.0, use.1, $0) } }
+    functions = LibraryFunction.allCases.filter { f in measured.contains { $0.0 == f } }
+    excesses = measured.filter { $2.excesses.contains($0) }.map { function, format, accuracy in
+      let seen = accuracy.seen[function] ?? .nan
+      let size = seen.isNaN ? "gives no number" : "errs by \((seen * 100).rounded() / 100) ulp"
+      return "\(function.rawValue) of \(format.name) \(size)"
+    }
+  }
+
+  /// How reports call a bound of this basis: `sound given exp+log` where it rests on the platform's functions.
+  public func kind(_ bound: RowBound) -> String {
+    switch bound {
+    case .sound:
+      return functions.isEmpty ? "sound" : "sound given " + functions.map(\.rawValue).joined(separator: "+")
+    case .vacuous: return "vacuous"
+    case .none: return "none"
+    }
+  }
+
+  /// One sentence for several algorithms, or none.
+  public static func statements(_ bases: [BoundBasis]) -> [String] {
+    let all = LibraryFunction.allCases.filter { f in bases.contains { $0.functions.contains(f) } }
+    guard !all.isEmpty else { return [] }
+    var excesses: [String] = []
+    for excess in bases.flatMap(\.excesses) where !excesses.contains(excess) { excesses.append(excess) }
+    let given =
+      "bounds: sound, given the measured accuracy of this platform's "
+      + all.map(\.rawValue).joined(separator: ", ")
+    return [
+      excesses.isEmpty ? given : given + ", wider than usual because " + excesses.joined(separator: ", ")
+    ]
+  }
+}
