@@ -42,7 +42,9 @@ struct gathered {
   struct parts sum, squares;
 };
 
-NC_INLINE v4 measure(struct gathered *g, v4 y, v4 rounded, v4 high, v4 low, v4 tiny, v4 bound, struct numcheck_unit unit) {
+NC_INLINE v4 measure(
+    struct gathered *g, v4 y, v4 rounded, v4 high, v4 low, v4 tiny, v4 bound, double slack,
+    struct numcheck_unit unit) {
   const v4 exact = magnitude(high);
   i4 field = (i4)exact >> 52;
   const i4 least = (i4)(int64_t)(unit.min_exponent + 1023);
@@ -54,7 +56,7 @@ NC_INLINE v4 measure(struct gathered *g, v4 y, v4 rounded, v4 high, v4 low, v4 t
   g->irregular |= ~(magnitude(y) < INFINITY) | ~(magnitude(rounded) < INFINITY) | ~(ulps < 0x1p13);
   if (unit.step == 0) g->irregular |= field < 1;
   g->underflow += (y == 0) & (rounded != 0);
-  g->above += error > bound;
+  g->above += (error > bound + slack * exact) & (y != rounded);
   g->ulp = larger(g->ulp, ulps);
   g->bound_ulp = larger(g->bound_ulp, bound / size);
   g->absolute = larger(g->absolute, error);
@@ -71,13 +73,13 @@ NC_INLINE v4 load(const double *p, long i, double otherwise) { return p ? *(cons
 
 struct numcheck_row_errors numcheck_measure_row(
     const double *y, const double *rounded, const double *high, const double *low, const double *tiny,
-    const double *bounds, long n, struct numcheck_unit unit, double *ulps) {
+    const double *bounds, double slack, long n, struct numcheck_unit unit, double *ulps) {
   struct gathered g = {0};
   long i = 0;
   for (; i + LANES <= n; i += LANES) {
     *(v4 *)(ulps + i) = measure(
         &g, load(y, i, 0), load(rounded, i, 0), load(high, i, 0), load(low, i, 0), load(tiny, i, 0),
-        load(bounds, i, INFINITY), unit);
+        load(bounds, i, INFINITY), slack, unit);
   }
   if (i < n) {
     // Lanes beyond the end hold zeros, which add nothing.
@@ -90,7 +92,7 @@ struct numcheck_row_errors numcheck_measure_row(
       last[4][j] = tiny ? tiny[i + j] : 0;
       last[5][j] = bounds ? bounds[i + j] : INFINITY;
     }
-    const v4 u = measure(&g, last[0], last[1], last[2], last[3], last[4], last[5], unit);
+    const v4 u = measure(&g, last[0], last[1], last[2], last[3], last[4], last[5], slack, unit);
     for (long j = 0; i + j < n; j++) ulps[i + j] = u[j];
   }
   return (struct numcheck_row_errors){

@@ -102,9 +102,9 @@ public struct AttentionMeasurement: Sendable {
     /// The algorithm and its formats.
     public let runner: AttentionRunner
     /// Errors of the outputs against the truth of the inputs as stored.
-    public var kernel = ErrorStatistics()
+    public var kernel: ErrorStatistics
     /// Errors against the truth of the inputs as given.
-    public var total = ErrorStatistics()
+    public var total: ErrorStatistics
     /// Errors of the log-sum-exps against the truth of the inputs as stored.
     public var logSumExp = ErrorStatistics()
     /// The kernel's errors as single figures.
@@ -119,6 +119,13 @@ public struct AttentionMeasurement: Sendable {
     public var sights = AttentionResult()
     /// The judgement.
     public internal(set) var verdict = Verdict.ok
+
+    /// Nothing measured.
+    init(_ runner: AttentionRunner) {
+      self.runner = runner
+      kernel = ErrorStatistics(overflow: runner.configuration.overflow)
+      total = kernel
+    }
   }
 
   /// One head's softmax.

@@ -44,12 +44,8 @@ final class AttentionWorker {
       stored.isSame(as: tensors)
       ? nil : try AttentionReference(tensors, parameters, format: format, lseFormat: .f64)
     baseline = AttentionExperiment.baseline(first)
-    errors = experiment.runners.map {
-      var e = AttentionErrors($0, stored, parameters)
-      e?.largestValue = stored.isFinite.v ? stored.largestValue : .infinity
-      return e
-    }
-    entries = experiment.runners.map { AttentionMeasurement.Entry(runner: $0) }
+    errors = experiment.runners.map { AttentionErrors($0, stored, parameters) }
+    entries = experiment.runners.map { AttentionMeasurement.Entry($0) }
     heads = Array(repeating: Sights(), count: tensors.shape.heads)
     exact = Array(repeating: 0, count: tensors.shape.valueSize)
     bounds = exact
@@ -119,7 +115,9 @@ final class AttentionWorker {
     }
     result.output[place..<place + width].withUnsafeBufferPointer { y in
       bounds.withUnsafeBufferPointer {
-        entries[k].kernel.add(row: row, computed: y, truth: truth, unit: unit, bounds: isSound ? $0 : nil)
+        entries[k].kernel.add(
+          row: row, computed: y, truth: truth, unit: unit, bounds: isSound ? $0 : nil,
+          overflowed: result.wentWrong[index])
       }
       entries[k].sums.add(y, truth)
       let other = given == nil ? truth : truthOfGiven
@@ -208,8 +206,7 @@ final class AttentionWorker {
     let judged = entries.map { entry in
       var e = entry
       e.verdict = Verdict(
-        e.kernel, inherent: inherent, bound: e.bound, overflowed: e.sights.trace.firstOverflow != nil,
-        unitRoundoff: e.runner.outputFormat.unitRoundoff)
+        e.kernel, inherent: inherent, bound: e.bound, unit: .ulp(e.runner.outputFormat))
       return e
     }
     let heads = heads.map { h in

@@ -4,8 +4,8 @@ final class ExperimentWorker {
     let runner: KernelRunner
     let bounds: ErrorBounds?
     let fixedStep: Double?
-    var kernel = ErrorStatistics()
-    var total = ErrorStatistics()
+    var kernel: ErrorStatistics
+    var total: ErrorStatistics
     var distribution = DistributionStatistics()
     var bound = RowBound.sound
     var trace = StageTrace()
@@ -45,7 +45,9 @@ final class ExperimentWorker {
       KernelRunner(algorithm, experiment.configuration, parameters: forKernels).map {
         Candidate(
           runner: $0, bounds: ErrorBounds(algorithm, experiment.configuration, parameters: forKernels),
-          fixedStep: algorithm.isInteger ? algorithm.variant.flatMap(Double.init).map { 1 / $0 } : nil)
+          fixedStep: algorithm.isInteger ? algorithm.variant.flatMap(Double.init).map { 1 / $0 } : nil,
+          kernel: ErrorStatistics(overflow: experiment.configuration.overflow),
+          total: ErrorStatistics(overflow: experiment.configuration.overflow))
       }
     }
     given = Array(repeating: 0, count: length)
@@ -104,7 +106,8 @@ final class ExperimentWorker {
     c.bound = c.bound.worse(rowBound)
     results.withUnsafeBufferPointer { y in
       if rowBound == .none {
-        c.kernel.add(row: row, computed: y, truth: truth, flat: flat, unit: unit, bounds: nil)
+        c.kernel.add(
+          row: row, computed: y, truth: truth, flat: flat, unit: unit, bounds: nil, overflowed: c.trace.wentWrong)
       } else {
         bounds.withUnsafeBufferPointer {
           c.kernel.add(row: row, computed: y, truth: truth, flat: flat, unit: unit, bounds: $0)
@@ -163,16 +166,15 @@ final class ExperimentWorker {
   }
 
   func result(_ experiment: Experiment, rows: Int, length: Int) -> ExperimentResult {
-    let u = experiment.configuration.storage.numberFormat?.unitRoundoff ?? 0x1p-8
+    // An integer grid's steps are each row's own; what is judged is relative to the row.
+    let unit = experiment.configuration.storage.numberFormat.map { ErrorUnit.ulp($0) } ?? .step(1)
     return ExperimentResult(
       entries: candidates.map { c in
         ExperimentResult.Entry(
           algorithm: c.runner.algorithm, kernel: c.kernel, total: c.total,
           distribution: experiment.operation == .softmax ? c.distribution : nil, bound: c.bound,
           boundUlp: c.kernel.maxBoundUlp, trace: c.trace,
-          verdict: Verdict(
-            c.kernel, inherent: inherent, bound: c.bound, overflowed: c.trace.firstOverflow != nil,
-            unitRoundoff: u))
+          verdict: Verdict(c.kernel, inherent: inherent, bound: c.bound, unit: unit))
       },
       certificate: certificate, conditioning: conditioning, inherent: inherent, inherentUlp: inherentUlp,
       inputsRounded: inputsRounded, overflowedInputs: overflowedInputs, overflowedRows: overflowedRows,
@@ -215,10 +217,8 @@ extension OperationParameters {
   /// As a kernel of this configuration is given them: temperature and cotangent rounded to the compute format.
   public func rounded(to configuration: KernelConfiguration) -> OperationParameters {
     var copy = self
-    copy.temperature = configuration.compute.round(temperature)
-    if !copy.temperature.isFinite && temperature.isFinite {
-      copy.temperature = configuration.compute.largestFinite
-    }
+    // The limit τ → ∞ is no number that a format would have to hold.
+    if temperature.isFinite { copy.temperature = configuration.compute.round(temperature, overflow: .saturate) }
     copy.cotangent = cotangent.map { configuration.compute.round($0) }
     return copy
   }
