@@ -35,11 +35,13 @@ func compounded(_ a: Double, _ b: Double) -> Double { a + b + a * b }
 
 extension Precision {
   /// The absolute error of rounding any number of at most this magnitude: u relative to it, below the normal range half
-  /// a step; and never more than the number, for 0 is a candidate.
+  /// a step; and never more than the number, for 0 is a candidate. (In f64 all of a step, which also covers what the
+  /// bound's own arithmetic loses there.)
   ///
   /// Where 1 in the kernel's units is worth `lift` at most in those of `upper`, so is the smallest number.
   func rounding(_ upper: Double, lift: Double = 1) -> Double {
-    Swift.max(u * upper, Swift.min(tiny * lift, upper))
+    let step = tiny * lift
+    return Swift.max(u * upper, format.significandBits == 52 ? step : Swift.min(step, upper))
   }
 
   /// Whether a number of at most this magnitude may overflow when it is rounded.

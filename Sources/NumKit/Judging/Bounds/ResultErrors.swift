@@ -26,7 +26,7 @@ extension RowErrors {
     for i in z.indices where z[i].isFinite {
       bounds[i] = p[i] * (bounds[i] * (1 + c.exp) + c.exp) + c.tiny
       if bounds[i] > share(i) { bounds[i] = share(i) }
-      if c.overflows(lse - z[i] + l + exponents.own(z[i])) {
+      if c.overflows(lse - z[i] + l + exponents.own(z[i])) || mayOverflowBelow && exponents.overflows(z[i]) {
         bounds[i] = precisions.computeIsUnbounded && !l.isNaN ? Swift.max(bounds[i], p[i]) : .nan
       }
     }
@@ -131,7 +131,6 @@ extension RowErrors {
         bounds[i] = naive || keepsInfinity ? 0 : .nan
       }
     }
-    if !naive && !keepsInfinity { bounds[0] = .nan }
   }
 
   /// log of the computed probability: ∞ where it may have underflowed to nothing.
@@ -147,7 +146,7 @@ extension RowErrors {
     let d = maximum - z[i]
     let own = exponents.own(z[i])
     let upper = d + own + shiftError
-    if c.overflows(upper) { return .nan }
+    if c.overflows(upper) || mayOverflowBelow && exponents.overflows(z[i]) { return .nan }
     return addition(
       error: own + c.u * upper + log.error, upper * (1 + c.u), log.upper + shiftError, exact: d + log.exact,
       isLast: true)

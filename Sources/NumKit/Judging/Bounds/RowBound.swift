@@ -70,9 +70,9 @@ public struct ErrorBounds {
     var worst = 0.0
     var scale = 0.0
     for i in truth.indices {
+      if bounds[i].isNaN { return .none }
       // Exactly known infinities (log of a probability of exactly zero) have no error.
       if truth[i].isInfinite { bounds[i] = 0 }
-      if bounds[i].isNaN { return .none }
       guard truth[i].isFinite else { continue }
       bounds[i] = precisions.stored(truth[i], bounds[i]) * (1 + 0x1p-30)
       worst = Swift.max(worst, bounds[i])

@@ -128,6 +128,15 @@ struct RowErrors {
     let widening = bounds.precisions.widening
     let exponents = exponents
     func one(_ own: Double) -> Computed { Computed(exact: 1, error: own == 0 ? 0 : Double.expMinusOne(own)) }
+    /// e^−d for a difference of zᵢ from something larger, off by `error`; 0 exactly for ∞.
+    func exponential(_ i: Int, _ d: Double, error: Double, lift: Double) -> Computed {
+      guard d < .infinity else { return Computed(exact: 0, error: 0) }
+      let exact = Double.exp(-d)
+      var e = exact * (Double.expMinusOne(error) * (1 + c.exp) + c.exp) + c.tiny * lift
+      // What is −∞ to the kernel leaves nothing.
+      if mayOverflowBelow && (exponents.overflows(z[i]) || c.overflows(d + error)) { e = Swift.max(e, exact) }
+      return widening(Computed(exact: exact, error: e), lift: lift)
+    }
     var top = 0
     var own = z[0].isFinite ? exponents.own(z[0]) : 0
     var lift = Double.exp(own)
@@ -141,28 +150,20 @@ struct RowErrors {
         let d = z[i] - z[top]
         let both = lift * Double.exp(next)
         lift = Double.exp(next)
-        let factor = widening(exponential(d, error: c.u * (d + own + next), tiny: c.tiny * both), lift: both)
-        let product = s.product(factor)
-        s = additions.adding(product.erring(by: a.rounding(product.upper, lift: lift)), one(next))
+        let factor = exponential(top, d, error: c.u * (d + own + next), lift: both)
+        var product = s.product(factor)
+        product.error += a.rounding(product.upper, lift: lift)
+        if factor.error >= factor.exact { product.error = Swift.max(product.error, product.exact) }
+        s = additions.adding(product, one(next))
         (top, own) = (i, next)
       } else {
         let d = z[top] - z[i]
         let error = exponents.own(z[i])
-        let e = exponential(d, error: error + c.u * (d + error + own), tiny: c.tiny * lift)
-        s = additions.adding(s, widening(e, lift: lift))
+        s = additions.adding(s, exponential(i, d, error: error + c.u * (d + error + own), lift: lift))
       }
       if overflows(s, of: i + 1, lift, a.overflows) { return .unknown }
     }
     return s
-  }
-
-  /// e^−d for a difference d ≥ 0 that errs by `error`; 0 exactly for ∞.
-  private func exponential(_ d: Double, error: Double, tiny: Double) -> Computed {
-    guard d < .infinity else { return Computed(exact: 0, error: 0) }
-    let exact = Double.exp(-d)
-    var e = exact * (Double.expMinusOne(error) * (1 + c.exp) + c.exp) + tiny
-    if c.overflows(d + error) { e = Swift.max(e, exact) }
-    return Computed(exact: exact, error: e)
   }
 
   /// Absolute error of the computed probability i, before storage: the quotient of exponential and sum in the wider

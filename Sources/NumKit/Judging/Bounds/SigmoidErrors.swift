@@ -3,13 +3,16 @@ import RealModule
 /// Sigmoid: each result is of its own element.
 extension ErrorBounds {
   func sigmoidError(_ z: Double, _ truth: Double) -> Double {
-    let c = precisions.compute
     if z.isNaN { return .nan }
-    // Of an infinity every algorithm makes exactly 0 or 1; of a logit that overflows to one as well, and e^−|z| is less
-    // than any number then.
-    if z.isInfinite || inputError.overflows(z) {
-      return precisions.computeIsUnbounded ? z.isInfinite ? 0 : c.tiny : .nan
-    }
+    // Of an infinity every algorithm makes exactly 0 or 1.
+    if z.isInfinite { return precisions.computeIsUnbounded ? 0 : .nan }
+    let e = finiteError(z)
+    if !inputError.overflows(z) { return e }
+    return precisions.computeIsUnbounded && !e.isNaN ? Swift.max(e, Double.exp(-z.magnitude)) : .nan
+  }
+
+  private func finiteError(_ z: Double) -> Double {
+    let c = precisions.compute
     let input = inputError.error(z)
     switch algorithm.kernel {
     case "tanh":
