@@ -42,7 +42,9 @@ struct gathered {
   struct parts sum, squares;
 };
 
-NC_INLINE f64x4 measure(struct gathered *g, f64x4 y, f64x4 rounded, f64x4 high, f64x4 low, f64x4 tiny, f64x4 bound, struct nc_unit unit) {
+NC_INLINE f64x4 measure(
+    struct gathered *g, f64x4 y, f64x4 rounded, f64x4 high, f64x4 low, f64x4 tiny, f64x4 bound, double slack,
+    struct nc_unit unit) {
   const f64x4 exact = magnitude(high);
   i64x4 field = (i64x4)exact >> 52;
   const i64x4 least = (i64x4)(int64_t)(unit.min_exponent + 1023);
@@ -54,7 +56,7 @@ NC_INLINE f64x4 measure(struct gathered *g, f64x4 y, f64x4 rounded, f64x4 high, 
   g->irregular |= ~(magnitude(y) < INFINITY) | ~(magnitude(rounded) < INFINITY) | ~(ulps < 0x1p13);
   if (unit.step == 0) g->irregular |= field < 1;
   g->underflow += (y == 0) & (rounded != 0);
-  g->above += error > bound;
+  g->above += (error > bound + slack * exact) & (y != rounded);
   g->ulp = larger(g->ulp, ulps);
   g->bound_ulp = larger(g->bound_ulp, bound / size);
   g->absolute = larger(g->absolute, error);
@@ -71,13 +73,13 @@ NC_INLINE f64x4 load(const double *p, long i, double otherwise) { return p ? *(c
 
 struct nc_row_errors nc_measure_row(
     const double *y, const double *rounded, const double *high, const double *low, const double *tiny,
-    const double *bounds, long n, struct nc_unit unit, double *ulps) {
+    const double *bounds, double slack, long n, struct nc_unit unit, double *ulps) {
   struct gathered g = {0};
   long i = 0;
   for (; i + LANES <= n; i += LANES) {
     *(f64x4 *)(ulps + i) = measure(
         &g, load(y, i, 0), load(rounded, i, 0), load(high, i, 0), load(low, i, 0), load(tiny, i, 0),
-        load(bounds, i, INFINITY), unit);
+        load(bounds, i, INFINITY), slack, unit);
   }
   if (i < n) {
     // Lanes beyond the end hold zeros, which add nothing.
@@ -90,7 +92,7 @@ struct nc_row_errors nc_measure_row(
       last[4][j] = tiny ? tiny[i + j] : 0;
       last[5][j] = bounds ? bounds[i + j] : INFINITY;
     }
-    const f64x4 u = measure(&g, last[0], last[1], last[2], last[3], last[4], last[5], unit);
+    const f64x4 u = measure(&g, last[0], last[1], last[2], last[3], last[4], last[5], slack, unit);
     for (long j = 0; i + j < n; j++) ulps[i + j] = u[j];
   }
   return (struct nc_row_errors){

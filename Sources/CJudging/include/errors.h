@@ -19,7 +19,8 @@ struct nc_row_errors {
   /// 0 where something is not finite, an ulp is no normal Double or an error is 2^13 ulps or more: then nothing else is
   /// meant.
   int regular;
-  /// Results of 0 that should not be, results above their bounds.
+  /// Results of 0 that should not be, results above their bounds that are not what
+  /// the exact ones round to.
   long underflow, above;
   /// The largest errors, and the largest |exact|.
   double ulp, bound_ulp, absolute, relative, scale;
@@ -28,10 +29,11 @@ struct nc_row_errors {
 };
 
 /// The errors of n <= 1024 results y against high + low, which rounds to `rounded`. Puts the errors in ulps into `ulps`.
-/// May be null: `tiny`, 1 where the exact result is too small for a Double and not 0; `bounds`, on the absolute errors.
+/// May be null: `tiny`, 1 where the exact result is too small for a Double and not 0; `bounds`, on the absolute errors, which
+/// `slack` |exact| is added to: what high + low may itself be off by.
 struct nc_row_errors nc_measure_row(
     const double *y, const double *rounded, const double *high, const double *low, const double *tiny,
-    const double *bounds, long n, struct nc_unit unit, double *ulps);
+    const double *bounds, double slack, long n, struct nc_unit unit, double *ulps);
 
 /// e^v[i] - 1 in place for v[i] >= 0, never below the exact value, and above it by less than 2^-46 of it. Infinity from
 /// 700 on; NaN stays.

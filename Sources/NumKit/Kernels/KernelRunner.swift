@@ -104,7 +104,8 @@ private struct RunnerBody<C: Scalar, A: Scalar>: KernelVisitor {
         workspace.y.update(repeating: C(rounding: value))
         if K.operation == .crossEntropyGradient { workspace.y[workspace.setting.target] = -C.one }
       }
-      if let format = storage.numberFormat, format != C.format {
+      // Arithmetic in the wider formats does not saturate, storing does.
+      if let format = storage.numberFormat, format != C.format || overflow == .saturate {
         for i in results.indices { results[i] = format.round(workspace.y[i].exact, overflow: overflow) }
       } else {
         for i in results.indices { results[i] = workspace.y[i].exact }

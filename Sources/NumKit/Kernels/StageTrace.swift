@@ -15,10 +15,12 @@ public struct StageTrace: Sendable {
 
   /// The first NaN, if the inputs had none.
   public private(set) var firstNaN: Birth?
-  /// The first infinity, if the inputs had none; in a saturating format, the first number at the largest.
+  /// The first infinity, if the inputs had none; a saturating format has none.
   public private(set) var firstOverflow: Birth?
   /// The largest finite magnitude in each stage, as a fraction of its format's largest number.
   public private(set) var load: [Double] = Array(repeating: 0, count: Stage.allCases.count)
+  /// Whether a NaN or an infinity was born in the row that is watched.
+  package private(set) var wentWrong = false
   private var row = 0
   private var inputHadNaN = false
   private var inputHadInfinity = false
@@ -37,6 +39,7 @@ public struct StageTrace: Sendable {
   /// Names the row that is watched next; what earlier rows showed is kept.
   public mutating func startRow(_ row: Int) {
     self.row = row
+    wentWrong = false
     inputHadNaN = false
     inputHadInfinity = false
   }
@@ -45,6 +48,7 @@ public struct StageTrace: Sendable {
   mutating func startRow(_ row: Int, like inputs: StageTrace) {
     self = inputs
     self.row = row
+    wentWrong = false
   }
 
   /// The bits between the largest number seen in a stage and overflow; nil where nothing but zeros was seen.
@@ -74,11 +78,12 @@ public struct StageTrace: Sendable {
     if stage == .input {
       if v.isNaN { inputHadNaN = true } else { inputHadInfinity = true }
     } else if v.isNaN {
-      if firstNaN == nil && !inputHadNaN && !inputHadInfinity {
-        firstNaN = Birth(row: row, stage: stage, index: index)
-      }
-    } else if v == .infinity && firstOverflow == nil && !inputHadInfinity {
-      firstOverflow = Birth(row: row, stage: stage, index: index)
+      guard !inputHadNaN && !inputHadInfinity else { return }
+      wentWrong = true
+      if firstNaN == nil { firstNaN = Birth(row: row, stage: stage, index: index) }
+    } else if v == .infinity && !inputHadInfinity {
+      wentWrong = true
+      if firstOverflow == nil { firstOverflow = Birth(row: row, stage: stage, index: index) }
     }
   }
 

@@ -47,7 +47,7 @@ public struct NumberFormat: Sendable, Hashable {
   public let smallestNormal: Double
   /// The smallest Double that overflows: the midpoint of the largest number and what would come next, or one Double
   /// above it where the tie goes down, to an even last bit.
-  @usableFromInline let overflowThreshold: Double
+  @usableFromInline package let overflowThreshold: Double
   /// 1.5·2^(52 − significandBits).
   @usableFromInline let roundingFactor: Double
 

@@ -3,6 +3,8 @@ import RealModule
 /// What bounds and conditioning need to know of a row, in Double: its exponents z = x/τ, their softmax and LSE, to within
 /// a relative 2^−40.
 public struct RowProfile: Sendable {
+  /// The logits.
+  private(set) var x: [Double] = []
   /// x/τ.
   public private(set) var z: [Double] = []
   /// softmax(z).
@@ -13,6 +15,10 @@ public struct RowProfile: Sendable {
   public private(set) var minimum = Double.nan
   /// Σ e^(z − max z).
   public private(set) var sum = Double.nan
+  /// Whether some element is −∞.
+  private(set) var hasMinusInfinity = false
+  /// The first place where the largest element stands.
+  private(set) var argmax = 0
   /// Whether every element is finite or −∞, one at least is finite, and 0 < τ < ∞.
   public private(set) var isRegular = false
 
@@ -24,19 +30,24 @@ public struct RowProfile: Sendable {
 
   /// Looks at another row.
   public mutating func update(_ x: UnsafeBufferPointer<Double>, temperature: Double) {
+    self.x.removeAll(keepingCapacity: true)
+    self.x.append(contentsOf: x)
     if z.count != x.count {
       z = Array(repeating: 0, count: x.count)
       probabilities = z
     }
     maximum = -.infinity
     minimum = .infinity
+    hasMinusInfinity = false
+    argmax = 0
     isRegular = temperature > 0 && temperature < .infinity
     for i in x.indices {
       let v = x[i] / temperature
       z[i] = v
-      if v.isNaN || v == .infinity { isRegular = false }
+      if v.isNaN || v.isInfinite && x[i] != -.infinity { isRegular = false }
       maximum = Swift.max(maximum, v)
-      if v > -.infinity { minimum = Swift.min(minimum, v) }
+      if x[i] > x[argmax] { argmax = i }
+      if v > -.infinity { minimum = Swift.min(minimum, v) } else { hasMinusInfinity = true }
     }
     isRegular = isRegular && maximum.isFinite
     guard isRegular else { return }

@@ -1,5 +1,6 @@
 import NumKitKernels
 import NumKitNumbers
+import RealModule
 
 /// What a bound needs to know of a format and of its elementary functions.
 struct Precision {
@@ -32,50 +33,73 @@ struct Precision {
 
   var largest: Double { format.largestFinite }
 
-  /// γ(d) = d·u/(1 − d·u): the relative error of d roundings in a row (Higham, "Accuracy and Stability of Numerical
-  /// Algorithms", 2002, §3.1); ∞ once d·u ≥ 1.
-  func gamma(_ d: Int) -> Double {
-    let x = Double(d) * u
-    return x < 1 ? x / (1 - x) : .infinity
-  }
-
-  /// The relative error of rounding a number of `other` to this format.
-  func conversion(from other: Precision) -> Double {
-    format.precision >= other.format.precision ? 0 : u
-  }
+  /// (1 + u)^d − 1: the relative error of d roundings one after the other, a little less than the customary γ(d) = d·u/(1 − d·u)
+  /// (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §3.1), and finite for every d.
+  func growth(_ d: Int) -> Double { Double.expMinusOne(Double(d) * Double.log(onePlus: u)) }
 }
 
-/// The precisions of a configuration.
+/// The precisions of a configuration, and the ways between them.
 struct Precisions {
   let compute: Precision
   let accumulator: Precision
-  /// nil where results are not rounded again for storage.
-  let storage: Precision?
+  let storage: Precision
+  /// Inputs on their way from storage to compute.
+  let loading: Conversion
+  /// Elements on their way into sums.
+  let widening: Conversion
+  /// Sums on their way back.
+  let narrowing: Conversion
+  /// Results on their way to storage.
+  let storing: Conversion
+  /// Whether a result too large is stored as the largest number.
+  let saturates: Bool
+  /// Whether compute and accumulator have infinities to overflow to.
+  let computeIsUnbounded: Bool
+  let accumulatorIsUnbounded: Bool
 
   init?(_ configuration: KernelConfiguration) {
     guard let format = configuration.storage.numberFormat else { return nil }
+    self.init(storage: format, configuration)
+  }
+
+  init(storage format: NumberFormat, _ configuration: KernelConfiguration) {
     compute = Precision(configuration.compute)
     accumulator = Precision(configuration.accumulator)
-    storage = format == configuration.compute ? nil : Precision(format)
+    storage = Precision(format)
+    loading = Conversion(to: compute, from: storage)
+    widening = Conversion(to: accumulator, from: compute)
+    narrowing = Conversion(to: compute, from: accumulator)
+    storing = Conversion(to: storage, from: compute)
+    saturates = format.saturates(configuration.overflow)
+    computeIsUnbounded = configuration.compute.overflowsToInfinity(configuration.overflow)
+    accumulatorIsUnbounded = configuration.accumulator.overflowsToInfinity(configuration.overflow)
   }
 
-  /// The wider of compute and accumulator: where what is made of both is computed.
-  var wide: Precision {
-    accumulator.format.precision > compute.format.precision ? accumulator : compute
-  }
+  /// Whether what is made of an element and a sum is computed in the accumulator.
+  var isWide: Bool { accumulator.format.precision > compute.format.precision }
 
-  /// Relative error of an operation on an element and a sum, rounded to compute: the sum's conversion, the operation, the
-  /// result's conversion.
-  var mixed: Double {
-    if accumulator.format.precision > compute.format.precision {
-      return accumulator.u + compute.u * (1 + accumulator.u)
-    }
-    return compute.u
-  }
+  /// Whether what the last operation gives is the result: then an overflow of it is seen, and no reason for no bound.
+  var storesAsComputed: Bool { storage.format == compute.format }
 
-  /// Absolute error that rounding a result for storage adds to `value` ± `error`.
-  func stored(_ value: Double, _ error: Double) -> Double {
-    guard let storage else { return error }
-    return error + storage.u * (value.magnitude + error) + storage.tiny
+  /// The bound on a stored result whose value before was `exact` ± `error`. Where storing saturates, the largest number
+  /// may stand for one beyond it; where it does not, the bound is on the result as it would be with an unbounded
+  /// exponent, and `ErrorStatistics` knows which overflows that explains.
+  func stored(_ exact: Double, _ error: Double) -> Double {
+    let upper = exact.magnitude + error
+    var e = error + storing.error(upper)
+    // Without a zero the smallest number stands for all below it.
+    if !storage.format.hasZero { e = error + Swift.max(storage.u * upper, storage.format.smallestPositive) }
+    return saturates ? Swift.max(e, exact.magnitude - storage.format.largestFinite) : e
+  }
+}
+
+extension NumberFormat {
+  /// Whether numbers too large become the largest one.
+  func saturates(_ overflow: Overflow) -> Bool { overflow == .saturate || !hasInfinity && !hasNaN }
+
+  /// Whether arithmetic in this format gives infinities: only the 8-bit formats can be told to saturate.
+  func overflowsToInfinity(_ overflow: Overflow) -> Bool {
+    let entry = FormatRegistry.all.first { $0.dtype == .float(self) }
+    return hasInfinity && (overflow == .special || entry?.saturating == nil)
   }
 }

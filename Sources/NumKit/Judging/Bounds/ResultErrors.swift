@@ -6,108 +6,161 @@ typealias Bounds = UnsafeMutableBufferPointer<Double>
 
 /// From the errors of exponentials and sum to those of each operation's results.
 extension RowErrors {
+  private var precisions: Precisions { bounds.precisions }
+
   func softmax(_ truth: Exact, _ bounds: Bounds) {
-    if self.bounds.algorithm.kernel == "two-pass-log" { return divisionFree(truth, bounds) }
+    if self.bounds.algorithm.kernel == "two-pass-log" { return divisionFree(bounds) }
     for i in z.indices { bounds[i] = probabilityError(i) }
   }
 
-  /// e^(zᵢ − LSE): the error of the LSE and of the difference are exponents.
-  private func divisionFree(_ truth: Exact, _ bounds: Bounds) {
-    let l = shiftedLogSumExpError()
+  /// e^(zᵢ − LSE): the error of the LSE and of the difference are exponents. Nothing overflows upwards: the computed LSE is
+  /// not below the computed maximum.
+  private func divisionFree(_ bounds: Bounds) {
+    let l = shiftedLogSumExpError(isLast: false)
+    let exponents = exponents
     for i in z.indices {
-      let before = l + self.bounds.inputError.error(z[i])
+      let before = l + exponents.own(z[i])
       bounds[i] = z[i].isFinite ? before + c.u * ((z[i] - lse).magnitude + before) : 0
     }
     nc_expm1_above(bounds.baseAddress, bounds.count)
-    for i in z.indices { bounds[i] = z[i].isFinite ? p[i] * (bounds[i] * (1 + c.exp) + c.exp) + c.tiny : 0 }
+    for i in z.indices where z[i].isFinite {
+      bounds[i] = p[i] * (bounds[i] * (1 + c.exp) + c.exp) + c.tiny
+      if bounds[i] > share(i) { bounds[i] = share(i) }
+      if c.overflows(lse - z[i] + l + exponents.own(z[i])) || mayOverflowBelow && exponents.overflows(z[i]) {
+        bounds[i] = precisions.computeIsUnbounded && !l.isNaN ? Swift.max(bounds[i], p[i]) : .nan
+      }
+    }
   }
 
-  /// m + log s: the error of s, the rounding of the logarithm in the accumulator, of the addition in the wider format, of
-  /// the conversion to compute.
-  func shiftedLogSumExpError() -> Double {
-    let (log, logarithm) = logOfSum()
-    return addition(of: maximum, error: 0, to: log, error: logarithm)
+  /// m + log s, in which the error of m cancels.
+  private func shiftedLogSumExpError(isLast: Bool) -> Double {
+    let log = logOfSum()
+    return addition(
+      error: log.error, maximum.magnitude + shiftError, log.upper + shiftError, exact: lse, isLast: isLast)
   }
 
-  /// Error of an element plus a number in the accumulator format, rounded to compute.
-  func addition(of x: Double, error ex: Double, to y: Double, error ey: Double) -> Double {
-    let wide = self.bounds.precisions.wide
-    var e = ex + ey
-    // A sum in a format of more exponent or fewer bits is converted to compute before it is added.
-    if wide.format == c.format && a.format != c.format { e += c.u * (y.magnitude + ey) + c.tiny }
-    let exact = (x + y).magnitude
-    e += wide.u * (exact + e)
-    if wide.format != c.format { e += c.u * (exact + e) + c.tiny }
-    return e
-  }
-
-  /// log s, and the error of its computed value: that of s, and the rounding of the logarithm in the accumulator.
-  private func logOfSum() -> (value: Double, error: Double) {
+  /// log s as computed beside log s + m − m̂: the error of s, and the rounding of the logarithm in the accumulator.
+  private func logOfSum() -> Computed {
     let log = Double.log(exactSum)
-    let fromSum = logOfSumError(sum)
-    return (log, fromSum + a.log * (log + fromSum + shiftError) + a.tiny)
+    var fromSum = logarithmError(sum.error / sum.exact)
+    if shifted && !fromSum.isNaN {
+      // Whatever its error, the sum has a 1 in it, and n terms of at most 1.
+      fromSum = Swift.min(fromSum, Swift.max(log + shiftError, Swift.min(Double.log(onePlus: sum.error / sum.exact), mostOfLogarithm)))
+    }
+    let size = log.magnitude + fromSum + shiftError
+    return Computed(exact: log, error: fromSum + Swift.max(a.log * size, a.tiny))
+  }
+
+  /// log of n terms of at most 1, added in the accumulator.
+  private var mostOfLogarithm: Double { Double.log(Double(count)) + Double(count) * Double.log(onePlus: a.u) }
+
+  /// The error of the logarithm of what errs by `relative`, without the rounding of the logarithm itself.
+  private func logarithmError(_ relative: Double) -> Double {
+    relative < 1 ? -Double.log(onePlus: -relative) : relative.isNaN ? .nan : .infinity
+  }
+
+  /// The error of an element plus what was made of a sum, `x` and `y` at most, that err by `error` together: added in
+  /// the wider of the two formats and rounded to compute. NaN where something may overflow; what the last operation
+  /// gives is seen, and need not be left out.
+  private func addition(error: Double, _ x: Double, _ y: Double, exact: Double, isLast: Bool) -> Double {
+    var e = error
+    let size = exact.magnitude
+    if precisions.isWide {
+      if precisions.widening.overflows(x) { return .nan }
+      e += precisions.widening.error(x)
+      e += a.u * (size + e)
+      if a.overflows(size + e) { return .nan }
+      e += precisions.narrowing.error(size + e)
+    } else {
+      if precisions.narrowing.overflows(y) { return .nan }
+      e += precisions.narrowing.error(y)
+      e += c.u * (size + e)
+    }
+    return (isLast && precisions.storesAsComputed) || !c.overflows(size + e) ? e : .nan
   }
 
   func logSumExp(_ truth: Exact, _ bounds: Bounds) {
     switch self.bounds.algorithm.kernel {
     case "naive":
-      let fromSum = logOfSumError(sum)
-      let e = fromSum + a.log * (truth[0].magnitude + fromSum) + a.tiny
-      bounds[0] = e + (a.format == c.format ? 0 : c.u * (truth[0].magnitude + e) + c.tiny)
+      let log = logOfSum()
+      if log.error == .infinity { return bounds[0] = .infinity }
+      bounds[0] =
+        precisions.narrowing.overflows(log.upper) && !precisions.storesAsComputed
+        ? .nan : log.error + precisions.narrowing.error(log.upper)
     case "shifted-log1p":
       bounds[0] = logOnePlusError()
     default:
-      bounds[0] = shiftedLogSumExpError()
+      bounds[0] = shiftedLogSumExpError(isLast: true)
     }
   }
 
-  /// m + log1p(s − 1): the error of the rest, damped by 1/(1 + rest).
+  /// m + log1p(rest), one maximum left out. With j the place that the kernel leaves out, m̂ = zⱼ + εⱼ, and rest beside
+  /// R = Σ_{i≠j} e^(zᵢ − m̂): LSE = m̂ + log(e^−εⱼ + R), so that εⱼ counts 1/(1 + R), and so does an error of R.
   private func logOnePlusError() -> Double {
-    let rest = sumOfExponentials(dropping: z.firstIndex(of: maximum))
-    // Relative to a maximum that is itself off, the rest grows or shrinks as a whole.
-    let error = (rest.upper * Double.exp(shiftError) - rest.exact)
-    let fromSum = error / (1 + Swift.max(0, rest.exact - error))
-    let log = Double.log(onePlus: rest.exact)
-    let e = fromSum + a.log1p * (log + fromSum) + a.tiny
-    return addition(of: maximum, error: self.bounds.inputError.error(maximum), to: log, error: e)
+    let j = leaveOut()
+    let own = exponents.own(z[j])
+    let rest = sumOfExponentials(dropping: j)
+    let fromMaximum = own / (1 + rest.exact * Double.exp(-own - shiftError))
+    let log = Swift.min(Double.log(onePlus: rest.exact * lift), Double.log(onePlus: rest.exact) + shiftError)
+    let most = Swift.max(log, mostOfLogarithm)
+    let part = lift * rest.error / (1 + lift * Swift.max(0, rest.exact - rest.error))
+    let fromSum = rest.error.isNaN ? .nan : part < most ? part : most
+    let rounded = fromSum + Swift.max(a.log1p * (log + fromSum), a.tiny)
+    return addition(
+      error: fromMaximum + rounded, maximum.magnitude + shiftError, log + rounded, exact: lse, isLast: true)
+  }
+
+  /// The first place whose exponent, as computed, is the largest.
+  private func leaveOut() -> Int {
+    let parameters = self.bounds.parameters
+    if self.bounds.inputError.isNone { return profile.argmax }
+    func computed(_ x: Double) -> Double { c.format.round(c.format.round(x) / parameters.temperature) }
+    let m = computed(profile.x[profile.argmax])
+    return profile.x.firstIndex { computed($0) == m } ?? profile.argmax
   }
 
   func logSoftmax(_ truth: Exact, _ bounds: Bounds) {
     let naive = self.bounds.algorithm.kernel == "naive"
+    // −∞ less a finite number, in the accumulator where that is wider.
+    let log = logOfSum()
+    let keepsInfinity = !profile.hasMinusInfinity || !precisions.isWide || precisions.accumulatorIsUnbounded
     for i in z.indices {
-      guard z[i].isFinite else {
-        bounds[i] = 0
-        continue
+      if z[i].isFinite {
+        bounds[i] = naive ? logOfProbabilityError(i, truth[i]) : shiftedDifferenceError(i, log)
+      } else {
+        bounds[i] = naive || keepsInfinity ? 0 : .nan
       }
-      bounds[i] = naive ? logOfProbabilityError(i, truth[i]) : shiftedDifferenceError(i)
     }
   }
 
   /// log of the computed probability: ∞ where it may have underflowed to nothing.
   private func logOfProbabilityError(_ i: Int, _ exact: Double) -> Double {
     let r = probabilityError(i) / p[i]
-    guard r < 1 else { return .infinity }
-    let e = logOfSumError(r)
-    return e + c.log * (exact.magnitude + e) + c.tiny
+    guard r < 1 else { return r.isNaN ? .nan : .infinity }
+    let e = logarithmError(r)
+    return e + Swift.max(c.log * (exact.magnitude + e), c.tiny)
   }
 
   /// (zᵢ − m) − log s.
-  private func shiftedDifferenceError(_ i: Int) -> Double {
-    let own = self.bounds.inputError.error(z[i])
+  private func shiftedDifferenceError(_ i: Int, _ log: Computed) -> Double {
     let d = maximum - z[i]
-    let difference = own + c.u * (d + own + shiftError)
-    let (log, logarithm) = logOfSum()
-    return addition(of: -d, error: difference, to: -log, error: logarithm)
+    let own = exponents.own(z[i])
+    let upper = d + own + shiftError
+    if c.overflows(upper) || mayOverflowBelow && exponents.overflows(z[i]) { return .nan }
+    return addition(
+      error: own + c.u * upper + log.error, upper * (1 + c.u), log.upper + shiftError, exact: d + log.exact,
+      isLast: true)
   }
 
   func crossEntropy(_ t: Int, _ truth: Exact, _ bounds: Bounds) {
     guard z[t].isFinite else {
-      bounds[0] = 0
+      let naive = self.bounds.algorithm.kernel == "naive"
+      bounds[0] = naive || !precisions.isWide || precisions.accumulatorIsUnbounded ? 0 : .nan
       return
     }
     bounds[0] =
       self.bounds.algorithm.kernel == "naive"
-      ? logOfProbabilityError(t, truth[0]) : shiftedDifferenceError(t)
+      ? logOfProbabilityError(t, truth[0]) : shiftedDifferenceError(t, logOfSum())
   }
 
   func crossEntropyGradient(_ t: Int, _ truth: Exact, _ bounds: Bounds) {
@@ -119,86 +172,54 @@ extension RowErrors {
     let b = z.indices.map(probabilityError)
     for i in z.indices {
       for j in z.indices {
-        var e: Double
+        let pi = Computed(exact: p[i], error: b[i])
+        var other = Computed(exact: p[j], error: b[j])
         if i == j {
-          let rest = b[i] + c.u * (1 - p[i] + b[i])
-          e = b[i] * (1 - p[i] + rest) + p[i] * rest
-        } else {
-          e = b[i] * p[j] + b[j] * p[i] + b[i] * b[j]
+          // 1 − pᵢ without cancellation.
+          other = Computed(exact: p[i] > 0x1p-60 ? truth[i * count + i] / p[i] : 1, error: b[i])
+          other.error += c.u * other.upper
         }
-        e += c.u * (truth[i * count + j].magnitude + e) + c.tiny
-        bounds[i * count + j] = e
+        let product = pi.product(other)
+        bounds[i * count + j] = product.error + c.rounding(product.upper)
       }
     }
   }
 
   func vectorJacobian(_ truth: Exact, _ bounds: Bounds) {
     let v = self.bounds.parameters.cotangent
-    guard v.count == count, v.allSatisfy({ c.format.round($0) == $0 }) else {
-      for i in z.indices { bounds[i] = .nan }
-      return
+    guard v.count == count, v.allSatisfy({ $0.isFinite && c.format.round($0) == $0 }) else {
+      return bounds.update(repeating: .nan)
     }
     let b = z.indices.map(probabilityError)
     var products = [Double](repeating: 0, count: count)
-    var dot = 0.0
+    var dot = Computed(exact: 0, error: 0)
     var magnitudes = 0.0
-    var error = 0.0
     for i in z.indices {
-      let exact = (p[i] * v[i]).magnitude
-      products[i] = b[i] * v[i].magnitude + c.u * (exact + b[i] * v[i].magnitude) + c.tiny
-      let converted = a.conversion(from: c)
-      let e = products[i] + converted * (exact + products[i]) + (converted > 0 ? a.tiny : 0)
-      dot += p[i] * v[i]
-      magnitudes += exact + e
-      error += e
+      let exact = p[i] * v[i]
+      let error = b[i] * v[i].magnitude
+      products[i] = error + c.rounding(exact.magnitude + error)
+      let converted = precisions.widening(Computed(exact: exact, error: products[i]))
+      dot.exact += exact
+      dot.error += converted.error
+      magnitudes += converted.upper
     }
-    error += a.gamma(self.bounds.algorithm.summation.depth(count)) * magnitudes
-    if a.format != c.format { error += c.u * (dot.magnitude + error) + c.tiny }
-    if magnitudes * 2 > Swift.min(a.largest, c.largest) { error = .infinity }
+    dot.error += a.growth(self.bounds.algorithm.summation.depth(count)) * magnitudes
+    // Double's own sum of terms that may cancel.
+    dot.error += 0x1p-52 * Double(count) * magnitudes
+    if a.overflows(magnitudes + dot.error) { return bounds.update(repeating: .nan) }
+    dot = precisions.narrowing(dot)
     for i in z.indices {
-      var e: Double
+      let pi = Computed(exact: p[i], error: b[i])
       if self.bounds.algorithm.kernel == "product" {
-        let second = b[i] * (dot.magnitude + error) + p[i] * error
-        let rounded = second + c.u * ((p[i] * dot).magnitude + second) + c.tiny
-        e = products[i] + rounded
-        e += c.u * (truth[i].magnitude + e)
+        let second = pi.product(dot)
+        let e = products[i] + second.error + c.rounding(second.upper)
+        let last = Computed(exact: truth[i], error: e)
+        bounds[i] = precisions.storesAsComputed ? e + c.u * last.upper : c.roundedSum(last).error
       } else {
-        let difference = (v[i] - dot).magnitude
-        let inner = error + c.u * (difference + error)
-        e = b[i] * (difference + inner) + p[i] * inner
-        e += c.u * (truth[i].magnitude + e) + c.tiny
+        let inner = c.roundedSum(Computed(exact: v[i] - dot.exact, error: dot.error))
+        let last = pi.product(inner)
+        bounds[i] = last.error + c.rounding(truth[i].magnitude + last.error)
       }
-      bounds[i] = e
-    }
-  }
-}
-
-/// Sigmoid: each result is of its own element.
-extension ErrorBounds {
-  func sigmoidError(_ z: Double, _ truth: Double) -> Double {
-    let c = precisions.compute
-    if z.isInfinite { return 0 }
-    let input = inputError.error(z)
-    guard z.magnitude * (1 + 4 * c.u) <= c.largest, c.largest >= 4 else { return .nan }
-    switch algorithm.kernel {
-    case "tanh":
-      // tanh(z/2)′ ≤ ½ per unit of z; halving is exact but for underflow.
-      let t = Double.tanh(z / 2)
-      let argument = 0.5 * input + c.tiny
-      let tanh = argument + c.tanh * (t.magnitude + argument) + c.tiny
-      let sum = tanh + c.u * (1 + t + tanh)
-      return 0.5 * sum + c.tiny
-    default:
-      let e = Double.exp(algorithm.kernel == "naive" ? -z : -z.magnitude)
-      guard e * (1 + 4 * c.u) * Double.exp(input) < c.largest else { return .nan }
-      let r = Double.expMinusOne(input) * (1 + c.exp) + c.exp
-      let sum = (e * r + c.tiny) / (1 + e)
-      let rounded = sum + c.u * (1 + sum)
-      guard rounded < 1 else { return .infinity }
-      let numerator = algorithm.kernel == "stable" && z < 0 ? r : 0
-      let quotient = (1 + numerator) / (1 - rounded) * (1 + c.u) - 1
-      let underflow = numerator > 0 ? c.tiny / (1 + e) / (1 - rounded) : 0
-      return truth * quotient + underflow * (1 + c.u) + c.tiny
     }
   }
 }

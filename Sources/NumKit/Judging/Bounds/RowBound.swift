@@ -22,14 +22,15 @@ extension RowBound {
 
 /// A-priori bounds: how large the errors of an algorithm can be on a row, from the precisions, the order of summation, the
 /// row and its exact results. Every bound is sound: it holds with γ for n·u, with the functions' own errors, and with
-/// the absolute errors of underflow. What is sound only to first order is in `PublishedBounds`.
+/// the absolute errors of underflow, at every conversion too. `Documentation/Bounds.md` derives them. What is sound only to
+/// first order is in `PublishedBounds`.
 public struct ErrorBounds {
   let algorithm: Algorithm
   let precisions: Precisions
   let parameters: OperationParameters
   let inputError: InputError
 
-  /// nil where no bound was derived: integer grids, and limits of the temperature.
+  /// nil where no bound was derived: integer grids.
   public init?(_ algorithm: Algorithm, _ configuration: KernelConfiguration, parameters: OperationParameters)
   {
     guard !algorithm.isInteger, let precisions = Precisions(configuration) else { return nil }
@@ -41,13 +42,19 @@ public struct ErrorBounds {
 
   /// Writes a bound on each result's absolute error into `bounds`, for a row (in the storage format) whose exact results
   /// are `truth`, rounded to Double, and whose true class, where one is asked for, is `target`.
+  ///
+  /// Where results are stored without saturating, the bound is on what they would be with an unbounded exponent.
   public func bound(
     _ profile: RowProfile, target: Int, truth: UnsafeBufferPointer<Double>,
     into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound {
-    guard precisions.compute.format.round(parameters.temperature) == parameters.temperature else {
-      return .none
-    }
+    let c = precisions.compute.format
+    // Limits are another computation, a temperature that a kernel rounds another question, and −∞ is another number where
+    // there is no infinity.
+    guard parameters.temperature > 0, parameters.temperature < .infinity,
+      c.round(parameters.temperature) == parameters.temperature,
+      !profile.hasMinusInfinity || precisions.computeIsUnbounded
+    else { return .none }
     if algorithm.operation == .sigmoid {
       for i in truth.indices { bounds[i] = sigmoidError(profile.z[i], truth[i]) }
     } else {
@@ -73,42 +80,53 @@ public struct ErrorBounds {
     var worst = 0.0
     var scale = 0.0
     for i in truth.indices {
+      if bounds[i].isNaN { return .none }
       // Exactly known infinities (log of a probability of exactly zero) have no error.
       if truth[i].isInfinite { bounds[i] = 0 }
-      if bounds[i].isNaN { return .none }
-      bounds[i] = precisions.stored(truth[i].isInfinite ? 0 : truth[i], bounds[i]) * (1 + 0x1p-30)
-      if truth[i].isFinite {
-        worst = Swift.max(worst, bounds[i])
-        scale = Swift.max(scale, truth[i].magnitude)
-      }
+      guard truth[i].isFinite else { continue }
+      bounds[i] = precisions.stored(truth[i], bounds[i]) * (1 + 0x1p-30)
+      worst = Swift.max(worst, bounds[i])
+      scale = Swift.max(scale, truth[i].magnitude)
     }
     return worst >= scale && scale > 0 ? .vacuous : .sound
   }
 }
 
-/// The absolute error of an exponent before any shift: from a compute format narrower than the storage, and from the
-/// division by the temperature.
+/// The absolute error of an exponent before any shift: of the conversion to a compute format that does not hold the
+/// storage's numbers, and of the division by the temperature.
 struct InputError {
-  let relative: Double
-  let absolute: Double
+  private let loading: Conversion
+  private let temperature: Double
+  private let divides: Bool
+  /// Relative error of the quotient: 0 where the temperature is a power of two.
+  private let relative: Double
+  private let compute: Precision
+  /// Whether there is no error.
+  let isNone: Bool
 
   init(_ p: Precisions, temperature: Double) {
-    let c = p.compute
-    var r = 0.0
-    var a = 0.0
-    if let s = p.storage,
-      c.format.precision < s.format.precision || c.format.minExponent > s.format.minExponent
-    {
-      r = c.u
-      a = c.tiny
-    }
-    if temperature != 1 && temperature != 0 && temperature != .infinity {
-      r = r + c.u * (1 + r)
-      a += c.tiny
-    }
-    relative = r
-    absolute = a
+    loading = p.loading
+    compute = p.compute
+    self.temperature = temperature
+    divides = temperature != 1
+    relative = temperature.significand == 1 ? 0 : compute.u
+    isNone = loading.relative == 0 && loading.absolute == 0 && !divides
   }
 
-  func error(_ z: Double) -> Double { relative * z.magnitude + absolute }
+  /// For the exact exponent `z`.
+  func error(_ z: Double) -> Double {
+    if isNone { return 0 }
+    let size = z.magnitude
+    let loaded = loading.error(size * temperature) / temperature
+    guard divides else { return loaded }
+    let upper = size + loaded
+    let tiny = size - loaded < compute.format.smallestNormal ? Swift.min(compute.tiny, upper) : 0
+    return loaded + Swift.max(relative * upper, tiny)
+  }
+
+  /// Whether the conversion or the division may overflow.
+  func overflows(_ z: Double) -> Bool {
+    let size = z.magnitude
+    return size * temperature * (1 + 0x1p-50) >= loading.limit || compute.overflows(size + error(z))
+  }
 }

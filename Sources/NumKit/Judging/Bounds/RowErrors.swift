@@ -4,7 +4,14 @@ import RealModule
 
 /// The errors in the common stages of one row: exponents, exponentials, their sum.
 ///
-/// In the names of Blanchard, Higham, Higham (2021): z = x/τ, m = max z, dᵢ = zᵢ − m, s = Σ e^dᵢ.
+/// In the names of Blanchard, Higham, Higham (2021): z = x/τ, m = max z, dᵢ = m − zᵢ, s = Σ e^−dᵢ. A hat marks what is
+/// computed: ẑᵢ = zᵢ + εᵢ with |εᵢ| ≤ Eᵢ.
+///
+/// There is one accounting. Conversion and division by τ > 0 are monotone, so the computed maximum m̂ belongs to a largest
+/// element. What a kernel makes is held against e^(zᵢ − m̂), in which m̂ is the number it did subtract: then the exponent
+/// errs by εᵢ alone, also that of the maximum, whose computed exponential is exactly 1; their sum is s·e^(m − m̂); and the
+/// factor that all share cancels in quotients and in m̂ + log(sum). Numbers stand here in units in which that factor is 1,
+/// in which 1 in the kernel's own is worth `lift` = e^E at most: so much what is absolute (underflow, overflow) counts.
 struct RowErrors {
   let bounds: ErrorBounds
   let profile: RowProfile
@@ -12,17 +19,18 @@ struct RowErrors {
   let base2: Bool
   /// Whether the maximum is subtracted.
   let shifted: Bool
-  /// Relative errors rᵢ of the exponentials, and one absolute error for all (underflow).
-  private(set) var relative: [Double]
-  private(set) var absolute: Double
-  /// The error of the maximum as computed: what the sum and the terms may be shifted by.
-  private(set) var shiftError: Double
-  /// Relative error of the computed sum; NaN where it may overflow.
-  private(set) var sum = Double.infinity
-  /// The exact sum that is computed: s, or e^LSE without a shift.
-  let exactSum: Double
-
-  private var input: InputError { bounds.inputError }
+  /// A bound on the error of each exponential, beside e^−dᵢ (or e^zᵢ, without a shift).
+  private(set) var errors: [Double]
+  /// Eₘ: the error of the maximum as computed; 0 without a shift.
+  let shiftError: Double
+  /// What 1 in the kernel's units is worth at most.
+  let lift: Double
+  /// The computed sum; its error is NaN where it may overflow.
+  private(set) var sum = Computed.unknown
+  /// What exponentials are divided by: the sum, in the wider of the two formats.
+  private(set) var divisor = Computed.unknown
+  /// Whether some difference zᵢ − m may be −∞.
+  let mayOverflowBelow: Bool
 
   var c: Precision { bounds.precisions.compute }
   var a: Precision { bounds.precisions.accumulator }
@@ -32,129 +40,149 @@ struct RowErrors {
   var lse: Double { profile.logSumExp }
   var count: Int { profile.z.count }
 
-  /// nil where the row is not finite (−∞ aside) or an exponent may overflow.
+  /// nil where the row is not finite (−∞ aside), or a stage before the exponentials may overflow other than to −∞.
   init?(_ bounds: ErrorBounds, _ profile: RowProfile) {
     guard profile.isRegular else { return nil }
     self.bounds = bounds
     self.profile = profile
     let c = bounds.precisions.compute
-    let m = profile.maximum
-    base2 = bounds.algorithm.kernel == Base2Name
+    base2 = bounds.algorithm.kernel == "base2"
     shifted =
       bounds.algorithm.kernel != "naive"
-      || bounds.algorithm.operation != .softmax
-        && bounds.algorithm.operation != .logSumExp
-    exactSum = shifted ? profile.sum : Double.exp(profile.logSumExp)
-    absolute = 0
-    shiftError = 0
-    relative = []
-    let scale = base2 ? 1.4426950408889634 : 1.0
-    let lowest = profile.minimum
-    // No stage before the exponential may overflow, nor e^z itself without a shift.
-    let reach = Swift.max(m.magnitude, lowest.magnitude, shifted ? m - lowest : 0) * scale * (1 + 8 * c.u)
-    guard reach <= c.largest else { return nil }
-    if !shifted && Double.exp(m) * (1 + 8 * c.u) > c.largest { return nil }
-    shiftError = shifted ? scaledError(m) : 0
-    absolute = c.tiny * Double.exp(shiftError)
-    relative = profile.z.map { $0.isFinite ? exponentError($0) : 0 }
-    relative.withUnsafeMutableBufferPointer { nc_expm1_above($0.baseAddress, $0.count) }
-    for i in relative.indices { relative[i] = z[i].isFinite ? relative[i] * (1 + c.exp) + c.exp : 0 }
-    let total = sumOfExponentials(dropping: nil)
-    sum = total.error / total.exact
+      || bounds.algorithm.operation != .softmax && bounds.algorithm.operation != .logSumExp
+    errors = []
+    let exponents = Exponents(bounds, base2: base2, maximum: shifted ? profile.maximum : nil)
+    guard !exponents.overflows(profile.maximum) else { return nil }
+    mayOverflowBelow = exponents.overflows(profile.minimum)
+    // e^−∞ is as good as e^−(what overflows); a NaN, or the largest number in its place, is not.
+    if mayOverflowBelow && !bounds.precisions.computeIsUnbounded { return nil }
+    shiftError = exponents.shift
+    lift = Double.exp(shiftError)
+    errors = profile.z.map { $0.isFinite ? exponents.error($0) : 0 }
+    errors.withUnsafeMutableBufferPointer { nc_expm1_above($0.baseAddress, $0.count) }
+    let tiny = c.tiny * lift
+    let total = shifted ? profile.sum : Double.exp(profile.logSumExp)
+    for i in errors.indices {
+      guard profile.z[i].isFinite else {
+        errors[i] = 0
+        continue
+      }
+      let exact = profile.probabilities[i] * total
+      // e^0 is exact, and stands for e^(z − m̂).
+      if shifted && profile.x[i] == profile.x[profile.argmax] { continue }
+      let relative = errors[i] * (1 + c.exp) + c.exp
+      // Beyond e^700 a relative error says less than the computed number's own size.
+      let d = shifted ? profile.maximum - profile.z[i] : -profile.z[i]
+      errors[i] =
+        (relative < .infinity ? exact * relative : Double.exp(exponents.error(profile.z[i]) - d) * (1 + c.exp))
+        + tiny
+      if mayOverflowBelow && exponents.overflows(profile.z[i]) { errors[i] = Swift.max(errors[i], exact) }
+    }
+    if !shifted && c.overflows(Double.exp(profile.maximum) + (errors.max() ?? 0)) { return nil }
+    sum = sumOfExponentials(dropping: nil)
+    let narrowing = bounds.precisions.narrowing
+    if bounds.precisions.isWide {
+      divisor = sum
+    } else if !overflows(sum, of: profile.z.count, lift, narrowing.overflows) {
+      divisor = sum.erring(by: narrowing.error(sum.upper, lift: lift))
+    }
   }
 
-  /// The error, in nats, of the exponent zᵢ − m (or of zᵢ, without a shift) as computed.
-  ///
-  /// The error of m itself does not count: every term and their sum are shifted by the same computed m, and what is made of
-  /// them does not depend on a common shift.
-  private func exponentError(_ zi: Double) -> Double {
-    let own = scaledError(zi)
-    return shifted ? own + c.u * (maximum - zi + own + scaledError(maximum)) : own
-  }
+  /// The exact sum that is computed: s, or e^LSE without a shift.
+  var exactSum: Double { shifted ? profile.sum : Double.exp(profile.logSumExp) }
 
-  /// The absolute error of z itself as computed: of the division by the temperature, of the product with log₂e.
-  private func scaledError(_ v: Double) -> Double {
-    let e = input.error(v)
-    // The constant log₂e is off by u, the product by u; each relative to the exponent.
-    return base2 ? e + (2 * c.u + c.u * c.u) * (v.magnitude + e) + c.tiny : e
-  }
+  /// The errors of exponents.
+  var exponents: Exponents { Exponents(bounds, base2: base2, maximum: shifted ? maximum : nil) }
 
-  /// The computed sum of exponentials in the accumulator, `dropping` one index, whose place the last term takes; its error
-  /// is NaN where it may overflow.
-  func sumOfExponentials(dropping: Int?) -> SumErrors.Computed {
+  /// The exponential i as computed.
+  func term(_ i: Int) -> Computed { Computed(exact: p[i] * exactSum, error: errors[i]) }
+
+  /// The computed sum of exponentials in the accumulator, `dropping` one index, whose place the last term takes.
+  func sumOfExponentials(dropping: Int?) -> Computed {
     let terms = count - (dropping == nil ? 0 : 1)
-    guard terms > 0 else { return .init(exact: 0, error: 0) }
+    guard terms > 0 else { return Computed(exact: 0, error: 0) }
     let additions = SumErrors(u: a.u)
-    var total: SumErrors.Computed
+    let widening = bounds.precisions.widening
+    let total: Computed
     if bounds.algorithm.kernel == "online" {
       total = onlineSum(additions)
     } else {
-      total = additions.sum(bounds.algorithm.summation, count: terms) {
-        term($0 == dropping ? count - 1 : $0)
+      let exactSum = exactSum
+      total = additions.sum(bounds.algorithm.summation, count: terms) { place in
+        let i = place == dropping ? count - 1 : place
+        return widening(Computed(exact: p[i] * exactSum, error: errors[i]), lift: lift)
       }
     }
-    if !(total.upper * Double.exp(shiftError) <= a.largest) { total.error = .nan }
-    return total
+    return overflows(total, of: terms, lift, a.overflows) ? .unknown : total
   }
 
-  /// The exponential i, converted to the accumulator.
-  private func term(_ i: Int) -> SumErrors.Computed {
-    guard z[i].isFinite else { return .init(exact: 0, error: 0) }
-    let exact = p[i] * exactSum
-    return converted(.init(exact: exact, error: exact * relative[i] + absolute))
-  }
-
-  private func converted(_ x: SumErrors.Computed) -> SumErrors.Computed {
-    let conversion = a.conversion(from: c)
-    return .init(
-      exact: x.exact,
-      error: x.error + conversion * x.upper + (conversion > 0 ? a.tiny * Double.exp(shiftError) : 0))
+  /// Whether a computed sum of so many terms may overflow a format: no exponential after a shift is larger than 1.
+  private func overflows(_ sum: Computed, of terms: Int, _ lift: Double, _ isTooLarge: (Double) -> Bool) -> Bool {
+    isTooLarge(sum.upper * lift) && !(shifted && !isTooLarge(Double(terms) * (1 + a.growth(terms))))
   }
 
   /// The running sum, rescaled whenever the maximum grows: a rounded exponential, a rounded product, an addition.
-  private func onlineSum(_ additions: SumErrors) -> SumErrors.Computed {
-    let one = SumErrors.Computed(exact: 1, error: 0)
-    var m = z[0]
-    var s = one
-    for zi in z.dropFirst() {
-      if zi == m {
-        s = additions.adding(s, one)
-      } else if zi > m {
-        let factor = exponential(of: zi - m, error: input.error(zi) + input.error(m))
-        let exact = s.exact * factor.exact
-        var error = s.error * factor.upper + s.exact * factor.error
-        error += a.u * (exact + error) + a.tiny
-        s = additions.adding(.init(exact: exact, error: error), one)
-        m = zi
+  ///
+  /// Each partial sum is held against Σ e^(zᵢ − m̂) with the running maximum m̂ as computed. The factor e^(m̂ − m̂′) is one
+  /// of computed numbers: only their difference is rounded. The 1 of a new maximum stands for e^(z − m̂) and errs by its ε.
+  private func onlineSum(_ additions: SumErrors) -> Computed {
+    let widening = bounds.precisions.widening
+    let exponents = exponents
+    func one(_ own: Double) -> Computed { Computed(exact: 1, error: own == 0 ? 0 : Double.expMinusOne(own)) }
+    /// e^−d for a difference of zᵢ from something larger, off by `error`; 0 exactly for ∞.
+    func exponential(_ i: Int, _ d: Double, error: Double, lift: Double) -> Computed {
+      guard d < .infinity else { return Computed(exact: 0, error: 0) }
+      let exact = Double.exp(-d)
+      var e = exact * (Double.expMinusOne(error) * (1 + c.exp) + c.exp) + c.tiny * lift
+      // What is −∞ to the kernel leaves nothing.
+      if mayOverflowBelow && (exponents.overflows(z[i]) || c.overflows(d + error)) { e = Swift.max(e, exact) }
+      return widening(Computed(exact: exact, error: e), lift: lift)
+    }
+    var top = 0
+    var own = z[0].isFinite ? exponents.own(z[0]) : 0
+    var lift = Double.exp(own)
+    var s = one(own)
+    for i in 1..<Swift.max(count, 1) {
+      guard z[i].isFinite || !z[top].isFinite else { continue }
+      if profile.x[i] == profile.x[top] {
+        s = additions.adding(s, one(own))
+      } else if profile.x[i] > profile.x[top] {
+        let next = exponents.own(z[i])
+        let d = z[i] - z[top]
+        let both = lift * Double.exp(next)
+        lift = Double.exp(next)
+        let factor = exponential(top, d, error: c.u * (d + own + next), lift: both)
+        var product = s.product(factor)
+        product.error += a.rounding(product.upper, lift: lift)
+        if factor.error >= factor.exact { product.error = Swift.max(product.error, product.exact) }
+        s = additions.adding(product, one(next))
+        (top, own) = (i, next)
       } else {
-        s = additions.adding(s, exponential(of: m - zi, error: input.error(zi) + input.error(m)))
+        let d = z[top] - z[i]
+        let error = exponents.own(z[i])
+        s = additions.adding(s, exponential(i, d, error: error + c.u * (d + error + own), lift: lift))
       }
+      if overflows(s, of: i + 1, lift, a.overflows) { return .unknown }
     }
     return s
   }
 
-  /// e^−d for a difference d ≥ 0 whose operands err by `error`, computed and converted to the accumulator.
-  private func exponential(of d: Double, error: Double) -> SumErrors.Computed {
-    guard d < .infinity else { return .init(exact: 0, error: 0) }
-    let exact = Double.exp(-d)
-    let r = Double.expMinusOne(error + c.u * (d + error)) * (1 + c.exp) + c.exp
-    return converted(.init(exact: exact, error: exact * r + c.tiny))
-  }
-
-  /// Error of the computed log of the sum, absolute, without the rounding of the log itself.
-  func logOfSumError(_ relativeError: Double) -> Double {
-    relativeError < 1 ? -Double.log(onePlus: -relativeError) : relativeError.isNaN ? .nan : .infinity
-  }
-
-  /// Absolute error of the computed probability i, before storage.
+  /// Absolute error of the computed probability i, before storage: the quotient of exponential and sum in the wider
+  /// format, and what conversions to and fro add. Nothing overflows: no computed exponential exceeds the computed sum.
   func probabilityError(_ i: Int) -> Double {
     guard z[i].isFinite else { return 0 }
-    guard sum < 1 else { return sum.isNaN ? .nan : .infinity }
-    let grown = (1 + relative[i]) / (1 - sum)
-    let quotient = grown * (1 + bounds.precisions.mixed) - 1
-    // A quotient made in a wider accumulator underflows once more when it is converted.
-    return p[i] * quotient + (absolute / exactSum / (1 - sum)) * (1 + bounds.precisions.mixed) + 2 * c.tiny
+    var e: Double
+    if bounds.precisions.isWide {
+      let q = bounds.precisions.widening(term(i), lift: lift).quotient(by: divisor)
+      e = q.error + a.rounding(q.upper)
+      e += bounds.precisions.narrowing.error(q.exact + e)
+    } else {
+      let q = term(i).quotient(by: divisor)
+      e = q.error + c.rounding(q.upper)
+    }
+    return shifted && !e.isNaN ? Swift.min(e, share(i)) : e
   }
-}
 
-private let Base2Name = "base2"
+  /// What any number from 0 to 1 differs from the probability i by.
+  func share(_ i: Int) -> Double { Swift.max(p[i], 1 - p[i]) + 2 * c.u }
+}

@@ -8,13 +8,6 @@ import RealModule
 /// J. Matrix Anal. Appl. 34(2), 2013, use the same fact). The second keeps a bound small where a few terms carry the sum,
 /// however long the row.
 struct SumErrors {
-  /// A number that was computed: its exact value and a bound on its absolute error.
-  struct Computed {
-    var exact: Double
-    var error: Double
-    var upper: Double { exact + error }
-  }
-
   let u: Double
 
   /// â + b̂, rounded.

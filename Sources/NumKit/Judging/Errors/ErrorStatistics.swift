@@ -31,7 +31,14 @@ public struct ErrorStatistics: Sendable {
   public private(set) var underflow = 0
   /// Results whose truth is NaN or infinite and that are something else.
   public private(set) var specialMismatches = 0
-  /// Results above the sound bound on their error.
+  /// Results that are special where the truth is another datum, or the reverse, and that no sound bound explains.
+  public private(set) var wrongSpecials = 0
+  /// Such results that a sound bound does explain: the exact one is nearer to overflow than the kernel need be to it.
+  public private(set) var borderlineSpecials = 0
+  /// Rows inside which something overflowed or became NaN, that have no sound bound, and of whose results one is lost: 0
+  /// where the truth is not, or off by more than an eighth of the row's largest (4 u in very short formats).
+  public private(set) var lostRows = 0
+  /// Results above the sound bound on their error, and not what the truth is rounded to.
   public private(set) var aboveBound = 0
   /// The largest bound in ulps.
   public private(set) var maxBoundUlp = 0.0
@@ -57,8 +64,11 @@ public struct ErrorStatistics: Sendable {
   private var sumOfSquares = ExactSum()
   private var histogram = Histogram()
 
+  /// What results too large are stored as, and the truth therefore.
+  private let overflowResult: Overflow
+
   /// Nothing measured.
-  public init() {}
+  public init(overflow: Overflow = .special) { overflowResult = overflow }
 
   /// Results that were finite and whose truth was.
   public var finiteCount: Int { Int(histogram.count) }
@@ -69,18 +79,21 @@ public struct ErrorStatistics: Sendable {
   /// The `q`-quantile of the error in ulps, to within 0.8 %; never above the maximum.
   public func quantileUlp(_ q: Double) -> Double { Swift.min(histogram.quantile(q), maxUlp) }
 
-  /// Adds the results of row number `row`. `bounds`, if any, are absolute errors that a correct kernel cannot exceed.
+  /// Adds the results of row number `row`. `bounds`, if any, are absolute errors that a correct kernel cannot exceed;
+  /// `overflowed` says that an infinity or a NaN was born inside the kernel on this row.
   public mutating func add(
     row: Int, computed: UnsafeBufferPointer<Double>, truth: Truth, unit: ErrorUnit,
-    bounds: UnsafeBufferPointer<Double>?
+    bounds: UnsafeBufferPointer<Double>?, overflowed: Bool = false
   ) {
-    add(row: row, computed: computed, truth: truth, flat: FlatTruth(truth), unit: unit, bounds: bounds)
+    add(
+      row: row, computed: computed, truth: truth, flat: FlatTruth(truth), unit: unit, bounds: bounds,
+      overflowed: overflowed)
   }
 
   /// The same, with the truth in Double at hand.
   public mutating func add(
     row: Int, computed: UnsafeBufferPointer<Double>, truth: Truth, flat: FlatTruth, unit: ErrorUnit,
-    bounds: UnsafeBufferPointer<Double>?
+    bounds: UnsafeBufferPointer<Double>?, overflowed: Bool = false
   ) {
     rows += 1
     count += computed.count
@@ -97,6 +110,26 @@ public struct ErrorStatistics: Sendable {
       maxUlpAtPeak = Swift.max(maxUlpAtPeak, sight.worst / unit.size(at: sight.scale))
     }
     if sight.hasNaN && !sight.truthHasNaN { nanRows += 1 }
+    if overflowed && bounds == nil && isLost(computed, truth, flat, unit, scale: sight.scale) { lostRows += 1 }
+  }
+
+  /// Whether some result that is not what the truth is rounded to is 0 for something else, or far off.
+  private func isLost(
+    _ computed: UnsafeBufferPointer<Double>, _ truth: Truth, _ flat: FlatTruth, _ unit: ErrorUnit,
+    scale: Double
+  ) -> Bool {
+    let tolerance = unit.tolerance * scale
+    return computed.indices.contains { i in
+      let y = computed[i]
+      let t = stored(truth.rounded[i], flat.value[i], unit)
+      return y != t && (y == 0 || flat.error(of: y, at: i) > tolerance)
+    }
+  }
+
+  /// The truth `t` as it is stored; `exact` is its exact value.
+  private func stored(_ t: Double, _ exact: Double, _ unit: ErrorUnit) -> Double {
+    guard overflowResult == .saturate, !t.isFinite, !exact.isNaN, case .ulp(let format) = unit else { return t }
+    return format.round(exact, overflow: .saturate)
   }
 
   /// What has been seen of a row.
@@ -126,7 +159,7 @@ public struct ErrorStatistics: Sendable {
               nc_measure_row(
                 computed.baseAddress! + b, rounded.baseAddress! + b, value.baseAddress! + b,
                 remainder.baseAddress! + b, tiny.isEmpty ? nil : tiny.baseAddress! + b,
-                bounds.map { $0.baseAddress! + b }, block.count, unit.vector, ulps.baseAddress)
+                bounds.map { $0.baseAddress! + b }, truth.relativeError, block.count, unit.vector, ulps.baseAddress)
             }
           }
         }
@@ -155,7 +188,11 @@ public struct ErrorStatistics: Sendable {
         maxBoundUlp = Swift.max(maxBoundUlp, seen.bound_ulp)
         aboveBound += seen.above
         if seen.above > 0 && boundWitness == nil {
-          let i = block.first { flat.error(of: computed[$0], at: $0) > bounds[$0] } ?? b
+          let i =
+            block.first {
+              isAbove(flat.error(of: computed[$0], at: $0), bounds[$0], truth, flat, $0)
+                && computed[$0] != truth.rounded[$0]
+            } ?? b
           boundWitness = Witness(
             row: row, index: i, computed: computed[i], exact: flat.value[i], ulp: ulps[i - b])
         }
@@ -168,13 +205,15 @@ public struct ErrorStatistics: Sendable {
     _ row: Int, _ i: Int, _ y: Double, _ truth: Truth, _ flat: FlatTruth, _ unit: ErrorUnit,
     _ bounds: UnsafeBufferPointer<Double>?, _ sight: inout Sight
   ) {
-    let t = truth.rounded[i]
     let exact = flat.value[i]
+    let t = stored(truth.rounded[i], exact, unit)
     let size = unit.size(at: exact)
     if let bounds, exact.isFinite { maxBoundUlp = Swift.max(maxBoundUlp, bounds[i] / size) }
     if t.isNaN { sight.truthHasNaN = true }
     if y.isNaN && !t.isNaN { sight.hasNaN = true }
-    guard y.isFinite && t.isFinite else { return addSpecial(row, i, y, t, exact: exact) }
+    guard y.isFinite && t.isFinite && exact.isFinite else {
+      return addSpecial(row, i, y, t, flat, unit, bounds?[i])
+    }
     if y == 0 && t != 0 { underflow += 1 }
     let absolute = flat.error(of: y, at: i)
     // A subnormal Double holds too few bits of an exact result to tell how far off another is.
@@ -189,7 +228,7 @@ public struct ErrorStatistics: Sendable {
       maxUlp = ulps
       offer(Witness(row: row, index: i, computed: y, exact: exact, ulp: ulps))
     }
-    if let bounds, absolute > bounds[i] {
+    if let bounds, isAbove(absolute, bounds[i], truth, flat, i), y != t {
       aboveBound += 1
       if boundWitness == nil {
         boundWitness = Witness(row: row, index: i, computed: y, exact: exact, ulp: ulps)
@@ -197,14 +236,39 @@ public struct ErrorStatistics: Sendable {
     }
   }
 
-  private mutating func addSpecial(_ row: Int, _ i: Int, _ y: Double, _ t: Double, exact: Double) {
+  /// Whether an error exceeds its bound by more than what is measured against may itself be off.
+  private func isAbove(_ error: Double, _ bound: Double, _ truth: Truth, _ flat: FlatTruth, _ i: Int) -> Bool {
+    error > bound + truth.relativeError * flat.value[i].magnitude
+  }
+
+  private mutating func addSpecial(
+    _ row: Int, _ i: Int, _ y: Double, _ t: Double, _ flat: FlatTruth, _ unit: ErrorUnit, _ bound: Double?
+  ) {
     if y.isNaN && t.isNaN || y == t { return }
+    let exact = flat.value[i]
     if t.isFinite {
       if y.isInfinite { overflow += 1 }
     } else {
       specialMismatches += 1
     }
+    if isBorderline(y, exact, flat.error(of: y, at: i), unit, bound) {
+      borderlineSpecials += 1
+    } else {
+      wrongSpecials += 1
+    }
     offer(Witness(row: row, index: i, computed: y, exact: exact, ulp: .nan))
+  }
+
+  /// Whether rounding errors explain a special result, or a finite one in place of a special truth: the exact result is
+  /// finite, and within the bound of it are numbers that are stored as this one.
+  private func isBorderline(
+    _ y: Double, _ exact: Double, _ error: Double, _ unit: ErrorUnit, _ bound: Double?
+  ) -> Bool {
+    guard let bound, bound < .infinity, exact.isFinite, case .ulp(let format) = unit else { return false }
+    if y.isFinite { return error <= bound }
+    if y.isNaN && !format.hasZero { return exact - bound <= 0 || exact + bound > format.largestFinite }
+    let reach = y.isNaN ? exact.magnitude : y > 0 ? exact : -exact
+    return reach + bound > format.largestFinite
   }
 
   private mutating func offer(_ other: Witness) {
@@ -220,6 +284,9 @@ public struct ErrorStatistics: Sendable {
     overflow += other.overflow
     underflow += other.underflow
     specialMismatches += other.specialMismatches
+    wrongSpecials += other.wrongSpecials
+    borderlineSpecials += other.borderlineSpecials
+    lostRows += other.lostRows
     aboveBound += other.aboveBound
     maxBoundUlp = Swift.max(maxBoundUlp, other.maxBoundUlp)
     maxUlp = Swift.max(maxUlp, other.maxUlp)

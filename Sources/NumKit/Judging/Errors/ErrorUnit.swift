@@ -16,6 +16,13 @@ public enum ErrorUnit: Sendable, Hashable {
     }
   }
 
+  /// What a result may be off by, of its row's largest, before a row counts as lost or the question as ill-conditioned:
+  /// an eighth, or in formats too short for that what rounding alone may cost.
+  var tolerance: Double {
+    guard case .ulp(let format) = self else { return 0.125 }
+    return Swift.max(0.125, 4 * format.unitRoundoff)
+  }
+
   /// As the vector loops take it.
   var vector: nc_unit {
     switch self {

@@ -67,6 +67,10 @@ public struct AttentionCandidate: Candidate {
     .ulp(part == 0 ? runner.outputFormat : runner.lseFormat)
   }
 
+  public func wentWrong(_ item: AttentionForward.Item, _ trace: StageTrace) -> Bool {
+    block.contains(item.row) && result.wentWrong[item.row - block.lowerBound]
+  }
+
   public mutating func merge(_ other: AttentionCandidate) { sights.mergeSights(other.sights) }
 }
 
@@ -79,8 +83,7 @@ struct AttentionErrorModel: ErrorModel {
   private var bounds: [Double]
 
   init?(_ runner: AttentionRunner, _ stored: AttentionInputs, _ parameters: AttentionParameters) {
-    guard var errors = AttentionErrors(runner, stored, parameters) else { return nil }
-    errors.largestValue = stored.isFinite.v ? stored.largestValue : .infinity
+    guard let errors = AttentionErrors(runner, stored, parameters) else { return nil }
     self.errors = errors
     self.stored = stored
     bounds = Array(repeating: 0, count: stored.shape.valueSize)

@@ -62,6 +62,7 @@ public struct AttentionExperiment: Sendable {
     {
       try AttentionProver($0 == .given ? tensors : stored, parameters, format: format)
     }
+    trial.overflow = first.configuration.overflow
     trial.measuresSums = true
     trial.chunk = Swift.max(1, Swift.min(64, rows / (2 * Swift.max(threads, 1))))
     let (found, sights) = try trial.run(
@@ -76,7 +77,7 @@ public struct AttentionExperiment: Sendable {
     let entries = runners.indices.map { k in
       let entry = found.entries[k]
       let (o, lse) = (entry.parts[0], entry.parts[1])
-      var e = AttentionMeasurement.Entry(runner: runners[k])
+      var e = AttentionMeasurement.Entry(runners[k])
       (e.kernel, e.total, e.logSumExp) = (o.kernel, o.total, lse.kernel)
       (e.sums, e.totalSums) = (o.sums, o.totalSums)
       (e.bound, e.boundUlp, e.verdict) = (o.bound, o.boundUlp, o.verdict)
@@ -118,9 +119,9 @@ public struct AttentionMeasurement: Sendable {
     /// The algorithm and its formats.
     public let runner: AttentionRunner
     /// Errors of the outputs against the truth of the inputs as stored.
-    public var kernel = ErrorStatistics()
+    public var kernel: ErrorStatistics
     /// Errors against the truth of the inputs as given.
-    public var total = ErrorStatistics()
+    public var total: ErrorStatistics
     /// Errors of the log-sum-exps against the truth of the inputs as stored.
     public var logSumExp = ErrorStatistics()
     /// The kernel's errors as single figures.
@@ -135,6 +136,13 @@ public struct AttentionMeasurement: Sendable {
     public var sights = AttentionResult()
     /// The judgement.
     public internal(set) var verdict = Verdict.ok
+
+    /// Nothing measured.
+    init(_ runner: AttentionRunner) {
+      self.runner = runner
+      kernel = ErrorStatistics(overflow: runner.configuration.overflow)
+      total = kernel
+    }
   }
 
   /// One head's softmax.

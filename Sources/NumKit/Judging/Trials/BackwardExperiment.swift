@@ -123,7 +123,7 @@ public struct BackwardMeasurement: Sendable {
 
     /// The judgement; no bound has been derived, so it is of special values and of size.
     public func verdict(_ format: NumberFormat) -> Verdict {
-      Verdict(kernel, inherent: 0, bound: .none, overflowed: false, unitRoundoff: format.unitRoundoff)
+      Verdict(kernel, inherent: 0, bound: .none, unit: .ulp(format))
     }
   }
 

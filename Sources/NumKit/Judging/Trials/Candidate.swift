@@ -17,6 +17,8 @@ public protocol Candidate<Q>: Sendable {
   func errorModel() -> (any ErrorModel<Q>)?
   /// What its errors are counted in where that is not an ulp of the experiment's format: a grid's step, a wider format.
   func unit(of part: Int, results: UnsafeMutableBufferPointer<Double>) -> ErrorUnit?
+  /// Whether an infinity or a NaN was born inside it on the item that it answered last.
+  func wentWrong(_ item: Q.Item, _ trace: StageTrace) -> Bool
   /// Adds what another thread's instance has gathered beside results.
   mutating func merge(_ other: Self)
 }
@@ -28,6 +30,8 @@ extension Candidate {
   public func errorModel() -> (any ErrorModel<Q>)? { nil }
   /// Ulps.
   public func unit(of part: Int, results: UnsafeMutableBufferPointer<Double>) -> ErrorUnit? { nil }
+  /// What was seen between its stages.
+  public func wentWrong(_ item: Q.Item, _ trace: StageTrace) -> Bool { trace.wentWrong }
   /// Nothing is gathered.
   public mutating func merge(_ other: Self) {}
 }

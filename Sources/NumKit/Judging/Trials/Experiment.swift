@@ -57,12 +57,13 @@ public struct Experiment: Sendable {
     let source = StoredRows(rows, parameters: parameters, targets: targets, configuration: configuration)
     let format = configuration.storage.numberFormat ?? .f64
     let operation = operation
-    let trial = Trial(
+    var trial = Trial(
       RowQuestion(operation),
       candidates: try algorithms.map {
         try KernelCandidate($0, configuration, parameters: source.kernelParameters)
       }, format: format, threads: threads
     ) { _ in RowProver(operation, format: format) }
+    trial.overflow = configuration.overflow
     let (found, sights) = try trial.run(
       on: source, observer: RowSights(operation, candidates: algorithms.count), progress: progress)
     return result(found, sights, length: rows.length)
@@ -71,7 +72,8 @@ public struct Experiment: Sendable {
   private func result(
     _ found: Measurement<RowQuestion>, _ sights: RowSights, length: Int
   ) -> ExperimentResult {
-    let u = configuration.storage.numberFormat?.unitRoundoff ?? 0x1p-8
+    // An integer grid's steps are each row's own; what is judged is relative to the row.
+    let unit = configuration.storage.numberFormat.map { ErrorUnit.ulp($0) } ?? .step(1)
     return ExperimentResult(
       entries: algorithms.indices.map { k in
         let entry = found.entries[k]
@@ -80,9 +82,7 @@ public struct Experiment: Sendable {
           algorithm: algorithms[k], kernel: part.kernel, total: part.total,
           distribution: operation == .softmax ? sights.distributions[k] : nil, bound: part.bound,
           boundUlp: part.boundUlp, trace: entry.trace,
-          verdict: Verdict(
-            part.kernel, inherent: found.inherent[0], bound: part.bound,
-            overflowed: entry.trace.firstOverflow != nil, unitRoundoff: u))
+          verdict: Verdict(part.kernel, inherent: found.inherent[0], bound: part.bound, unit: unit))
       },
       certificate: found.certificate, conditioning: sights.conditioning, inherent: found.inherent[0],
       inherentUlp: found.inherentUlp[0], inputsRounded: found.inputsRounded,

@@ -22,6 +22,8 @@ public struct Trial<Q: Question>: Sendable {
   public var prover: @Sendable (Side) throws -> any Prover<Q>
   /// The format of each part's results, in whose ulps errors are counted.
   public var formats: [NumberFormat]
+  /// What becomes of results too large for the format.
+  public var overflow = Overflow.special
   /// Whether errors are gathered result by result: ulps, bounds, witnesses.
   public var measuresResults = true
   /// Whether single figures of whole tensors are gathered: RMSE, cosine.
@@ -88,9 +90,9 @@ public struct Measurement<Q: Question>: Sendable {
   /// One candidate's errors in one part of the results.
   public struct Part: Sendable {
     /// Against the truth of the inputs as stored: its own.
-    public internal(set) var kernel = ErrorStatistics()
+    public internal(set) var kernel: ErrorStatistics
     /// Against the truth of the inputs as given: its own and the format's.
-    public internal(set) var total = ErrorStatistics()
+    public internal(set) var total: ErrorStatistics
     /// Its own as single figures, where they were asked for.
     public internal(set) var sums = ErrorSums()
     /// The same against the truth of the inputs as given.
@@ -101,6 +103,12 @@ public struct Measurement<Q: Question>: Sendable {
     public internal(set) var boundUlp = 0.0
     /// What to make of it.
     public internal(set) var verdict = Verdict.ok
+
+    /// Nothing measured.
+    init(_ overflow: Overflow) {
+      kernel = ErrorStatistics(overflow: overflow)
+      total = kernel
+    }
   }
 
   /// One candidate's.

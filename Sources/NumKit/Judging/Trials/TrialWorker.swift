@@ -47,7 +47,8 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
     }
     models = candidates.map { $0.errorModel() }
     traces = Array(repeating: StageTrace(), count: candidates.count)
-    self.parts = Array(repeating: Array(repeating: .init(), count: parts), count: candidates.count)
+    self.parts = Array(
+      repeating: Array(repeating: .init(trial.overflow), count: parts), count: candidates.count)
     inherent = Array(repeating: 0, count: parts)
     inherentUlp = inherent
   }
@@ -138,7 +139,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
         let other = changed ? (truthsOfGiven[r], flatOfGiven[r]) : (truths[r], flat[r])
         parts[k][row.part].add(
           row.row, y, (truths[r], flat[r]), other, unit, kind, bounds,
-          results: trial.measuresResults, sums: trial.measuresSums)
+          overflowed: candidates[k].wentWrong(stored, traces[k]), results: trial.measuresResults, sums: trial.measuresSums)
       }
     }
   }
@@ -187,8 +188,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
       var e = Measurement<Q>.Entry(candidate: candidates[k], parts: parts[k], trace: traces[k])
       for p in e.parts.indices {
         e.parts[p].verdict = Verdict(
-          e.parts[p].kernel, inherent: inherent[p], bound: e.parts[p].bound,
-          overflowed: e.trace.firstOverflow != nil, unitRoundoff: trial.formats[p].unitRoundoff)
+          e.parts[p].kernel, inherent: inherent[p], bound: e.parts[p].bound, unit: .ulp(trial.formats[p]))
       }
       return e
     }
@@ -204,11 +204,13 @@ extension Measurement.Part {
   fileprivate mutating func add(
     _ row: Int, _ y: UnsafeBufferPointer<Double>, _ own: (truth: Truth, flat: FlatTruth),
     _ given: (truth: Truth, flat: FlatTruth), _ unit: ErrorUnit, _ kind: RowBound?,
-    _ bounds: UnsafeBufferPointer<Double>?, results measuresResults: Bool, sums measuresSums: Bool
+    _ bounds: UnsafeBufferPointer<Double>?, overflowed: Bool, results measuresResults: Bool, sums measuresSums: Bool
   ) {
     if let kind { bound = bound.worse(kind) }
     if measuresResults {
-      kernel.add(row: row, computed: y, truth: own.truth, flat: own.flat, unit: unit, bounds: bounds)
+      kernel.add(
+        row: row, computed: y, truth: own.truth, flat: own.flat, unit: unit, bounds: bounds,
+        overflowed: overflowed)
       boundUlp = Swift.max(boundUlp, kernel.maxBoundUlp)
       total.add(row: row, computed: y, truth: given.truth, flat: given.flat, unit: unit, bounds: nil)
     }

@@ -59,6 +59,7 @@ struct AttentionCall {
         fillMasked(row)
       }
       result.logSumExp.append(lse)
+      result.wentWrong.append(stages.trace.wentWrong)
       let format = runner.outputFormat
       for x in row.output {
         result.output.append(format.round(x.exact, overflow: runner.configuration.overflow))

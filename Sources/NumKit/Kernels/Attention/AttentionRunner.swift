@@ -9,6 +9,8 @@ public struct AttentionResult: Sendable {
   public internal(set) var logSumExp: [Double] = []
   /// NaN, overflow and headroom by stage; rows are head·queries + query.
   public internal(set) var trace = StageTrace()
+  /// Whether a NaN or an infinity was born on the way of each row.
+  package internal(set) var wentWrong: [Bool] = []
   /// By stage.
   var nanBirths = [Int](repeating: 0, count: Stage.allCases.count)
   var overflowBirths = [Int](repeating: 0, count: Stage.allCases.count)

@@ -113,7 +113,7 @@ struct HostileRows: RowSource {
     }
     #expect(statistics.aboveBound > 0)
     #expect(
-      Verdict(statistics, inherent: 0, bound: .sound, overflowed: false, unitRoundoff: 0x1p-24) == .bug)
+      Verdict(statistics, inherent: 0, bound: .sound, unit: .ulp(.f32)) == .bug)
   }
 
   @Test func longRowsInShortFormatsAreVacuous() throws {
