@@ -4,7 +4,7 @@ import RealModule
 /// a relative 2^−40.
 public struct RowProfile: Sendable {
   /// The logits.
-  private(set) var x: [Double] = []
+  package private(set) var x: [Double] = []
   /// x/τ.
   public private(set) var z: [Double] = []
   /// softmax(z).
@@ -16,9 +16,9 @@ public struct RowProfile: Sendable {
   /// Σ e^(z − max z).
   public private(set) var sum = Double.nan
   /// Whether some element is −∞.
-  private(set) var hasMinusInfinity = false
+  package private(set) var hasMinusInfinity = false
   /// The first place where the largest element stands.
-  private(set) var argmax = 0
+  package private(set) var argmax = 0
   /// Whether every element is finite or −∞, one at least is finite, and 0 < τ < ∞.
   public private(set) var isRegular = false
 

@@ -1,3 +1,4 @@
+import NumKitQuestions
 import RealModule
 
 /// The errors of attention's scores: of the inputs on their way into products, of the sum, of scale, cap and bias.

@@ -1,3 +1,4 @@
+import NumKitQuestions
 import RealModule
 
 /// Shares of the keys, each normalised by itself, then merged by rounded log-sum-exps.

@@ -1,3 +1,4 @@
+import NumKitQuestions
 import RealModule
 
 /// From the errors of exponentials to those of weights: sums, quotients, casts.
