@@ -154,9 +154,12 @@ import Testing
     let (batches, heads, queries, keys, size) = (2, 3, 5, 6, 4)
     let full = [batches, heads, queries, keys]
     let count = shape.reduce(1, *)
-    let values = (0..<count).map { $0 % 5 == 3 ? -Double.infinity : Double(($0 * 7) % 11) / 8 - 0.5 }
+    let values = (0..<count).map { k -> Double in
+      if k % 5 == 3 { return -.infinity }
+      return Double(k * 7 % 11) / 8 - 0.5
+    }
     // By hand: the index of each dimension, 0 where the mask has one.
-    let aligned = Array(repeating: 1, count: max(0, 4 - shape.count)) + shape.suffix(4)
+    let aligned = [Int](repeating: 1, count: max(0, 4 - shape.count)) + Array(shape.suffix(4))
     let whole = (0..<full.reduce(1, *)).map { place -> Double in
       var (rest, index, step) = (place, 0, 1)
       for k in (0..<4).reversed() {

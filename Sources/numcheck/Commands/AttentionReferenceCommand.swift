@@ -70,13 +70,13 @@ struct AttentionReferenceCommand: ParsableCommand {
       let document = JSONValue.object([
         ("schema", .string("numcheck/1")), ("command", .string("reference attention")),
         ("dtype", .string(dtype.name)), ("rows", .int(shape.heads * shape.queries)),
-        ("length", .int(shape.keys)), ("output", .string(output)),
+        ("length", .int(shape.keys)), ("output", .string(ArgumentText.shown(output))),
         ("certificate", KernelReport.certificate(certificate)),
       ])
       try emit(document.text)
     } else {
       try emit(
-        "attention: \(AttentionReport.size(shape)), correctly rounded to \(dtype), in \(output)\n"
+        "attention: \(AttentionReport.size(shape)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))\n"
           + KernelReport.proof(certificate) + "\n")
     }
   }

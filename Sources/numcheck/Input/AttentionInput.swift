@@ -126,7 +126,7 @@ struct AttentionInput {
       else { throw UsageError("--q, --k, --v: shapes that are empty or too large") }
       tensors = made
       outputShape = Array(files[0].shape.dropLast())
-      origin = .files(q: q, k: k, v: v)
+      origin = .files(q: files[0].name, k: files[1].name, v: files[2].name)
       return
     }
     let tokens = options.tokens ?? 256
