@@ -56,7 +56,7 @@ public final class TensorFile: Sendable {
   /// Opens the file at `path`, or reads standard input where that is `-`.
   public static func open(_ path: FilePath) throws -> TensorFile {
     if path == "-" { return try read(descriptor: 0, path: "standard input", name: "stdin") }
-    return try TensorFile(FileBytes.map(path), place: path, name: path.stem ?? path.label)
+    return try TensorFile(FileBytes.map(path), place: path, name: path.name)
   }
 
   /// The same for a path as text.
@@ -78,7 +78,7 @@ public final class TensorFile: Sendable {
   /// A file whose bytes are in memory; `path` only names it in errors.
   package convenience init(bytes: UnsafeRawBufferPointer, path: String) throws {
     let place = FilePath(bytes: path.utf8)
-    try self.init(FileBytes.copy(bytes, path: path), place: place, name: place.stem ?? path)
+    try self.init(FileBytes.copy(bytes, path: path), place: place, name: place.name)
   }
 
   private init(_ file: FileBytes, place: FilePath?, name: String) throws {

@@ -36,9 +36,9 @@ import Testing
     #expect(reason(changed(24, bytes(UInt32(size + 1)))).contains("1 bytes follow"))
     #expect(reason(changed(24, bytes(UInt32(size - 1)))).contains("truncated: shape"))
     var file = valid
-    let data = 30 + "weights.npy".utf8.count + Int(valid[28])
-    file[data + 60] ^= 0x55
-    #expect(reason(file).contains("deflated") || reason(file).contains("checksum"))
+    // In the numbers, which come last.
+    file[directory - 12] ^= 0x55
+    #expect(reason(file).contains("deflated") || reason(file).contains("checksum"), "\(reason(file))")
   }
 
   /// A header that claims as much as a bomb would: refused before memory is taken.

@@ -46,6 +46,7 @@ final class FileBytes: @unchecked Sendable {
 
   /// Maps the regular, non-empty file at `path`.
   static func map(_ path: FilePath) throws -> FileBytes {
+    if path.isEmpty { throw TensorFileError("''", "names no file") }
     // Without O_NONBLOCK opening a pipe would wait for its writer.
     let descriptor = path.withPlatformString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard descriptor >= 0 else { throw TensorFileError(path.label, "cannot open: \(systemMessage())") }

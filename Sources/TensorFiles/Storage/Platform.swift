@@ -54,6 +54,14 @@ extension FilePath {
     self.init(text)
   }
 
+  /// The file's name without its extension, as text.
+  var name: String {
+    guard let last = lastComponent else { return label }
+    let text = FilePath(root: nil, [last]).label
+    guard let dot = text.lastIndex(of: "."), dot > text.startIndex else { return text }
+    return String(text[..<dot])
+  }
+
   /// The path as text; bytes that are not UTF-8 as `\xff`.
   package var label: String { Self.label(bytes) }
 

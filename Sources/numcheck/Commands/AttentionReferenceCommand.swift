@@ -114,13 +114,14 @@ struct AttentionReferenceCommand: ParsableCommand {
         ("schema", .string("numcheck/1")), ("command", .string("reference attention")),
         ("backward", .bool(backward.backward)),
         ("dtype", .string(dtype.name)), ("rows", .int(shape.heads * shape.queries)),
-        ("length", .int(shape.keys)), ("output", .string(output)),
+        ("length", .int(shape.keys)), ("output", .string(ArgumentText.shown(output))),
         ("certificate", KernelReport.certificate(certificate)),
       ])
       try emit(document.text)
     } else {
       try emit(
-        "attention\(what): \(AttentionReport.size(shape)), correctly rounded to \(dtype), in \(output)\n"
+        "attention\(what): \(AttentionReport.size(shape)), correctly rounded to \(dtype), "
+          + "in \(ArgumentText.shown(output))\n"
           + KernelReport.proof(certificate) + "\n")
     }
   }

@@ -71,13 +71,13 @@ struct ReferenceCommand: ParsableCommand {
       let document = JSONValue.object([
         ("schema", .string("numcheck/1")), ("command", .string("reference \(operation.rawValue)")),
         ("dtype", .string(dtype.name)), ("rows", .int(rows)), ("length", .int(source.rows.length)),
-        ("output", .string(output)), ("certificate", KernelReport.certificate(certificate)),
+        ("output", .string(ArgumentText.shown(output))), ("certificate", KernelReport.certificate(certificate)),
       ])
       try emit(document.text)
     } else {
       try emit(
         "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-          + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(output)\n"
+          + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))\n"
           + KernelReport.proof(certificate) + "\n")
     }
     if certificate.undecided > 0 {

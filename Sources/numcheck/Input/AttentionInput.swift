@@ -131,7 +131,7 @@ struct AttentionInput {
       outputShape = Array(files[0].shape.dropLast())
       keyShape = Array(files[1].shape.dropLast())
       valueShape = Array(files[2].shape.dropLast())
-      origin = .files(q: q, k: k, v: v)
+      origin = .files(q: files[0].name, k: files[1].name, v: files[2].name)
       return
     }
     let tokens = options.tokens ?? 256

@@ -38,6 +38,6 @@ struct BackwardOptions: ParsableArguments {
         "--do \(outputGradient): \(part.heads) heads of \(part.tokens) x \(part.size), but o has "
           + "\(shape.heads) of \(shape.queries) x \(width)")
     }
-    return (part.values, "dO from \(outputGradient)")
+    return (part.values, "dO from \(ArgumentText.shown(outputGradient))")
   }
 }

@@ -24,7 +24,7 @@ struct MaskFile {
       found = found ?? Self.strides(of: tensor.shape, over: target).map { Self.flattened($0, target) }
     }
     let leading = tensor.shape.dropLast(2)
-    if found == nil, tensor.shape.suffix(2) == scores[...], leading.reduce(1, *) == shape.heads {
+    if found == nil, heads.count == 1, tensor.shape.suffix(2) == scores[...], leading.reduce(1, *) == shape.heads {
       found = Self.strides(of: [shape.heads] + scores, over: targets[1]).map { Self.flattened($0, targets[1]) }
     }
     guard let starts = found else {

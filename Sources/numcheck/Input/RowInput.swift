@@ -21,7 +21,7 @@ struct RowInput {
     if let input = options.input {
       let tensor = try TensorRows(input, axis: options.axis, limit: options.rows)
       rows = tensor
-      origin = .file(input, shape: tensor.shape)
+      origin = .file(ArgumentText.shown(input), shape: tensor.shape)
       axis = tensor.shape.isEmpty || options.rows != nil ? (tensor.shape.isEmpty ? 0 : 1) : tensor.axis
       var others = tensor.shape
       if !others.isEmpty { others.remove(at: tensor.axis) }

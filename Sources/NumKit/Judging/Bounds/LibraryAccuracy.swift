@@ -1,5 +1,12 @@
 import NumKitNumbers
 import NumKitTruth
+import Synchronization
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// The functions of the platform that kernels in f32 and f64 call. In every other format they are correctly rounded.
 package enum LibraryFunction: String, CaseIterable, Sendable {
@@ -61,12 +68,22 @@ package struct LibraryAccuracy: Sendable {
 
   /// What a bound in `format` rests on: nil where the functions are correctly rounded.
   package static func of(_ format: NumberFormat) -> LibraryAccuracy? {
-    if let standIn { return standIn(format) }
+    if let standIn = standIns.withLock({ $0[thread] }) { return standIn(format) }
     return format == .f32 ? ofFloat : format == .f64 ? ofDouble : nil
   }
 
-  /// A test's platform in place of this one.
-  @TaskLocal package static var standIn: (@Sendable (NumberFormat) -> LibraryAccuracy?)?
+  package typealias StandIn = @Sendable (NumberFormat) -> LibraryAccuracy?
+
+  /// Tests' platforms in place of this one, each on its own thread.
+  private static let standIns = Mutex<[UInt: StandIn]>([:])
+  private static var thread: UInt { unsafeBitCast(pthread_self(), to: UInt.self) }
+
+  /// Runs `body` as on a test's platform.
+  package static func with<T>(standIn: @escaping StandIn, _ body: () throws -> T) rethrows -> T {
+    standIns.withLock { $0[thread] = standIn }
+    defer { _ = standIns.withLock { $0.removeValue(forKey: thread) } }
+    return try body()
+  }
 
   private static let ofFloat = measure(Float.self)
   private static let ofDouble = measure(Double.self)

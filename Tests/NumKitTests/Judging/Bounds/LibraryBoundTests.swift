@@ -60,7 +60,7 @@ import Testing
         Reference(.softmax, format: .f32).answer($0, parameters: OperationParameters(), into: &truth)
       }
       let usual = try bounds(algorithm, configuration, values, truth)
-      let wide = try LibraryAccuracy.$standIn.withValue(bad) {
+      let wide = try LibraryAccuracy.with(standIn: bad) {
         try bounds(algorithm, configuration, values, truth)
       }
       for i in x.indices {
@@ -117,7 +117,7 @@ import Testing
             name in broken.contains { $0.rawValue == name }
           }
           let (usual, _) = try bound(algorithm, configuration, x, truth)
-          let (kind, _) = try LibraryAccuracy.$standIn.withValue(bad) {
+          let (kind, _) = try LibraryAccuracy.with(standIn: bad) {
             try bound(algorithm, configuration, x, truth)
           }
           #expect(usual == .sound)
@@ -126,7 +126,7 @@ import Testing
             (kind != .sound) == (isNamed || isExp2),
             "\(operation) \(algorithm) without \(function): \(kind), \(named)")
           if isNamed {
-            let line = LibraryAccuracy.$standIn.withValue(bad) {
+            let line = LibraryAccuracy.with(standIn: bad) {
               BoundBasis.statements([BoundBasis(algorithm, configuration)])
             }
             #expect(line.count == 1 && line[0].hasSuffix("gives no number"), "\(line)")
@@ -150,7 +150,7 @@ import Testing
           $0, KernelConfiguration(storage: .float(.f32)), blockKeys: 4, splits: $0 == .splitKV ? 3 : nil)
       }
       let usual = try AttentionExperiment(tensors, parameters, runners).run()
-      let without = try LibraryAccuracy.$standIn.withValue(bad) {
+      let without = try LibraryAccuracy.with(standIn: bad) {
         try AttentionExperiment(tensors, parameters, runners).run()
       }
       for (mine, theirs) in zip(usual.entries, without.entries) {
