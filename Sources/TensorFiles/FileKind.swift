@@ -3,16 +3,22 @@ extension TensorFile {
   /// nil for none of those that are read. Without an end only the first bytes of a stream are there.
   static func kind(of bytes: UnsafeRawBufferPointer, extension suffix: String? = nil) -> Kind? {
     if bytes.starts(with: NpyHeader.magic) { return .npy }
-    if bytes.starts(with: [0x50, 0x4b, 0x03, 0x04]) || bytes.starts(with: [0x50, 0x4b, 0x05, 0x06]) { return .npz }
+    if bytes.starts(with: [0x50, 0x4b, 0x03, 0x04]) || bytes.starts(with: [0x50, 0x4b, 0x05, 0x06]) {
+      return .npz
+    }
     if bytes.starts(with: GGUF.magic) { return .gguf }
     let isText = bytes.prefix(8).allSatisfy { $0 != 0 }
     if isText && ShardIndex.isLikely(bytes) { return .index }
-    if SafeTensors.isLikely(bytes) || suffix?.lowercased() == Kind.safetensors.rawValue { return .safetensors }
+    if SafeTensors.isLikely(bytes) || suffix?.lowercased() == Kind.safetensors.rawValue {
+      return .safetensors
+    }
     return nil
   }
 
   /// The kind that a path's extension names, if any.
-  static func kind(ofExtension suffix: String?) -> Kind? { suffix.flatMap { Kind(rawValue: $0.lowercased()) } }
+  static func kind(ofExtension suffix: String?) -> Kind? {
+    suffix.flatMap { Kind(rawValue: $0.lowercased()) }
+  }
 
   /// The first bytes, for a message.
   static func head(_ bytes: UnsafeRawBufferPointer) -> String {

@@ -92,7 +92,7 @@ struct GoldenTests {
     for type in ElementType.numeric {
       if let dtype = type.dtype { #expect(ElementType(dtype) == type) }
     }
-    #expect(ElementType.numeric.compactMap(\.dtype).count == 14)
+    #expect(ElementType.numeric.compactMap(\.dtype).count == 15)
     #expect(DType("tf32").flatMap(ElementType.init) == nil)
     #expect(DType("bf16").flatMap(ElementType.init) == .bf16)
     #expect(ElementType.int16.dtype == nil)

@@ -64,7 +64,9 @@ struct WriterTests {
     let scratch = try Scratch()
     let all = (0..<256).map { UInt8($0) }
     let codes = Dictionary(
-      uniqueKeysWithValues: [ElementType.small(.f8e4m3fn), .small(.f8e5m2), .small(.e8m0), .int8, .bf16].map { ("\($0)", $0) })
+      uniqueKeysWithValues: [ElementType.small(.f8e4m3fn), .small(.f8e5m2), .small(.e8m0), .int8, .bf16].map {
+        ("\($0)", $0)
+      })
     let writer = try TensorWriter(
       scratch("x.safetensors"), codes.map { .init($0.key, $0.value, $0.value == .bf16 ? [128] : [256]) },
       metadata: ["key \"\n": "ü\u{1}"])

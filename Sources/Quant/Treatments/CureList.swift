@@ -27,7 +27,8 @@ public enum CureList {
     if text.hasPrefix("@") {
       guard let name = SchemeName(scheme.name), let granularity = Granularity(text.dropFirst().lowercased())
       else {
-        throw CureError.unknown(text, of: "granularity", known: ["@tensor", "@token", "@channel", "@gN", "@bRxC"])
+        throw CureError.unknown(
+          text, of: "granularity", known: ["@tensor", "@token", "@channel", "@gN", "@bRxC"])
       }
       return Treatment(
         try SchemeRegistry.scheme(named: SchemeName.joined(name.base, granularity, name.dialects)))

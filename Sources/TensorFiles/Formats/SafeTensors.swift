@@ -96,7 +96,8 @@ enum SafeTensors {
     for span in spans {
       let offset = span.range.lowerBound
       guard offset >= position else {
-        throw error("tensor \(span.name.quoted) at offset \(offset) overlaps the one before, up to \(position)")
+        throw error(
+          "tensor \(span.name.quoted) at offset \(offset) overlaps the one before, up to \(position)")
       }
       guard offset == position else {
         throw error("\(offset - position) bytes before tensor \(span.name.quoted) belong to no tensor")
@@ -121,7 +122,8 @@ enum SafeTensors {
     let header = try read(file.bytes, size: size, path: file.path)
     if let reason = header.lack(size) { throw TensorFileError(file.path, reason) }
     return TensorFile.Content(
-      tensors: header.tensors, sources: [.file(file)], unreadable: header.unreadable, metadata: header.metadata)
+      tensors: header.tensors, sources: [.file(file)], unreadable: header.unreadable,
+      metadata: header.metadata)
   }
 
   /// One tensor's place in the data, and what is there; nil where its dtype is not known.
@@ -132,7 +134,8 @@ enum SafeTensors {
     let info: TensorInfo?
   }
 
-  private static func span(_ reader: inout JSONReader, name: String, path: String, start: Int) throws -> Span {
+  private static func span(_ reader: inout JSONReader, name: String, path: String, start: Int) throws -> Span
+  {
     func error(_ reason: String) -> TensorFileError {
       TensorFileError(path, "tensor \(name.quoted): \(reason)")
     }
@@ -175,7 +178,8 @@ extension SafeTensors.Header {
   /// What a file of `size` bytes lacks; nil for nothing.
   func lack(_ size: Int) -> String? {
     if size >= fileSize { return nil }
-    return "truncated: \(fileSize - size) of its \(fileSize) bytes lack, and with them \(truncated.listed("tensor"))"
+    return
+      "truncated: \(fileSize - size) of its \(fileSize) bytes lack, and with them \(truncated.listed("tensor"))"
   }
 }
 

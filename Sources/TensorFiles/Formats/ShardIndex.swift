@@ -27,7 +27,9 @@ struct ShardIndex {
         }
       case "metadata":
         try reader.object { reader, key in
-          if key == "total_size", let size = try? reader.peeking({ try $0.integer("total_size") }) { total = size }
+          if key == "total_size", let size = try? reader.peeking({ try $0.integer("total_size") }) {
+            total = size
+          }
           try reader.skipValue()
         }
       default: try reader.skipValue()

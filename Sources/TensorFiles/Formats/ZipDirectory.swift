@@ -85,7 +85,8 @@ struct ZipDirectory {
       guard method == 0 || method == 8 else {
         refused.append(
           UnreadableTensor(
-            tensor, "its entry is compressed by zip method \(method); stored (0) and deflated (8) ones are read"))
+            tensor,
+            "its entry is compressed by zip method \(method); stored (0) and deflated (8) ones are read"))
         continue
       }
 

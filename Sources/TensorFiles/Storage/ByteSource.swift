@@ -66,7 +66,9 @@ struct DeflatedEntry: Sendable {
       var sum = crc32(0, nil, 0)
       for start in stride(from: 0, to: size, by: 1 << 30) {
         let part = buffer[start..<min(start + 1 << 30, size)]
-        sum = crc32(sum, UnsafeRawBufferPointer(rebasing: part).assumingMemoryBound(to: UInt8.self).baseAddress, UInt32(part.count))
+        sum = crc32(
+          sum, UnsafeRawBufferPointer(rebasing: part).assumingMemoryBound(to: UInt8.self).baseAddress,
+          UInt32(part.count))
       }
       guard UInt32(truncatingIfNeeded: sum) == checksum else {
         throw TensorFileError(path, "its checksum is wrong")
@@ -82,7 +84,9 @@ struct DeflatedEntry: Sendable {
   }
 
   /// Inflates until `buffer` is full or the stream ends.
-  private func inflate(into buffer: UnsafeMutableRawBufferPointer) throws -> (count: Int, consumed: Int, ended: Bool) {
+  private func inflate(into buffer: UnsafeMutableRawBufferPointer) throws -> (
+    count: Int, consumed: Int, ended: Bool
+  ) {
     var stream = z_stream()
     // Negative: without a header of zlib's.
     guard inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {

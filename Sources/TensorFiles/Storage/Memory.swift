@@ -28,7 +28,9 @@ package enum Memory {
     guard threads > 1 else { return threads }
     var stack = rlimit()
     var stackSize = 8 << 20
-    if getrlimit(resource(RLIMIT_STACK), &stack) == 0, stack.rlim_cur < 1 << 40 { stackSize = Int(stack.rlim_cur) }
+    if getrlimit(resource(RLIMIT_STACK), &stack) == 0, stack.rlim_cur < 1 << 40 {
+      stackSize = Int(stack.rlim_cur)
+    }
     // The allocator reserves an arena for each thread, of which only addresses are taken.
     let arena = 128 << 20
     let byAddresses = limit == .max ? threads : limit / 2 / (stackSize + arena + each)
@@ -68,7 +70,8 @@ package enum Memory {
   /// Of control groups, version 2: what is free up to the least limit of the process's group and those around it. The files
   /// that the group has cached make room.
   private static var controlGroup: Int {
-    guard let line = text(of: "/proc/self/cgroup").split(separator: "\n").first(where: { $0.hasPrefix("0::/") })
+    guard
+      let line = text(of: "/proc/self/cgroup").split(separator: "\n").first(where: { $0.hasPrefix("0::/") })
     else { return .max }
     var folder = "/sys/fs/cgroup" + line.dropFirst(3)
     var least = Int.max
@@ -145,6 +148,7 @@ package struct OutOfMemory: Error, CustomStringConvertible {
     while value >= 999.5 && unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
     if unit == 0 { return "\(bytes) bytes" }
     let tenths = Int((value * 10).rounded())
-    return value < 9.95 ? "\(tenths / 10).\(tenths % 10) \(units[unit])" : "\(Int(value.rounded())) \(units[unit])"
+    return value < 9.95
+      ? "\(tenths / 10).\(tenths % 10) \(units[unit])" : "\(Int(value.rounded())) \(units[unit])"
   }
 }

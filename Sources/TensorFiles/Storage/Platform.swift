@@ -70,7 +70,9 @@ extension FilePath {
     var text = ""
     var rest = bytes[...]
     while let first = rest.first {
-      let length = (1...4).first { $0 <= rest.count && String(validating: rest.prefix($0), as: UTF8.self) != nil }
+      let length = (1...4).first {
+        $0 <= rest.count && String(validating: rest.prefix($0), as: UTF8.self) != nil
+      }
       if let length {
         text += String(decoding: rest.prefix(length), as: UTF8.self)
         rest = rest.dropFirst(length)

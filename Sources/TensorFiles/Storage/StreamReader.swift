@@ -17,12 +17,15 @@ struct StreamReader {
     var capacity = 1 << 16
     // Room for the copy that growing makes.
     let limit = Memory.available / 3
-    guard var memory = malloc(capacity) else { throw TensorFileError(path, "no memory for \(capacity) bytes") }
+    guard var memory = malloc(capacity) else {
+      throw TensorFileError(path, "no memory for \(capacity) bytes")
+    }
     var count = 0
     var expected: Expected = .unknown
     do {
       while true {
-        let got = try read(into: UnsafeMutableRawBufferPointer(start: memory + count, count: capacity - count))
+        let got = try read(
+          into: UnsafeMutableRawBufferPointer(start: memory + count, count: capacity - count))
         if got == 0 { break }
         count += got
         let bytes = UnsafeRawBufferPointer(start: memory, count: count)

@@ -72,7 +72,8 @@ struct RowGeometry: Sendable {
   /// `count` elements of each of `rows` rows, `stride` apart. The inner loop runs along whichever of the two directions is
   /// denser in the file.
   func gather<T: DecodedValue>(
-    _ elements: StoredElements, first: Int, rows: Int, count: Int, stride: Int, into out: UnsafeMutablePointer<T>
+    _ elements: StoredElements, first: Int, rows: Int, count: Int, stride: Int,
+    into out: UnsafeMutablePointer<T>
   ) throws {
     if elementStride <= stride || rows == 1 {
       for row in 0..<rows {

@@ -59,12 +59,15 @@ public struct TensorSource: Sendable {
   }
 
   /// The elements of `range` as Double.
-  public func copyDoubles(elements range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Double>) throws {
+  public func copyDoubles(elements range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Double>) throws
+  {
     try check(range, room: buffer.count)
     if let doubles {
       return try doubles.copy(range, into: buffer) { try gather($0, $1, into: $2) }
     }
-    guard decoder != nil, case .block = tensor.elementType else { return try tensor.copyDoubles(range, into: buffer) }
+    guard decoder != nil, case .block = tensor.elementType else {
+      return try tensor.copyDoubles(range, into: buffer)
+    }
     // Numbers of blocks are f32.
     let piece = 1 << 14
     try withUnsafeTemporaryAllocation(of: Float.self, capacity: min(range.count, piece)) { part in
@@ -82,7 +85,9 @@ public struct TensorSource: Sendable {
     if let floats {
       return try floats.copy(range, into: buffer) { try gather($0, $1, into: $2) }
     }
-    guard decoder != nil, case .block = tensor.elementType else { return try tensor.copyFloats(range, into: buffer) }
+    guard decoder != nil, case .block = tensor.elementType else {
+      return try tensor.copyFloats(range, into: buffer)
+    }
     try decodeBlocks(range, into: UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]))
   }
 
@@ -156,7 +161,9 @@ extension TensorSource {
       let target = out + (run.rows.lowerBound - rows.lowerBound) * columns.count
       let first = run.first + columns.lowerBound * geometry.elementStride
       if let elements {
-        try geometry.gather(elements, first: first, rows: run.rows.count, count: columns.count, stride: run.stride, into: target)
+        try geometry.gather(
+          elements, first: first, rows: run.rows.count, count: columns.count, stride: run.stride, into: target
+        )
       } else {
         try gatherBlocks(first: first, rows: run.rows.count, count: columns.count, into: target)
       }

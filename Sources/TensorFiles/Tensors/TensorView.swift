@@ -182,7 +182,8 @@ struct StoredElements {
           .decode(into: target, outStride: outStride)
       } else {
         let run = StoredRun(
-          base: base + first * size + done * step, type: type, isByteSwapped: info.isByteSwapped, stride: step,
+          base: base + first * size + done * step, type: type, isByteSwapped: info.isByteSwapped,
+          stride: step,
           count: n
         )
         run.decode(into: target, outStride: outStride)

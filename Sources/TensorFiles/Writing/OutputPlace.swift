@@ -40,7 +40,9 @@ package struct OutputPlace {
         throw TensorFileError(label, "is read-only")
       }
       mode = existing.st_mode & 0o777
-      guard let identity = FileIdentity(target) else { throw TensorFileError(label, "cannot write: it is gone") }
+      guard let identity = FileIdentity(target) else {
+        throw TensorFileError(label, "cannot write: it is gone")
+      }
       self.identity = .file(identity)
       return
     }
@@ -63,7 +65,8 @@ package struct OutputPlace {
     // As many as the system follows.
     for _ in 0..<40 {
       var information = stat()
-      guard place.withPlatformString({ lstat($0, &information) }) == 0, information.st_mode & S_IFMT == S_IFLNK
+      guard place.withPlatformString({ lstat($0, &information) }) == 0,
+        information.st_mode & S_IFMT == S_IFLNK
       else { return place }
       var bytes = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
       let length = place.withPlatformString { readlink($0, &bytes, Int(PATH_MAX)) }

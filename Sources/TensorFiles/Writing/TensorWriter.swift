@@ -39,7 +39,8 @@ public final class TensorWriter: UnfinishedContent {
   /// - Throws: `TensorFileError` where the folder cannot be written, the kind of file cannot hold an element type,
   ///   or a declaration is no tensor.
   public init(
-    _ place: FilePath, _ tensors: [Declaration], metadata: [String: String] = [:], overflow: Overflow = .special
+    _ place: FilePath, _ tensors: [Declaration], metadata: [String: String] = [:],
+    overflow: Overflow = .special
   ) throws {
     let path = place.label
     self.path = path

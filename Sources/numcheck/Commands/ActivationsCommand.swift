@@ -38,7 +38,8 @@ struct ActivationsCommand: ParsableCommand {
   var outlierAbove: Number = Number(6)
 
   @Option(
-    help: ArgumentHelp("How many of the largest magnitudes to list.", valueName: "k"), transform: Whole.number)
+    help: ArgumentHelp("How many of the largest magnitudes to list.", valueName: "k"), transform: Whole.number
+  )
   var top: Int = 8
 
   @Flag(help: "Show all figures of each tensor, also where there are several.")

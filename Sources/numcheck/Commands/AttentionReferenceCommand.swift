@@ -25,7 +25,8 @@ struct AttentionReferenceCommand: ParsableCommand {
   )
   var overflow: Overflow = .special
 
-  @Option(help: ArgumentHelp(
+  @Option(
+    help: ArgumentHelp(
       "The .npy (o) or .safetensors (o and lse; dq, dk and dv) file to write.", valueName: "FILE"))
   var output: String
 

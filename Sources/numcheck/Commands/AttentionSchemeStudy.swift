@@ -70,7 +70,8 @@ extension AttentionCommand {
         [.text(e.scheme?.name ?? "standard f16")]
           + [e.bits.q, e.bits.k, e.bits.v].map { .number($0) } + [.count(s.lostCount)]
           + [
-            s.rmse, s.rmse / entries[0].sums.rmse, s.relativeL1, s.finiteCount == 0 ? .nan : s.maxAbsoluteError,
+            s.rmse, s.rmse / entries[0].sums.rmse, s.relativeL1,
+            s.finiteCount == 0 ? .nan : s.maxAbsoluteError,
             1 - s.cosine,
           ].map { .number($0) } + [share(e.flushed), share(e.predicted)])
     }

@@ -45,8 +45,10 @@ extension AttentionCommand {
       let standard = sums[way.name.contains("fp8") ? 2 : 0]
       report.rows.append(
         [.text(way.name), .count(s.lostCount)]
-          + [s.rmse, s.relativeL1, s.finiteCount == 0 ? .nan : s.maxAbsoluteError, 1 - s.cosine, s.rmse / standard.rmse].map
-        { .number($0) })
+          + [
+            s.rmse, s.relativeL1, s.finiteCount == 0 ? .nan : s.maxAbsoluteError, 1 - s.cosine,
+            s.rmse / standard.rmse,
+          ].map { .number($0) })
     }
     try emit(report.text(as: format))
   }

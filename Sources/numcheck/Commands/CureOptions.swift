@@ -82,7 +82,8 @@ struct CureOptions: ParsableArguments {
       throw UsageError("\(tensor.name): \(tensor.count) elements are more than the \(1 << 28) that fit here")
     }
     // The tensor, what becomes of it, and what cures make on the way.
-    try Memory.require(Memory.product(tensor.count, 48), for: "\(tensor.name): holding \(tensor.count) elements")
+    try Memory.require(
+      Memory.product(tensor.count, 48), for: "\(tensor.name): holding \(tensor.count) elements")
     var values = [Float](repeating: 0, count: tensor.count)
     try values.withUnsafeMutableBufferPointer { try tensor.read(0..<tensor.count, into: $0) }
     return TensorMatrix(rows: tensor.rows, columns: tensor.columns, values: values)
@@ -122,7 +123,8 @@ struct CureRun {
       let matrix = matrices[0].1
       let decoded = try options.treatment(of: schemes[0]).apply(matrix, context: context).decoded
       let writer = try TensorWriter(
-        FilePath(argument: path), [TensorWriter.Declaration("dequantized", .f32, [matrix.rows, matrix.columns])])
+        FilePath(argument: path),
+        [TensorWriter.Declaration("dequantized", .f32, [matrix.rows, matrix.columns])])
       try decoded.values.withUnsafeBufferPointer { try writer.append($0) }
       return writer
     } catch let error as CureError {

@@ -104,7 +104,7 @@ struct QuantizeCommand: ParsableCommand {
       count: sources.count, progress: nil, make: { Worker() },
       body: { worker, index in
         let source: MatrixSource
-        do { source = try sources[index].open() } catch where sources.count > 1 {
+        do { source = try sources[index].open() } catch  where sources.count > 1 {
           return worker.unread.append((index, LeftOut(sources[index].name, error)))
         }
         do {

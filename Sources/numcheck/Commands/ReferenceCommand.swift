@@ -71,7 +71,8 @@ struct ReferenceCommand: ParsableCommand {
       let document = JSONValue.object([
         ("schema", .string("numcheck/1")), ("command", .string("reference \(operation.rawValue)")),
         ("dtype", .string(dtype.name)), ("rows", .int(rows)), ("length", .int(source.rows.length)),
-        ("output", .string(ArgumentText.shown(output))), ("certificate", KernelReport.certificate(certificate)),
+        ("output", .string(ArgumentText.shown(output))),
+        ("certificate", KernelReport.certificate(certificate)),
       ])
       try emit(document.text)
     } else {

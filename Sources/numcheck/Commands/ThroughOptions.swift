@@ -203,6 +203,7 @@ struct ThroughRun {
     guard let name = specifier.tensorName, name.hasSuffix("q") else {
       throw UsageError("--through attention needs --keys and --values where the input is not named …q")
     }
-    return ArgumentText.text(of: specifier.path.bytes.map { CChar(bitPattern: $0) }) + ":\(name.dropLast())\(letter)"
+    return ArgumentText.text(of: specifier.path.bytes.map { CChar(bitPattern: $0) })
+      + ":\(name.dropLast())\(letter)"
   }
 }

@@ -31,7 +31,8 @@ struct AttentionQuestionOptions: ParsableArguments {
   var sinks: Int = 0
 
   @Option(
-    help: ArgumentHelp("Keys there are; what lies behind is padding.", valueName: "N"), transform: Whole.number)
+    help: ArgumentHelp("Keys there are; what lies behind is padding.", valueName: "N"),
+    transform: Whole.number)
   var padding: Int?
 
   @Option(
@@ -159,7 +160,8 @@ struct AttentionKernelOptions: ParsableArguments {
   var blockK: Int?
 
   @Option(
-    help: ArgumentHelp("Shares of the keys for split-kv (default: 4).", valueName: "N"), transform: Whole.number)
+    help: ArgumentHelp("Shares of the keys for split-kv (default: 4).", valueName: "N"),
+    transform: Whole.number)
   var splits: Int?
 
   @Option(

@@ -15,7 +15,8 @@ enum EncodedWriter {
       throw UsageError("\(e)")
     }
     let tensor = try output.map {
-      try TensorWriter(FilePath(argument: $0), [TensorWriter.Declaration("dequantized", .f32, source.shape ?? [])])
+      try TensorWriter(
+        FilePath(argument: $0), [TensorWriter.Declaration("dequantized", .f32, source.shape ?? [])])
     }
     let bytes = try raw.map { try RawWriter(FilePath(argument: $0)) }
     try StreamedEncoding(scheme, source).forEachBand(

@@ -24,8 +24,12 @@ struct MaskFile {
       found = found ?? Self.strides(of: tensor.shape, over: target).map { Self.flattened($0, target) }
     }
     let leading = tensor.shape.dropLast(2)
-    if found == nil, heads.count == 1, tensor.shape.suffix(2) == scores[...], leading.reduce(1, *) == shape.heads {
-      found = Self.strides(of: [shape.heads] + scores, over: targets[1]).map { Self.flattened($0, targets[1]) }
+    if found == nil, heads.count == 1, tensor.shape.suffix(2) == scores[...],
+      leading.reduce(1, *) == shape.heads
+    {
+      found = Self.strides(of: [shape.heads] + scores, over: targets[1]).map {
+        Self.flattened($0, targets[1])
+      }
     }
     guard let starts = found else {
       throw UsageError(
@@ -38,7 +42,8 @@ struct MaskFile {
     let kept = isOne ? Array(firsts.prefix(1)) : firsts
     let (rowStep, columnStep) = (starts[starts.count - 2], starts[starts.count - 1])
     try Memory.require(
-      Memory.product(kept.count, shape.queries, shape.keys, 16), for: "--mask \(name): holding it for all heads")
+      Memory.product(kept.count, shape.queries, shape.keys, 16),
+      for: "--mask \(name): holding it for all heads")
     var values: [Double] = []
     values.reserveCapacity(kept.count * shape.queries * shape.keys)
     for first in kept {

@@ -37,6 +37,7 @@ enum MemoryNeeds {
   /// Throws where a row of a matrix cannot be held in all `schemes`.
   static func requireRow(of source: MatrixSource, schemes: Int) throws {
     try Memory.require(
-      Memory.product(source.columns, 100 + 40 * schemes), for: "\(source.name): a row of \(source.columns) elements")
+      Memory.product(source.columns, 100 + 40 * schemes),
+      for: "\(source.name): a row of \(source.columns) elements")
   }
 }

@@ -32,11 +32,13 @@ final class ResultWriter {
     length = perRow
     self.overflow = overflow
     writer = try TensorWriter(
-      FilePath(argument: path), [TensorWriter.Declaration(operation.rawValue, element, shape)], overflow: overflow)
+      FilePath(argument: path), [TensorWriter.Declaration(operation.rawValue, element, shape)],
+      overflow: overflow)
     if isScattered {
       let count = shape.reduce(1, *)
       try Memory.require(
-        Memory.product(count, 8), for: "--output: holding \(count) results, for axis \(input.axis) is not the last,")
+        Memory.product(count, 8),
+        for: "--output: holding \(count) results, for axis \(input.axis) is not the last,")
       scattered = [Double](repeating: 0, count: count)
     }
   }

@@ -36,7 +36,8 @@ struct RowInput {
       axis = 1
     }
     if operation == .softmaxJacobian && rows.length > 4096 {
-      throw UsageError("a Jacobian of rows of \(rows.length) has as many entries squared; the limit is 4096 a row")
+      throw UsageError(
+        "a Jacobian of rows of \(rows.length) has as many entries squared; the limit is 4096 a row")
     }
   }
 

@@ -82,7 +82,9 @@ private struct SchemeDecoder: BlockDecoder {
 
   /// nil for types that no scheme decodes.
   init?(_ type: ElementType) {
-    guard case .block(let kind) = type, let scheme = GGMLSchemes.scheme(ofBlockType: kind.name) else { return nil }
+    guard case .block(let kind) = type, let scheme = GGMLSchemes.scheme(ofBlockType: kind.name) else {
+      return nil
+    }
     self.scheme = scheme
   }
 

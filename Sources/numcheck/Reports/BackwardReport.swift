@@ -26,7 +26,8 @@ struct BackwardReport: CheckedReport {
   var lines: [Line] {
     result.entries.flatMap { e in
       AttentionGradient.allCases.map {
-        Line(runner: e.runner, gradient: $0, errors: e[$0], baseline: result.baseline[$0].sums.maxAbsoluteError)
+        Line(
+          runner: e.runner, gradient: $0, errors: e[$0], baseline: result.baseline[$0].sums.maxAbsoluteError)
       }
     }
   }
@@ -50,7 +51,8 @@ struct BackwardReport: CheckedReport {
       table.rows.append([
         line.name, line.verdict.rawValue, Figures.count(k.nanRows), Figures.count(k.overflow),
         Figures.count(k.underflow), figure(k.maxUlp), figure(k.quantileUlp(0.99)), figure(k.maxUlpAtPeak),
-        figure(s.rmse), figure(s.maxAbsoluteError), figure(s.maxAbsoluteError / line.baseline), figure(t.rmse),
+        figure(s.rmse), figure(s.maxAbsoluteError), figure(s.maxAbsoluteError / line.baseline),
+        figure(t.rmse),
         figure(t.relativeL1), figure(1 - t.cosine),
       ])
     }
@@ -136,7 +138,8 @@ struct BackwardReport: CheckedReport {
       cells += [line.runner.algorithm.rawValue, line.gradient.rawValue, line.verdict.rawValue]
       cells += [k.nanRows, k.overflow, k.underflow].map { "\($0)" }
       cells += [
-        k.maxUlp, k.quantileUlp(0.99), k.meanUlp, s.rmse, s.maxAbsoluteError, line.baseline, t.rmse, t.relativeL1,
+        k.maxUlp, k.quantileUlp(0.99), k.meanUlp, s.rmse, s.maxAbsoluteError, line.baseline, t.rmse,
+        t.relativeL1,
         t.cosine,
       ].map(Figures.number)
       table.rows.append(cells)

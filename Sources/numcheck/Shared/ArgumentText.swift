@@ -19,9 +19,13 @@ enum ArgumentText {
     var text = String.UnicodeScalarView()
     var rest = bytes[...]
     while let byte = rest.first {
-      let length = byte < 0x80 ? 1 : (2...4).first { count in
-        count <= rest.count && String(validating: rest.prefix(count), as: UTF8.self)?.unicodeScalars.count == 1
-      }
+      let length =
+        byte < 0x80
+        ? 1
+        : (2...4).first { count in
+          count <= rest.count
+            && String(validating: rest.prefix(count), as: UTF8.self)?.unicodeScalars.count == 1
+        }
       let scalar = length.flatMap { String(decoding: rest.prefix($0), as: UTF8.self).unicodeScalars.first }
       if let length, let scalar, scalar.value < first {
         text.append(scalar)

@@ -8,7 +8,9 @@ struct Arguments {
   /// Throws where the first argument is no command.
   init(_ given: [String], commands: [any ParsableCommand.Type]) throws {
     if let first = given.first {
-      let names = commands.filter { $0.configuration.shouldDisplay }.compactMap { $0.configuration.commandName }
+      let names = commands.filter { $0.configuration.shouldDisplay }.compactMap {
+        $0.configuration.commandName
+      }
       let isKnown = commands.contains { $0.configuration.commandName == first } || first == "help"
       if first.hasPrefix("-") {
         let own = ["-h", "--help", "--help-hidden", "--version", "--experimental-dump-help"]

@@ -5,6 +5,7 @@ import Testing
 /// The tables of `fixtures/formats`, on which gfloat, ml_dtypes and a plain comparison of fractions agree.
 @Suite struct FormatGoldenTests {
   static let names = [
+    "f8e3m4",
     "f8e4m3fn", "f8e5m2", "f8e4m3fnuz", "f8e5m2fnuz", "f6e3m2", "f6e2m3", "f4e2m1", "e8m0", "bf16", "f16",
     "tf32",
   ]

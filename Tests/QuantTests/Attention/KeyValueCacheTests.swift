@@ -40,7 +40,7 @@ import Testing
     // Two tokens of four numbers. One scale a token: 1, and 1/127.
     let token = try CacheFormat("int8@token").decoded(x[...], tokens: 2, width: 4)
     #expect(Array(token[..<4]) == [1, 2, 3, 127])
-    #expect((token[4] - 0.5).magnitude <= 0.5 / 127 && token[5] == -1.0 * Double(Float(1.0 / 127)) * 127)
+    #expect((token[4] - 0.5).magnitude <= 0.5 / 127 && token[5] == Double(-127 * Float(1.0 / 127)))
     // One a channel of two tokens: 0.5 of 1 is not lost beside 127.
     let channel = try CacheFormat("int4@channel2").decoded(x[...], tokens: 2, width: 4)
     #expect((channel[0] - 1).magnitude < 1e-6 && (channel[4] - 0.5).magnitude < 0.08)

@@ -260,7 +260,7 @@ struct MeasurementTests {
     let elements = 65536.0
     let expected: [(name: String, overhead: Double, bits: Double)] = [
       ("int4@g32", 0, 5), ("mxfp4", 0, 4.25), ("nf4", 0, 4.5), ("uint4@g128", 0, 4.3125), ("f6e3m2", 0, 6),
-      ("int8@b128x128", 256, 8), ("nvfp4", 32, 4.5), ("uint4@g128:min,f16", 0, 4.375),
+      ("int8@b128x128", 256, 8), ("nvfp4", 32, 4.5), ("uint4@g128:min,f16", 0, 4.25),
       ("nf4:dq", 160, 4.125),
     ]
     for (name, overhead, bits) in expected {

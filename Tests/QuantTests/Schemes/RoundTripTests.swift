@@ -49,6 +49,7 @@ struct RoundTripTests {
     switch name.base {
     case "f8e4m3fn", "mxfp8e4m3": return name.granularity == nil && name.base == "f8e4m3fn" ? 200 : 254
     case "f8e5m2", "mxfp8e5m2": return name.granularity == nil && name.base == "f8e5m2" ? 200 : 248
+    case "f8e3m4": return name.granularity == nil ? 200 : 223
     case "f8e4m3fnuz", "f8e5m2fnuz": return name.granularity == nil ? 200 : 255
     case "f6e3m2", "f6e2m3", "mxfp6e3m2", "mxfp6e2m3":
       return name.granularity == nil && name.base.hasPrefix("f") ? 32 : 64

@@ -62,7 +62,8 @@ struct AttentionErrors {
   mutating func bound(
     _ profile: AttentionProfile, values: UnsafePointer<Double>, truth: [Double], into bounds: inout [Double]
   ) -> RowBound {
-    guard profile.isRegular, largestValue.isFinite, !precisions.widening.overflows(largestValue), prepare(profile)
+    guard profile.isRegular, largestValue.isFinite, !precisions.widening.overflows(largestValue),
+      prepare(profile)
     else { return .none }
     let width = truth.count
     guard let (divisor, relative) = weigh(profile) else { return .none }
@@ -85,7 +86,9 @@ struct AttentionErrors {
       let size = truth[col].magnitude
       var e = bounds[col] + relative * size + constant / divisor
       if runner.algorithm == .flash { e += a.rounding(size + e) }
-      if e < .infinity && precisions.narrowing.overflows(size + e) && !precisions.storesAsComputed { return .none }
+      if e < .infinity && precisions.narrowing.overflows(size + e) && !precisions.storesAsComputed {
+        return .none
+      }
       e += precisions.narrowing.error(size + e)
       e = precisions.stored(truth[col], e)
       if e.isNaN { return .none }

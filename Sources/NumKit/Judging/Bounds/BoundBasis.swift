@@ -8,6 +8,8 @@ public struct BoundBasis: Sendable, Hashable {
   private let functions: [LibraryFunction]
   /// Those that are worse than bounds usually allow, and their largest errors seen.
   private let excesses: [String]
+  /// Whether one of them is no approximation: then nothing can be said.
+  let isHopeless: Bool
 
   /// Of a row operation's kernel.
   public init(_ algorithm: Algorithm, _ configuration: KernelConfiguration) {
@@ -36,6 +38,7 @@ public struct BoundBasis: Sendable, Hashable {
 
   private init(_ used: [(LibraryFunction, NumberFormat)]) {
     let measured = used.compactMap { use in LibraryAccuracy.of(use.1).map { (use.0, use.1, $0) } }
+    isHopeless = measured.contains { !$2.ulps($0).isFinite }
     functions = LibraryFunction.allCases.filter { f in measured.contains { $0.0 == f } }
     excesses = measured.filter { $2.excesses.contains($0) }.map { function, format, accuracy in
       let seen = accuracy.seen[function] ?? .nan

@@ -45,7 +45,9 @@ extension RowErrors {
     var fromSum = logarithmError(sum.error / sum.exact)
     if shifted && !fromSum.isNaN {
       // Whatever its error, the sum has a 1 in it, and n terms of at most 1.
-      fromSum = Swift.min(fromSum, Swift.max(log + shiftError, Swift.min(Double.log(onePlus: sum.error / sum.exact), mostOfLogarithm)))
+      fromSum = Swift.min(
+        fromSum,
+        Swift.max(log + shiftError, Swift.min(Double.log(onePlus: sum.error / sum.exact), mostOfLogarithm)))
     }
     let size = log.magnitude + fromSum + shiftError
     return Computed(exact: log, error: fromSum + Swift.max(a.log * size, a.tiny))

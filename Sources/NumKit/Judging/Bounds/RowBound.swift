@@ -29,6 +29,7 @@ public struct ErrorBounds {
   let precisions: Precisions
   let parameters: OperationParameters
   let inputError: InputError
+  private let isHopeless: Bool
 
   /// nil where no bound was derived: integer grids.
   public init?(_ algorithm: Algorithm, _ configuration: KernelConfiguration, parameters: OperationParameters)
@@ -38,6 +39,7 @@ public struct ErrorBounds {
     self.precisions = precisions
     self.parameters = parameters
     inputError = InputError(precisions, temperature: parameters.temperature)
+    isHopeless = BoundBasis(algorithm, configuration).isHopeless
   }
 
   /// Writes a bound on each result's absolute error into `bounds`, for a row (in the storage format) whose exact results
@@ -51,7 +53,7 @@ public struct ErrorBounds {
     let c = precisions.compute.format
     // Limits are another computation, a temperature that a kernel rounds another question, and −∞ is another number where
     // there is no infinity.
-    guard parameters.temperature > 0, parameters.temperature < .infinity,
+    guard !isHopeless, parameters.temperature > 0, parameters.temperature < .infinity,
       c.round(parameters.temperature) == parameters.temperature,
       !profile.hasMinusInfinity || precisions.computeIsUnbounded
     else { return .none }

@@ -74,7 +74,8 @@ struct RowErrors {
       // Beyond e^700 a relative error says less than the computed number's own size.
       let d = shifted ? profile.maximum - profile.z[i] : -profile.z[i]
       errors[i] =
-        (relative < .infinity ? exact * relative : Double.exp(exponents.error(profile.z[i]) - d) * (1 + c.exp))
+        (relative < .infinity
+          ? exact * relative : Double.exp(exponents.error(profile.z[i]) - d) * (1 + c.exp))
         + tiny
       if mayOverflowBelow && exponents.overflows(profile.z[i]) { errors[i] = Swift.max(errors[i], exact) }
     }
@@ -117,7 +118,9 @@ struct RowErrors {
   }
 
   /// Whether a computed sum of so many terms may overflow a format: no exponential after a shift is larger than 1.
-  private func overflows(_ sum: Computed, of terms: Int, _ lift: Double, _ isTooLarge: (Double) -> Bool) -> Bool {
+  private func overflows(_ sum: Computed, of terms: Int, _ lift: Double, _ isTooLarge: (Double) -> Bool)
+    -> Bool
+  {
     isTooLarge(sum.upper * lift) && !(shifted && !isTooLarge(Double(terms) * (1 + a.growth(terms))))
   }
 

@@ -28,7 +28,9 @@ extension AttentionErrors {
   }
 
   /// The worst relative error of a share's sum, and the largest such sum relative to the share's maximum.
-  private func shares(_ profile: AttentionProfile, _ tile: Int, _ gamma: Double) -> (sigma: Double, peak: Double) {
+  private func shares(_ profile: AttentionProfile, _ tile: Int, _ gamma: Double) -> (
+    sigma: Double, peak: Double
+  ) {
     let widening = precisions.widening
     var worst = 0.0
     var peak = 0.0

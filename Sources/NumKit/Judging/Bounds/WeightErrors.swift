@@ -38,7 +38,10 @@ extension AttentionErrors {
       s = s.upper == 0 ? widened(terms[i]) : additions.adding(s, widened(terms[i]))
     }
     // No exponential is larger than their sum.
-    let most = isShifted ? Swift.min(s.upper * lift, Double(terms.count) * (1 + a.growth(terms.count))) : s.upper * Double.exp(top)
+    let most =
+      isShifted
+      ? Swift.min(s.upper * lift, Double(terms.count) * (1 + a.growth(terms.count)))
+      : s.upper * Double.exp(top)
     if a.overflows(most) || precisions.widening.overflows(most) { return nil }
     if !isShifted && c.overflows(most) { return nil }
     var divisor = s

@@ -110,7 +110,9 @@ public struct ErrorStatistics: Sendable {
       maxUlpAtPeak = Swift.max(maxUlpAtPeak, sight.worst / unit.size(at: sight.scale))
     }
     if sight.hasNaN && !sight.truthHasNaN { nanRows += 1 }
-    if overflowed && bounds == nil && isLost(computed, truth, flat, unit, scale: sight.scale) { lostRows += 1 }
+    if overflowed && bounds == nil && isLost(computed, truth, flat, unit, scale: sight.scale) {
+      lostRows += 1
+    }
   }
 
   /// Whether some result that is not what the truth is rounded to is 0 for something else, or far off.
@@ -128,7 +130,9 @@ public struct ErrorStatistics: Sendable {
 
   /// The truth `t` as it is stored; `exact` is its exact value.
   private func stored(_ t: Double, _ exact: Double, _ unit: ErrorUnit) -> Double {
-    guard overflowResult == .saturate, !t.isFinite, !exact.isNaN, case .ulp(let format) = unit else { return t }
+    guard overflowResult == .saturate, !t.isFinite, !exact.isNaN, case .ulp(let format) = unit else {
+      return t
+    }
     return format.round(exact, overflow: .saturate)
   }
 
@@ -159,7 +163,8 @@ public struct ErrorStatistics: Sendable {
               nc_measure_row(
                 computed.baseAddress! + b, rounded.baseAddress! + b, value.baseAddress! + b,
                 remainder.baseAddress! + b, tiny.isEmpty ? nil : tiny.baseAddress! + b,
-                bounds.map { $0.baseAddress! + b }, truth.relativeError, block.count, unit.vector, ulps.baseAddress)
+                bounds.map { $0.baseAddress! + b }, truth.relativeError, block.count, unit.vector,
+                ulps.baseAddress)
             }
           }
         }
@@ -237,7 +242,8 @@ public struct ErrorStatistics: Sendable {
   }
 
   /// Whether an error exceeds its bound by more than what is measured against may itself be off.
-  private func isAbove(_ error: Double, _ bound: Double, _ truth: Truth, _ flat: FlatTruth, _ i: Int) -> Bool {
+  private func isAbove(_ error: Double, _ bound: Double, _ truth: Truth, _ flat: FlatTruth, _ i: Int) -> Bool
+  {
     error > bound + truth.relativeError * flat.value[i].magnitude
   }
 

@@ -26,7 +26,8 @@ public enum Verdict: String, Sendable, CaseIterable {
       self = .bug
     } else if bound == .vacuous {
       self = .vacuous
-    } else if statistics.maxNormwise > tolerance || inherent > tolerance || statistics.borderlineSpecials > 0 {
+    } else if statistics.maxNormwise > tolerance || inherent > tolerance || statistics.borderlineSpecials > 0
+    {
       self = .illConditioned
     } else {
       self = .ok

@@ -83,7 +83,9 @@ struct AttentionErrorModel: ErrorModel {
   private var bounds: [Double]
 
   init?(_ runner: AttentionRunner, _ stored: AttentionInputs, _ parameters: AttentionParameters) {
-    guard let errors = AttentionErrors(runner, stored, parameters) else { return nil }
+    guard let errors = AttentionErrors(runner, stored, parameters),
+      !BoundBasis(runner, hasSoftcap: parameters.softcap != nil).isHopeless
+    else { return nil }
     self.errors = errors
     self.stored = stored
     bounds = Array(repeating: 0, count: stored.shape.valueSize)

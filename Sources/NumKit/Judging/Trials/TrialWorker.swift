@@ -139,7 +139,8 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
         let other = changed ? (truthsOfGiven[r], flatOfGiven[r]) : (truths[r], flat[r])
         parts[k][row.part].add(
           row.row, y, (truths[r], flat[r]), other, unit, kind, bounds,
-          overflowed: candidates[k].wentWrong(stored, traces[k]), results: trial.measuresResults, sums: trial.measuresSums)
+          overflowed: candidates[k].wentWrong(stored, traces[k]), results: trial.measuresResults,
+          sums: trial.measuresSums)
       }
     }
   }
@@ -204,7 +205,8 @@ extension Measurement.Part {
   fileprivate mutating func add(
     _ row: Int, _ y: UnsafeBufferPointer<Double>, _ own: (truth: Truth, flat: FlatTruth),
     _ given: (truth: Truth, flat: FlatTruth), _ unit: ErrorUnit, _ kind: RowBound?,
-    _ bounds: UnsafeBufferPointer<Double>?, overflowed: Bool, results measuresResults: Bool, sums measuresSums: Bool
+    _ bounds: UnsafeBufferPointer<Double>?, overflowed: Bool, results measuresResults: Bool,
+    sums measuresSums: Bool
   ) {
     if let kind { bound = bound.worse(kind) }
     if measuresResults {

@@ -62,7 +62,9 @@ package struct Enclosure {
   }
 
   /// A rational number.
-  func set(_ x: Rational) { note(x.round(into: low, MPFR_RNDD), false, x.round(into: high, MPFR_RNDU), false) }
+  func set(_ x: Rational) {
+    note(x.round(into: low, MPFR_RNDD), false, x.round(into: high, MPFR_RNDU), false)
+  }
 
   /// log 2.
   package func setLogOfTwo() {

@@ -70,8 +70,10 @@ extension Rational: Comparable {
   static func == (a: Rational, b: Rational) -> Bool { nc_mpq_equal(a.number, b.number) != 0 }
   static func < (a: Rational, b: Rational) -> Bool { nc_mpq_cmp(a.number, b.number) < 0 }
 }
- 
+
 extension Rational {
   /// Rounds it into an MPFR number; returns on which side of the number that is.
-  func round(into result: mpfr_ptr, _ direction: mpfr_rnd_t) -> Int32 { mpfr_set_q(result, number, direction) }
+  func round(into result: mpfr_ptr, _ direction: mpfr_rnd_t) -> Int32 {
+    mpfr_set_q(result, number, direction)
+  }
 }

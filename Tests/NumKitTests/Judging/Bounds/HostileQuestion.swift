@@ -154,7 +154,9 @@ enum HostileRow {
       for i in x.indices where random.next() % 4 == 0 {
         x[i] = random.next() % 2 == 0 ? anyNumber(formats.s, &random) : smallest
       }
-      if random.next() % 8 == 0 { x[place()] = [Double.infinity, .nan, -Double.infinity].randomElement(using: &random)! }
+      if random.next() % 8 == 0 {
+        x[place()] = [Double.infinity, .nan, -Double.infinity].randomElement(using: &random)!
+      }
     }
     return x
   }
