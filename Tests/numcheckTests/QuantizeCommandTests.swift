@@ -137,6 +137,7 @@ import Testing
       ["quantize", "--input", input, "--scheme", "q8_0", "--output", "y.npy", "--raw", "./y.npy"],
       folder: folder)
     #expect(twice.status == 2 && twice.errors.contains("written twice"))
+    _ = try file(folder, "a.npy", (0..<64).map { Double($0) }, [2, 32])
     let over = try CommandRunner.run(
       [
         "quantize", "--input", input, "--activations", "a.npy", "--scheme", "int8@token", "--calibration",

@@ -33,7 +33,7 @@ import Testing
       let flat = FlatTruth(truth)
       let finite = y.indices.filter { y[$0].isFinite }
       let errors = finite.map {
-        ((y[$0] - flat.value[$0]) - truth.low[$0] * (truth.exponent[$0] == 0 ? 1 : 0)).magnitude
+        ((y[$0] - flat.value[$0]) - flat.remainder[$0]).magnitude
       }
       let ulps = zip(finite, errors).map { $1 / format.ulp(of: flat.value[$0]) }
       #expect(s.finiteCount == finite.count && s.count == n && s.overflow == n - finite.count)
