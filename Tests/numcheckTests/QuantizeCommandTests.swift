@@ -151,7 +151,10 @@ import Testing
       ],
       input: Data(contentsOf: URL(fileURLWithPath: input)), folder: folder)
     #expect(piped.status == 0, "\(piped.errors)")
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["x.npy", "z.npy"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
+        "a.npy", "x.npy", "z.npy",
+      ])
   }
 
   @Test func whatDoesNotFitIsNamedWithItsReason() throws {

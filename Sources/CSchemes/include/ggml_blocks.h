@@ -299,7 +299,8 @@ NC_INLINE nc_i32x8 nc_magnitudes_of_8(const float *p) {
   NC_INLINE nc_f32x8 nc_##NAME##_of_8(const float *p) {                                                        \
     float partial[64], columns[64];                                                                            \
     for (int g = 0; g < 8; g++) {                                                                              \
-      nc_f32x32 v = nc_load_f32(p + 32 * g);                                                                   \
+      nc_f32x32 v;                                                                                             \
+      memcpy(&v, p + 32 * g, sizeof v);                                                                        \
       nc_f32x8 low = nc_##NAME##_f8(v.lo.lo, v.lo.hi), high = nc_##NAME##_f8(v.hi.lo, v.hi.hi);                \
       nc_store_f8(partial + 8 * g, nc_##NAME##_f8(low, high));                                                 \
     }                                                                                                          \

@@ -76,7 +76,11 @@ package struct LibraryAccuracy: Sendable {
 
   /// Tests' platforms in place of this one, each on its own thread.
   private static let standIns = Mutex<[UInt: StandIn]>([:])
-  private static var thread: UInt { unsafeBitCast(pthread_self(), to: UInt.self) }
+  #if canImport(Darwin)
+    private static var thread: UInt { UInt(bitPattern: pthread_self()) }
+  #else
+    private static var thread: UInt { pthread_self() }
+  #endif
 
   /// Runs `body` as on a test's platform.
   package static func with<T>(standIn: @escaping StandIn, _ body: () throws -> T) rethrows -> T {
