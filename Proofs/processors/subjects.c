@@ -346,7 +346,7 @@ void drive_errors(struct source *s) {
   arguments("high", high, n);
   argument("step", unit.step);
   argument("fraction bits", unit.fraction_bits);
-  const struct nc_row_errors e = nc_measure_row(y, rounded, high, low, given, limits, n, unit, ulps);
+  const struct nc_row_errors e = nc_measure_row(y, rounded, high, low, given, limits, 0x1p-90, n, unit, ulps);
   result("regular", e.regular);
   // Otherwise nothing else is meant.
   if (e.regular) {
