@@ -26,6 +26,52 @@ import Testing
   }
 }
 
+extension SoundnessTests {
+  @Test func attentionKeepsBothInvariants() throws {
+    let worker = try ParallelRows(threads: 2, chunk: 16).reduce(
+      count: (Self.setting ?? 12_000) / 2, progress: nil, make: { AttentionInvariants() },
+      body: { try $0.check(HostileAttention(seed: Self.seed, number: $1)) }, merge: { $0.tally.merge($1.tally) })
+    worker.tally.report("attention", seed: Self.seed, isLong: Self.setting != nil)
+    #expect(worker.tally.violations.isEmpty, "\(worker.tally.listed)")
+    #expect(worker.tally.sound * 5 > worker.tally.runs)
+  }
+}
+
+/// One thread's share of attention.
+final class AttentionInvariants {
+  var tally = Tally()
+  private var truth = Truth()
+  private var lse = Truth()
+
+  func check(_ question: HostileAttention?) throws {
+    guard let q = question else { return }
+    let shape = q.tensors.shape
+    let reference = try AttentionReference(q.tensors, q.parameters, format: q.format, lseFormat: .f64)
+    var errors = q.runners.map { AttentionErrors($0, q.tensors, q.parameters) }
+    let results = q.runners.map {
+      $0.run(q.given, q.parameters, rows: 0..<shape.heads * shape.queries)
+    }
+    tally.triples.insert(q.triple)
+    for row in 0..<shape.heads * shape.queries {
+      tally.rows += 1
+      reference.answer(head: row / shape.queries, query: row % shape.queries, into: &truth, logSumExp: &lse)
+      let judge = Judge(truth, q.format, q.overflow)
+      for (k, result) in results.enumerated() {
+        guard let result else { continue }
+        var limits = judge.right
+        let bound = q.tensors.v.withUnsafeBufferPointer {
+          errors[k]?.bound(
+            reference.profile, values: $0.baseAddress!, truth: judge.flat.value, into: &limits) ?? .none
+        }
+        let y = Array(result.output[row * shape.valueSize..<(row + 1) * shape.valueSize])
+        judge.check(
+          "\(q.runners[k].algorithm)", y, bound, limits, wentWrong: result.wentWrong[row],
+          "row \(row), \(q.description(k))", &tally)
+      }
+    }
+  }
+}
+
 /// What was asked and what was found.
 struct Tally {
   var rows = 0
