@@ -55,6 +55,21 @@ struct HostileQuestion {
     }
   }
 
+  /// Moves one or two numbers of a row by a few ulps, a little, or to others.
+  func change(_ row: inout [Double], _ random: inout RandomSource) {
+    for _ in 0...random.next() % 2 {
+      let i = Int(random.next() % UInt64(row.count))
+      let steps = Double(Int(random.next() % 7) - 3)
+      switch random.next() % 4 {
+      case 0: row[i] = row.randomElement(using: &random)!
+      case 1: row[i] += 0.3 * parameters.temperature * random.normal()
+      default: row[i] += steps * (random.next() % 2 == 0 ? storage : compute).ulp(of: row[i])
+      }
+    }
+    let x = row
+    _ = configuration.roundInputs(x, into: &row)
+  }
+
   private static func length(_ operation: RowOperation, _ random: inout RandomSource) -> Int {
     let kind = random.next() % 16
     if operation == .softmaxJacobian { return Int(1 + random.next() % 7) }
