@@ -11,6 +11,7 @@ struct HostileQuestion {
   /// Numbers of the storage format.
   let rows: [[Double]]
   let storage: NumberFormat
+  let number: Int
   private let compute: NumberFormat
 
   /// Formats that can be computed in, and all that a float can be stored in.
@@ -30,6 +31,7 @@ struct HostileQuestion {
   /// Question `number` of `seed`, with `count` rows.
   init(seed: UInt64, number: Int, count: Int) {
     var random = RandomSource(seed: seed, row: number)
+    self.number = number
     operation = RowOperation.allCases.randomElement(using: &random)!
     storage = (number % 40 == 0 ? Self.storable : Self.computable).randomElement(using: &random)!
     let own = Self.computable.contains(storage) && random.next() % 8 < 3

@@ -159,7 +159,7 @@ final class RowInvariants {
 
   /// Changes the question's row in `steps` steps, each kept that brings one of its algorithms nearer to its bound.
   func climb(_ q: HostileQuestion, steps: Int) {
-    var random = RandomSource(seed: 7, row: q.rows[0].count)
+    var random = RandomSource(seed: 7, row: q.number)
     guard let (runner, bounds) = runners(q).randomElement(using: &random), var best = q.rows.first else { return }
     let reference = Reference(q.operation, format: q.storage)
     tally.triples.insert(q.triple)
