@@ -66,6 +66,10 @@ extension KernelReport {
           + "\(configuration.storage) alone moves results by \(percent(result.inherent)): no kernel can mend that, "
           + "a finer input format or smaller logits can"
       }
+      if best.kernel.borderlineSpecials > 0 {
+        return "\(name) is within its bound, and \(Figures.count(best.kernel.borderlineSpecials)) results are as near to the "
+          + "largest number of \(configuration.storage) as that bound is wide: rounding decides whether they overflow"
+      }
       return "\(name) is within its bound, yet the rows are ill-conditioned (condition number "
         + "\(Figures.short(result.conditioning))): results may be off by \(percent(best.kernel.maxNormwise))"
     default:

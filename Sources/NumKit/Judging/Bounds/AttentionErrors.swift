@@ -7,7 +7,7 @@ import RealModule
 /// The error runs along the computation: products and sums of a score, its scale, cap and bias; the exponential; the sum; the cast of
 /// P; the weighted sum; the division or the merging. As in `RowErrors` all is held against e^(s − m̂) with the maximum m̂ that the kernel
 /// did subtract, whose own error cancels. Numbers stand in units of the exact maximum, in which 1 is worth `lift` at most.
-struct AttentionErrors {
+package struct AttentionErrors {
   let runner: AttentionRunner
   let parameters: AttentionParameters
   let precisions: Precisions
@@ -38,7 +38,7 @@ struct AttentionErrors {
   var a: Precision { precisions.accumulator }
 
   /// nil where no bound was derived: sentinels, norms, a compute format that does not hold the inputs.
-  init?(_ runner: AttentionRunner, _ tensors: AttentionInputs, _ parameters: AttentionParameters) {
+  package init?(_ runner: AttentionRunner, _ tensors: AttentionInputs, _ parameters: AttentionParameters) {
     guard runner.sentinel == nil, parameters.norm == nil else { return nil }
     precisions = Precisions(storage: runner.outputFormat, runner.configuration)
     guard precisions.compute.holds(precisions.storage), precisions.storage.format.hasZero else { return nil }
@@ -59,7 +59,7 @@ struct AttentionErrors {
   }
 
   /// Writes a bound on each output's absolute error into `bounds`; `values` are the head's, `truth` the exact outputs in Double.
-  mutating func bound(
+  package mutating func bound(
     _ profile: AttentionProfile, values: UnsafePointer<Double>, truth: [Double], into bounds: inout [Double]
   ) -> RowBound {
     guard profile.isRegular, largestValue.isFinite, !precisions.widening.overflows(largestValue),

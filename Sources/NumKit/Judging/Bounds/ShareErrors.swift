@@ -9,18 +9,19 @@ extension AttentionErrors {
     let count = (keyCount + tile - 1) / tile + (profile.sink == nil ? 0 : 1)
     let gamma = a.growth(Swift.min(tile, keyCount))
     let (sigma, peak) = shares(profile, tile, gamma)
-    guard sigma < 1 else { return (1, sigma.isNaN ? .nan : .infinity) }
     let limit = 1 + 4 * c.exp
     let most = most(peak, n) * limit * (1 + gamma)
     if a.overflows(most) || a.overflows(most * largestValue) { return nil }
+    // Relative to its share's own maximum, which is not above the row's.
+    for i in 0..<n {
+      guard use(terms[i], atMost: limit, gamma, lift: lift) else { return nil }
+    }
     guard let merging = merging(profile, count, sigma) else { return nil }
     if !(merging < .infinity) { return (1, merging) }
     // The share's sum, the quotient, the merges.
     let growth = compounded(compounded(sigma / (1 - sigma), a.u), merging)
     let sum = terms.reduce(0) { $0 + $1.exact }
     for i in 0..<n {
-      // Relative to its share's own maximum, which is not above the row's.
-      guard use(terms[i], atMost: limit, gamma, lift: lift) != nil else { return nil }
       weights[i] = (weights[i] * (1 + growth) + terms[i].exact * growth) / sum
     }
     constant = (constant + Double(n) * a.tiny * lift) * (1 + growth) / sum + 5 * Double(count) * a.tiny
@@ -68,6 +69,7 @@ extension AttentionErrors {
     // No log-sum-exp is larger, as long as none errs by 1.
     let size = reach + log + 1
     if a.overflows(size) || widening.overflows(size) { return nil }
+    guard sigma < 1 else { return sigma.isNaN ? nil : .infinity }
     // A share's log-sum-exp: its sum's error, its logarithm, the maximum on its way into the accumulator, the addition.
     let fromSum = -Double.log(onePlus: -sigma)
     var own = fromSum + Swift.max(a.log * (log + fromSum), a.tiny) + widening.error(size) + a.u * size

@@ -60,15 +60,18 @@ extension AttentionErrors {
         q.error += c.rounding(q.upper)
       }
       if case .clipped(let lower, let upper) = parameters.softmax { q = clipped(q, lower, upper) }
-      guard let w = use(q, atMost: 1 + 4 * (c.u + a.u), gamma, lift: 1) else { return nil }
-      used += w
+      let limit = Swift.min(q.upper, 1 + 4 * (c.u + a.u))
+      guard use(q, atMost: limit, gamma, lift: 1) else { return nil }
+      used += limit
     }
     constant += Double(n) * a.tiny * (1 + gamma)
-    return a.overflows(used * largestValue) ? nil : (1, 0)
+    return a.overflows(used * largestValue * (1 + p.u) * (1 + 2 * a.u) * (1 + gamma)) ? nil : (1, 0)
   }
 
   /// (upper − lower)·p + lower in one rounding, by rounded constants, and no less than 0 nor more than 1.
   private func clipped(_ p: Computed, _ lower: Double, _ upper: Double) -> Computed {
+    // Of 0/0, which a row without a shift may come to, clamping makes no number.
+    if !(p.error < .infinity) { return p }
     let size = upper - lower
     let (stretch, shift) = (c.format.round(size), c.format.round(lower))
     if c.overflows(size) || c.overflows(lower.magnitude) { return .unknown }
@@ -81,14 +84,14 @@ extension AttentionErrors {
   }
 
   /// Notes the error of a weight after the cast to P, on its way into the accumulator (with the value's) and through the additions
-  /// there, whose relative error is `gamma`; returns what it is worth at most there. nil where it may overflow; no weight is computed
-  /// larger than `limit`. Where the kernel's 1 is worth `lift` in the units of `q`, so is what underflows.
-  mutating func use(_ q: Computed, atMost limit: Double, _ gamma: Double, lift: Double) -> Double? {
-    if q.error.isNaN { return nil }
+  /// there, whose relative error is `gamma`; false where it may overflow: in the kernel's units it is at most `limit`. Where the
+  /// kernel's 1 is worth `lift` in the units of `q`, so is what underflows.
+  mutating func use(_ q: Computed, atMost limit: Double, _ gamma: Double, lift: Double) -> Bool {
+    if q.error.isNaN { return false }
     var w = q
     let s = runner.probabilityScale
-    let size = Swift.min(w.upper, limit) * s * (1 + p.u)
-    if c.overflows(size) || casting.overflows(size) || using.overflows(size) { return nil }
+    let size = limit * s * (1 + p.u)
+    if c.overflows(size) || casting.overflows(size) || using.overflows(size) { return false }
     // Multiplied by a power of two, which loses digits below the normal range alone.
     if s < 1 { w.error += Swift.min(c.tiny * lift / s, w.upper) }
     w.error += casting.error(w.upper, lift: lift / s)
@@ -97,7 +100,7 @@ extension AttentionErrors {
     let widening = precisions.widening
     weights.append(w.error + w.upper * compounded(widening.relative, gamma))
     constant += w.upper * widening.absolute * (1 + gamma)
-    return Swift.min(w.upper, limit * (1 + p.u)) * compounded(1, widening.relative) * (1 + gamma)
+    return true
   }
 
   /// Weights relative to the last maximum, divided at the end.
@@ -120,7 +123,7 @@ extension AttentionErrors {
     let gamma = compounded(a.growth(n), growth)
     let limit = above * (1 + 4 * c.exp)
     for i in 0..<n {
-      guard use(terms[i].erring(by: lost), atMost: limit, gamma, lift: lift) != nil else { return nil }
+      guard use(terms[i].erring(by: lost), atMost: limit, gamma, lift: lift) else { return nil }
     }
     constant += Double(n + changes) * a.tiny * lift * (1 + gamma)
     // In units of the maxima on the way sums may be larger than in the end.

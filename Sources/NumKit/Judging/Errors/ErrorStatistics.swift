@@ -272,9 +272,11 @@ public struct ErrorStatistics: Sendable {
   ) -> Bool {
     guard let bound, bound < .infinity, exact.isFinite, case .ulp(let format) = unit else { return false }
     if y.isFinite { return error <= bound }
-    if y.isNaN && !format.hasZero { return exact - bound <= 0 || exact + bound > format.largestFinite }
+    if y.isNaN && !format.hasZero && exact - bound <= 0 { return true }
+    // Beyond the largest number the next one would be the first to overflow.
+    let next = format.largestFinite + format.ulp(of: format.largestFinite)
     let reach = y.isNaN ? exact.magnitude : y > 0 ? exact : -exact
-    return reach + bound > format.largestFinite
+    return reach + bound >= next
   }
 
   private mutating func offer(_ other: Witness) {

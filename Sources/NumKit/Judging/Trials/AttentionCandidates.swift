@@ -14,19 +14,23 @@ public struct AttentionCandidate: Candidate {
   public private(set) var sights = AttentionResult()
   private let parameters: AttentionParameters
   private let stored: AttentionInputs
+  /// What the kernel is given, and stores itself: a grid fitted to stored numbers might be another.
+  private let given: AttentionInputs
   private let isBounded: Bool
   /// The answers of a block of rows, so that keys and values are prepared once for it.
   private var block = 0..<0
   private var result = AttentionResult()
 
-  /// `runner` on `stored`; `isBounded` where that is the stored item itself, which bounds speak of.
+  /// `runner` on `stored`, or on `given` which it stores as that; `isBounded` where that is the stored item itself, which bounds
+  /// speak of.
   public init(
     _ runner: AttentionRunner, _ parameters: AttentionParameters, on stored: AttentionInputs,
-    isBounded: Bool = true, name: String? = nil
+    given: AttentionInputs? = nil, isBounded: Bool = true, name: String? = nil
   ) {
     self.runner = runner
     self.parameters = parameters
     self.stored = stored
+    self.given = given ?? stored
     self.isBounded = isBounded
     self.name = name ?? runner.algorithm.rawValue
   }
@@ -43,7 +47,7 @@ public struct AttentionCandidate: Candidate {
     inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)?
   ) throws {
     if block.contains(item.row) { return }
-    guard let made = runner.run(stored, parameters, rows: item.block, inspect: inspect) else {
+    guard let made = runner.run(given, parameters, rows: item.block, inspect: inspect) else {
       throw AttentionError.cannotRun(runner)
     }
     result = made

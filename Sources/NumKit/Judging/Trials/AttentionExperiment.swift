@@ -50,13 +50,13 @@ public struct AttentionExperiment: Sendable {
     let format = first.outputFormat
     let baseline = Self.baseline(first)
     var candidates: [any Candidate<AttentionForward>] = runners.map {
-      AttentionCandidate($0, parameters, on: stored)
+      AttentionCandidate($0, parameters, on: stored, given: tensors)
     }
     if baseline.run(stored, parameters, rows: 0..<0) != nil {
       candidates.append(
         BaselineCandidate(
-          AttentionCandidate(baseline, parameters, on: stored, isBounded: false), tensors.shape,
-          sinkTokens: sinkTokens))
+          AttentionCandidate(baseline, parameters, on: stored, given: tensors, isBounded: false),
+          tensors.shape, sinkTokens: sinkTokens))
     }
     var trial = Trial(AttentionForward(parameters), candidates: candidates, format: format, threads: threads)
     {

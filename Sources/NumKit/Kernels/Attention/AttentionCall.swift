@@ -75,14 +75,16 @@ struct AttentionCall {
   func load<C: Scalar>(
     _ x: ArraySlice<Double>, _ y: UnsafeMutableBufferPointer<C>, _ trace: inout StageTrace
   ) {
+    let overflow = runner.configuration.overflow
     switch runner.configuration.storage {
     case .float(let format):
-      let overflow = runner.configuration.overflow
       for (i, value) in x.enumerated() { y[i] = C(rounding: format.round(value, overflow: overflow)) }
     case .integer(let format):
       var grid = IntegerGrid(format)
       grid.fit(count: x.count) { x[x.startIndex + $0] }
-      for (i, value) in x.enumerated() { y[i] = C(rounding: grid.value(grid.code(value))) }
+      for (i, value) in x.enumerated() {
+        y[i] = C(rounding: C.format.round(grid.value(grid.code(value)), overflow: overflow))
+      }
     }
     trace.observe(y, .input)
   }

@@ -11,6 +11,7 @@ struct HostileQuestion {
   /// Numbers of the storage format.
   let rows: [[Double]]
   let storage: NumberFormat
+  let number: Int
   private let compute: NumberFormat
 
   /// Formats that can be computed in, and all that a float can be stored in.
@@ -30,6 +31,7 @@ struct HostileQuestion {
   /// Question `number` of `seed`, with `count` rows.
   init(seed: UInt64, number: Int, count: Int) {
     var random = RandomSource(seed: seed, row: number)
+    self.number = number
     operation = RowOperation.allCases.randomElement(using: &random)!
     storage = (number % 40 == 0 ? Self.storable : Self.computable).randomElement(using: &random)!
     let own = Self.computable.contains(storage) && random.next() % 8 < 3
@@ -53,6 +55,21 @@ struct HostileQuestion {
       _ = configuration.roundInputs(x, into: &y)
       return y
     }
+  }
+
+  /// Moves one or two numbers of a row by a few ulps, a little, or to others.
+  func change(_ row: inout [Double], _ random: inout RandomSource) {
+    for _ in 0...random.next() % 2 {
+      let i = Int(random.next() % UInt64(row.count))
+      let steps = Double(Int(random.next() % 7) - 3)
+      switch random.next() % 4 {
+      case 0: row[i] = row.randomElement(using: &random)!
+      case 1: row[i] += 0.3 * parameters.temperature * random.normal()
+      default: row[i] += steps * (random.next() % 2 == 0 ? storage : compute).ulp(of: row[i])
+      }
+    }
+    let x = row
+    _ = configuration.roundInputs(x, into: &row)
   }
 
   private static func length(_ operation: RowOperation, _ random: inout RandomSource) -> Int {

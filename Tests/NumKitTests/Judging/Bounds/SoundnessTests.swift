@@ -26,6 +26,62 @@ import Testing
   }
 }
 
+extension SoundnessTests {
+  /// Rows are changed, number by number, into such as bring a kernel's error nearer to its bound.
+  @Test func climbersFindNothingEither() throws {
+    let worker = try ParallelRows(threads: 2, chunk: 1).reduce(
+      count: (Self.setting ?? 20_000) / 50, progress: nil, make: { RowInvariants() },
+      body: { $0.climb(HostileQuestion(seed: ~Self.seed, number: $1, count: 1), steps: 49) },
+      merge: { $0.tally.merge($1.tally) })
+    worker.tally.report("climbers", seed: Self.seed, isLong: Self.setting != nil)
+    #expect(worker.tally.violations.isEmpty, "\(worker.tally.listed)")
+  }
+
+  @Test func attentionKeepsBothInvariants() throws {
+    let worker = try ParallelRows(threads: 2, chunk: 16).reduce(
+      count: (Self.setting ?? 12_000) / 2, progress: nil, make: { AttentionInvariants() },
+      body: { try $0.check(HostileAttention(seed: Self.seed, number: $1)) }, merge: { $0.tally.merge($1.tally) })
+    worker.tally.report("attention", seed: Self.seed, isLong: Self.setting != nil)
+    #expect(worker.tally.violations.isEmpty, "\(worker.tally.listed)")
+    #expect(worker.tally.sound * 5 > worker.tally.runs)
+  }
+}
+
+/// One thread's share of attention.
+final class AttentionInvariants {
+  var tally = Tally()
+  private var truth = Truth()
+  private var lse = Truth()
+
+  func check(_ question: HostileAttention?) throws {
+    guard let q = question else { return }
+    let shape = q.tensors.shape
+    let reference = try AttentionReference(q.tensors, q.parameters, format: q.format, lseFormat: .f64)
+    var errors = q.runners.map { AttentionErrors($0, q.tensors, q.parameters) }
+    let results = q.runners.map {
+      $0.run(q.given, q.parameters, rows: 0..<shape.heads * shape.queries)
+    }
+    tally.triples.insert(q.triple)
+    for row in 0..<shape.heads * shape.queries {
+      tally.rows += 1
+      reference.answer(head: row / shape.queries, query: row % shape.queries, into: &truth, logSumExp: &lse)
+      let judge = Judge(truth, q.format, q.overflow)
+      for (k, result) in results.enumerated() {
+        guard let result else { continue }
+        var limits = judge.right
+        let bound = q.tensors.v.withUnsafeBufferPointer {
+          errors[k]?.bound(
+            reference.profile, values: $0.baseAddress!, truth: judge.flat.value, into: &limits) ?? .none
+        }
+        let y = Array(result.output[row * shape.valueSize..<(row + 1) * shape.valueSize])
+        judge.check(
+          "\(q.runners[k].algorithm)", y, bound, limits, wentWrong: result.wentWrong[row],
+          "row \(row), \(q.description(k))", &tally)
+      }
+    }
+  }
+}
+
 /// What was asked and what was found.
 struct Tally {
   var rows = 0
@@ -93,12 +149,37 @@ final class RowInvariants {
   private var truth = Truth()
   private var profile = RowProfile()
 
-  func check(_ q: HostileQuestion) {
-    let runners = Algorithm.all(for: q.operation, dtype: q.configuration.storage).compactMap { algorithm in
+  private func runners(_ q: HostileQuestion) -> [(KernelRunner, ErrorBounds?)] {
+    Algorithm.all(for: q.operation, dtype: q.configuration.storage).compactMap { algorithm in
       KernelRunner(algorithm, q.configuration, parameters: q.parameters).map {
         ($0, ErrorBounds(algorithm, q.configuration, parameters: q.parameters))
       }
     }
+  }
+
+  /// Changes the question's row in `steps` steps, each kept that brings one of its algorithms nearer to its bound.
+  func climb(_ q: HostileQuestion, steps: Int) {
+    var random = RandomSource(seed: 7, row: q.number)
+    guard let (runner, bounds) = runners(q).randomElement(using: &random), var best = q.rows.first else { return }
+    let reference = Reference(q.operation, format: q.storage)
+    tally.triples.insert(q.triple)
+    var height = -1.0
+    for step in 0...steps {
+      var row = best
+      if step > 0 { q.change(&row, &random) }
+      tally.rows += 1
+      row.withUnsafeBufferPointer {
+        reference.answer($0, parameters: q.parameters, into: &truth)
+        profile.update($0, temperature: q.parameters.temperature)
+      }
+      let reached = Judge(truth, q.storage, q.configuration.overflow).check(
+        "\(q.operation.rawValue) \(runner.algorithm)", q, row, runner, bounds, profile, &tally)
+      if reached >= height { (best, height) = (row, reached) }
+    }
+  }
+
+  func check(_ q: HostileQuestion) {
+    let runners = runners(q)
     let reference = Reference(q.operation, format: q.storage)
     tally.triples.insert(q.triple)
     for row in q.rows {
@@ -138,10 +219,13 @@ struct Judge {
     }
   }
 
+  /// Runs a kernel on a row, holds what comes out against the invariants, and returns the largest part of a bound that an
+  /// error took.
+  @discardableResult
   func check(
     _ kind: String, _ q: HostileQuestion, _ row: [Double], _ runner: KernelRunner, _ bounds: ErrorBounds?,
     _ profile: RowProfile, _ tally: inout Tally
-  ) {
+  ) -> Double {
     var y = [Double](repeating: .nan, count: right.count)
     var limits = y
     var trace = StageTrace()
@@ -158,6 +242,11 @@ struct Judge {
     }
     check(
       kind, y, bound, limits, wentWrong: trace.wentWrong, "\(q.description), row \(row)", &tally)
+    guard bound != .none else { return 0 }
+    return y.indices.reduce(0) {
+      let error = ((y[$1] - flat.value[$1]) - flat.remainder[$1]).magnitude
+      return limits[$1] > 0 && error.isFinite ? Swift.max($0, error / limits[$1]) : $0
+    }
   }
 
   /// The invariants, for what a kernel computed and the bound on it.
