@@ -67,7 +67,8 @@ extension KernelReport {
           + "a finer input format or smaller logits can"
       }
       if best.kernel.borderlineSpecials > 0 {
-        return "\(name) is within its bound, and \(Figures.count(best.kernel.borderlineSpecials)) results are as near to the "
+        return
+          "\(name) is within its bound, and \(Figures.count(best.kernel.borderlineSpecials)) results are as near to the "
           + "largest number of \(configuration.storage) as that bound is wide: rounding decides whether they overflow"
       }
       return "\(name) is within its bound, yet the rows are ill-conditioned (condition number "

@@ -7,7 +7,9 @@ struct WrittenRows: RowSource {
   let rows: [[Double]]
   var rowCount: Int { rows.count }
   var length: Int { rows[0].count }
-  func read(_ row: Int, into x: UnsafeMutableBufferPointer<Double>) { _ = x.update(fromContentsOf: rows[row]) }
+  func read(_ row: Int, into x: UnsafeMutableBufferPointer<Double>) {
+    _ = x.update(fromContentsOf: rows[row])
+  }
 }
 
 /// Single questions on which a bound was once false or an honest kernel a bug.
@@ -40,7 +42,9 @@ struct WrittenRows: RowSource {
   @Test func onlineSumsHaveOneAccounting() throws {
     let rows = massive(12, length: 600, peak: 21, spread: 2)
     for operation in [RowOperation.softmax, .logSumExp] {
-      for (compute, temperature) in [(NumberFormat.f32, 1.7), (.f32, 0.3), (.bf16, 1), (.f16, 1), (.tf32, 0.6)] {
+      for (compute, temperature) in [
+        (NumberFormat.f32, 1.7), (.f32, 0.3), (.bf16, 1), (.f16, 1), (.tf32, 0.6),
+      ] {
         for e in try entries(operation, rows, .f32, compute, temperature: temperature) {
           let name = "\(operation) \(e.algorithm) in \(compute.name) at \(temperature)"
           #expect(e.kernel.aboveBound == 0, "\(name): \(String(describing: e.kernel.boundWitness))")
@@ -95,7 +99,8 @@ struct WrittenRows: RowSource {
       }
     }
     // A maximum that is infinite in the accumulator's range.
-    for e in try entries(.logSumExp, [[1e6, 1e6, 3]], .bf16, .bf16, .f16) where e.algorithm.kernel != "naive" {
+    for e in try entries(.logSumExp, [[1e6, 1e6, 3]], .bf16, .bf16, .f16) where e.algorithm.kernel != "naive"
+    {
       #expect(e.bound == .none, "\(e.algorithm)")
     }
   }
@@ -116,7 +121,8 @@ struct WrittenRows: RowSource {
     for compute in [NumberFormat.f4e2m1, .f6e2m3, .f6e3m2] {
       for operation in [RowOperation.sigmoid, .softmax, .logSumExp] {
         for e in try entries(operation, [[0.5, -.infinity, 1.5]], .f16, compute) {
-          #expect(e.bound == .none && e.kernel.aboveBound == 0, "\(operation) \(e.algorithm) in \(compute.name)")
+          #expect(
+            e.bound == .none && e.kernel.aboveBound == 0, "\(operation) \(e.algorithm) in \(compute.name)")
         }
       }
     }

@@ -19,7 +19,8 @@ struct HostileAttention {
   func description(_ k: Int) -> String {
     let r = runners[k]
     let s = tensors.shape
-    return "\(triple) \(overflow), P \(r.probabilities?.name ?? "-") × \(r.probabilityScale), tiles \(r.blockKeys)"
+    return
+      "\(triple) \(overflow), P \(r.probabilities?.name ?? "-") × \(r.probabilityScale), tiles \(r.blockKeys)"
       + " \(r.splits ?? 0), lazy \(r.laziness), scale \(parameters.scale ?? .nan) \(parameters.placement),"
       + " cap \(parameters.softcap ?? .nan), \(parameters.softmax), \(s.queries) × \(s.keys) × \(s.headSize),"
       + " mask \(parameters.mask.additive.prefix(12)) causal \(parameters.mask.causal),"
@@ -66,7 +67,8 @@ struct HostileAttention {
   }
 
   private static func draw(
-    _ shape: AttentionShape, _ formats: (NumberFormat, NumberFormat, NumberFormat), _ random: inout RandomSource
+    _ shape: AttentionShape, _ formats: (NumberFormat, NumberFormat, NumberFormat),
+    _ random: inout RandomSource
   ) -> AttentionInputs? {
     let kind = random.next() % 8
     let sizes = [1, 1, 1, 0.1, 4, 20]
@@ -104,8 +106,9 @@ struct HostileAttention {
     var mask = AttentionMask(causal: random.next() % 3 == 0 && m >= n)
     if random.next() % 2 == 0 {
       let none = -Double.infinity
-      let hidden = [none, none, -1e9, -3e38, -compute.largestFinite / 2, -compute.largestFinite / 8].randomElement(
-        using: &random)!
+      let hidden = [none, none, -1e9, -3e38, -compute.largestFinite / 2, -compute.largestFinite / 8]
+        .randomElement(
+          using: &random)!
       let slope = random.uniform()
       let share = random.uniform() * 0.8
       mask.additive = (0..<n * m).map {

@@ -40,7 +40,8 @@ extension SoundnessTests {
   @Test func attentionKeepsBothInvariants() throws {
     let worker = try ParallelRows(threads: 2, chunk: 16).reduce(
       count: (Self.setting ?? 12_000) / 2, progress: nil, make: { AttentionInvariants() },
-      body: { try $0.check(HostileAttention(seed: Self.seed, number: $1)) }, merge: { $0.tally.merge($1.tally) })
+      body: { try $0.check(HostileAttention(seed: Self.seed, number: $1)) },
+      merge: { $0.tally.merge($1.tally) })
     worker.tally.report("attention", seed: Self.seed, isLong: Self.setting != nil)
     #expect(worker.tally.violations.isEmpty, "\(worker.tally.listed)")
     #expect(worker.tally.sound * 5 > worker.tally.runs)
@@ -160,7 +161,9 @@ final class RowInvariants {
   /// Changes the question's row in `steps` steps, each kept that brings one of its algorithms nearer to its bound.
   func climb(_ q: HostileQuestion, steps: Int) {
     var random = RandomSource(seed: 7, row: q.number)
-    guard let (runner, bounds) = runners(q).randomElement(using: &random), var best = q.rows.first else { return }
+    guard let (runner, bounds) = runners(q).randomElement(using: &random), var best = q.rows.first else {
+      return
+    }
     let reference = Reference(q.operation, format: q.storage)
     tally.triples.insert(q.triple)
     var height = -1.0
