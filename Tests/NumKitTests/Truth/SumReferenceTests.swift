@@ -206,8 +206,8 @@ import Testing
       let b = (0..<n).map { _ in 1 + random.uniform() }
       let s = nc_dot2(a, b, n)
       exact.dot(a, b[...], 1)
-      let terms = Double(n / 8 + 2)
-      worst = max(worst, exact.distance(s.high, s.low) / ((terms * terms + 40) * 0x1p-106 * s.magnitude))
+      worst = max(
+        worst, exact.distance(s.high, s.low) / (SumReference.dotRoundings(n) * 0x1p-106 * s.magnitude))
     }
     print("dot product: largest error 2^\((Double.log2(worst) * 100).rounded() / 100) of its bound")
     #expect(worst <= 1 && worst >= 0x1p-8)

@@ -6,7 +6,7 @@ enum Enclosed {
   case known(Double)
   /// The enclosure is of a rational number, as the quotient of two exact ones.
   case rational
-  /// The enclosure is of an irrational number, which is strictly inside.
+  /// The enclosure is of another number, and is refined until it decides.
   case irrational
 }
 

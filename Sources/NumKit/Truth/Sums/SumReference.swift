@@ -70,11 +70,16 @@ public final class SumReference {
     return (scaled, error * scale.magnitude * 1.01 + scaled.high.magnitude * 0x1p-102 + 0x1p-1070)
   }
 
+  /// What n products lose at most, in u² times the sum of their magnitudes: section 10.
+  package static func dotRoundings(_ n: Int) -> Double {
+    let terms = Double(n / 8)
+    return terms * terms / 2 + 10.5 * terms + 45
+  }
+
   /// A bound on the absolute error of a sum of n products; infinite where nothing is known.
   static func dotError(_ s: nc_dot, _ n: Int) -> Double {
-    let terms = Double(n / 8 + 2)
     // Each product below 2^−968 may lose up to 2^−1074 of its low word.
-    let error = 1.02 * (terms * terms + 40) * 0x1p-106 * s.magnitude + Double(n) * 0x1p-1073
+    let error = 1.02 * dotRoundings(n) * 0x1p-106 * s.magnitude + Double(n) * 0x1p-1073
     return error < 0x1p900 && s.magnitude < 0x1p1000 ? error : .infinity
   }
 
