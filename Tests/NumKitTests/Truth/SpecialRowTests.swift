@@ -132,6 +132,25 @@ private let nan = Double.nan
     #expect(same(answers(.logSoftmax, [1, -9007199254740992]), [0, -9007199254740994]))
   }
 
+  /// A weight below MPFR's range moves a result off the tie that it is without it.
+  @Test func logitsBeyondEveryExponentMoveTies() {
+    let level = [0.0, 0, 0, 0]
+    for far in [-1e9, -3e38] {
+      let row = level + [far]
+      // 3/16, and a hair below.
+      #expect(answers(.softmaxJacobian, level, .f6e2m3)[0] == 0.25)
+      #expect(answers(.softmaxJacobian, row, .f6e2m3)[0] == 0.125)
+      #expect(answers(.softmaxJacobian, row, .e8m0)[0] == 0x1p-3)
+      // −1/16 is a tie of f6e2m3 as well, −3/4 one of f4e2m1.
+      #expect(answers(.softmaxJacobian, row, .f6e2m3)[1] == 0)
+      #expect(answers(.crossEntropyGradient, row, .f4e2m1)[0] == -1)
+      #expect(answers(.softmax, row, .f4e2m1)[0] == 0)
+    }
+    // One above all others: p(1 − p) is no less for it.
+    #expect(answers(.softmaxJacobian, [0, -1e9], .f32)[0] == 0)
+    #expect(answers(.softmaxJacobian, [0, -1e9], .e8m0)[0] == 0x1p-127)
+  }
+
   /// Spreads beyond what exp can reach, in both directions.
   @Test func hugeSpreads() {
     let big = Double.greatestFiniteMagnitude
