@@ -107,7 +107,8 @@ import Testing
     let certificate = try #require(json["certificate"] as? [String: Any])
     #expect(certificate["undecided"] as? Int == 0)
     let found = try gradients("o.safetensors")
-    #expect(found["dq"]?.shape == [2, 6, 4] && found["dk"]?.shape == [1, 6, 4] && found["dv"]?.shape == [1, 6, 4])
+    #expect(
+      found["dq"]?.shape == [2, 6, 4] && found["dk"]?.shape == [1, 6, 4] && found["dv"]?.shape == [1, 6, 4])
     // Another seed is another problem; another thread count is not.
     for (name, flags) in [("s", ["--seed", "10"]), ("t", ["--seed", "9", "--threads", "1"])] {
       let outcome = try CommandRunner.run(
@@ -127,7 +128,10 @@ import Testing
     let large = try write("l.npy", [100_000], [1, 1, 1])
     func dv(_ flags: [String]) throws -> Double {
       let outcome = try CommandRunner.run(
-        ["reference", "attention", "--backward", "--q", q, "--k", q, "--v", q, "--output", path("o.safetensors")]
+        [
+          "reference", "attention", "--backward", "--q", q, "--k", q, "--v", q, "--output",
+          path("o.safetensors"),
+        ]
           + flags)
       #expect(outcome.status == 0, "\(outcome.errors)")
       return try #require(try gradients("o.safetensors")["dv"]?.values.first)
@@ -140,9 +144,11 @@ import Testing
 
   @Test(arguments: [
     ["--output", "o.npy"], ["--output", "o.safetensors", "--qk-norm", "l2"],
-    ["--output", "o.safetensors", "--softmax", "clipped:-0.1,1.1"], ["--output", "o.safetensors", "--do", "no.npy"],
+    ["--output", "o.safetensors", "--softmax", "clipped:-0.1,1.1"],
+    ["--output", "o.safetensors", "--do", "no.npy"],
     ["--output", "o.safetensors", "--do", "short.npy"], ["--output", "o.safetensors", "--dtype", "int8"],
-    ["--output", "o.safetensors", "--dtype", "f32", "--as", "f16"], ["--output", "short.npy", "--do", "short.npy"],
+    ["--output", "o.safetensors", "--dtype", "f32", "--as", "f16"],
+    ["--output", "short.npy", "--do", "short.npy"],
     ["--output", "o.safetensors", "--backward=1"],
   ])
   func rubbishIsRefused(_ flags: [String]) throws {

@@ -34,14 +34,15 @@ import Testing
     }
     let bias = isWhole ? 3.0 : 0
     let shape = AttentionShape(queries: 1, keys: 3, headSize: d, valueSize: 3)
-    for far in [-.infinity, -2, -1e9] {
+    for far in [-Double.infinity, -2, -1e9] {
       let a = try answer(
         q: q, k: k, v: [1, 1, -1, 1 + 0x1p-10, 1 + 0x1p-10, 1, 2, -2, 5], shape,
         AttentionParameters(mask: AttentionMask(additive: [0, bias, far])), format: .f16)
       #expect(a.certificate.undecided == 0)
       if far == -2 { continue }
       // 1 + 2^-11 between 1 and 1 + 2^-10.
-      #expect(a.outputs == (far == -.infinity ? [1, 1, 0] : [1 + 0x1p-10, 1, 0]))
+      let expected: [Double] = far == -.infinity ? [1, 1, 0] : [1 + 0x1p-10, 1, 0]
+      #expect(a.outputs == expected)
       if far == -.infinity { #expect(a.certificate.exact == 3) }
     }
   }
