@@ -2,23 +2,24 @@ import NumKit
 import TestSupport
 import Testing
 
-/// One problem of `fixtures/attention-backward/golden.txt`.
+/// One problem of `fixtures/attention-backward`.
 struct GoldenBackward {
   let shape: AttentionShape
   var parameters = AttentionParameters(specialValues: .safe)
   var inputs: [String: [Double]] = [:]
-  /// Roundings to each format, and digits, by gradient.
+  /// Roundings to each format, and digits where the file has them, by gradient.
   var answers: [AttentionGradient: [([Double], String)]] = [:]
 
-  static func all() throws -> (formats: [NumberFormat], problems: [GoldenBackward]) {
+  static func all(_ file: String = "golden") throws -> (formats: [NumberFormat], problems: [GoldenBackward]) {
     var formats: [NumberFormat] = []
     var problems: [GoldenBackward] = []
-    for line in try fixtureText("attention-backward/golden.txt").split(separator: "\n") {
+    for line in try fixtureText("attention-backward/\(file).txt").split(separator: "\n") {
       let words = line.split(separator: " ").map(String.init)
       let last = problems.count - 1
       if let gradient = AttentionGradient(rawValue: words[0]) {
         let rounded = try words[1...formats.count].map { try #require(Double($0)) }
-        problems[last].answers[gradient, default: []].append((rounded, words[formats.count + 1]))
+        problems[last].answers[gradient, default: []].append(
+          (rounded, words.count > formats.count + 1 ? words[formats.count + 1] : ""))
       } else if words[0] == "formats" {
         formats = try words.dropFirst().map { try #require(DType($0)?.numberFormat) }
       } else if words[0] == "case" {

@@ -29,6 +29,9 @@ final class GroupedOutputs {
   private let weightStorage: EnclosureStorage
   private let coefficients = EnclosureStorage()
   private let registers = EnclosureStorage()
+  /// Weights over that of group `relativeTop`, where they have been needed.
+  private let relative = EnclosureStorage()
+  private var relativeTop: Int?
   private let exact = ExactNumbers(5)
   private var all: [Group] = []
   private var anchor = 0
@@ -70,7 +73,8 @@ final class GroupedOutputs {
   /// Sums the weights at a precision, the largest's place being `largest`; false where it is not yet known which are clipped.
   func prepare(largest: Int, precision: Int) -> Bool {
     registers.reserve(8, precision: precision)
-    coefficients.reserve(all.count, precision: precision)
+    for storage in [coefficients, relative] { storage.reserve(all.count, precision: precision) }
+    relativeTop = nil
     anchor = all.firstIndex { groups.groups[$0.first] == groups.groups[largest] } ?? 0
     one.set(1)
     rest.set(0)
@@ -189,15 +193,24 @@ final class GroupedOutputs {
       if top.map({ nc_mpfr_cmp(score(g).upper, score($0).upper) > 0 }) ?? true { top = g }
     }
     guard let top else { return }
+    weigh(from: top, difference)
     let inner = scratch(3)
     inner.set(coefficients[top])
     for g in all.indices where g != anchor && g != top && !coefficients[g].isExactZero {
-      difference.setDifference(score(g), score(top))
-      result.setExponential(difference)
-      term.setProduct(nonnegative: result, coefficients[g])
+      term.setProduct(nonnegative: relative[g], coefficients[g])
       inner.add(term)
     }
     result.setProduct(nonnegative: weight(top), inner)
+  }
+
+  /// e^(score − top's) of all groups but the anchor's, kept for other columns.
+  private func weigh(from top: Int, _ difference: Enclosure) {
+    if relativeTop == top { return }
+    relativeTop = top
+    for g in all.indices where g != anchor && g != top {
+      difference.setDifference(score(g), score(top))
+      relative[g].setExponential(difference)
+    }
   }
 
   private func score(_ g: Int) -> Enclosure { scoreStorage[all[g].first] }

@@ -15,6 +15,7 @@ public final class SumReference {
   let exact = ExactDot()
   let enclosure = EnclosureStorage()
   let enclosedRow = EnclosedRow()
+  let grouped = GroupedMean()
   let high = Buffer<Double>()
   let low = Buffer<Double>()
   let magnitude = Buffer<Double>()

@@ -108,27 +108,15 @@ extension SumReference {
     _ parameters: OperationParameters, _ order: [Int], _ pending: inout [Int], _ truth: inout Truth
   ) {
     enclosedRow.load(logits, shape: shape, parameters: parameters)
+    grouped.load(logits, order: order)
     var precision = 192
     while !pending.isEmpty {
       let isLast = precision >= Refinement.precisionLimit
       enclosedRow.prepare(precision: precision, exponentials: true)
       enclosure.reserve(2, precision: precision)
       pending.removeAll { k in
-        // o = v_m + Σ eⱼ(vⱼ − v_m)/S from the largest logit's v_m: what is far below it then only says to which side.
-        let total = enclosedRow.kept(0)
-        let difference = enclosedRow.scratch(0)
-        let term = enclosedRow.scratch(1)
-        let anchor = v[shape.argmax * width + k]
-        total.set(0)
-        for j in order where j != shape.argmax {
-          difference.setDifference(v[j * width + k], anchor)
-          term.setProduct(nonnegative: enclosedRow.exponential(j), difference)
-          total.add(term)
-        }
-        term.setQuotient(total, positive: enclosedRow.sum)
-        difference.set(anchor)
         let result = enclosure[0]
-        result.setSum(difference, term)
+        grouped.enclose(v + k, stride: width, enclosedRow, precision: precision, into: result)
         let y = result.rounded(to: format)
         let value = result.scaled(scratch: enclosure[1])
         if let y, let value, value.relativeError <= Refinement.relativeWidth {
