@@ -111,7 +111,7 @@ extension AttentionReport {
   /// How the truth was proven, and what inputs the format cannot hold.
   private var preface: [String] {
     [KernelReport.proof(result.certificate)]
-      + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
+      + BoundBasis.statements(result.entries.map { (basis($0), $0.bound) })
       + (result.overflowedInputs == 0
         ? [] : ["inputs: \(overflow): the truth is that of the inputs as stored"])
   }

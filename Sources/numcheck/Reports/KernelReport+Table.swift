@@ -85,7 +85,7 @@ extension KernelReport {
   /// How the truth was proven, and what inputs the format cannot hold.
   var preface: [String] {
     [Self.proof(result.certificate)]
-      + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
+      + BoundBasis.statements(result.entries.map { (basis($0), $0.bound) })
       + (result.overflowedInputs == 0
         ? [] : ["inputs: \(overflow): their rows' truth is that of the inputs as stored"])
   }

@@ -57,17 +57,19 @@ public struct BoundBasis: Sendable, Hashable {
     }
   }
 
-  /// One sentence for several algorithms, or none.
-  public static func statements(_ bases: [BoundBasis]) -> [String] {
-    let all = LibraryFunction.allCases.filter { f in bases.contains { $0.functions.contains(f) } }
-    guard !all.isEmpty else { return [] }
+  /// For people: what the sound ones of several bounds rest on, and which functions are worse than usual.
+  public static func statements(_ bounds: [(basis: BoundBasis, bound: RowBound)]) -> [String] {
+    let sound = LibraryFunction.allCases.filter { f in
+      bounds.contains { $0.bound == .sound && $0.basis.functions.contains(f) }
+    }
     var excesses: [String] = []
-    for excess in bases.flatMap(\.excesses) where !excesses.contains(excess) { excesses.append(excess) }
-    let given =
-      "bounds: sound, given the measured accuracy of this platform's "
-      + all.map(\.rawValue).joined(separator: ", ")
-    return [
-      excesses.isEmpty ? given : given + ", wider than usual because " + excesses.joined(separator: ", ")
-    ]
+    for excess in bounds.flatMap(\.basis.excesses) where !excesses.contains(excess) {
+      excesses.append(excess)
+    }
+    let names = sound.map(\.rawValue).joined(separator: ", ")
+    return
+      (sound.isEmpty ? [] : ["bounds: sound, given the measured accuracy of this platform's \(names)"])
+      + (excesses.isEmpty
+        ? [] : ["bounds: wide or none, for this platform's " + excesses.joined(separator: ", ")])
   }
 }

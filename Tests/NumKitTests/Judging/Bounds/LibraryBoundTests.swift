@@ -126,10 +126,11 @@ import Testing
             (kind != .sound) == (isNamed || isExp2),
             "\(operation) \(algorithm) without \(function): \(kind), \(named)")
           if isNamed {
-            let line = LibraryAccuracy.with(standIn: bad) {
-              BoundBasis.statements([BoundBasis(algorithm, configuration)])
+            let lines = LibraryAccuracy.with(standIn: bad) {
+              BoundBasis.statements([(BoundBasis(algorithm, configuration), kind)])
             }
-            #expect(line.count == 1 && line[0].hasSuffix("gives no number"), "\(line)")
+            #expect(lines.count == 1 && lines[0].hasPrefix("bounds: wide or none"), "\(lines)")
+            #expect(lines[0].hasSuffix("\(format.name) gives no number"), "\(lines)")
           }
         }
       }
