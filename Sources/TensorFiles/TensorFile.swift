@@ -36,7 +36,6 @@ public final class TensorFile: Sendable {
   public let metadata: [String: String]
   /// Where the bytes of each tensor are; one for all where it is one file.
   private let sources: [ByteSource]
-  private let indices: [Spelling: Int]
   private let reasons: [Spelling: String]
 
   /// What a reader found in a file.
@@ -107,15 +106,15 @@ public final class TensorFile: Sendable {
     unreadable = content.unreadable
     metadata = content.metadata
     sources = content.sources
-    indices = Dictionary(
-      content.tensors.enumerated().map { (Spelling($1.name), $0) }, uniquingKeysWith: { first, _ in first })
     reasons = content.reasons.merging(
       content.unreadable.map { (Spelling($0.name), $0.reason) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// The tensor of that name; throws an error that lists the names where there is none.
   public func tensor(named name: String) throws -> TensorView {
-    guard let index = indices[Spelling(name)] else {
+    // Looked for one by one: a file may have a million, and few are asked for by name.
+    let spelling = Spelling(name)
+    guard let index = tensors.firstIndex(where: { Spelling($0.name) == spelling }) else {
       if let reason = reasons[Spelling(name)] {
         throw TensorFileError(path, "tensor \(name.quoted): \(reason)")
       }

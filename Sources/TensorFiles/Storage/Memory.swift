@@ -33,8 +33,8 @@ package enum Memory {
     }
     // The allocator reserves an arena for each thread, of which only addresses are taken.
     let arena = 128 << 20
-    let byAddresses = limit == .max ? threads : limit / 2 / (stackSize + arena + each)
-    let byMemory = available == .max ? threads : available / 2 / ((1 << 20) + each)
+    let byAddresses = limit == .max ? threads : limit / 2 / sum(stackSize + arena, each)
+    let byMemory = available == .max ? threads : available / 2 / sum(1 << 20, each)
     return max(1, min(threads, byAddresses, byMemory))
   }
 
@@ -53,6 +53,11 @@ package enum Memory {
       product = next
     }
     return product
+  }
+
+  private static func sum(_ a: Int, _ b: Int) -> Int {
+    let (sum, overflow) = a.addingReportingOverflow(b)
+    return overflow ? .max : sum
   }
 
   private static var machine: Int {

@@ -92,11 +92,11 @@ struct ActivationsCommand: ParsableCommand {
       for item in list.items {
         let tensor: FileTensor
         do {
-          tensor = try FileTensor(list.view(item), name: item.name, axis: axis)
+          tensor = try FileTensor(list.view(item), name: list.name(item), axis: axis)
           try tensor.open()
         } catch {
           if list.isOne { throw error }
-          report.leftOut.append(LeftOut(item.name, error))
+          report.leftOut.append(LeftOut(list.name(item), error))
           continue
         }
         do {
@@ -105,9 +105,9 @@ struct ActivationsCommand: ParsableCommand {
           // Without its file: those of many would be too many to keep open.
           report.add(tensor.described, profile, costs: costs, file: file)
         } catch let error as ScanError {
-          throw UsageError("\(item.name): \(error)")
+          throw UsageError("\(list.name(item)): \(error)")
         } catch let error as BeyondSingle where !list.isOne {
-          report.leftOut.append(LeftOut(item.name, error))
+          report.leftOut.append(LeftOut(list.name(item), error))
         }
       }
       if report.entries.isEmpty && files.count == 1 { throw list.nothing(report.leftOut) }

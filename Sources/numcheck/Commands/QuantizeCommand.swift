@@ -184,10 +184,10 @@ struct QuantizeCommand: ParsableCommand {
     let list = try TensorList(text)
     if list.items.isEmpty { throw list.nothing(list.leftOut) }
     let sources = list.items.map { item in
-      Input(name: item.name) { [input] in
+      Input(name: list.name(item)) { [input] in
         let view = list.view(item)
         try view.open()
-        return try MatrixSource(view, name: item.name, input)
+        return try MatrixSource(view, name: list.name(item), input)
       }
     }
     return (sources, list.leftOut)

@@ -5,39 +5,37 @@ import TensorFiles
 
 /// The tensors that an argument names, `FILE` or `FILE:TENSOR`, opened one by one.
 struct TensorList {
-  /// A tensor that is there, not opened yet.
-  struct Item {
-    /// `FILE:TENSOR`, or `FILE` where that holds one without a name.
-    let name: String
-    let index: Int
-  }
-
-  /// Those that can be read, in the order of their layers where names are in order, else in the file's.
-  let items: [Item]
+  /// Those that can be read, by their number in the file: in the order of their layers where names are in order, else in the
+  /// file's.
+  let items: [Int]
   /// What is in the file but cannot be read.
   let leftOut: [LeftOut]
   /// Whether the argument names one tensor: then it must be readable.
   let isOne: Bool
   private let file: TensorFile
+  /// The argument.
+  private let shown: String
+  /// Whether names are `FILE:TENSOR`.
+  private let hasNames: Bool
 
   init(_ text: String) throws {
     let specifier = TensorSpecifier(argument: text)
-    let shown = ArgumentText.shown(text)
+    shown = ArgumentText.shown(text)
     file = try TensorFile.open(specifier.path)
     if let name = specifier.tensorName {
-      // Said by the file where there is none.
-      let view = try file.tensor(named: name)
-      items = [Item(name: shown, index: file.tensors.firstIndex { $0 == view.info } ?? 0)]
-      (leftOut, isOne) = ([], true)
+      let info = try file.tensor(named: name).info
+      items = [file.tensors.firstIndex(of: info) ?? 0]
+      (leftOut, isOne, hasNames) = ([], true, false)
       return
     }
     if file.tensors.count + file.unreadable.count <= 1 {
-      let view = try file.onlyTensor()
-      items = [Item(name: file.kind == .npy ? shown : "\(shown):\(view.name)", index: 0)]
-      (leftOut, isOne) = ([], true)
+      // Says where there is none.
+      _ = try file.onlyTensor()
+      (items, leftOut, isOne, hasNames) = ([0], [], true, file.kind != .npy)
       return
     }
-    isOne = false
+    (isOne, hasNames) = (false, true)
+    let shown = shown
     leftOut = file.unreadable.map { LeftOut("\(shown):\($0.name)", $0.reason) }
     // Names in the order of bytes have layer 11 before layer 2.
     let names = file.tensors.map { Spelling($0.name) }
@@ -46,19 +44,22 @@ struct TensorList {
       let tensors = file.tensors
       order.sort { tensors[$0].name.compare(tensors[$1].name, options: .numeric) == .orderedAscending }
     }
-    items = order.map { [tensors = file.tensors] in Item(name: "\(shown):\(tensors[$0].name)", index: $0) }
+    items = order
   }
 
   /// Opens one.
-  func view(_ item: Item) -> TensorView { file.view(item.index) }
+  func view(_ item: Int) -> TensorView { file.view(item) }
+
+  /// `FILE:TENSOR`, or `FILE` where that holds one without a name.
+  func name(_ item: Int) -> String { hasNames ? "\(shown):\(file.tensors[item].name)" : shown }
 
   /// What `make` makes of each tensor, and those that it refuses or that cannot be read; a single one must do.
   func map<T>(_ make: (TensorView, String) throws -> T) throws -> (made: [T], leftOut: [LeftOut]) {
-    if isOne { return try (items.map { try make(view($0), $0.name) }, leftOut) }
+    if isOne { return try (items.map { try make(view($0), name($0)) }, leftOut) }
     var made: [T] = []
     var leftOut = leftOut
     for item in items {
-      do { made.append(try make(view(item), item.name)) } catch { leftOut.append(LeftOut(item.name, error)) }
+      do { made.append(try make(view(item), name(item))) } catch { leftOut.append(LeftOut(name(item), error)) }
     }
     return (made, leftOut)
   }

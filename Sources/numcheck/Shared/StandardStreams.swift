@@ -31,7 +31,8 @@ func emit(_ text: String) throws {
   }
 }
 
-/// A line on standard error, beside a report that has no place for it. Where it cannot be written nobody reads it.
+/// A line on standard error, beside a report that has no place for it. What it repeats of arguments and names drives no terminal.
+/// Where it cannot be written nobody reads it.
 func note(_ text: String) {
-  _ = StandardStreams.write("numcheck: \(ArgumentText.shown(text))\n", to: STDERR_FILENO)
+  _ = StandardStreams.write("numcheck: \(Figures.line(ArgumentText.shown(text)))\n", to: STDERR_FILENO)
 }
