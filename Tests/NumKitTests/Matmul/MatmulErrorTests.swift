@@ -6,7 +6,7 @@ import Testing
 @Suite struct MatmulErrorTests {
   /// Numbers that are hard on a sum of products: what cancels, ties, what underflows or nearly overflows, any code of the format.
   private static func hostile(
-    _ count: Int, _ storage: DType, _ kind: Int, _ random: inout RandomBits
+    _ count: Int, _ format: NumberFormat, _ kind: Int, _ random: inout RandomBits
   ) -> [Double] {
     func sign() -> Double { random.next() & 1 == 0 ? 1 : -1 }
     func power(_ range: ClosedRange<Int>) -> Double {
@@ -14,7 +14,6 @@ import Testing
         sign: .plus, exponent: range.lowerBound + Int(random.next() % UInt64(range.count)), significand: 1)
     }
     func uniform() -> Double { 1 + Double(random.next() >> 12) * 0x1p-52 }
-    let format = storage.numberFormat ?? .f16
     let top = format.maxExponent / 2 - 2
     return (0..<count).map { i in
       switch kind % 7 {
@@ -81,8 +80,19 @@ import Testing
             let c = try MatmulConfiguration(
               storage: storage, scaling: scaling, accumulator: accumulator, result: result)
             let (kindA, kindB) = (Int(random.next() % 7), Int(random.next() % 7))
-            var a = Self.hostile(2 * inner, storage, kindA, &random)
-            var b = Self.hostile(5 * inner, storage, kindB, &random)
+            // On the brink of one of the three.
+            var brinks = [result, storage.numberFormat ?? result]
+            if case .float(let format) = accumulator { brinks.append(format) }
+            let brink =
+              random.next() % 4 == 0
+              ? brinks.randomElement(using: &random)! : brinks.min { $0.maxExponent < $1.maxExponent }!
+            var a = Self.hostile(2 * inner, brink, kindA, &random)
+            var b = Self.hostile(5 * inner, brink, kindB, &random)
+            // What is infinite as stored has no bound.
+            if let format = storage.numberFormat {
+              a = a.map { format.round($0).isFinite ? $0 : 0 }
+              b = b.map { format.round($0).isFinite ? $0 : 0 }
+            }
             if random.next() % 3 == 0 {
               for i in stride(from: 1, to: a.count, by: 2) { a[i] = a[i - 1] }
               for i in stride(from: 1, to: b.count, by: 2) { b[i] = -b[i - 1] }
@@ -107,16 +117,16 @@ import Testing
         }
       }
     }
-    #expect(bounded >= 8000, "\(bounded)")
-    #expect(sound * 10 > total * 3, "\(sound) of \(total)")
+    #expect(bounded >= 9000, "\(bounded)")
+    #expect(sound * 6 > total, "\(sound) of \(total)")
   }
 
   /// Whoever computes in less than he says, in another order, or without the scales' precision.
   @Test func liarsAreCaught() throws {
     var random = RandomBits(seed: 5)
     let inner = 512
-    let a = Self.hostile(8 * inner, .float(.f32), 0, &random)
-    let b = Self.hostile(8 * inner, .float(.f32), 0, &random)
+    let a = Self.hostile(8 * inner, .f32, 0, &random)
+    let b = Self.hostile(8 * inner, .f32, 0, &random)
     let ones = [Double](repeating: 1, count: 8 * 4096)
     typealias Claim = (MatmulOrder, DType, MatmulScaling, MatmulAccumulator)
     let lies: [(says: Claim, does: Claim, ones: Bool)] = [
@@ -161,12 +171,12 @@ import Testing
   /// Where every sum is exact the bound says so, and grows with depth where it is not.
   @Test func boundsSaySomething() throws {
     var random = RandomBits(seed: 6)
-    let integers = Self.hostile(8 * 64, .float(.f32), 2, &random)
+    let integers = Self.hostile(8 * 64, .f32, 2, &random)
     let exact = try Self.measure(
       MatmulOrder.all, try Self.product(integers, integers, inner: 64), try .init(storage: .float(.f32)))
     for e in exact.entries { #expect(e.parts[0].boundUlp < 1e-30 && e.parts[0].kernel.maxUlp == 0) }
-    let a = Self.hostile(8 * 1024, .float(.f32), 6, &random)
-    let b = Self.hostile(8 * 1024, .float(.f32), 6, &random)
+    let a = Self.hostile(8 * 1024, .f32, 6, &random)
+    let b = Self.hostile(8 * 1024, .f32, 6, &random)
     let found = try Self.measure(
       [.sequential, .splitK(4), .pairwise], try Self.product(a, b, inner: 1024), try .init(storage: .float(.f32)))
     let bounds = found.entries.map { $0.parts[0].boundUlp }
@@ -174,7 +184,7 @@ import Testing
     let vacuous = try Self.measure(
       [.sequential], try Self.product(a, b, inner: 1024),
       try .init(storage: .float(.f8e4m3fn), accumulator: .float(.f8e5m2), result: .f32))
-    #expect(vacuous.entries[0].parts[0].bound == .none)
+    #expect(vacuous.entries[0].parts[0].bound == .vacuous)
     let bf16 = try Self.measure(
       [.sequential], try Self.product(a, b, inner: 1024), try .init(storage: .float(.bf16), accumulator: .float(.bf16)))
     #expect(bf16.entries[0].parts[0].bound == .vacuous && bf16.entries[0].parts[0].verdict == .vacuous)
@@ -234,8 +244,8 @@ import Testing
   /// Threads change nothing.
   @Test func threadsDoNotMatter() throws {
     var random = RandomBits(seed: 8)
-    let a = Self.hostile(40 * 33, .float(.f16), 0, &random)
-    let b = Self.hostile(9 * 33, .float(.f16), 4, &random)
+    let a = Self.hostile(40 * 33, .f16, 0, &random)
+    let b = Self.hostile(9 * 33, .f16, 4, &random)
     let inputs = try Self.product(a, b, inner: 33)
     let c = try MatmulConfiguration(storage: .float(.f16), accumulator: .float(.f16))
     let one = try Self.measure(MatmulOrder.all, inputs, c)

@@ -33,9 +33,9 @@ import Testing
     Probe("sequential", 0, 0), Probe("blocked:16", 0, 48), Probe("blocked:64", 0, 0),
     Probe("blocked:100", 0, 0), Probe("blocked:1", 0, 0), Probe("split-k:1", 0, 0),
     Probe("split-k:2", 0, 32), Probe("split-k:4", 0, 48), Probe("split-k:64", 0, 0), Probe("pairwise", 0, 56),
-    // Of what is before the 1 in its run the sum is added, ties to even; what comes after is swallowed.
+    // What is before the 1 in its run is added in one, ties to even; what comes after is swallowed, once the last digit is even.
     Probe("sequential", 63, 64), Probe("sequential", 20, 20), Probe("blocked:16", 20, 4 + 48),
-    Probe("split-k:2", 40, 8 + 32), Probe("pairwise", 10, 2 + 56), Probe("pairwise", 63, 8 + 56),
+    Probe("split-k:2", 40, 8 + 32), Probe("pairwise", 10, 4 + 56), Probe("pairwise", 63, 8 + 56),
   ]
 
   /// 1 swallows every 2⁻²⁴ that is added to it alone, and keeps sums of them: what is left says who was added to whom.

@@ -132,7 +132,7 @@ struct MatmulErrors: ErrorModel {
       let tiny = t.halfSmallest
       let own = relative * m + blocks * absolute * most
       if isBlocked {
-        let scaling = (1 + converted) * (1 + u) - 1
+        let scaling = converted + u * (1 + converted)
         let underflow =
           least >= t.smallestNormal ? 0 : tiny * (1 + converted) * blocks * ((1 + relative) * s + absolute)
         let part = own + scaling * (m + own) + underflow
@@ -141,7 +141,8 @@ struct MatmulErrors: ErrorModel {
           return .failure(.scales)
         }
       } else {
-        let scaling = (1 + converted) * (1 + u) * (1 + u) - 1
+        let twice = u * (2 + u)
+        let scaling = converted + twice * (1 + converted)
         e = own + scaling * (c + own) + tiny * (a.scales.upperBound * (1 + u) + 1)
         let first = ((1 + relative) * s + absolute) * b.scales.upperBound * (1 + 3 * u) + tiny
         guard Swift.max(first, (c + e) * (1 + u)) <= t.largestFinite else { return .failure(.scales) }
