@@ -41,7 +41,7 @@ final class MatmulPanel<A: Scalar, T: Scalar>: Sendable {
 /// Codes are rounded to A and added by fused multiply-add in A. Scales follow where matrix units apply them: those of a tensor, a row
 /// and a column after the sum, first B's and then A's, in T; those of blocks, multiplied with each other in T, to each block's sum by
 /// fused multiply-add in T.
-final class MatmulKernel<A: Scalar, T: Scalar>: MatmulBody {
+final class MatmulKernel<A: Scalar, T: Scalar> {
   private let order: MatmulOrder
   private let configuration: MatmulConfiguration
   private let inputs: MatmulInputs
@@ -81,8 +81,6 @@ final class MatmulKernel<A: Scalar, T: Scalar>: MatmulBody {
     for buffer in [row, sums, sumScratch] { buffer.deallocate() }
     for buffer in [totals, totalScratch] { buffer.deallocate() }
   }
-
-  func copy() -> any MatmulBody { MatmulKernel(order, configuration, inputs, panel) }
 
   func answer(_ index: Int, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace) {
     let inner = row.count

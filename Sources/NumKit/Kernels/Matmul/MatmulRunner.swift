@@ -87,7 +87,8 @@ public struct MatmulRunner {
   public let order: MatmulOrder
   /// The precisions.
   public let configuration: MatmulConfiguration
-  private let body: any MatmulBody
+  private let make: MatmulRequest.Make
+  private let body: MatmulRequest.Body
 
   /// Prepares B; `inputs` are as stored.
   ///
@@ -100,41 +101,45 @@ public struct MatmulRunner {
     if case .float(let format) = configuration.accumulator { sums = format }
     let totals = inputs.b.scales.isEmpty ? sums : configuration.scaleFormat
     guard
-      let body = ScalarDispatch.visit(
+      let make = ScalarDispatch.visit(
         KernelConfiguration(storage: configuration.storage, compute: sums, accumulator: totals),
         MatmulRequest(order: order, configuration: configuration, inputs: inputs))
     else { throw MatmulError.cannotCompute("\(configuration.accumulator)") }
-    self.body = body
+    self.make = make
+    body = make()
   }
 
-  private init(_ order: MatmulOrder, _ configuration: MatmulConfiguration, _ body: any MatmulBody) {
-    self.order = order
-    self.configuration = configuration
-    self.body = body
+  private init(copying other: MatmulRunner) {
+    order = other.order
+    configuration = other.configuration
+    make = other.make
+    body = make()
   }
 
   /// For another thread: the same B, buffers of its own.
-  public func copy() -> MatmulRunner { MatmulRunner(order, configuration, body.copy()) }
+  public func copy() -> MatmulRunner { MatmulRunner(copying: self) }
 
   /// Answers for row number `row` of A; `results` has a place for each column and receives numbers of the result format.
   public func run(_ row: Int, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace) {
-    body.answer(row, into: results, trace: &trace)
+    body(row, results, &trace)
   }
 }
 
-/// The kernel, its formats erased.
-protocol MatmulBody {
-  func answer(_ row: Int, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace)
-  func copy() -> any MatmulBody
-}
+/// Makes a kernel for an accumulator A and totals T. What it returns are closures, made where A and T are types, so that what they
+/// call is compiled for these: a method found through a protocol would be generic code.
+struct MatmulRequest: FormatPairVisitor {
+  typealias Body = (Int, UnsafeMutableBufferPointer<Double>, inout StageTrace) -> Void
+  typealias Make = () -> Body
 
-/// Makes a kernel for an accumulator A and totals T.
-private struct MatmulRequest: FormatPairVisitor {
   let order: MatmulOrder
   let configuration: MatmulConfiguration
   let inputs: MatmulInputs
 
-  func visit<A: Scalar, T: Scalar>(_: A.Type, _: T.Type) -> (any MatmulBody)? {
-    MatmulKernel<A, T>(order, configuration, inputs, MatmulPanel(inputs.b))
+  func visit<A: Scalar, T: Scalar>(_: A.Type, _: T.Type) -> Make? {
+    let panel = MatmulPanel<A, T>(inputs.b)
+    return { [order, configuration, inputs] in
+      let kernel = MatmulKernel<A, T>(order, configuration, inputs, panel)
+      return { kernel.answer($0, into: $1, trace: &$2) }
+    }
   }
 }
