@@ -60,7 +60,7 @@ import Testing
   }
 
   private static let formats: [NumberFormat] = [
-    .f64, .f32, .tf32, .f16, .bf16, .f8e4m3fn, .f8e5m2, .f6e3m2, .f6e2m3, .f4e2m1,
+    .f64, .f32, .tf32, .f16, .bf16, .f8e4m3fn, .f8e5m2, .f8e3m4, .f6e3m2, .f6e2m3, .f4e2m1,
   ]
 
   private static let storages: [DType] = formats.map { .float($0) } + [.integer(.int8), .integer(.int4)]
@@ -110,7 +110,7 @@ import Testing
               let place =
                 "\(storage) \(scaling) \(accumulator) \(result.name) \(order) \(inner), kinds \(kindA) \(kindB)"
               #expect(k.aboveBound == 0, "\(place): \(k.maxUlp) ulp, bound \(part.boundUlp)")
-              #expect(k.nanRows == 0 && k.overflow == 0 && k.specialMismatches == 0, "\(place)")
+              #expect(k.wrongSpecials == 0 && k.lostRows == 0, "\(place)")
               #expect(part.boundUlp >= k.maxUlp, "\(place)")
             }
           }
@@ -209,7 +209,6 @@ import Testing
     #expect(try gap(127, 130_000, .init(storage: .integer(.int8))) == nil)
     #expect(try gap(1e25, 4, .init(storage: .float(.f8e4m3fn), scaling: .row)) == .scales)
     #expect(try gap(1e25, 4, .init(storage: .float(.f8e4m3fn), scaling: .block(2))) == .scales)
-    #expect(try gap(200, 4, .init(storage: .float(.f16))) == .results)
   }
 
   /// A row that has no answer takes no bound from others; a column neither.

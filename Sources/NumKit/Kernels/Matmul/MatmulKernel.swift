@@ -86,23 +86,22 @@ final class MatmulKernel<A: Scalar, T: Scalar> {
     let inner = row.count
     let codes = inputs.a.codes
     for k in 0..<inner { row[k] = A(rounding: codes[index * inner + k]) }
-    var sights = StageTrace()
-    sights.startRow(index, like: panel.sights)
-    sights.observe(row, .input)
+    trace.addInputs(panel.sights)
+    trace.observe(row, .input)
     panel.codes.withUnsafeBufferPointer { codes in
       panel.scales.withUnsafeBufferPointer { scales in
         guard let codes = codes.baseAddress else { return }
         if let scales = scales.baseAddress, isBlocked {
-          addBlocks(index, codes, scales, &sights)
+          addBlocks(index, codes, scales, &trace)
         } else {
-          add(0..<inner, order, codes, &sights)
+          add(0..<inner, order, codes, &trace)
         }
         if scales.isEmpty { return }
         if !isBlocked {
           let own = T(rounding: inputs.a.scales[index])
           for j in totals.indices { totals[j] = T(converting: sums[j]) * scales[j] * own }
         }
-        sights.observe(totals, .scale)
+        trace.observe(totals, .scale, signed: true)
       }
     }
     let format = configuration.result
@@ -111,12 +110,11 @@ final class MatmulKernel<A: Scalar, T: Scalar> {
     } else {
       for j in results.indices { results[j] = format.round(totals[j].exact) }
     }
-    trace.merge(sights)
   }
 
   /// Writes the sums of products over `range`.
   private func add(
-    _ range: Range<Int>, _ order: MatmulOrder, _ codes: UnsafePointer<A>, _ sights: inout StageTrace
+    _ range: Range<Int>, _ order: MatmulOrder, _ codes: UnsafePointer<A>, _ trace: inout StageTrace
   ) {
     let width = self.sums.count
     guard let sums = sums.baseAddress, let scratch = sumScratch.baseAddress, let x = row.baseAddress else {
@@ -128,19 +126,19 @@ final class MatmulKernel<A: Scalar, T: Scalar> {
       for j in 0..<width { sums[j] = A.fusedMultiplyAdd(a, b[j], sums[j]) }
     }
     guard configuration.accumulator == .int32 else {
-      return sights.observe(self.sums, .sum)
+      return trace.observe(self.sums, .sum, signed: true)
     }
     for j in 0..<width {
       let exact = sums[j].exact
       let wrapped = Double(Int32(truncatingIfNeeded: Int64(exact)))
-      if wrapped != exact { sights.observe(Double.infinity, .sum) }
+      if wrapped != exact { trace.observe(Double.infinity, .sum) }
       sums[j] = A(rounding: wrapped)
     }
   }
 
   /// Writes the totals of scaled blocks.
   private func addBlocks(
-    _ index: Int, _ codes: UnsafePointer<A>, _ scales: UnsafePointer<T>, _ sights: inout StageTrace
+    _ index: Int, _ codes: UnsafePointer<A>, _ scales: UnsafePointer<T>, _ trace: inout StageTrace
   ) {
     let width = self.sums.count
     guard let totals = totals.baseAddress, let scratch = totalScratch.baseAddress,
@@ -150,7 +148,7 @@ final class MatmulKernel<A: Scalar, T: Scalar> {
     let blocks = inputs.a.blocks
     let within = order.withinBlocks(of: block)
     order.acrossBlocks(of: block).sum(0..<blocks, width: width, into: totals, scratch: scratch) { b, totals in
-      add(b * block..<Swift.min((b + 1) * block, inner), within, codes, &sights)
+      add(b * block..<Swift.min((b + 1) * block, inner), within, codes, &trace)
       let own = T(rounding: inputs.a.scales[index * blocks + b])
       let others = scales + b * width
       for j in 0..<width {
