@@ -44,6 +44,13 @@ public struct StageTrace: Sendable {
     inputHadInfinity = false
   }
 
+  /// Adds what another trace saw of inputs that this row has too.
+  mutating func addInputs(_ other: StageTrace) {
+    inputHadNaN = inputHadNaN || other.inputHadNaN
+    inputHadInfinity = inputHadInfinity || other.inputHadInfinity
+    for i in load.indices { load[i] = Swift.max(load[i], other.load[i]) }
+  }
+
   /// Names the row that is watched next, some of whose inputs `inputs` has seen.
   mutating func startRow(_ row: Int, like inputs: StageTrace) {
     self = inputs
@@ -57,11 +64,16 @@ public struct StageTrace: Sendable {
     return x > 0 ? -Double.log2(x) : nil
   }
 
-  mutating func observe<C: Scalar>(_ values: UnsafeMutableBufferPointer<C>, _ stage: Stage) {
+  /// `signed` where −∞ is an overflow too: in sums, not in logarithms and masks.
+  mutating func observe<C: Scalar>(
+    _ values: UnsafeMutableBufferPointer<C>, _ stage: Stage, signed: Bool = false
+  ) {
     let (peak, isFinite) = C.peak(values)
     record(peak: peak, stage, C.format)
     if isFinite { return }
-    for i in values.indices where !values[i].exact.isFinite { record(values[i].exact, at: i, stage) }
+    for i in values.indices where !values[i].exact.isFinite {
+      record(signed && values[i].exact == -.infinity ? .infinity : values[i].exact, at: i, stage)
+    }
   }
 
   mutating func observe<C: Scalar>(_ value: C, _ stage: Stage) {

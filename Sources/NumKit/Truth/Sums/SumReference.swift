@@ -48,12 +48,20 @@ public final class SumReference {
     for i in 0..<b.count / n {
       let (value, error) = Self.dot(p, q + i * n, n, scale: scale)
       if usesFastTiers && accept(value, error, at: i, into: &truth) { continue }
-      if value.high.isFinite || (0..<n).allSatisfy({ p[$0].isFinite && q[i * n + $0].isFinite }) {
-        exactDot(p, q + i * n, n, scale, at: i, into: &truth)
-      } else {
-        let special = Self.specialDot(p, q + i * n, n)
-        truth.setKnown(special.isNaN || scale == 0 ? .nan : special * scale, at: i, format)
-      }
+      answerExactly(p, q + i * n, n, scale, at: i, into: &truth)
+    }
+  }
+
+  /// scale·Σ aᵢbᵢ by MPFR, or as a special value.
+  func answerExactly(
+    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ n: Int, _ scale: Double, at i: Int,
+    into truth: inout Truth
+  ) {
+    if (0..<n).allSatisfy({ a[$0].isFinite && b[$0].isFinite }) {
+      exactDot(a, b, n, scale, at: i, into: &truth)
+    } else {
+      let special = Self.specialDot(a, b, n)
+      truth.setKnown(special.isNaN || scale == 0 ? .nan : special * scale, at: i, format)
     }
   }
 
