@@ -121,7 +121,9 @@ struct NormErrors {
     for i in truth.indices {
       let e = formats.stored(truth[i].magnitude, bounds[i])
       if e.isNaN { return RowBound.none }
-      bounds[i] = e * (1 + 0x1p-28)
+      // What errors are measured against is itself known to 2^−36, of f64 to 2^−74.
+      let known = formats.storage.format.precision <= 24 ? 0x1p-35 : 0x1p-73
+      bounds[i] = e * (1 + 0x1p-28) + known * truth[i].magnitude
       worst = Swift.max(worst, bounds[i])
       scale = Swift.max(scale, truth[i].magnitude)
     }
