@@ -135,5 +135,6 @@ extension Trial where Q == NormQuestion {
       candidates: try algorithms.map { try NormCandidate($0, configuration, parameters: storedParameters) },
       format: format, threads: threads
     ) { _ in NormProver(operation, format: format) }
+    overflow = configuration.overflow
   }
 }

@@ -99,7 +99,7 @@ final class NormEnclosures {
     result.setQuotient(numerator, positive: root)
     if bias != 0 { result.add(bias) }
     let rounded = result.rounded(to: format)
-    let scaled = result.scaled(scratch: storage[3].lower)
+    let scaled = result.scaled(scratch: storage[3])
     let isLast = precision >= Refinement.precisionLimit
     let isClose = (scaled?.relativeError ?? .infinity) <= Refinement.relativeWidth
     guard isLast || rounded != nil && isClose else { return false }

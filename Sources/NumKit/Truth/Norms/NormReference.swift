@@ -13,6 +13,8 @@ public final class NormReference {
   public let operation: Normalization
   /// What results are rounded to.
   public let format: NumberFormat
+  /// What results too large, and exact infinities, are rounded to.
+  public let overflow: Overflow
 
   private let usesFastTiers: Bool
   private let pairs = NormPairs()
@@ -21,7 +23,10 @@ public final class NormReference {
   private var pending: [Int] = []
 
   /// Prepares to answer with results rounded to `format`; without the fast tier MPFR answers all.
-  public init(_ operation: Normalization, format: NumberFormat, usesFastTiers: Bool = true) {
+  public init(
+    _ operation: Normalization, format: NumberFormat, overflow: Overflow = .special, usesFastTiers: Bool = true
+  ) {
+    self.overflow = overflow
     self.operation = operation
     self.format = format
     self.usesFastTiers = usesFastTiers
@@ -34,6 +39,14 @@ public final class NormReference {
     _ row: UnsafeBufferPointer<Double>, parameters: NormParameters, into truth: inout Truth
   ) {
     precondition((try? parameters.check(operation, length: row.count)) != nil, "parameters of this row")
+    answerSpecial(row, parameters, &truth)
+    if overflow == .saturate { truth.saturate(format) }
+  }
+
+  /// The same, with what is too large as `Overflow.special` says.
+  private func answerSpecial(
+    _ row: UnsafeBufferPointer<Double>, _ parameters: NormParameters, _ truth: inout Truth
+  ) {
     truth.reset(count: row.count)
     var hasInfinity = false
     for x in row {
@@ -112,8 +125,8 @@ public struct NormProver: Prover {
   private let reference: NormReference
 
   /// Results of `operation` rounded to `format`.
-  public init(_ operation: Normalization, format: NumberFormat) {
-    reference = NormReference(operation, format: format)
+  public init(_ operation: Normalization, format: NumberFormat, overflow: Overflow = .special) {
+    reference = NormReference(operation, format: format, overflow: overflow)
   }
 
   public func answer(_ item: NormQuestion.Item, into truths: inout [Truth]) {
