@@ -138,3 +138,33 @@ extension Trial where Q == NormQuestion {
     overflow = configuration.overflow
   }
 }
+
+/// Rows of a normalisation that have no answer in the reals: NaN or infinite, or without variance at ε = 0.
+public struct NormSights: Observer {
+  public typealias Q = NormQuestion
+
+  private let operation: Normalization
+  /// How many, as given.
+  public private(set) var rowsWithoutAnswer = 0
+  /// The first of them.
+  public private(set) var firstRow = Int.max
+
+  /// None yet.
+  public init(_ operation: Normalization) { self.operation = operation }
+
+  public mutating func see(stored: Answered<NormQuestion>, given: Answered<NormQuestion>) {
+    let item = given.item
+    guard let first = item.values.first else { return }
+    // Only numbers that are equal to the first vary by nothing; of the RMS norm, zeros.
+    let level = operation.isCentered ? first : 0
+    let isLevel = item.parameters.epsilon == 0 && item.values.allSatisfy { $0 == level }
+    guard isLevel || !item.values.allSatisfy(\.isFinite) else { return }
+    rowsWithoutAnswer += 1
+    firstRow = Swift.min(firstRow, item.row)
+  }
+
+  public mutating func merge(_ other: NormSights) {
+    rowsWithoutAnswer += other.rowsWithoutAnswer
+    firstRow = Swift.min(firstRow, other.firstRow)
+  }
+}
