@@ -96,6 +96,16 @@ public enum Stage: String, Sendable, CaseIterable {
   case scores
   /// Sums of values weighted by probabilities.
   case weighted
+  /// Squares, of elements or of their deviations from the mean.
+  case squares
+  /// The mean, of elements or of their squares.
+  case mean
+  /// Inputs less their mean.
+  case centered
+  /// The variance or mean square, ε added.
+  case variance
+  /// Its square root and, where it is multiplied by, the reciprocal.
+  case root = "rsqrt"
 }
 
 /// No storage between stages and nothing observed: the kernel alone.

@@ -17,6 +17,8 @@ public struct StageTrace: Sendable {
   public private(set) var firstNaN: Birth?
   /// The first infinity, if the inputs had none; a saturating format has none.
   public private(set) var firstOverflow: Birth?
+  /// The first variance below zero: E[x²] − μ² where it cancels, whose root is NaN.
+  public private(set) var firstNegativeVariance: Birth?
   /// The largest finite magnitude in each stage, as a fraction of its format's largest number.
   public private(set) var load: [Double] = Array(repeating: 0, count: Stage.allCases.count)
   /// Whether a NaN or an infinity was born in the row that is watched.
@@ -79,6 +81,9 @@ public struct StageTrace: Sendable {
   mutating func observe<C: Scalar>(_ value: C, _ stage: Stage) {
     let v = value.exact
     if v.isFinite { record(peak: v.magnitude, stage, C.format) } else { record(v, at: 0, stage) }
+    if stage == .variance && v < 0 && firstNegativeVariance == nil {
+      firstNegativeVariance = Birth(row: row, stage: stage, index: 0)
+    }
   }
 
   private mutating func record(peak: Double, _ stage: Stage, _ format: NumberFormat) {
@@ -103,6 +108,7 @@ public struct StageTrace: Sendable {
   public mutating func merge(_ other: StageTrace) {
     firstNaN = Self.earlier(firstNaN, other.firstNaN)
     firstOverflow = Self.earlier(firstOverflow, other.firstOverflow)
+    firstNegativeVariance = Self.earlier(firstNegativeVariance, other.firstNegativeVariance)
     for i in load.indices { load[i] = Swift.max(load[i], other.load[i]) }
   }
 
@@ -125,6 +131,11 @@ extension Stage {
     case .output: return 7
     case .scores: return 8
     case .weighted: return 9
+    case .squares: return 10
+    case .mean: return 11
+    case .centered: return 12
+    case .variance: return 13
+    case .root: return 14
     }
   }
 }
