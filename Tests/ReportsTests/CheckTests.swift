@@ -50,6 +50,13 @@ import Testing
       let check = try outcomes(limit)[0]
       #expect(check.outcome == .failed && check.message.contains("the bound is vacuous"), "\(limit)")
     }
+    var spoiled = Table(rows: 1)
+    spoiled.add(Samples.largest) { _ in .spoiled("every row has a NaN") }
+    var broken = Report(command: "sample", version: "1")
+    broken.add(spoiled)
+    // A fault, not nothing to look at.
+    let check = try outcomes("ulp.max<=3", of: broken)[0]
+    #expect(check.outcome == .failed && check.message == "ulp.max cannot pass: every row has a NaN")
     var table = Table(rows: 2)
     table.add(Samples.largest) { $0 == 0 ? .init(text: "NaN", value: .number(.nan)) : .number(.infinity) }
     var report = Report(command: "sample", version: "1")
@@ -66,7 +73,8 @@ import Testing
         return ""
       } catch { return "\(error)" }
     }
-    #expect(error("ulp.mx<=3") == "no figure 'ulp.mx' in this report; there are: ulp.max, ulp.mean")
+    #expect(error("ulp.mx<=3") == "no figure 'ulp.mx' in this report; there is: ulp.max")
+    #expect(error("ulp<=3") == "no figure 'ulp' in this report; there are: ulp.max, ulp.mean, bound.ulp")
     #expect(error("max<=3") == "no figure 'max' in this report; there is: ulp.max")
     #expect(error("nonsense<=3") == "no figure 'nonsense' in this report")
     #expect(error("ulp.max<=bound.ul") == "no figure 'bound.ul' in this report; there is: bound.ulp")
@@ -111,7 +119,6 @@ import Testing
     var limit = try Limit(parsing: "lost==0")
     limit.isImplied = true
     try implied.check([limit])
-    implied.gaps = ["something"]
     #expect(implied.status == .ok && !TextEmitter.text(implied, Style()).contains("checks:"))
   }
 

@@ -225,6 +225,24 @@ import Testing
     #expect(CSVEmitter.text(report, Style()).split(separator: "\n").count == 3)
   }
 
+  /// People read the worst first; machines find what was asked in the order in which it was asked.
+  @Test func orders() {
+    var table = Samples.table(["a", "b", "c"])
+    table.readingOrder = [2, 0, 1]
+    var report = Report(command: "sample", version: "1")
+    report.add(table)
+    func order(_ emitter: any Emitter.Type, _ mark: String) -> [Substring] {
+      emitter.text(report, Style()).split(separator: "\n").compactMap { line in
+        ["a", "b", "c"].first { line.hasPrefix(mark + $0 + " ") || line.hasPrefix("sample,\($0),") }.map {
+          $0[...]
+        }
+      }
+    }
+    #expect(
+      order(TextEmitter.self, "") == ["c", "a", "b"] && order(MarkdownEmitter.self, "| ") == ["c", "a", "b"])
+    #expect(order(CSVEmitter.self, "") == ["a", "b", "c"])
+  }
+
   /// What machines find elsewhere they are not given twice, and people are spared what is for machines.
   @Test func audiences() {
     var report = Report(command: "sample", version: "1")

@@ -95,7 +95,7 @@ import Testing
     var report = Report(command: "list", version: "1")
     report.add(table)
     #expect(
-      lines(report, Style(width: 38)) == [
+      lines(report, Style(width: 39)) == [
         "name  what", "n0    one two three four five six seven", "      eight nine ten eleven twelve",
         "n1    short",
       ])

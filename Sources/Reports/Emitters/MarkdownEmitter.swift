@@ -68,7 +68,9 @@ package enum MarkdownEmitter: Emitter {
     func line(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
     var lines = [line(shown.map { Escaping.markdown(table.columns[$0].name) })]
     lines.append(line(shown.map { table.columns[$0].alignment == .left ? "---" : "---:" }))
-    for row in table.rows { lines.append(line(shown.map { Escaping.markdown(row.cells[$0].text) })) }
+    for r in table.readingOrder {
+      lines.append(line(shown.map { Escaping.markdown(table.rows[r].cells[$0].text) }))
+    }
     let title = table.title.isEmpty ? [] : [[Escaping.markdownLine(table.title)]]
     let reasons = table.reasons(shown).map { "- " + Escaping.markdown($0) }
     return title + [lines, reasons]

@@ -5,15 +5,21 @@ package enum TextEmitter: Emitter {
 
   package static func text(_ report: Report, _ style: Style) -> String {
     var page = Page(style)
-    page.add([report.title] + report.notes + report.findings.filter(\.leads).map(\.line))
-    for section in report.sections {
-      var head = [section.title] + section.notes
-      head += section.findings.filter(\.leads).map(\.line)
+    var head = [report.title] + report.notes + report.findings.filter(\.leads).map(\.line)
+    for (i, section) in report.sections.enumerated() {
+      // What a lone section begins with belongs to the report's own head.
+      if i > 0 || !section.title.isEmpty {
+        page.add(head)
+        head = []
+      }
+      head += [section.title] + section.notes + section.findings.filter(\.leads).map(\.line)
       page.add(head)
+      head = []
       for block in section.blocks { page.add(block) }
       page.add(section.findings.filter { !$0.leads }.map(\.line))
       page.add([sentence(section.conclusion)])
     }
+    page.add(head)
     page.add(report.findings.filter { !$0.leads }.map(\.line))
     page.add([sentence(report.conclusion)])
     page.add(checks(report))

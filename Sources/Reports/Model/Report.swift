@@ -77,12 +77,17 @@ package struct Finding: Sendable {
   package let message: String
   /// Whether people must know it before the tables.
   package let leads: Bool
+  /// Whether it bears on what the figures are worth: it is then told beside a format that has no place for it.
+  package let isWarning: Bool
 
-  package init(_ kind: String, _ place: String = "", _ message: String, leads: Bool = true) {
+  package init(
+    _ kind: String, _ place: String = "", _ message: String, leads: Bool = true, warns isWarning: Bool = false
+  ) {
     self.kind = kind
     self.place = place
     self.message = message
     self.leads = leads
+    self.isWarning = isWarning
   }
 
   /// `left out: FILE:TENSOR: holds no numbers`.
@@ -103,9 +108,7 @@ extension Report {
   }
 
   package var status: Status {
-    if checks.isEmpty || checks.allSatisfy(\.isImplied) && !checks.contains(where: { !$0.passed }) {
-      return .ok
-    }
+    if checks.isEmpty { return .ok }
     if checks.allSatisfy({ $0.outcome == .withoutValue }) { return .unchecked }
     if checks.contains(where: { !$0.passed }) { return .failed }
     return gaps.isEmpty ? .ok : .unchecked

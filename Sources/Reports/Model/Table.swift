@@ -7,6 +7,8 @@ package struct Table: Sendable {
   package var audience: Audience
   package private(set) var columns: [Column] = []
   package private(set) var rows: [Row]
+  /// The order in which people are to read the rows; machines have them as they are.
+  package var readingOrder: [Int]
 
   /// Who is shown it.
   package enum Audience: Sendable {
@@ -28,6 +30,7 @@ package struct Table: Sendable {
     self.key = key
     self.audience = audience
     rows = Array(repeating: Row(), count: count)
+    readingOrder = Array(0..<count)
   }
 
   /// Adds a column: a cell for each row.
@@ -113,6 +116,8 @@ package struct Cell: Sendable {
   package var value: Value
   /// Why it has no value, or why no limit on its value can hold: `NaN in 4 of 4 rows`.
   package var caveat: String?
+  /// Whether the caveat is a fault of what was measured, so that a limit on it has failed, rather than nothing to look at.
+  package var isSpoiled = false
   package var tone = Tone.plain
 
   /// How it is meant, for colours.
@@ -167,6 +172,13 @@ extension Cell {
   /// No value, and why.
   package static func none(_ reason: String, text: String = dash) -> Cell {
     Cell(text: text, value: .none, caveat: reason)
+  }
+
+  /// No value, by a fault of what was measured.
+  package static func spoiled(_ reason: String) -> Cell {
+    var cell = Cell.none(reason)
+    cell.isSpoiled = true
+    return cell
   }
 
   /// What machines alone are told.

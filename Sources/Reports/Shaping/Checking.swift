@@ -59,14 +59,17 @@ struct Checker {
 
   private struct Figure {
     let value: Value
-    let caveat: String?
+    var caveat: String?
+    var isSpoiled = false
   }
 
   /// What stands at `path` of a row: a column's value, or what is within one.
   private func figure(_ path: String, _ table: Table, _ row: Int) -> Figure? {
     for (c, column) in table.columns.enumerated() {
       let cell = table.rows[row].cells[c]
-      if column.path == path { return Figure(value: cell.value, caveat: cell.caveat) }
+      if column.path == path {
+        return Figure(value: cell.value, caveat: cell.caveat, isSpoiled: cell.isSpoiled)
+      }
       if path.hasPrefix(column.path + "."),
         let value = cell.value[path: path.dropFirst(column.path.count + 1).split(separator: ".")[...]]
       {
@@ -78,11 +81,11 @@ struct Checker {
 
   private func fact(_ path: String) -> Figure? {
     for fact in facts {
-      if fact.path == path { return Figure(value: fact.value, caveat: nil) }
+      if fact.path == path { return Figure(value: fact.value) }
       if path.hasPrefix(fact.path + "."),
         let value = fact.value[path: path.dropFirst(fact.path.count + 1).split(separator: ".")[...]]
       {
-        return Figure(value: value, caveat: nil)
+        return Figure(value: value)
       }
     }
     return nil
@@ -108,7 +111,7 @@ struct Checker {
         implied: limit.isImplied)
     }
     if let caveat = figure.caveat {
-      return figure.value == .none
+      return figure.value == .none && !figure.isSpoiled
         ? outcome(.withoutValue, "\(limit.figure) has no value: \(caveat)")
         : outcome(.failed, "\(limit.figure) cannot pass: \(caveat)")
     }

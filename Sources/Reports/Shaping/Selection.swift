@@ -107,7 +107,8 @@ struct Layout {
   /// The lines of the table, its titles first; `style` may wrap a padded cell in colour.
   func lines(_ style: (Cell.Tone, String) -> String) -> [String] {
     var out = line(selection.shown.map { pad(titles[$0], $0) })
-    for (r, row) in table.rows.enumerated() {
+    for r in table.readingOrder {
+      let row = table.rows[r]
       let parts = selection.shown.map { c in
         table.columns[c].isProse
           ? TextWidth.folded(cells[r][c], to: widths[c]) : [TextWidth.shortened(cells[r][c], to: widths[c])]
@@ -140,7 +141,7 @@ extension Table {
   func reasons(_ shown: [Int]) -> [String] {
     var order: [String] = []
     var names: [String: [String]] = [:]
-    for row in rows {
+    for row in readingOrder.map({ rows[$0] }) {
       for c in shown where row.cells[c].text == Cell.dash && row.cells[c].value == .none {
         guard let reason = row.cells[c].caveat else { continue }
         if names[reason] == nil { order.append(reason) }

@@ -1,7 +1,11 @@
 import ArgumentParser
 import NumKit
+<<<<<<< HEAD
 import SystemPackage
 import TensorFiles
+=======
+import Reports
+>>>>>>> 17c60b1 (Build every command's report as one Report; move what reports computed to Quant and Judging; limits on any figure)
 
 /// Writes the proven outputs and log-sum-exps of attention, or its proven gradients. Reached as `numcheck reference attention`.
 struct AttentionReferenceCommand: ParsableCommand {
@@ -40,6 +44,7 @@ struct AttentionReferenceCommand: ParsableCommand {
   @OptionGroup(title: "Backward") var backward: BackwardOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
+<<<<<<< HEAD
   @Option(help: "Summary as text or json.")
   var format: OutputFormat = .text
 
@@ -49,12 +54,19 @@ struct AttentionReferenceCommand: ParsableCommand {
       throw ValidationError("--backward writes dq, dk and dv: --output needs a .safetensors file")
     }
   }
+=======
+  @OptionGroup(title: "Report") var report: ReportOptions
+>>>>>>> 17c60b1 (Build every command's report as one Report; move what reports computed to Quant and Judging; limits on any figure)
 
   func run() throws {
     guard let results = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
+<<<<<<< HEAD
     try keepApart(outputs: [output], inputs: input.inputs + [question.mask, backward.outputGradient])
+=======
+    try keepApart(outputs: [output] + report.files, inputs: input.inputs + [question.mask])
+>>>>>>> 17c60b1 (Build every command's report as one Report; move what reports computed to Quant and Judging; limits on any figure)
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source)
     var tensors = source.tensors
@@ -86,6 +98,7 @@ struct AttentionReferenceCommand: ParsableCommand {
         lse: lse)
       certificate = truth.certificate
     }
+<<<<<<< HEAD
     try deliver([file]) {
       try report(certificate, tensors.shape, what)
       if certificate.undecided > 0 {
@@ -125,5 +138,24 @@ struct AttentionReferenceCommand: ParsableCommand {
           + "in \(ArgumentText.shown(output))\n"
           + KernelReport.proof(certificate) + "\n")
     }
+=======
+    let lse: NumberFormat = results == .f64 ? .f64 : .f32
+    let truth = try AttentionTruths(
+      tensors, parameters, format: results, lseFormat: lse, threads: threads.count)
+    let file = try AttentionWriter.finished(
+      output, output: truth.output, logSumExp: truth.logSumExp, source, dtype: results, as: outputType,
+      lse: lse)
+    let shape = tensors.shape
+    var made = Report(
+      "reference attention",
+      title: "attention: \(AttentionWords.size(shape)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))")
+    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + shape.facts
+    made.facts += [
+      Fact("rows", .integer(shape.heads * shape.queries)), Fact("length", .integer(shape.keys)),
+      Fact("question", .text(AttentionWords.question(parameters, shape))),
+    ]
+    made.describeReference(output, dtype: results, truth.certificate)
+    try deliver([file]) { try report.finish(made, limits: [.proven]) }
+>>>>>>> 17c60b1 (Build every command's report as one Report; move what reports computed to Quant and Judging; limits on any figure)
   }
 }
