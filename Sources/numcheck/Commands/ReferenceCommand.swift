@@ -60,22 +60,6 @@ struct ReferenceCommand: ParsableCommand {
     let certificate = try truths.forEach(threads: workers) { try writer.append($0) }
     let file = try writer.finished()
     let rows = source.rows.rowCount
-<<<<<<< HEAD
-    if format == .json {
-      let document = JSONValue.object([
-        ("schema", .string("numcheck/1")), ("command", .string("reference \(operation.rawValue)")),
-        ("dtype", .string(dtype.name)), ("rows", .int(rows)), ("length", .int(source.rows.length)),
-        ("output", .string(ArgumentText.shown(output))),
-        ("certificate", KernelReport.certificate(certificate)),
-      ])
-      try emit(document.text)
-    } else {
-      try emit(
-        "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-          + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))\n"
-          + KernelReport.proof(certificate) + "\n")
-    }
-=======
     var made = Report(
       "reference \(operation.rawValue)",
       title: "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
@@ -101,7 +85,6 @@ extension Report {
   mutating func describeReference(_ output: String, dtype: NumberFormat, _ certificate: Certificate) {
     facts += [Fact("output", .text(ArgumentText.shown(output))), Fact("certificate", .certificate(certificate))]
     notes = [certificate.line]
->>>>>>> 17c60b1 (Build every command's report as one Report; move what reports computed to Quant and Judging; limits on any figure)
     if certificate.undecided > 0 {
       findings.append(
         Finding(

@@ -56,6 +56,12 @@ extension ActivationsReport {
     table.add(A.nan) { .count(entries[$0].profile.nanCount) }
     table.add(A.infinite) { .count(entries[$0].profile.infiniteCount) }
     table.add(A.nearMisses) { .count(entries[$0].profile.massive.nearMissCount) }
+    func peak(_ i: Int, _ cell: (Place) -> Cell) -> Cell {
+      entries[i].profile.largestPlaces.first.map(cell) ?? .none("no element is finite, or --top is 0")
+    }
+    table.add(A.peakValue) { peak($0) { .exact(Double($0.value)) } }
+    table.add(A.peakToken) { peak($0) { .count($0.row) } }
+    table.add(A.peakChannel) { peak($0) { .count($0.column) } }
     addData(to: &table)
     return table
   }

@@ -81,6 +81,10 @@ extension AttentionReport {
         parts.append(
           "\(name) keeps its bound (\(errors)), yet storing the inputs in \(configuration.storage) alone moves "
             + "outputs by \(Figures.short(100 * share)) %")
+      case .borderline(let count):
+        parts.append(
+          "\(name) keeps its bound (\(errors)), and \(Figures.count(count)) outputs are as near to the largest number "
+            + "of \(configuration.storage) as that bound is wide: rounding decides whether they overflow")
       case .conditioning(let share):
         parts.append(
           "\(name) keeps its bound (\(errors)), yet outputs may be off by \(Figures.short(100 * share)) %")

@@ -16,7 +16,9 @@ struct AttentionReport {
       title: AttentionWords.heading("attention", configuration, experiment.runners.first, shape)
         + origin.phrase)
     report.facts = facts
-    report.notes = [AttentionWords.question(experiment.parameters, shape), result.certificate.line]
+    report.notes =
+      [AttentionWords.question(experiment.parameters, shape), result.certificate.line]
+      + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
     report.findings = InputCount(experiment.tensors).findings
     if result.overflowedInputs > 0 {
       report.findings.append(
@@ -81,6 +83,11 @@ struct AttentionReport {
       "\(Figures.count(result.overflowedInputs)) of \(Figures.count(count)) overflow \(configuration.storage)"
   }
 
+  /// What an algorithm's bound rests on.
+  private func basis(_ e: AttentionMeasurement.Entry) -> BoundBasis {
+    BoundBasis(e.runner, hasSoftcap: experiment.parameters.softcap != nil)
+  }
+
   private func standing(_ statistics: ErrorStatistics) -> Standing {
     Standing(statistics, overflowedInputs: result.overflowedInputs, dtype: configuration.storage)
   }
@@ -101,7 +108,9 @@ struct AttentionReport {
     table.addErrors { (entries[$0].kernel, standing(entries[$0].kernel)) }
     table.addBounds { i in
       let e = entries[i]
-      return (e.bound, e.boundUlp, e.kernel, standing(e.kernel))
+      return BoundFigures(
+        bound: e.bound, kind: basis(e).kind(e.bound), ulp: e.boundUlp, statistics: e.kernel,
+        standing: standing(e.kernel))
     }
     table.add(A.lseFormat) { .text(entries[$0].runner.lseFormat.name) }
     table.addErrors({ (entries[$0].logSumExp, standing(entries[$0].logSumExp)) }) {

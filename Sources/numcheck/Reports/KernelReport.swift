@@ -16,7 +16,9 @@ struct KernelReport {
   var report: Report {
     var report = Report(operation.rawValue, title: title)
     report.facts = facts
-    report.notes = [result.certificate.line]
+    report.notes =
+      [result.certificate.line]
+      + BoundBasis.statements(result.entries.filter { $0.bound == .sound }.map(basis))
     report.findings = findings
     var section = Section()
     section.blocks = [.table(table), .lines(witnessLines)]
@@ -66,6 +68,9 @@ struct KernelReport {
       + "\(configuration.storage), in \(Figures.count(result.overflowedRows)) of \(Figures.count(result.rows)) rows"
   }
 
+  /// What an algorithm's bound rests on.
+  private func basis(_ e: ExperimentResult.Entry) -> BoundBasis { BoundBasis(e.algorithm, configuration) }
+
   private func standing(_ statistics: ErrorStatistics) -> Standing {
     Standing(statistics, overflowedInputs: result.overflowedInputs, dtype: configuration.storage)
   }
@@ -82,7 +87,9 @@ struct KernelReport {
     table.addErrors { (entries[$0].kernel, standing(entries[$0].kernel)) }
     table.addBounds { i in
       let e = entries[i]
-      return (e.bound, e.boundUlp, e.kernel, standing(e.kernel))
+      return BoundFigures(
+        bound: e.bound, kind: basis(e).kind(e.bound), ulp: e.boundUlp, statistics: e.kernel,
+        standing: standing(e.kernel))
     }
     // What the format has cost stands where the kernel's own errors have a size.
     table.addErrors({ (entries[$0].total, standing(entries[$0].kernel)) }) {
@@ -200,6 +207,9 @@ extension KernelReport {
       return "\(name) is right to \(ulp) ulp for the inputs it got, but rounding the inputs to "
         + "\(configuration.storage) alone moves results by \(percentOrFactor(share)): no kernel can mend that, "
         + "a finer input format or smaller logits can"
+    case .borderline(let count):
+      return "\(name) is within its bound, and \(Figures.count(count)) results are as near to the "
+        + "largest number of \(configuration.storage) as that bound is wide: rounding decides whether they overflow"
     case .conditioning(let share):
       return "\(name) is within its bound, yet the rows are ill-conditioned (condition number "
         + "\(Figures.short(result.conditioning))): results may be off by \(percentOrFactor(share))"

@@ -70,10 +70,11 @@ extension Table {
         return standing.count(s[keyPath: path])
       }
     }
+    // Of the largest errors only digits that are proven.
     let sizes: [(Column, (ErrorStatistics) -> Double)] = [
-      (C.maxUlp, { $0.maxUlp }), (C.p99, { $0.quantileUlp(0.99) }), (C.mean, { $0.meanUlp }),
-      (C.rms, { $0.rmsUlp }), (C.atPeak, { $0.maxUlpAtPeak }), (C.maxAbsolute, { $0.maxAbsolute }),
-      (C.maxRelative, { $0.maxRelative }),
+      (C.maxUlp, { $0.proven.maxUlp }), (C.p99, { $0.quantileUlp(0.99) }), (C.mean, { $0.meanUlp }),
+      (C.rms, { $0.rmsUlp }), (C.atPeak, { $0.maxUlpAtPeak }), (C.maxAbsolute, { $0.proven.maxAbsolute }),
+      (C.maxRelative, { $0.proven.maxRelative }),
     ]
     for (c, figure) in sizes {
       add(column(c)) { i in
@@ -84,21 +85,21 @@ extension Table {
   }
 
   /// What bounds each row's candidate, and how much of that it uses.
-  mutating func addBounds(_ of: (Int) -> (bound: RowBound, ulp: Double, ErrorStatistics, Standing)) {
+  mutating func addBounds(_ of: (Int) -> BoundFigures) {
     add(ErrorColumns.bound) { i in
-      let (bound, ulp, _, _) = of(i)
-      switch bound {
-      case .sound: return .number(ulp)
-      case .vacuous: return Cell(text: "vacuous", value: .number(ulp), caveat: "the bound is vacuous")
+      let b = of(i)
+      switch b.bound {
+      case .sound: return .number(b.ulp)
+      case .vacuous: return Cell(text: "vacuous", value: .number(b.ulp), caveat: "the bound is vacuous")
       case .none: return .none("no bound was derived, or an overflow is possible", text: "none")
       }
     }
-    add(ErrorColumns.boundKind) { .text(of($0).bound.name) }
-    add(ErrorColumns.boundExceeded) { .count(of($0).2.aboveBound) }
+    add(ErrorColumns.boundKind) { .text(of($0).kind) }
+    add(ErrorColumns.boundExceeded) { .count(of($0).statistics.aboveBound) }
     add(ErrorColumns.boundShare) { i in
-      let (bound, ulp, s, standing) = of(i)
-      switch bound {
-      case .sound: return standing.size(s.maxUlp / ulp, unless: "the bound is 0")
+      let b = of(i)
+      switch b.bound {
+      case .sound: return b.standing.size(b.statistics.maxUlp / b.ulp, unless: "the bound is 0")
       case .vacuous: return .spoiled("the bound is vacuous")
       case .none: return .none("no bound was derived, or an overflow is possible")
       }
@@ -106,15 +107,14 @@ extension Table {
   }
 }
 
-extension RowBound {
-  /// As reports spell it.
-  var name: String {
-    switch self {
-    case .sound: return "sound"
-    case .vacuous: return "vacuous"
-    case .none: return "none"
-    }
-  }
+/// What bounds a candidate's errors, and the errors.
+struct BoundFigures {
+  let bound: RowBound
+  /// As reports spell it, and what it rests on.
+  let kind: String
+  let ulp: Double
+  let statistics: ErrorStatistics
+  let standing: Standing
 }
 
 extension Cell {

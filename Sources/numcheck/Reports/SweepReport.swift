@@ -41,7 +41,7 @@ struct SweepReport {
     table.add(C.underflow) { .count(results[$0].result.underflow) }
     table.add(C.maxUlp) { i in
       let r = results[i].result
-      var cell = Cell.exact(r.maxUlp)
+      var cell = Cell(text: Figures.number(r.maxUlp), value: .number(r.provenMaxUlp))
       if r.nanPairs + r.overflow > 0 {
         cell.caveat = "NaN for \(Figures.count(r.nanPairs)) pairs, \(Figures.count(r.overflow)) overflows"
       }

@@ -1,3 +1,7 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+
 extension AttentionMeasurement.Entry {
   /// What is wrong with it; nil where its verdict is no bug.
   public var fault: Fault? { verdict == .bug ? Fault(kernel, sights.trace) : nil }
@@ -30,8 +34,9 @@ extension AttentionMeasurement {
     case .ok, .bug: return nil
     case .vacuous: return .tooLarge
     case .illConditioned:
-      return inherent > entry.kernel.maxNormwise
-        ? .inputs(inherent) : .conditioning(entry.kernel.maxNormwise)
+      if inherent > entry.kernel.maxNormwise { return .inputs(inherent) }
+      let near = entry.kernel.borderlineSpecials
+      return near > 0 ? .borderline(results: near) : .conditioning(entry.kernel.maxNormwise)
     }
   }
 

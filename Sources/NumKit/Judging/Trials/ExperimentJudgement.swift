@@ -1,3 +1,7 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+
 extension Verdict: Comparable {
   /// How bad it is: a bug is worse than a bound that says nothing, that worse than a question that asks too much.
   private var rank: Int {
@@ -50,6 +54,8 @@ public enum Caution: Sendable, Hashable {
   case tooLarge
   /// Rounding the inputs alone moves results by this share of them.
   case inputs(Double)
+  /// So many results are as near to the largest number as the bound is wide: rounding decides whether they overflow.
+  case borderline(results: Int)
   /// The rows' conditioning lets results be off by this share of them.
   case conditioning(Double)
 }
@@ -92,8 +98,9 @@ extension ExperimentResult {
       // From n·u of a quarter on, sums alone may lose all.
       return Double(length) * configuration.accumulator.unitRoundoff >= 0.25 ? .tooLong : .tooLarge
     case .illConditioned:
-      return inherent > entry.kernel.maxNormwise
-        ? .inputs(inherent) : .conditioning(entry.kernel.maxNormwise)
+      if inherent > entry.kernel.maxNormwise { return .inputs(inherent) }
+      let near = entry.kernel.borderlineSpecials
+      return near > 0 ? .borderline(results: near) : .conditioning(entry.kernel.maxNormwise)
     }
   }
 }

@@ -35,6 +35,10 @@ enum ActivationColumns {
   static let nearMisses = Column(
     "near misses", "massive.nearMissCount", .detail, "those that pass half of each limit, but not both limits"
   )
+  static let peakValue = Column(
+    "peak", "peak.value", .machine, "the number of the largest magnitude", hex: true)
+  static let peakToken = Column("peak token", "peak.token", .machine, "its token")
+  static let peakChannel = Column("peak channel", "peak.channel", .machine, "its channel")
 
   /// What machines alone are told.
   static let largestPlaces = data("largest", "the largest magnitudes and where they stand")
@@ -66,7 +70,8 @@ enum ActivationColumns {
     tensor, type, shape, rows, length, finite, zeros, nan, firstNaN, infinite, firstInfinity, smallest,
     largest,
     mean, deviation, median, peakToMedian, skewness, kurtosis, maxMagnitude, minMagnitude, dynamicRange,
-    outlierChannels, massive, nearMisses, largestPlaces, massivePlaces, massiveChannels, nearMissPlaces, cost,
+    outlierChannels, massive, nearMisses, peakValue, peakToken, peakChannel, largestPlaces, massivePlaces,
+    massiveChannels, nearMissPlaces, cost,
     formats, octaves, channelMaxima, channelOutliers, tokenMaxima, tokensPerMaximum, file, pattern, layers,
     channels,
   ]

@@ -37,7 +37,8 @@ enum ErrorColumns {
     "the largest error that a correct kernel of this algorithm may make on these rows", unit: "ulp")
   static let boundKind = Column(
     "bound kind", "bound.kind", .machine,
-    "sound: it holds, with the functions' own errors and underflow; vacuous: it says nothing; none: none was derived",
+    "sound: it holds, underflow included (given: with the measured accuracy of these functions of the platform); vacuous: "
+      + "it says nothing; none: none was derived",
     align: .left)
   static let boundExceeded = Column(
     "above bound", "bound.exceeded", .useful, "results above their bound", hidesZeros: true)
