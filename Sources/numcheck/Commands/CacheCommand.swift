@@ -76,6 +76,8 @@ struct CacheCommand: ParsableCommand {
       keys: 1,
       headSize: input.headSize ?? 64)
     var sums: [ErrorSums]?
+    var origin: [Fact] = []
+    var findings: [Finding] = []
     var tokens = length ?? input.tokens ?? 4096
     if measure || input.q != nil {
       let source = try AttentionInput(input)
@@ -85,6 +87,8 @@ struct CacheCommand: ParsableCommand {
           "decoding starts with the first token: as many queries as keys, not \(shape.queries)")
       }
       tokens = length ?? shape.keys
+      origin = source.origin.facts + InputCount(source.tensors).facts
+      findings = InputCount(source.tensors).findings
       let runner = AttentionRunner(.flash, try precision.configuration())
       sums = try CacheExperiment(source.tensors, runner, threads: threads.count).run(formats)
     }
@@ -97,12 +101,14 @@ struct CacheCommand: ParsableCommand {
     table.add(A.sizeOfF16) { .number(sizes[$0].bitsPerNumber / 16) }
     if let sums { table.addSums { sums[$0] } }
     var made = Report("kvcache", title: heading(shape, tokens))
-    made.facts = [
+    made.facts = origin
+    made.facts += [
       Fact("layers", .integer(layers)), Fact("batch", .integer(batch)),
       Fact("keyHeads", .integer(shape.keyHeads)), Fact("headSize", .integer(shape.headSize)),
       Fact("valueSize", .integer(shape.valueSize)), Fact("tokens", .integer(tokens)),
       Fact("recent", .integer(recent)),
     ]
+    made.findings = findings
     made.add(table)
     try report.finish(made)
   }

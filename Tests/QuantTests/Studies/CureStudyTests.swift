@@ -5,8 +5,8 @@ import Testing
 /// What a cure restores, and which one to take: each rule on its own.
 @Suite struct CureStudyTests {
   /// The error of a tensor of `count` ones of which each is off so that the SQNR is `sqnr`, and `lost` more are gone.
-  private func statistics(_ sqnr: Double, lost: Int = 0) -> ErrorStatistics {
-    var s = ErrorStatistics()
+  private func statistics(_ sqnr: Double, lost: Int = 0) -> ErrorSums {
+    var s = ErrorSums()
     let x = [Float](repeating: 1, count: 64) + [Float](repeating: 1, count: lost)
     // 10^(-dB/20), by halves that are exact enough for tenths of a dB.
     var error: Double = 1

@@ -75,7 +75,7 @@ import Testing
   @Test func anExactMatchHasACosineOfOne() {
     for n in 1...64 {
       let x = (0..<n).map { Float($0) * 0.37 + 0.1 }
-      var s = ErrorStatistics()
+      var s = ErrorSums()
       x.withUnsafeBufferPointer { s.add($0, $0) }
       #expect(s.cosine == 1)
     }

@@ -3,8 +3,8 @@ import Reports
 /// Every figure that a report can have: what `list figures` shows, and what the schema must know.
 enum ColumnRegistry {
   static let groups: [(name: String, columns: [Column])] = [
-    ("kernels", ErrorColumns.all + ErrorColumns.all.prefix(11).map { ErrorColumns.total($0) }),
-    ("attention", AttentionColumns.all),
+    ("kernels", ErrorColumns.all + ErrorColumns.errors.map { ErrorColumns.total($0) }),
+    ("attention", AttentionColumns.all + ErrorColumns.errors.map { ErrorColumns.logSumExp($0) }),
     ("schemes", SchemeColumns.all),
     ("through", ThroughColumns.all),
     ("activations", ActivationColumns.all),

@@ -68,9 +68,13 @@ enum ErrorColumns {
   static let logits = Column(
     "at logits", "logits", .decides, "the pair of logits with the largest error", align: .left)
 
-  static let all = [
-    algorithm, verdict, nanRows, overflow, underflow, specialMismatches, maxUlp, p99, mean, rms, atPeak,
-    bound, boundKind, boundExceeded, boundShare, maxAbsolute, maxRelative, sumError, maxDivergence,
+  /// Those that there are of any set of errors.
+  static let errors = [
+    nanRows, overflow, underflow, specialMismatches, maxUlp, p99, mean, rms, atPeak, maxAbsolute, maxRelative,
+  ]
+
+  static let all = [algorithm, verdict] + errors + [
+    bound, boundKind, boundExceeded, boundShare, sumError, maxDivergence,
     meanDivergence, topFlips, headroom, logits, firstNaN, firstOverflow, certificate, witness,
   ]
 
