@@ -144,7 +144,8 @@ import Testing
     (
       "limits",
       [
-        "softmax", "--dtype", "bf16", "--rows", "8", "--length", "64", "--check", "shifted*:ulp.max<=bound.ulp",
+        "softmax", "--dtype", "bf16", "--rows", "8", "--length", "64", "--check",
+        "shifted*:ulp.max<=bound.ulp",
         "--check", "naive:bound.share<=0.01", "--check", "conditioning<=100",
       ]
     ),
@@ -166,7 +167,10 @@ import Testing
     ),
     (
       "through-softmax-json",
-      ["quantize", "--rows", "2", "--length", "32", "--through", "softmax", "--scheme", "mxfp4", "--format", "json"]
+      [
+        "quantize", "--rows", "2", "--length", "32", "--through", "softmax", "--scheme", "mxfp4", "--format",
+        "json",
+      ]
     ),
     ("help-activations", ["activations", "--help"]),
     (

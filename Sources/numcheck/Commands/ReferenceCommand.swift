@@ -63,7 +63,8 @@ struct ReferenceCommand: ParsableCommand {
     var made = Report(
       "reference \(operation.rawValue)",
       title: "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))")
+        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))"
+    )
     made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts
     made.facts += [Fact("rows", .integer(rows)), Fact("length", .integer(source.rows.length))]
     made.describeReference(output, dtype: format, certificate)
@@ -83,7 +84,9 @@ extension Limit {
 extension Report {
   /// What was written, and what proved it.
   mutating func describeReference(_ output: String, dtype: NumberFormat, _ certificate: Certificate) {
-    facts += [Fact("output", .text(ArgumentText.shown(output))), Fact("certificate", .certificate(certificate))]
+    facts += [
+      Fact("output", .text(ArgumentText.shown(output))), Fact("certificate", .certificate(certificate)),
+    ]
     notes = [certificate.line]
     if certificate.undecided > 0 {
       findings.append(

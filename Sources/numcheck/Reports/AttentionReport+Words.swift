@@ -192,7 +192,8 @@ extension AttentionInput.Origin {
       ]
     case .files(let q, let k, let v):
       return [
-        Fact("seed", .none), Fact("input.origin", .text("file")), Fact("input.q", .text(ArgumentText.shown(q))),
+        Fact("seed", .none), Fact("input.origin", .text("file")),
+        Fact("input.q", .text(ArgumentText.shown(q))),
         Fact("input.k", .text(ArgumentText.shown(k))), Fact("input.v", .text(ArgumentText.shown(v))),
       ]
     }

@@ -26,7 +26,8 @@ struct BackwardReport {
   private var lines: [Line] {
     result.entries.flatMap { e in
       AttentionGradient.allCases.map {
-        Line(runner: e.runner, gradient: $0, errors: e[$0], baseline: result.baseline[$0].sums.maxAbsoluteError)
+        Line(
+          runner: e.runner, gradient: $0, errors: e[$0], baseline: result.baseline[$0].sums.maxAbsoluteError)
       }
     }
   }
@@ -83,7 +84,8 @@ struct BackwardReport {
     table.add(A.cosine) { size($0, lines[$0].errors.sums.cosine, unless: "one side is 0 everywhere") }
     table.add(A.baseline) { .number(lines[$0].baseline) }
     table.add(A.ofBaseline) {
-      size($0, lines[$0].errors.sums.maxAbsoluteError / lines[$0].baseline, unless: "the baseline has no error")
+      size(
+        $0, lines[$0].errors.sums.maxAbsoluteError / lines[$0].baseline, unless: "the baseline has no error")
     }
     table.add(A.totalRMSE) { size($0, lines[$0].errors.totalSums.rmse, unless: "nothing is finite") }
     table.add(A.totalL1) {

@@ -110,7 +110,10 @@ extension InputOptions {
   /// Where rows come from, for machines.
   var facts: [Fact] {
     if let input {
-      return [Fact("seed", .none), Fact("input.origin", .text("file")), Fact("input.name", .text(ArgumentText.shown(input)))]
+      return [
+        Fact("seed", .none), Fact("input.origin", .text("file")),
+        Fact("input.name", .text(ArgumentText.shown(input))),
+      ]
     }
     return [
       Fact("seed", .unsigned(seed)), Fact("input.origin", .text("generated")),

@@ -242,7 +242,8 @@ extension RowOrigin {
       ]
     case .file(let name, let shape):
       return [
-        Fact("seed", .none), Fact("input.origin", .text("file")), Fact("input.name", .text(ArgumentText.shown(name))),
+        Fact("seed", .none), Fact("input.origin", .text("file")),
+        Fact("input.name", .text(ArgumentText.shown(name))),
         Fact("input.shape", .list(shape.map { .integer($0) })),
       ]
     case .exhaustive: return [Fact("seed", .none), Fact("input.origin", .text("exhaustive"))]

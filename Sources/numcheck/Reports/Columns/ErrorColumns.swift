@@ -73,10 +73,11 @@ enum ErrorColumns {
     nanRows, overflow, underflow, specialMismatches, maxUlp, p99, mean, rms, atPeak, maxAbsolute, maxRelative,
   ]
 
-  static let all = [algorithm, verdict] + errors + [
-    bound, boundKind, boundExceeded, boundShare, sumError, maxDivergence,
-    meanDivergence, topFlips, headroom, logits, firstNaN, firstOverflow, certificate, witness,
-  ]
+  static let all =
+    [algorithm, verdict] + errors + [
+      bound, boundKind, boundExceeded, boundShare, sumError, maxDivergence,
+      meanDivergence, topFlips, headroom, logits, firstNaN, firstOverflow, certificate, witness,
+    ]
 
   /// What the same figure is of the error in all: the kernel's and the format's.
   static func total(_ column: Column, _ importance: Column.Importance = .machine) -> Column {
