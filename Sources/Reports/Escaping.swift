@@ -3,7 +3,7 @@
 package enum Escaping {
   /// Whether a scalar must not reach a terminal or a page as it is: controls of both sets, separators of lines, what has no shape
   /// of its own and directs others (bidirectional controls among them), and what is no character.
-  static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+  package static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
     let v = scalar.value
     if v < 0x7f { return v < 0x20 }
     if v < 0xa0 { return true }
@@ -20,7 +20,7 @@ package enum Escaping {
   }
 
   /// Between quotes in JSON; what reads it gets `text` back to the last scalar.
-  static func json(_ text: String) -> String {
+  package static func json(_ text: String) -> String {
     mapped(text) { scalar in
       switch scalar {
       case "\"": return "\\\""
@@ -55,7 +55,7 @@ package enum Escaping {
   }
 
   /// Text within a line or a cell of Markdown: every mark that could mean something says itself.
-  static func markdown(_ text: String) -> String {
+  package static func markdown(_ text: String) -> String {
     let scalars = Array(line(text).unicodeScalars)
     func isWord(_ i: Int) -> Bool {
       guard scalars.indices.contains(i) else { return false }
@@ -76,7 +76,7 @@ package enum Escaping {
   }
 
   /// A line of Markdown of its own: no heading, list or rule, whatever it begins with.
-  static func markdownLine(_ text: String) -> String {
+  package static func markdownLine(_ text: String) -> String {
     let inner = markdown(text)
     guard let first = inner.unicodeScalars.first, ["#", "+", "-", "=", " "].contains(first) else {
       return inner
@@ -86,7 +86,7 @@ package enum Escaping {
 
   /// A field of CSV (RFC 4180) that holds text. A spreadsheet takes what begins like a formula for one: such text gets an
   /// apostrophe in front.
-  static func csv(_ text: String) -> String {
+  package static func csv(_ text: String) -> String {
     var field = line(text)
     if let first = field.unicodeScalars.first, ["=", "+", "-", "@", "\t", "\r"].contains(first) {
       field = "'" + field

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Reports
+import Reports
 
 @Suite struct CheckTests {
   private func outcomes(_ limits: String..., of report: Report = Samples.report()) throws -> [Check] {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Reports
+import Reports
 
 @Suite struct EmitterTests {
   /// A file in the folder is a line in the registry.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Reports
+import Reports
 
 /// What people see fits where they look.
 @Suite struct LayoutTests {

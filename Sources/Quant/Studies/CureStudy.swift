@@ -61,7 +61,7 @@ public struct CureGroup: Sendable {
   /// Treatments that do not fit, and why.
   public let skipped: [SkippedTreatment]
 
-  init(_ plain: TreatmentResult, _ treated: [TreatmentResult], skipped: [SkippedTreatment] = []) {
+  package init(_ plain: TreatmentResult, _ treated: [TreatmentResult], skipped: [SkippedTreatment] = []) {
     self.plain = plain
     self.treated = treated
     self.skipped = skipped

@@ -59,7 +59,7 @@ public struct SchemeStudy: Sendable {
   }
 
   /// Of bits, SQNR and whether nothing was lost: which are not beaten by one that lost nothing.
-  static func paretoBest(_ prices: [(bits: Double, sqnr: Double, isWhole: Bool)]) -> [Bool] {
+  package static func paretoBest(_ prices: [(bits: Double, sqnr: Double, isWhole: Bool)]) -> [Bool] {
     prices.map { mine in
       mine.isWhole
         && !prices.contains {

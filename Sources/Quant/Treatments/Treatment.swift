@@ -122,7 +122,7 @@ public struct TreatmentResult: Sendable {
       outputSqnr: (context.judges ?? context.activations).map { Self.outputSqnr(matrix, decoded, $0) })
   }
 
-  init(
+  package init(
     name: String, bitsPerWeight: Double, statistics: ErrorSums, rest: ErrorSums, flushed: Int,
     outputSqnr: Double?
   ) {

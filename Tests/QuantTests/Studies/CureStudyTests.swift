@@ -1,6 +1,7 @@
+import NumKit
 import Testing
 
-@testable import Quant
+import Quant
 
 /// What a cure restores, and which one to take: each rule on its own.
 @Suite struct CureStudyTests {

@@ -1,6 +1,7 @@
+import NumKit
 import Testing
 
-@testable import Quant
+import Quant
 
 /// Which schemes are worth their bits, and which one to take: each rule on its own.
 @Suite struct SchemeStudyTests {
