@@ -81,10 +81,11 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .target(name: "Quant", dependencies: numKit + ["CSchemes"], swiftSettings: swiftSettings),
+    .target(name: "Reports", swiftSettings: swiftSettings),
     .executableTarget(
       name: "numcheck",
       dependencies: numKit + [
-        "Quant", "TensorFiles", "CFiles", "CLoops",
+        "Quant", "TensorFiles", "Reports", "CFiles", "CLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -112,6 +113,8 @@ let package = Package(
         .product(name: "RealModule", package: "swift-numerics"),
       ],
       swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
       name: "numcheckTests", dependencies: ["numcheck", "TensorFiles", "TestSupport"],
       exclude: ["Snapshots"],

@@ -16,10 +16,10 @@ struct Numcheck: ParsableCommand {
       proven, not approximated: errors in ulps, overflow, NaN, and a verdict whether kernel or input is to \
       blame.
 
-      Exit status: 0 all held, 1 a check failed (see --max-ulp and its like), 2 wrong usage, unreadable \
+      Exit status: 0 all held, 1 a check failed (see --check, --max-ulp and their like), 2 wrong usage, unreadable \
       input, or nothing to check.
       """,
-    version: "0.1.0",
+    version: toolVersion,
     subcommands: [
       KernelCommand<SoftmaxQuestion>.self,
       KernelCommand<LogSoftmaxQuestion>.self,
@@ -47,8 +47,8 @@ struct Numcheck: ParsableCommand {
     }
     if let fault = ArithmeticFault.here { fail(fault.description) }
     do {
-      Arguments.widenHelp()
       let arguments = try Arguments(ArgumentText.given, commands: configuration.subcommands)
+      if arguments.asksForHelp { Arguments.widenHelp() }
       var command = try parseAsRoot(arguments.list)
       try command.run()
     } catch let error as CheckFailed {
@@ -66,6 +66,8 @@ struct Numcheck: ParsableCommand {
 
   /// One line for a usage error or an unreadable input.
   private static func message(of error: any Error) -> String {
+    // The parser's own messages may take several lines; ours are lines, whatever names are in them.
+    guard String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") else { return "\(error)" }
     let text = message(for: error)
     var known = text.isEmpty ? "\(error)" : text
     // What is no number, of the flags that do not say so themselves.

@@ -4,20 +4,6 @@ import Testing
 
 /// `numcheck attention --backward`.
 @Suite struct BackwardCommandTests {
-  private static let root = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
-
-  @Test(arguments: [
-    ["--dtype", "f16", "--tokens", "6", "--heads", "2", "--no-nan"],
-    ["--dtype", "int8", "--compute", "f32", "--tokens", "5", "--head-size", "8", "--causal"],
-    ["--dtype", "f16", "--tokens", "3", "--causal", "--causal-alignment", "top-left", "--padding", "0"],
-  ])
-  func reportsKeepTheSchema(_ flags: [String]) throws {
-    let outcome = try CommandRunner.run(["attention", "--backward", "--format", "json"] + flags)
-    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
-    let schema = Self.root.appendingPathComponent("Documentation/numcheck-1-backward.schema.json")
-    #expect(try SchemaValidator(schema).errors(value) == [])
-  }
-
   /// A gradient of 1 for each output of a lone key is dV itself; the layouts are told apart.
   @Test func aGradientComesFromAFile() throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("numcheck-backward-\(UUID())")

@@ -46,6 +46,37 @@ struct CommandRunner {
       output: String(decoding: output, as: UTF8.self), errors: String(decoding: errors, as: UTF8.self))
   }
 
+  /// Runs with a terminal of so many columns as its standard output; what was shown there.
+  static func onTerminal(columns: Int, _ arguments: [String], environment: [String: String] = [:]) throws
+    -> String
+  {
+    var (master, slave): (Int32, Int32) = (-1, -1)
+    var size = winsize(ws_row: 50, ws_col: UInt16(columns), ws_xpixel: 0, ws_ypixel: 0)
+    try #require(openpty(&master, &slave, nil, nil, &size) == 0)
+    let process = Process()
+    process.executableURL = binary
+    process.arguments = arguments
+    var all = ProcessInfo.processInfo.environment.filter { !["COLUMNS", "NO_COLOR"].contains($0.key) }
+    all.merge(environment) { _, new in new }
+    process.environment = all
+    let terminal = FileHandle(fileDescriptor: slave, closeOnDealloc: false)
+    process.standardOutput = terminal
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    close(slave)
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    // The end is an error of its own kind: nobody is left on the other side.
+    while true {
+      let n = read(master, &buffer, buffer.count)
+      if n <= 0 { break }
+      bytes += buffer[..<n]
+    }
+    close(master)
+    process.waitUntilExit()
+    return String(decoding: bytes, as: UTF8.self).replacing("\r\n", with: "\n")
+  }
+
   /// Runs and parses the JSON report.
   static func json(_ arguments: [String], status: Int32 = 0) throws -> [String: Any] {
     let outcome = try run(arguments + ["--format", "json"])

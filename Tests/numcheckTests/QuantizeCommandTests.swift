@@ -112,7 +112,9 @@ import Testing
       ["quantize", "--input", whole, "--scheme", "q4_0", "--scheme", "int4@g32"])
     let results = try #require(report["results"] as? [[String: Any]])
     let q4 = try #require(results.first { $0["scheme"] as? String == "q4_0" })
-    #expect(q4["lost"] as? Int == 64 && q4["sqnr"] as? String == "NaN" && q4["cosine"] as? String == "NaN")
+    #expect(q4["lost"] as? Int == 64 && q4["sqnr"] is NSNull && q4["cosine"] is NSNull)
+    let reasons = q4["withoutValue"] as? [String: String]
+    #expect(reasons?["sqnr"] == "every number became NaN or infinite")
     #expect(results.first { $0["scheme"] as? String == "int4@g32" }?["paretoBest"] as? Bool == true)
     let split = try #require(q4["split"] as? [String: Any])
     #expect(split["scaleRounding"] is NSNull)
@@ -121,10 +123,10 @@ import Testing
     // One too large for f16 among others: of a cure's table, and of two dialects.
     let one = try file(folder, "one.npy", (0..<64).map { $0 == 5 ? 1e5 : Double($0 % 5) }, [1, 64])
     let cured = try CommandRunner.run(["quantize", "--input", one, "--scheme", "f16", "--cure", "all"])
-    #expect(cured.output.contains("f16 makes 1 finite numbers NaN or infinite"))
+    #expect(cured.output.contains("lost: f16: makes 1 finite number NaN or infinite"))
     #expect(!cured.output.contains("alone carry"))
     let dialect = try CommandRunner.run(["dialect", "f8e5m2", "f8e5m2:saturate", "--input", one])
-    #expect(dialect.output.contains("f8e5m2 makes 1 finite numbers NaN or infinite"))
+    #expect(dialect.output.contains("lost: f8e5m2: makes 1 finite number NaN or infinite"))
     #expect(
       dialect.output.contains("f8e5m2:saturate keeps more numbers") && !dialect.output.contains("better by"))
   }
@@ -159,11 +161,11 @@ import Testing
 
   @Test func whatDoesNotFitIsNamedWithItsReason() throws {
     let report = try CommandRunner.json(["quantize", "--rows", "2", "--length", "100"])
-    let skipped = try #require(report["skipped"] as? [[String: String]])
-    let q4k = try #require(skipped.first { $0["scheme"] == "q4_k" }?["reason"])
+    let skipped = try #require(report["findings"] as? [[String: String]]).filter { $0["kind"] == "not-tried" }
+    let q4k = try #require(skipped.first { $0["where"] == "q4_k" }?["message"])
     #expect(q4k.contains("256") && q4k.contains("100"))
     let names = (report["results"] as? [[String: Any]] ?? []).compactMap { $0["scheme"] as? String }
-    #expect(Set(names + skipped.compactMap { $0["scheme"] }) == Set(SchemeRegistry.all.map(\.name)))
+    #expect(Set(names + skipped.compactMap { $0["where"] }) == Set(SchemeRegistry.all.map(\.name)))
   }
 
   /// Anything numeric goes in, and nothing that comes makes it trap.
@@ -213,7 +215,7 @@ import Testing
     let base = ["quantize", "--rows", "8", "--length", "256", "--distribution", "normal", "--recommend"]
     for (limit, value) in [("--max-bits", 4.5), ("--min-sqnr", 20.0), ("--max-bits", 1e300)] {
       let report = try CommandRunner.json(base + [limit, "\(value)"])
-      let name = try #require(report["recommended"] as? String)
+      let name = try #require((report["tensors"] as? [[String: Any]])?.first?["recommended"] as? String)
       let results = try #require(report["results"] as? [[String: Any]])
       let taken = try #require(results.first { $0["scheme"] as? String == name })
       let (bits, sqnr) = (taken["bitsPerWeight"] as? Double ?? 0, taken["sqnr"] as? Double ?? .infinity)
@@ -238,15 +240,14 @@ import Testing
     let report = try CommandRunner.json([
       "dialect", "mxfp4:floor", "mxfp4:ggml", "--rows", "16", "--length", "64",
     ])
-    let boundaries = try #require(report["boundaries"] as? [String: Any])
-    let moved = try #require(boundaries["moved"] as? [[String: Any]])
+    let moved = try #require(report["moved"] as? [[String: Any]])
     // X = 1: ¾, 1¾ and 3½ go up by halves to even, down in ggml, one float further.
     let upper = moved.filter { ($0["below"] as? Double ?? 0) > 0 }
-    #expect(upper.map { $0["secondLast"] as? Double ?? 0 } == [0.75, 1.75, 3.5])
+    #expect(upper.map { $0["second"] as? Double ?? 0 } == [0.75, 1.75, 3.5])
     #expect(upper.allSatisfy { $0["ulps"] as? Int == 1 })
     let text = try CommandRunner.run([
       "dialect", "mxfp4:floor", "mxfp4:ggml", "--rows", "16", "--length", "64",
     ])
-    #expect(text.output.contains("1 apart"))
+    #expect(text.output.contains("below  above  last below, mxfp4"))
   }
 }

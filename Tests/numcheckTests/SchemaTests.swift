@@ -1,153 +1,184 @@
 import Foundation
+import NumKit
 import Testing
 
-/// What the published JSON Schema promises, held against what the command prints. Knows the keywords that our schema uses and
-/// fails on any other.
-struct SchemaValidator {
-  private let root: [String: Any]
+/// One shape for every command, and one schema that describes it.
+@Suite struct SchemaTests {
+  private static let folder = CommandRunner.fixtures.appendingPathComponent("smollm2").path
+  private static let hidden = folder + "/smollm2-hidden-bf16.safetensors"
+  private static let weight = folder + "/smollm2-weights.gguf:blk.0.attn_k.weight"
+  private static let attention = folder + "/smollm2-attn.safetensors"
 
-  init(_ url: URL) throws {
-    root = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
+  static let reports: [[String]] = [
+    ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "4", "--length", "8", "--no-nan"],
+    ["softmax", "--dtype", "f16", "--range", "66000", "--rows", "4", "--length", "8", "--max-ulp", "1"],
+    ["softmax", "--dtype", "f4e2m1", "--length", "2", "--exhaustive"],
+    ["lse", "--dtype", "int8", "--rows", "3", "--length", "5", "--check", "nanRows==0"],
+    ["lse", "--dtype", "bf16", "--rows", "3", "--length", "5", "--check", "conditioning<=1e9"],
+    ["sigmoid", "--dtype", "f8e4m3fn", "--rows", "2", "--length", "40"],
+    ["crossentropy", "--dtype", "f4e2m1", "--rows", "2", "--length", "4", "--temperature", "inf"],
+    ["softmax-vjp", "--rows", "2", "--length", "4", "--check", "verdict==ok"],
+    ["softmax", "--input", folder + "/smollm2-logits.npy", "--rows", "1", "--algorithm", "shifted"],
+    ["attention", "--tokens", "8", "--head-size", "4", "--dtype", "f16", "--no-nan", "--within-baseline"],
+    [
+      "attention", "--tokens", "8", "--head-size", "128", "--dtype", "f16", "--range", "40", "--heads", "2",
+      "--kv-heads", "1",
+    ],
+    ["attention", "--tokens", "8", "--queries", "2", "--padding", "0", "--dtype", "int8"],
+    ["attention", "--backward", "--dtype", "f16", "--tokens", "6", "--heads", "2", "--no-nan"],
+    [
+      "attention", "--backward", "--dtype", "int8", "--compute", "f32", "--tokens", "5", "--head-size", "8",
+      "--causal",
+    ],
+    [
+      "attention", "--backward", "--dtype", "f16", "--tokens", "3", "--causal", "--causal-alignment",
+      "top-left", "--padding", "0",
+    ],
+    ["attention", "--tokens", "40", "--head-size", "16", "--scheme", "all"],
+    ["attention", "--sweep-head-size", "4,16"],
+    ["attention", "--fa3", "--tokens", "8", "--head-size", "8"],
+    ["kvcache"], ["kvcache", "--measure", "--tokens", "8", "--dtype", "f16"],
+    ["quantize", "--rows", "4", "--length", "64"],
+    ["quantize", "--rows", "1", "--length", "1", "--range", "0"],
+    ["quantize", "--rows", "2", "--length", "256", "--recommend", "--max-bits", "5", "--scheme", "*"],
+    ["quantize", "--rows", "2", "--length", "64", "--recommend", "--max-bits", "1"],
+    ["quantize", "--input", CommandRunner.fixtures.appendingPathComponent("files/small.gguf").path],
+    ["quantize", "--input", hidden + ":hidden.12", "--cure", "all"],
+    [
+      "quantize", "--input", weight, "--scheme", "int4@token", "--calibration", "gptq", "--activations",
+      hidden + ":hidden.3",
+    ],
+    ["quantize", "--input", folder + "/smollm2-logits.npy", "--through", "softmax", "--scheme", "mxfp4"],
+    [
+      "quantize", "--input", weight, "--through", "matmul", "--activations", hidden + ":hidden.3", "--scheme",
+      "int8@token",
+    ],
+    [
+      "quantize", "--input", attention + ":blk.11.q", "--through", "attention", "--scheme", "f8e4m3fn@token",
+    ],
+    ["dialect", "mxfp4:ggml", "mxfp4:floor", "--rows", "8", "--length", "64"],
+    ["dialect", "f8e5m2", "f8e5m2", "--rows", "1", "--length", "32"],
+    ["activations", hidden], ["activations", hidden + ":hidden.12", "--no-massive"],
+    ["activations", attention, "--median-scope", "token"],
+    ["reference", "softmax", "--rows", "2", "--length", "8", "--output", "o.npy"],
+    ["reference", "attention", "--tokens", "4", "--output", "o.npy"],
+    ["list", "formats"], ["list", "kernels"], ["list", "schemes"], ["list", "cures"],
+    ["list", "distributions"], ["list", "figures"],
+  ]
+
+  @Test(arguments: reports) func reportsKeepTheSchema(_ arguments: [String]) throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let outcome = try CommandRunner.run(arguments + ["--format", "json"], folder: folder)
+    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+    #expect(try SchemaValidator().errors(value) == [], "\(outcome.errors)")
+    // The same status in the report as for the shell; the same figures in as many fields of CSV.
+    let report = try #require(value as? [String: Any])
+    let status = ["ok": 0, "failed": 1, "unchecked": 2][report["status"] as? String ?? ""]
+    #expect(status.map(Int32.init) == outcome.status)
+    let csv = try CommandRunner.run(arguments + ["--format", "csv"], folder: folder).output
+    let rows = try CSV.rows(csv)
+    let titles = try #require(rows.first)
+    #expect(rows.allSatisfy { $0.count == titles.count })
+    #expect(rows.count == (report["results"] as? [Any] ?? []).count + 1)
+    try expectSame(rows, report["results"] as? [[String: Any]] ?? [])
+    // And every other format is written, nothing in it too wide to read.
+    let text = try CommandRunner.run(arguments, folder: folder).output
+    let tables = text.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(
+      tables.filter { $0.contains("  ") && !$0.hasPrefix("  ") }.allSatisfy { $0.count <= 100 }, "\(text)")
+    for format in ["markdown", "junit"] {
+      #expect(try !CommandRunner.run(arguments + ["--format", format], folder: folder).output.isEmpty)
+    }
   }
 
-  func errors(_ value: Any) -> [String] { check(value, root, at: "$") }
-
-  private func check(_ value: Any, _ schema: [String: Any], at path: String) -> [String] {
-    var found: [String] = []
-    for (keyword, rule) in schema {
-      switch keyword {
-      case "$schema", "title", "$defs": break
-      case "$ref":
-        let name = (rule as? String)?.split(separator: "/").last.map(String.init) ?? ""
-        guard let target = (root["$defs"] as? [String: Any])?[name] as? [String: Any] else {
-          return ["no \(name)"]
+  /// What a field of CSV says stands at that path of JSON.
+  private func expectSame(_ rows: [[String]], _ results: [[String: Any]]) throws {
+    for (row, result) in zip(rows.dropFirst(), results) {
+      for (path, field) in zip(rows[0], row) where path != "command" {
+        var value: Any? = result
+        for name in path.split(separator: ".") { value = (value as? [String: Any])?[String(name)] }
+        switch value {
+        case let number as NSNumber:
+          #expect(Double(field).map { abs($0 - number.doubleValue) <= 1e-9 * abs($0) } ?? false, "\(path)")
+        case let text as String: #expect(field == text || field == "'" + text, "\(path)")
+        case is NSNull: #expect(field.isEmpty, "\(path)")
+        // A fact of the whole run, or a list.
+        default: break
         }
-        found += check(value, target, at: path)
-      case "type":
-        if !Self.has(value, rule as? String ?? "") { found.append("\(path) is no \(rule)") }
-      case "const", "enum":
-        let allowed = keyword == "const" ? [rule] : rule as? [Any] ?? []
-        if !allowed.contains(where: { ($0 as? NSObject)?.isEqual(value) ?? false }) {
-          found.append("\(path) is \(value)")
-        }
-      case "oneOf":
-        let choices = rule as? [[String: Any]] ?? []
-        if choices.filter({ check(value, $0, at: path).isEmpty }).count != 1 {
-          found.append("\(path) fits not one")
-        }
-      case "required":
-        let object = value as? [String: Any] ?? [:]
-        for key in rule as? [String] ?? [] where object[key] == nil {
-          found.append("\(path).\(key) is missing")
-        }
-      case "properties":
-        let object = value as? [String: Any] ?? [:]
-        for (key, sub) in rule as? [String: Any] ?? [:] {
-          if let member = object[key], let sub = sub as? [String: Any] {
-            found += check(member, sub, at: "\(path).\(key)")
-          }
-        }
-      case "additionalProperties":
-        let known = Set((schema["properties"] as? [String: Any] ?? [:]).keys)
-        for key in (value as? [String: Any] ?? [:]).keys where !known.contains(key) {
-          found.append("\(path).\(key) is not in the schema")
-        }
-      case "items":
-        for (i, item) in (value as? [Any] ?? []).enumerated() {
-          found += check(item, rule as? [String: Any] ?? [:], at: "\(path)[\(i)]")
-        }
-      default: found.append("unknown keyword \(keyword)")
       }
     }
-    return found
   }
 
-  private static func has(_ value: Any, _ type: String) -> Bool {
-    let number = value as? NSNumber
-    // JSONSerialization makes booleans NSNumbers of the C type of Bool.
-    let isBool = number.map { String(cString: $0.objCType) == "c" } ?? false
-    switch type {
-    case "null": return value is NSNull
-    case "boolean": return isBool
-    case "string": return value is String
-    case "array": return value is [Any]
-    case "object": return value is [String: Any]
-    case "number": return number != nil && !isBool
-    case "integer": return number.map { !isBool && $0.doubleValue == $0.doubleValue.rounded() } ?? false
-    default: return false
+  @Test func brokenReportsAreSeen() throws {
+    for (arguments, name) in [
+      (["lse", "--rows", "1", "--length", "2"], "nanRows"),
+      (["activations", Self.hidden + ":hidden.11"], "nan"),
+      (["attention", "--tokens", "3"], "rmse"), (["quantize", "--rows", "1", "--length", "32"], "sqnr"),
+    ] {
+      let outcome = try CommandRunner.run(arguments + ["--format", "json"])
+      let sound = try #require(
+        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      var value = sound
+      value["rows"] = "one"
+      value["extra"] = 1
+      value["schema"] = nil
+      #expect(try SchemaValidator().errors(value).count == 3, "\(arguments)")
+      var results = try #require(sound["results"] as? [[String: Any]])
+      results[0][name] = nil
+      results[0]["more"] = true
+      value = sound
+      value["results"] = results
+      #expect(try !SchemaValidator().errors(value).isEmpty, "\(arguments)")
+      value = sound
+      value["status"] = "fine"
+      #expect(try SchemaValidator().errors(value).count == 1)
+    }
+  }
+
+  /// Every figure that a table can show is described by the registry that `list figures` prints.
+  @Test(arguments: reports) func figuresAreRegistered(_ arguments: [String]) throws {
+    let known = try CommandRunner.json(["list", "figures"])
+    let paths = Set((known["results"] as? [[String: Any]] ?? []).compactMap { $0["figure"] as? String })
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let csv = try CommandRunner.run(arguments + ["--format", "csv", "--columns", "all"], folder: folder)
+    let facts = ["command", "dtype", "compute", "accumulate", "rows", "length"]
+    let shape = ["heads", "keyHeads", "queries", "keys", "headSize"]
+    for path in try #require(CSV.rows(csv.output).first) where !(facts + shape).contains(path) {
+      #expect(paths.contains(path), "\(path)")
     }
   }
 }
 
-@Suite struct SchemaTests {
-  private let schema = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Documentation/numcheck-1.schema.json")
+/// RFC 4180, read scalar by scalar.
+enum CSV {
+  struct Broken: Error {}
 
-  @Test(arguments: [
-    ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "4", "--length", "8", "--no-nan"],
-    ["lse", "--dtype", "int8", "--rows", "3", "--length", "5"],
-    ["sigmoid", "--dtype", "f8e4m3fn", "--rows", "2", "--length", "40"],
-    ["crossentropy", "--dtype", "f4e2m1", "--rows", "2", "--length", "4", "--temperature", "inf"],
-    ["softmax-vjp", "--rows", "2", "--length", "4"],
-  ])
-  func reportsKeepTheSchema(_ arguments: [String]) throws {
-    let outcome = try CommandRunner.run(arguments + ["--format", "json"])
-    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
-    #expect(try SchemaValidator(schema).errors(value) == [])
-  }
-
-  private let schemes = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Documentation/numcheck-1-schemes.schema.json")
-
-  @Test(arguments: [
-    ["quantize", "--rows", "4", "--length", "64"],
-    ["quantize", "--rows", "1", "--length", "1", "--range", "0"],
-    ["quantize", "--rows", "2", "--length", "256", "--recommend", "--max-bits", "5", "--scheme", "*"],
-    ["dialect", "mxfp4:ggml", "mxfp4:floor", "--rows", "8", "--length", "64"],
-    ["dialect", "f8e5m2", "f8e5m2", "--rows", "1", "--length", "32"],
-  ])
-  func schemeReportsKeepTheirSchema(_ arguments: [String]) throws {
-    let outcome = try CommandRunner.run(arguments + ["--format", "json"])
-    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
-    #expect(try SchemaValidator(schemes).errors(value) == [], "\(outcome.errors)")
-  }
-
-  private let tables = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Documentation/numcheck-1-tables.schema.json")
-
-  @Test(arguments: [
-    ["list", "formats"], ["list", "kernels"], ["list", "schemes"], ["list", "cures"],
-    ["list", "distributions"], ["kvcache"], ["kvcache", "--measure", "--tokens", "8", "--dtype", "f16"],
-    ["attention", "--sweep-head-size", "4,16"],
-    ["attention", "--fa3", "--tokens", "8", "--head-size", "8"],
-  ])
-  func tablesKeepTheirSchema(_ arguments: [String]) throws {
-    let outcome = try CommandRunner.run(arguments + ["--format", "json"])
-    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
-    #expect(try SchemaValidator(tables).errors(value) == [], "\(outcome.errors)")
-    // The same names and numbers in CSV.
-    let csv = try CommandRunner.run(arguments + ["--format", "csv"]).output.split(separator: "\n")
-    let rows = try #require((value as? [String: Any])?["results"] as? [[String: Any]])
-    #expect(csv.count == rows.count + 1)
-    let keys = Set((csv.first ?? "").split(separator: ",").map { $0.filter { $0 != "_" } })
-    #expect(keys == Set(rows[0].keys.map { $0.lowercased() }))
-  }
-
-  @Test func severalTensorsKeepTheirSchema() throws {
-    let file = CommandRunner.fixtures.appendingPathComponent("files/small.gguf").path
-    let outcome = try CommandRunner.run(["quantize", "--input", file, "--format", "json"])
-    let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
-    #expect((value as? [String: Any])?["tensors"] != nil, "\(outcome.errors)")
-    #expect(try SchemaValidator(schemes).errors(value) == [])
-  }
-
-  @Test func aBrokenReportIsSeen() throws {
-    let outcome = try CommandRunner.run(["lse", "--rows", "1", "--length", "2", "--format", "json"])
-    var value = try #require(
-      try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
-    value["rows"] = "one"
-    value["extra"] = 1
-    value["schema"] = nil
-    #expect(try SchemaValidator(schema).errors(value).count == 3)
+  static func rows(_ text: String) throws -> [[String]] {
+    var rows: [[String]] = []
+    var row: [String] = []
+    var field = String.UnicodeScalarView()
+    var isQuoted = false
+    var previous: Unicode.Scalar?
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"":
+        // A second one within quotes is one of the text.
+        if !isQuoted && previous == "\"" { field.append("\"") }
+        isQuoted.toggle()
+      case "," where !isQuoted, "\n" where !isQuoted:
+        row.append(String(field))
+        field = .init()
+        if scalar == "\n" {
+          rows.append(row)
+          row = []
+        }
+      default: field.append(scalar)
+      }
+      previous = isQuoted || scalar == "\"" ? scalar : nil
+    }
+    guard !isQuoted, row.isEmpty, field.isEmpty else { throw Broken() }
+    return rows
   }
 }

@@ -136,7 +136,42 @@ import Testing
         "--causal", "--scheme", "int8@token", "--scheme", "nvfp4",
       ]
     ),
-    ("list-cures", ["list", "cures"]),
+    ("list-cures", ["list", "cures"]), ("list-figures", ["list", "figures"]),
+    (
+      "softmax-wide",
+      ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "16", "--length", "64", "--wide"]
+    ),
+    (
+      "limits",
+      [
+        "softmax", "--dtype", "bf16", "--rows", "8", "--length", "64", "--check",
+        "shifted*:ulp.max<=bound.ulp",
+        "--check", "naive:bound.share<=0.01", "--check", "conditioning<=100",
+      ]
+    ),
+    (
+      "limits-junit",
+      [
+        "attention", "--dtype", "f16", "--tokens", "8", "--head-size", "16", "--no-nan", "--check",
+        "flash:rmse<=1e-9", "--format", "junit",
+      ]
+    ),
+    ("quantize-several", ["quantize", "fixtures/files/small.gguf", "--scheme", "q8_0", "--scheme", "q4_k"]),
+    ("kvcache-json", ["kvcache", "--cache", "f16", "--cache", "int4@g32", "--format", "json"]),
+    (
+      "cure-json",
+      [
+        "quantize", "--rows", "4", "--length", "32", "--scheme", "int4@token", "--cure", "hadamard", "--cure",
+        "mse", "--format", "json",
+      ]
+    ),
+    (
+      "through-softmax-json",
+      [
+        "quantize", "--rows", "2", "--length", "32", "--through", "softmax", "--scheme", "mxfp4", "--format",
+        "json",
+      ]
+    ),
     ("help-activations", ["activations", "--help"]),
     (
       "attention-f16",

@@ -49,13 +49,20 @@ import Testing
     ["reference", "softmax"],
     ["reference", "nothing", "--output", "x.npy"],
     ["reference", "softmax", "--dtype", "int8", "--output", "x.npy"],
-    ["reference", "softmax", "--output", "x.npy", "--format", "csv"],
     ["list"],
     ["list", "everything"],
     ["nonsense"],
     ["softmax", "--nonsense"],
     ["softmax", "stray"],
     ["softmax", "--max-ulp", "inf"],
+    ["softmax", "--check", "ulp.max"],
+    ["softmax", "--check", "ulp.max<=nan"],
+    ["softmax", "--rows", "2", "--length", "8", "--check", "ulp.mx<=3"],
+    ["softmax", "--rows", "2", "--length", "8", "--check", "fast:ulp.max<=3"],
+    ["softmax", "--rows", "2", "--length", "8", "--columns", "ulp.mx"],
+    ["softmax", "--rows", "2", "--length", "8", "--report", "json=/no/such/folder/x"],
+    ["kvcache", "--check", "byte<=3"],
+    ["list", "formats", "--check", "bits<=bit"],
     ["softmax", "--target", "3"],
     ["lse", "--cotangent", "x.npy"],
     ["softmax", "--as", "f32"],
@@ -86,7 +93,6 @@ import Testing
     ["quantize", "--format", "yaml"],
     ["dialect", "mxfp4", "mxfp4:ggml", "--anchor", "0"],
     ["dialect", "mxfp4", "mxfp4:ggml", "--anchor", "1e300"],
-    ["dialect", "mxfp4", "mxfp4:ggml", "--format", "csv"],
     ["dialect", "mxfp4", "mxfp4:ggml", "--length", "33"],
     ["dialect", "mxfp4", "mxfp4:ggml", "--input", "no-such-file.npy"],
     ["dialect", "mxfp4", "*"],
@@ -132,7 +138,7 @@ import Testing
     process.executableURL = CommandRunner.binary
     // Writes for as long as anybody waits.
     process.arguments =
-      ["quantize", "--scheme", "q8_0", "--rows", "1000000000", "--length", "32"]
+      ["reference", "softmax", "--rows", "1000000000", "--length", "32"]
       + ["--output", folder.appendingPathComponent("x.npy").path]
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
@@ -168,6 +174,71 @@ import Testing
     }
   }
 
+  /// Each flag is a short name for a limit: the same outcomes, whichever way they are asked for.
+  @Test(arguments: [
+    (["--max-ulp", "4"], "ulp.max<=4"), (["--max-relative", "0.1"], "maxRelativeError<=0.1"),
+    (["--no-nan"], "nanRows==0"), (["--no-overflow"], "overflow==0"), (["--no-bug"], "verdict!=bug"),
+  ])
+  func flagsAreShortNames(_ flags: [String], _ limit: String) throws {
+    func checks(_ arguments: [String], _ more: [String]) throws -> [String] {
+      let outcome = try CommandRunner.run(arguments + more + ["--format", "json"])
+      let report = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+      let list = try #require(report?["checks"] as? [[String: Any]])
+      #expect(!list.isEmpty)
+      return ["\(outcome.status)"]
+        + list.map { "\($0["name"] ?? "") \($0["where"] ?? "") \($0["passed"] ?? "")" }
+    }
+    for base in [
+      ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "4", "--length", "16"],
+      ["softmax", "--dtype", "f16", "--range", "66000", "--rows", "4", "--length", "16"],
+      ["lse", "--dtype", "f16", "--range", "20", "--rows", "4", "--length", "64"],
+      ["attention", "--dtype", "f16", "--tokens", "8", "--head-size", "128", "--range", "30"],
+    ] {
+      #expect(try checks(base, flags) == checks(base, ["--check", limit]))
+    }
+  }
+
+  private static let limited: [([String], Int32)] = [
+    (["softmax", "--rows", "2", "--length", "8", "--check", "shifted:ulp.max<=bound.ulp"], 0),
+    (["softmax", "--rows", "2", "--length", "8", "--check", "shifted*:bound.share<=1"], 0),
+    (["softmax", "--rows", "2", "--length", "8", "--check", "shifted:bound.share>1"], 1),
+    (["softmax", "--rows", "2", "--length", "8", "--check", "certificate.undecided==0"], 0),
+    (
+      [
+        "softmax", "--dtype", "bf16", "--rows", "1", "--length", "600", "--range", "100", "--algorithm",
+        "naive", "--check",
+        "ulp.max<=bound.ulp",
+      ], 1
+    ),
+    (
+      [
+        "softmax", "--exhaustive", "--length", "2", "--dtype", "f4e2m1", "--check",
+        "input.origin==exhaustive",
+      ], 0
+    ),
+    (["kvcache", "--check", "f16:bitsPerNumber==16", "--check", "int4*:ofF16<=0.32"], 0),
+    (["kvcache", "--check", "bytes<=1000"], 1),
+    (["quantize", "--rows", "2", "--length", "64", "--scheme", "q8_0", "--check", "sqnr>=30"], 0),
+    (
+      [
+        "quantize", "--rows", "2", "--length", "64", "--scheme", "q8_0", "--scheme", "q4_0", "--check",
+        "q4_0:sqnr>=30",
+      ], 1
+    ),
+    (["dialect", "mxfp4:ggml", "mxfp4", "--rows", "2", "--length", "64", "--check", "share==0"], 1),
+    (["list", "formats", "--check", "f8e4m3fn:largest==448"], 0),
+    (["attention", "--sweep-head-size", "4", "--check", "saturated<=1"], 0),
+    (["attention", "--scheme", "sage", "--tokens", "8", "--check", "lost==0"], 0),
+  ]
+
+  /// Limits on figures of every kind of report, of single results, against other figures.
+  @Test(arguments: limited)
+  func anyFigureCanBeLimited(_ arguments: [String], _ status: Int32) throws {
+    let outcome = try CommandRunner.run(arguments)
+    #expect(outcome.status == status, "\(outcome)")
+    #expect(outcome.output.contains("FAILED") == (status == 1))
+  }
+
   @Test func checksDecideTheStatus() throws {
     let wild = ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "4", "--length", "16"]
     #expect(try CommandRunner.run(wild).status == 0)
@@ -199,13 +270,15 @@ import Testing
       to: file)
     let base = ["softmax", "--dtype", "f16", "--input", file.path, "--algorithm", "shifted"]
     let report = try CommandRunner.json(base)
-    let rounding = try #require(report["inputRounding"] as? [String: Any])
-    #expect(rounding["overflowed"] as? Int == 3 && rounding["overflowedRows"] as? Int == 2)
+    let input = try #require(report["input"] as? [String: Any])
+    #expect(input["overflowed"] as? Int == 3 && input["overflowedRows"] as? Int == 2)
+    #expect(input["nan"] as? Int == 0 && input["inf"] as? Int == 1)
     let text = try CommandRunner.run(base)
-    #expect(text.status == 0 && text.output.contains("inputs: 3 of 12 overflow f16, in 2 of 4 rows"))
+    #expect(text.status == 0 && text.output.contains("input: 3 of 12 overflow f16, in 2 of 4 rows"))
+    #expect(text.output.contains("input: 1 infinite (first at 3,0)"))
     for check in [["--no-nan"], ["--no-overflow"], ["--max-ulp", "9"], ["--max-relative", "1"]] {
       let outcome = try CommandRunner.run(base + check)
-      #expect(outcome.status == 1 && outcome.output.contains("3 inputs overflow the dtype (\(check[0]))"))
+      #expect(outcome.status == 1 && outcome.output.contains("3 inputs overflow f16 (\(check[0]))"))
     }
     #expect(try CommandRunner.run(base + ["--overflow", "saturate", "--no-overflow"]).status == 0)
   }

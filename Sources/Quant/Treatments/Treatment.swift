@@ -101,8 +101,6 @@ public struct TreatmentResult: Sendable {
   ) throws {
     precondition(isMassive.count == matrix.values.count, "a flag for each element")
     let (decoded, bits) = try treatment.apply(matrix, context: context)
-    name = treatment.name
-    bitsPerWeight = Double(bits) / Double(max(matrix.values.count, 1))
     var statistics = ErrorSums()
     var rest = ErrorSums()
     var flushed = 0
@@ -118,10 +116,22 @@ public struct TreatmentResult: Sendable {
       }
     }
     kept.withUnsafeBufferPointer { x in made.withUnsafeBufferPointer { rest.add(x, $0) } }
+    self.init(
+      name: treatment.name, bitsPerWeight: Double(bits) / Double(max(matrix.values.count, 1)),
+      statistics: statistics, rest: rest, flushed: flushed,
+      outputSqnr: (context.judges ?? context.activations).map { Self.outputSqnr(matrix, decoded, $0) })
+  }
+
+  package init(
+    name: String, bitsPerWeight: Double, statistics: ErrorSums, rest: ErrorSums, flushed: Int,
+    outputSqnr: Double?
+  ) {
+    self.name = name
+    self.bitsPerWeight = bitsPerWeight
     self.statistics = statistics
     self.rest = rest
     self.flushed = flushed
-    outputSqnr = (context.judges ?? context.activations).map { Self.outputSqnr(matrix, decoded, $0) }
+    self.outputSqnr = outputSqnr
   }
 
   /// 10·log10 of ‖WXᵀ‖²/‖(Ŵ − W)Xᵀ‖².

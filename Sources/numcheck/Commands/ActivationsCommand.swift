@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import NumKit
 import Quant
-import SystemPackage
+import Reports
 import TensorFiles
 
 /// What stands out of tensors.
@@ -59,11 +59,9 @@ struct ActivationsCommand: ParsableCommand {
 
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(help: "Report as text, json or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
-    if format == .markdown { throw ValidationError("--format is text, json or csv here") }
     for (flag, x) in [
       ("--massive-above", massiveAbove.value), ("--massive-ratio", massiveRatio.value),
       ("--outlier-above", outlierAbove.value),
@@ -75,7 +73,7 @@ struct ActivationsCommand: ParsableCommand {
 
   func run() throws {
     if svg == "-" { throw UsageError("--svg needs a file") }
-    try keepApart(outputs: [svg], inputs: files)
+    try keepApart(outputs: [svg] + report.files, inputs: files)
     var settings = ScanSettings()
     settings.massiveLimit = massiveAbove.value
     settings.massiveRatio = massiveRatio.value
@@ -84,10 +82,10 @@ struct ActivationsCommand: ParsableCommand {
     let nearest = Float(outlierAbove.value)
     settings.outlierLimit = Double(nearest) < outlierAbove.value ? nearest.nextUp : nearest
     settings.placeCount = top
-    var report = ActivationsReport(settings: settings, showsAll: details)
+    var found = ActivationsReport(settings: settings, showsAll: details)
     for text in files {
       let list = try TensorList(text)
-      report.leftOut += list.leftOut
+      found.leftOut += list.leftOut
       let file = TensorSpecifier(argument: text).path.label
       for item in list.items {
         let tensor: FileTensor
@@ -96,55 +94,38 @@ struct ActivationsCommand: ParsableCommand {
           try tensor.open()
         } catch {
           if list.isOne { throw error }
-          report.leftOut.append(LeftOut(list.name(item), error))
+          found.leftOut.append(LeftOut(list.name(item), error))
           continue
         }
         do {
           let profile = try profile(tensor, settings)
           let costs = try OutlierCost.costs(of: tensor, profile, threads: threads.count)
           // Without its file: those of many would be too many to keep open.
-          report.add(tensor.described, profile, costs: costs, file: file)
+          found.add(tensor.described, profile, costs: costs, file: file)
         } catch let error as ScanError {
           throw UsageError("\(list.name(item)): \(error)")
         } catch let error as BeyondSingle where !list.isOne {
-          report.leftOut.append(LeftOut(list.name(item), error))
+          found.leftOut.append(LeftOut(list.name(item), error))
         }
       }
-      if report.entries.isEmpty && files.count == 1 { throw list.nothing(report.leftOut) }
+      if found.entries.isEmpty && files.count == 1 { throw list.nothing(found.leftOut) }
     }
-    if report.entries.isEmpty {
-      throw UsageError(report.leftOut.first.map { "\($0)" } ?? "no file holds a tensor")
+    if found.entries.isEmpty {
+      throw UsageError(found.leftOut.first.map { "\($0)" } ?? "no file holds a tensor")
     }
-    report.finish()
-    var drawing: RawWriter?
-    if let svg {
-      let file = try RawWriter(FilePath(argument: svg))
-      try Array(ActivationsDrawing(report).svg.utf8).withUnsafeBytes { try file.write($0, at: 0) }
-      drawing = file
-    }
-    try deliver(drawing.map { [$0] } ?? []) { try conclude(report) }
+    found.finish()
+    let drawing = try svg.map { try [RawWriter($0, text: ActivationsDrawing(found).svg)] } ?? []
+    try deliver(drawing) { try report.finish(found.report, limits: limits) }
   }
 
-  /// Writes the report, and throws what its checks come to.
-  private func conclude(_ report: ActivationsReport) throws {
-    let failures = checks(report)
-    switch format {
-    case .json: try emit(report.json(failures: failures).text)
-    case .csv:
-      try emit(report.csv)
-      report.leftOut.warn()
-    case .text, .markdown:
-      let list = failures.isEmpty ? "" : "\nchecks FAILED\n" + failures.map { "  \($0)\n" }.joined()
-      try emit(report.text + list)
+  private var limits: [Limit] {
+    typealias A = ActivationColumns
+    var list: [Limit] = []
+    if noMassive { list.append(Limit(A.massive.path, .equal, "0", flag: "--no-massive")) }
+    if noNaN {
+      list += [A.nan, A.infinite].map { Limit($0.path, .equal, "0", flag: "--no-nan") }
     }
-    if !failures.isEmpty { throw CheckFailed(message: "") }
-    if noMassive || noNaN, let first = report.leftOut.first {
-      throw UsageError("not all was checked: \(first)")
-    }
-    // Not "none is massive" but "none could be".
-    if noMassive, let empty = report.entries.first(where: { $0.profile.finiteCount == 0 }) {
-      throw UsageError("\(empty.shownName): nothing was checked: no element is finite")
-    }
+    return list
   }
 
   private func profile(_ tensor: FileTensor, _ settings: ScanSettings) throws -> TensorProfile {
@@ -153,25 +134,6 @@ struct ActivationsCommand: ParsableCommand {
     defer { progress.finish() }
     return try TensorProfile(
       tensor, settings: settings, threads: threads.count, progress: progress.callback)
-  }
-
-  private func checks(_ report: ActivationsReport) -> [String] {
-    report.entries.flatMap { entry -> [String] in
-      let p = entry.profile
-      var found: [String] = []
-      if noMassive, let first = p.massive.places.first {
-        found.append(
-          "\(entry.shownName): \(Figures.count(p.massive.count)) massive activations (--no-massive); "
-            + "the largest, \(Figures.number(Double(first.value))), at \(entry.place(first))")
-      }
-      if noNaN, let first = [p.firstNaN, p.firstInfinity].compactMap({ $0 }).min(by: { $0.index < $1.index })
-      {
-        found.append(
-          "\(entry.shownName): \(Figures.count(p.nanCount)) NaN and \(Figures.count(p.infiniteCount)) infinite "
-            + "(--no-nan); the first at \(entry.place(first))")
-      }
-      return found
-    }
   }
 }
 

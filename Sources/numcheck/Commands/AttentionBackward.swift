@@ -24,19 +24,9 @@ extension AttentionCommand {
       throw UsageError("\(error)")
     }
     progress.finish()
-    let output = runners[0].outputFormat
-    let checks = thresholds.checks(
-      result.entries.flatMap { e in
-        AttentionGradient.allCases.map {
-          ("\(e.runner.algorithm.rawValue) \($0.rawValue)", e[$0].kernel, e[$0].verdict(output))
-        }
-      })
-    let report = BackwardReport(
+    let backward = BackwardReport(
       configuration: configuration, experiment: experiment, origin: source.origin, gradient: gradient.name,
-      result: result, checks: checks)
-    let isEmpty = result.entries.allSatisfy { e in
-      AttentionGradient.allCases.allSatisfy { e[$0].kernel.finiteCount == 0 }
-    }
-    try report.conclude(as: format, isEmpty: isEmpty, reason: "no gradient is finite")
+      result: result)
+    try report.finish(backward.report, limits: thresholds.limits)
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import NumKit
 import TensorFiles
+import Reports
 
 /// Attention: runs its algorithms and reports their errors.
 struct AttentionCommand: ParsableCommand {
@@ -59,8 +60,7 @@ struct AttentionCommand: ParsableCommand {
     help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
   var outputType: DType?
 
-  @Option(help: "Report as text, json, markdown or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
     let isStudy = fa3 || sweepHeadSize != nil || !lowPrecision.scheme.isEmpty
@@ -79,13 +79,14 @@ struct AttentionCommand: ParsableCommand {
     if output == nil && outputType != nil { throw ValidationError("--as is for --output") }
     if fa3 && sweepHeadSize != nil { throw ValidationError("--fa3 and --sweep-head-size exclude each other") }
     if (fa3 || sweepHeadSize != nil) && (output != nil || !thresholds.isEmpty || withinBaseline) {
-      throw ValidationError("--fa3 and --sweep-head-size take no checks and no --output")
+      throw ValidationError("--fa3 and --sweep-head-size take no --output, and of checks --check alone")
     }
     if !lowPrecision.scheme.isEmpty,
       backward.backward || fa3 || sweepHeadSize != nil || output != nil || !thresholds.isEmpty
         || withinBaseline
     {
-      throw ValidationError("--scheme takes no --backward, --fa3, --sweep-head-size, checks or --output")
+      throw ValidationError(
+        "--scheme takes no --backward, --fa3, --sweep-head-size or --output, and of checks --check alone")
     }
     if sweepHeadSize != nil && (input.q != nil || input.headSize != nil) {
       throw ValidationError("--sweep-head-size generates its tensors")
@@ -104,7 +105,7 @@ struct AttentionCommand: ParsableCommand {
     if !lowPrecision.scheme.isEmpty { return try compareSchemes() }
     if let sweepHeadSize { return try sweep(sweepHeadSize) }
     if backward.backward { return try measureBackward() }
-    try keepApart(outputs: [output], inputs: input.inputs + [question.mask])
+    try keepApart(outputs: [output] + report.files, inputs: input.inputs + [question.mask])
     let configuration = try precision.configuration()
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source)
@@ -118,32 +119,16 @@ struct AttentionCommand: ParsableCommand {
     let progress = Progress(total: source.tensors.shape.heads * source.tensors.shape.queries)
     let result = try experiment.run(progress: progress.callback)
     progress.finish()
-    let report = AttentionReport(
-      configuration: configuration, experiment: experiment, origin: source.origin, result: result,
-      checks: checks(result))
+    let attention = AttentionReport(
+      configuration: configuration, experiment: experiment, origin: source.origin, result: result)
     let files = try output.map { try [written(runners[0], source, parameters, to: $0)] } ?? []
-    try deliver(files) {
-      try report.conclude(
-        as: format, isEmpty: result.entries.allSatisfy { $0.kernel.finiteCount == 0 },
-        reason: "no query has a finite truth")
-    }
+    try deliver(files) { try report.finish(attention.report, limits: limits) }
   }
 
-  private func checks(_ result: AttentionMeasurement) -> [Check] {
-    var list = thresholds.checks(
-      result.entries.map { ($0.runner.algorithm.rawValue, $0.kernel, $0.verdict) })
-    list += thresholds.inputChecks(overflowed: result.overflowedInputs)
-    guard withinBaseline else { return list }
-    for e in result.entries {
-      let k = e.kernel
-      let special = k.nanRows > 0 || k.overflow > 0 || k.specialMismatches > 0
-      let seen = special ? Double.infinity : e.sums.maxAbsoluteError
-      list.append(
-        Check(
-          algorithm: e.runner.algorithm.rawValue, flag: "within-baseline", limit: result.baselineLimit,
-          observed: seen, passed: seen <= result.baselineLimit, witness: k.witness))
-    }
-    return list
+  private var limits: [Limit] {
+    thresholds.limits
+      + (withinBaseline
+        ? [Limit(ErrorColumns.maxAbsolute.path, .atMost, "baseline.limit", flag: "--within-baseline")] : [])
   }
 
   /// Runs the one algorithm once more and writes what it computes.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import NumKit
+import Reports
 import SystemPackage
 import TensorFiles
 
@@ -40,11 +41,9 @@ struct AttentionReferenceCommand: ParsableCommand {
   @OptionGroup(title: "Backward") var backward: BackwardOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(help: "Summary as text or json.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
-    if format == .markdown || format == .csv { throw ValidationError("--format is text or json here") }
     if backward.backward && !TensorWriter.hasNames(FilePath(argument: output)) {
       throw ValidationError("--backward writes dq, dk and dv: --output needs a .safetensors file")
     }
@@ -54,7 +53,8 @@ struct AttentionReferenceCommand: ParsableCommand {
     guard let results = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
-    try keepApart(outputs: [output], inputs: input.inputs + [question.mask, backward.outputGradient])
+    try keepApart(
+      outputs: [output] + report.files, inputs: input.inputs + [question.mask, backward.outputGradient])
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source)
     var tensors = source.tensors
@@ -86,12 +86,19 @@ struct AttentionReferenceCommand: ParsableCommand {
         lse: lse)
       certificate = truth.certificate
     }
-    try deliver([file]) {
-      try report(certificate, tensors.shape, what)
-      if certificate.undecided > 0 {
-        throw CheckFailed(message: "\(certificate.undecided) results could not be proven")
-      }
-    }
+    let shape = tensors.shape
+    var made = Report(
+      "reference attention",
+      title: "attention\(what): \(AttentionWords.size(shape)), correctly rounded to \(dtype), "
+        + "in \(ArgumentText.shown(output))")
+    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + shape.facts
+    made.facts += [
+      Fact("rows", .integer(shape.heads * shape.queries)), Fact("length", .integer(shape.keys)),
+      Fact("question", .text(AttentionWords.question(parameters, shape))),
+      Fact("backward", .flag(backward.backward)),
+    ]
+    made.describeReference(output, dtype: results, certificate)
+    try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }
 
   private func gradients(
@@ -106,24 +113,6 @@ struct AttentionReferenceCommand: ParsableCommand {
         progress: progress.callback)
     } catch let error as BackwardError {
       throw UsageError("\(error)")
-    }
-  }
-
-  private func report(_ certificate: Certificate, _ shape: AttentionShape, _ what: String) throws {
-    if format == .json {
-      let document = JSONValue.object([
-        ("schema", .string("numcheck/1")), ("command", .string("reference attention")),
-        ("backward", .bool(backward.backward)),
-        ("dtype", .string(dtype.name)), ("rows", .int(shape.heads * shape.queries)),
-        ("length", .int(shape.keys)), ("output", .string(ArgumentText.shown(output))),
-        ("certificate", KernelReport.certificate(certificate)),
-      ])
-      try emit(document.text)
-    } else {
-      try emit(
-        "attention\(what): \(AttentionReport.size(shape)), correctly rounded to \(dtype), "
-          + "in \(ArgumentText.shown(output))\n"
-          + KernelReport.proof(certificate) + "\n")
     }
   }
 }

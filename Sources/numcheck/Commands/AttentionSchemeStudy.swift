@@ -1,6 +1,7 @@
 import ArgumentParser
 import NumKit
 import Quant
+import Reports
 
 /// Which low-precision schemes are compared.
 struct AttentionSchemeOptions: ParsableArguments {
@@ -45,69 +46,66 @@ extension AttentionCommand {
       throw UsageError("--scheme: \(error)")
     }
     progress.finish()
-    if format == .json {
-      return try emit(Self.json(entries, certificate, shape, overflowed, seed: input.seed).text)
+    var made = Report("attention --scheme", title: "attention, \(AttentionWords.size(shape))")
+    made.facts = source.origin.facts + InputCount(source.tensors).facts
+    made.facts += [Fact("input.overflowed", .integer(overflowed))] + shape.facts
+    made.facts += [
+      Fact("rows", .integer(shape.heads * shape.queries)), Fact("length", .integer(shape.keys)),
+      Fact("certificate", .certificate(certificate)),
+    ]
+    made.notes = [AttentionWords.question(parameters, shape), certificate.line]
+    made.findings = InputCount(source.tensors).findings
+    if overflowed > 0 {
+      made.findings.append(
+        Finding(
+          "input", "", "\(Figures.count(overflowed)) overflow f16, in which f16 and its like take them",
+          warns: true))
     }
-    var report = FlatReport(
-      command: "attention --scheme",
-      heading: "attention, \(AttentionReport.size(shape))\n" + KernelReport.proof(certificate)
-        + (overflowed == 0
-          ? "" : "\ninputs: \(Figures.count(overflowed)) overflow f16, in which f16 and its like take them"),
-      columns: [
-        ("scheme", "scheme", .left), ("q", "qBits", .right), ("k", "kBits", .right),
-        ("v bits", "vBits", .right), ("lost", "lost", .right), ("RMSE", "rmse", .right),
-        ("of f16", "ofF16", .right),
-        ("rel L1", "relativeL1", .right), ("max error", "maxAbsoluteError", .right),
-        ("1-cosine", "oneMinusCosine", .right), ("P to 0", "flushed", .right),
-        ("predicted", "flushedPredicted", .right),
-      ])
-    for e in entries {
-      let s = e.sums
-      func share(_ x: Double?) -> FlatReport.Cell {
-        x.map { .init(text: "\(Figures.short(100 * $0)) %", value: .number($0)) } ?? .none()
-      }
-      report.rows.append(
-        [.text(e.scheme?.name ?? "standard f16")]
-          + [e.bits.q, e.bits.k, e.bits.v].map { .number($0) } + [.count(s.lostCount)]
-          + [
-            s.rmse, s.rmse / entries[0].sums.rmse, s.relativeL1,
-            s.finiteCount == 0 ? .nan : s.maxAbsoluteError,
-            1 - s.cosine,
-          ].map { .number($0) } + [share(e.flushed), share(e.predicted)])
-    }
-    try emit(report.text(as: format))
+    made.add(Self.table(entries))
+    try report.finish(made)
   }
 
-  private static func json(
-    _ entries: [SchemeComparison.Entry], _ certificate: Certificate, _ shape: AttentionShape,
-    _ overflowed: Int,
-    seed: UInt64
-  ) -> JSONValue {
-    .object([
-      ("schema", .string("numcheck/1")), ("command", .string("attention --scheme")),
-      ("seed", .uint(seed)), ("heads", .int(shape.heads)),
-      ("keyHeads", .int(shape.keyHeads)), ("queries", .int(shape.queries)), ("keys", .int(shape.keys)),
-      ("headSize", .int(shape.headSize)), ("valueSize", .int(shape.valueSize)),
-      ("certificate", KernelReport.certificate(certificate)), ("overflowedInputs", .int(overflowed)),
-      (
-        "results",
-        .array(
-          entries.map { e in
-            .object([
-              ("scheme", .string(e.scheme?.name ?? "standard f16")),
-              ("summary", .string(e.scheme?.summary ?? "scores, P and outputs f16, sums f32")),
-              (
-                "bits",
-                .object([("q", .number(e.bits.q)), ("k", .number(e.bits.k)), ("v", .number(e.bits.v))])
-              ),
-              ("rmse", .number(e.sums.rmse)), ("relativeL1", .number(e.sums.relativeL1)),
-              ("maxAbsoluteError", .number(e.sums.maxAbsoluteError)), ("cosine", .number(e.sums.cosine)),
-              ("compared", .int(e.sums.finiteCount)), ("lost", .int(e.sums.lostCount)),
-              ("flushed", e.flushed.map { .number($0) } ?? .null),
-              ("flushedPredicted", e.predicted.map { .number($0) } ?? .null),
-            ])
-          })
-      ),
-    ])
+  private static func table(_ entries: [SchemeComparison.Entry]) -> Table {
+    typealias A = AttentionColumns
+    func share(_ x: Double?) -> Cell {
+      x.map { .percent($0, unless: "nothing was to be seen") } ?? .none("it was not counted")
+    }
+    var table = Table(rows: entries.count)
+    table.add(A.scheme) { .text(entries[$0].scheme?.name ?? "standard f16") }
+    table.add(A.summary) { .text(entries[$0].scheme?.summary ?? "scores, P and outputs f16, sums f32") }
+    table.add(A.bitsQ) { .number(entries[$0].bits.q) }
+    table.add(A.bitsK) { .number(entries[$0].bits.k) }
+    table.add(A.bitsV) { .number(entries[$0].bits.v) }
+    table.addSums { entries[$0].sums }
+    table.add(A.ofF16) { i in
+      .number(
+        entries[i].sums.rmse / entries[0].sums.rmse, unless: "the standard has no error, or nothing is finite"
+      )
+    }
+    table.add(A.flushed) { share(entries[$0].flushed) }
+    table.add(A.predicted) { share(entries[$0].predicted) }
+    return table
+  }
+}
+
+extension Table {
+  /// Errors as single figures.
+  mutating func addSums(_ sums: (Int) -> ErrorSums) {
+    typealias A = AttentionColumns
+    func size(_ i: Int, _ figure: (ErrorSums) -> Double, unless reason: String) -> Cell {
+      let s = sums(i)
+      return s.finiteCount == 0
+        ? .spoiled("no output is finite")
+        : .number(
+          figure(s), unless: reason,
+          caveat: s.lostCount == 0 ? nil : "\(Figures.count(s.lostCount)) outputs are not finite")
+    }
+    add(A.lost) { .count(sums($0).lostCount) }
+    add(A.compared) { .count(sums($0).finiteCount) }
+    add(A.rmse) { size($0, { $0.rmse }, unless: "no output is finite") }
+    add(A.relativeError) { size($0, { $0.relativeL1 }, unless: "the truth is 0 everywhere") }
+    add(A.maxError) { size($0, { $0.maxAbsoluteError }, unless: "no output is finite") }
+    add(A.cosine) { size($0, { $0.cosine }, unless: "one side is 0 everywhere") }
+    add(A.oneMinusCosine) { size($0, { 1 - $0.cosine }, unless: "one side is 0 everywhere") }
   }
 }

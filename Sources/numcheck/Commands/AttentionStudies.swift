@@ -1,6 +1,7 @@
 import ArgumentParser
 import NumKit
 import Quant
+import Reports
 
 /// Two studies that take attention's flags and answer with a table of their own.
 extension AttentionCommand {
@@ -23,34 +24,27 @@ extension AttentionCommand {
     let (sums, certificate) = try AttentionComparison.run(
       ways, source.tensors, parameters, seed: input.seed, threads: threads.count, progress: progress.callback)
     progress.finish()
-    var heading = "attention, \(AttentionReport.size(shape))"
-    if case .generated(let d, let range, let seed) = source.origin {
-      heading += ", \(d.rawValue), R = \(Figures.number(range)), seed \(seed)"
-    }
-    var report = FlatReport(
-      command: "attention --fa3", heading: heading + "\n" + KernelReport.proof(certificate),
-      facts: [
-        ("heads", .int(shape.heads)), ("queries", .int(shape.queries)), ("keys", .int(shape.keys)),
-        ("headSize", .int(shape.headSize)), ("certificate", KernelReport.certificate(certificate)),
-      ],
-      columns: [
-        ("way", "way", .left), ("lost", "lost", .right), ("RMSE", "rmse", .right),
-        ("rel L1", "relativeL1", .right),
-        ("max error", "maxAbsoluteError", .right), ("1-cosine", "oneMinusCosine", .right),
-        ("of standard", "ofStandard", .right),
-      ])
-    for (i, way) in ways.enumerated() {
-      let s = sums[i]
+    var made = Report(
+      "attention --fa3", title: "attention, \(AttentionWords.size(shape))\(source.origin.phrase)")
+    made.facts = source.origin.facts + InputCount(source.tensors).facts + shape.facts
+    made.facts += [
+      Fact("rows", .integer(shape.heads * shape.queries)), Fact("length", .integer(shape.keys)),
+      Fact("certificate", .certificate(certificate)),
+    ]
+    made.notes = [AttentionWords.question(parameters, shape), certificate.line]
+    made.findings = InputCount(source.tensors).findings
+    typealias A = AttentionColumns
+    var table = Table(rows: ways.count)
+    table.add(A.way) { .text(ways[$0].name) }
+    table.addSums { sums[$0] }
+    table.add(A.ofStandard) { i in
       // Each against the standard way of as many bits.
-      let standard = sums[way.name.contains("fp8") ? 2 : 0]
-      report.rows.append(
-        [.text(way.name), .count(s.lostCount)]
-          + [
-            s.rmse, s.relativeL1, s.finiteCount == 0 ? .nan : s.maxAbsoluteError, 1 - s.cosine,
-            s.rmse / standard.rmse,
-          ].map { .number($0) })
+      let standard = sums[ways[i].name.contains("fp8") ? 2 : 0]
+      return .number(
+        sums[i].rmse / standard.rmse, unless: "the standard has no error, or nothing is finite")
     }
-    try emit(report.text(as: format))
+    made.add(table)
+    try report.finish(made)
   }
 
   /// What 1/√d prevents.
@@ -60,16 +54,7 @@ extension AttentionCommand {
       throw UsageError("--sweep-head-size \(sizes): must be numbers from 1 to 8192")
     }
     let threshold = gradientThreshold.value
-    var report = FlatReport(
-      command: "attention --sweep-head-size",
-      heading: "share of rows whose softmax Jacobian has a norm below \(Figures.number(threshold)), "
-        + "against the head size",
-      facts: [("threshold", .number(threshold))],
-      columns: [
-        ("head size", "headSize", .right), ("scale", "scale", .left), ("score rms", "scoreRms", .right),
-        ("entropy", "entropy", .right), ("largest p", "largestProbability", .right),
-        ("Jacobian norm", "jacobianNorm", .right), ("saturated", "saturated", .right),
-      ])
+    var rows: [(size: Int, scale: String, found: AttentionSaturation)] = []
     for d in list {
       var options = input
       options.headSize = d
@@ -78,14 +63,27 @@ extension AttentionCommand {
       for (name, scale) in [("none", 1.0), ("1/sqrt(d)", nil)] as [(String, Double?)] {
         var parameters = try question.parameters(source)
         parameters.scale = scale
-        let s = try AttentionSaturation(
+        let found = try AttentionSaturation(
           source.tensors, parameters, threshold: threshold, threads: threads.count)
-        report.rows.append(
-          [.init(text: "\(d)", value: .int(d)), .text(name)]
-            + [s.scoreRMS, s.meanEntropy, s.meanPeak, s.meanNorm].map { .number($0) }
-            + [.init(text: "\(Figures.short(100 * s.share)) %", value: .number(s.share))])
+        rows.append((d, name, found))
       }
     }
-    try emit(report.text(as: format))
+    typealias A = AttentionColumns
+    let nothing = "no row sees more than one key"
+    var table = Table(rows: rows.count)
+    table.add(A.headSize) { Cell(text: "\(rows[$0].size)", value: .integer(rows[$0].size)) }
+    table.add(A.scale) { .text(rows[$0].scale) }
+    table.add(A.scoreRMS) { .number(rows[$0].found.scoreRMS, unless: nothing) }
+    table.add(A.entropy) { .number(rows[$0].found.meanEntropy, unless: nothing) }
+    table.add(A.largestProbability) { .number(rows[$0].found.meanPeak, unless: nothing) }
+    table.add(A.jacobianNorm) { .number(rows[$0].found.meanNorm, unless: nothing) }
+    table.add(A.saturated) { .percent(rows[$0].found.share, unless: nothing) }
+    var made = Report(
+      "attention --sweep-head-size",
+      title: "share of rows whose softmax Jacobian has a norm below \(Figures.number(threshold)), "
+        + "against the head size")
+    made.facts = [Fact("threshold", .number(threshold)), Fact("seed", .unsigned(input.seed))]
+    made.add(table)
+    try report.finish(made)
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import NumKit
 import Quant
+import Reports
 
 /// The size of a key-value cache, and what a format costs.
 struct CacheCommand: ParsableCommand {
@@ -39,8 +40,7 @@ struct CacheCommand: ParsableCommand {
   @OptionGroup(title: "Input") var input: AttentionInputOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(help: "text, json, markdown or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Report") var report: ReportOptions
 
   private static let usual = [
     "f16", "f8e4m3fn", "f8e4m3fn@token", "int8@token", "int8@channel", "int8@g32", "int4@token",
@@ -76,6 +76,8 @@ struct CacheCommand: ParsableCommand {
       keys: 1,
       headSize: input.headSize ?? 64)
     var sums: [ErrorSums]?
+    var origin: [Fact] = []
+    var findings: [Finding] = []
     var tokens = length ?? input.tokens ?? 4096
     if measure || input.q != nil {
       let source = try AttentionInput(input)
@@ -85,50 +87,45 @@ struct CacheCommand: ParsableCommand {
           "decoding starts with the first token: as many queries as keys, not \(shape.queries)")
       }
       tokens = length ?? shape.keys
+      origin = source.origin.facts + InputCount(source.tensors).facts
+      findings = InputCount(source.tensors).findings
       let runner = AttentionRunner(.flash, try precision.configuration())
       sums = try CacheExperiment(source.tensors, runner, threads: threads.count).run(formats)
     }
-    let vectors = [layers, batch, shape.keyHeads].reduce(1.0) { $0 * Double($1) }
-    var report = FlatReport(
-      command: "kvcache", heading: heading(shape, tokens),
-      facts: [
-        ("layers", .int(layers)), ("batch", .int(batch)), ("keyHeads", .int(shape.keyHeads)),
-        ("headSize", .int(shape.headSize)), ("valueSize", .int(shape.valueSize)), ("tokens", .int(tokens)),
-        ("recent", .int(recent)),
-      ], columns: Self.columns + (sums == nil ? [] : Self.measuredColumns))
-    for (i, f) in formats.enumerated() {
-      // Of keys and of values, whose size may differ.
-      let bits = try [shape.headSize, shape.valueSize].reduce(0.0) {
-        $0 + Double(try f.bits(tokens: tokens, width: $1))
-      }
-      let numbers = Double(tokens) * Double(shape.headSize + shape.valueSize)
-      guard let bytes = Int(exactly: (vectors * bits / 8).rounded(.up)) else {
-        throw UsageError("a cache of more than 2^63 bytes")
-      }
-      var row: [FlatReport.Cell] = [
-        .text(f.name), .number(bits / numbers), .count(bytes), .number(bits / (16 * numbers)),
-      ]
-      if let s = sums?[i] {
-        row.append(.count(s.lostCount))
-        row += [s.rmse, s.relativeL1, s.maxAbsoluteError, 1 - s.cosine].map {
-          s.finiteCount == 0 ? .none() : .number($0)
-        }
-      }
-      report.rows.append(row)
-    }
-    try emit(report.text(as: format))
+    let sizes = try formats.map { try size(of: $0, shape, tokens: tokens) }
+    var table = Table(rows: formats.count)
+    typealias A = AttentionColumns
+    table.add(A.cache) { .text(formats[$0].name) }
+    table.add(A.bitsPerNumber) { .number(sizes[$0].bitsPerNumber) }
+    table.add(A.bytes) { .count(sizes[$0].bytes) }
+    table.add(A.sizeOfF16) { .number(sizes[$0].bitsPerNumber / 16) }
+    if let sums { table.addSums { sums[$0] } }
+    var made = Report("kvcache", title: heading(shape, tokens))
+    made.facts = origin
+    made.facts += [
+      Fact("layers", .integer(layers)), Fact("batch", .integer(batch)),
+      Fact("keyHeads", .integer(shape.keyHeads)), Fact("headSize", .integer(shape.headSize)),
+      Fact("valueSize", .integer(shape.valueSize)), Fact("tokens", .integer(tokens)),
+      Fact("recent", .integer(recent)),
+    ]
+    made.findings = findings
+    made.add(table)
+    try report.finish(made)
   }
 
-  private static let columns: [FlatReport.Column] = [
-    ("cache", "cache", .left), ("bits a number", "bitsPerNumber", .right), ("bytes", "bytes", .right),
-    ("of f16", "ofF16", .right),
-  ]
-
-  /// `lost`: outputs that are not finite though the truth is; the figures are of the others.
-  private static let measuredColumns: [FlatReport.Column] = [
-    ("lost", "lost", .right), ("RMSE", "rmse", .right), ("rel L1", "relativeL1", .right),
-    ("max error", "maxAbsoluteError", .right), ("1-cosine", "oneMinusCosine", .right),
-  ]
+  /// Bits a number and bytes in all, of keys and of values, whose size may differ.
+  private func size(of format: CacheFormat, _ shape: AttentionShape, tokens: Int) throws
+    -> (bitsPerNumber: Double, bytes: Int)
+  {
+    let bits = try [shape.headSize, shape.valueSize].reduce(0.0) {
+      $0 + Double(try format.bits(tokens: tokens, width: $1))
+    }
+    let vectors = [layers, batch, shape.keyHeads].reduce(1.0) { $0 * Double($1) }
+    guard let bytes = Int(exactly: (vectors * bits / 8).rounded(.up)) else {
+      throw UsageError("a cache of more than 2^63 bytes")
+    }
+    return (bits / (Double(tokens) * Double(shape.headSize + shape.valueSize)), bytes)
+  }
 
   private func heading(_ shape: AttentionShape, _ tokens: Int) -> String {
     "key-value cache: \(layers) \(layers == 1 ? "layer" : "layers"), \(shape.keyHeads) key "

@@ -98,26 +98,40 @@ struct CureRun {
   let threads: Int
 
   /// Every one of `matrices`, treated and measured.
-  func reports(_ matrices: [(String, TensorMatrix)]) throws -> [CureReport] {
+  func report(_ matrices: [(String, TensorMatrix)], leftOut: [LeftOut]) throws -> CureReport {
     let context = try options.context(seed: input.seed)
-    return try matrices.map { name, matrix in
+    func extent(_ matrix: TensorMatrix) -> (Int, Float) { (matrix.rows, matrix.columnMaxima.max() ?? 0) }
+    let tensors = try matrices.map { name, matrix in
       do {
-        return try CureReport(
-          tensor: name, matrix, schemes: schemes.map { try options.treatments(of: $0) }, context: context,
-          isList: !options.cure.isEmpty, skipsUnfit: options.cure.contains("all"), threads: threads)
+        let study = try CureStudy(
+          matrix, schemes: schemes.map { try options.treatments(of: $0) }, context: context,
+          skipsUnfit: options.cure.contains("all"), threads: threads)
+        if study.groups.isEmpty, let first = study.skipped.first {
+          throw UsageError("\(name): no scheme fits: \(first.reason)")
+        }
+        return CureReport.Tensor(name: name, rows: matrix.rows, columns: matrix.columns, study: study)
       } catch let error as CureError {
         throw UsageError("\(name): \(error)")
       } catch let error as SchemeError {
         throw UsageError("\(name): \(error)")
       }
     }
+    return CureReport(
+      tensors: tensors, leftOut: leftOut, facts: input.facts, isList: !options.cure.isEmpty,
+      tokens: context.judges.flatMap { judges in
+        context.activations.map { (extent($0), extent(judges)) }
+      })
+  }
+
+  /// Throws where there is not one treatment of one tensor to write.
+  func checkOutput(_ matrices: [(String, TensorMatrix)]) throws {
+    guard matrices.count == 1, schemes.count == 1, options.cure.isEmpty else {
+      throw UsageError("--output needs one tensor, one --scheme, and no --cure")
+    }
   }
 
   /// Writes what the one treatment makes of the one tensor.
   func written(_ path: String, _ matrices: [(String, TensorMatrix)]) throws -> any UnfinishedFile {
-    guard matrices.count == 1, schemes.count == 1, options.cure.isEmpty else {
-      throw UsageError("--output needs one tensor, one --scheme, and no --cure")
-    }
     do {
       let context = try options.context(seed: input.seed)
       let matrix = matrices[0].1

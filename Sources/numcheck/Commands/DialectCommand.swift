@@ -1,6 +1,7 @@
 import ArgumentParser
 import NumKit
 import Quant
+import Reports
 
 /// Where two implementations of a scheme differ.
 struct DialectCommand: ParsableCommand {
@@ -26,11 +27,9 @@ struct DialectCommand: ParsableCommand {
       "The largest magnitude of the block in which decision boundaries are searched.", valueName: "x"))
   var anchor: Number = Number(4)
 
-  @Option(help: "Report as text or json.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
-    if format == .markdown || format == .csv { throw ValidationError("--format is text or json here") }
     guard anchor.value > 0, Float(anchor.value) > 0, Float(anchor.value).isFinite else {
       throw ValidationError("--anchor must be a positive f32")
     }
@@ -42,12 +41,9 @@ struct DialectCommand: ParsableCommand {
     let b = try SchemeRegistry.scheme(named: second)
     let matrix = try Matrix(MatrixSource.only(input), scale: 8)
     let comparison = try DialectComparison(a, b, matrix.values, rows: matrix.rows, columns: matrix.columns)
-    let place = Float(anchor.value)
-    let boundaries = try DialectReport.Boundaries(
-      anchor: place, first: DecisionBoundaries(of: a, anchor: place),
-      second: DecisionBoundaries(of: b, anchor: place))
-    let report = DialectReport(
-      first: a.name, second: b.name, tensor: matrix.name, comparison: comparison, boundaries: boundaries)
-    try emit(format == .json ? report.json.text : report.text)
+    let dialect = DialectReport(
+      first: a.name, second: b.name, tensor: matrix.name, facts: input.facts, comparison: comparison,
+      boundaries: try BoundaryComparison(a, b, anchor: Float(anchor.value)))
+    try report.finish(dialect.report)
   }
 }

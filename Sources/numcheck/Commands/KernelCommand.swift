@@ -33,8 +33,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
   var outputType: DType?
 
-  @Option(help: "Report as text, json, markdown or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Report") var report: ReportOptions
 
   mutating func run() throws {
     let configuration = try precision.configuration()
@@ -43,7 +42,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
     if output != nil && algorithms.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
     }
-    try keepApart(outputs: [output], inputs: [input.input] + parameters.files)
+    try keepApart(outputs: [output] + report.files, inputs: [input.input] + parameters.files)
     if input.exhaustive, input.length == 2, Q.operation == .softmax,
       let sweeps = sweeps(algorithms, configuration)
     {
@@ -57,21 +56,27 @@ struct KernelCommand<Q: Question>: ParsableCommand {
       Q.operation, algorithms: algorithms, configuration: configuration, parameters: question.parameters,
       targets: question.targets, threads: workers)
     let progress = Progress(total: source.rows.rowCount)
-    let result = try source.run(experiment, progress: progress.callback)
+    let (result, count) = try run(experiment, on: source.rows, progress: progress.callback)
     progress.finish()
-    let report = KernelReport(
-      command: Q.operation.rawValue, operation: Q.operation, configuration: configuration,
-      parameters: question.parameters, origin: source.origin, result: result,
-      checks: thresholds.checks(result),
+    let kernel = KernelReport(
+      operation: Q.operation, configuration: configuration, parameters: question.parameters,
+      origin: source.origin, input: count, result: result,
       witnessInputs: try result.entries.map {
         try source.witnessInput($0.kernel.witness, configuration, Q.operation)
       })
     let files = try output.map { try [written(experiment, algorithms[0], source, to: $0)] } ?? []
-    try deliver(files) {
-      try report.conclude(
-        as: format, isEmpty: result.entries.allSatisfy { $0.kernel.finiteCount == 0 },
-        reason: "no row has a finite truth")
+    try deliver(files) { try report.finish(kernel.report, limits: thresholds.limits) }
+  }
+
+  /// Runs it, and counts what is no number among the inputs on the way.
+  private func run(
+    _ experiment: Experiment, on rows: any RowSource, progress: (@Sendable (Int) -> Void)?
+  ) throws -> (ExperimentResult, InputCount) {
+    func open(_ rows: some RowSource) throws -> (ExperimentResult, InputCount) {
+      let counted = CountedRows(rows)
+      return (try experiment.run(on: counted, progress: progress), counted.count)
     }
+    return try open(rows)
   }
 
   /// Sweeps over all pairs, where there are too many for one row after another.
@@ -80,7 +85,7 @@ struct KernelCommand<Q: Question>: ParsableCommand {
   ) -> [(Algorithm, PairSweep)]? {
     guard let format = configuration.storage.numberFormat, format.bitWidth > 12,
       parameters.temperature.value == 1,
-      thresholds.isEmpty, output == nil
+      thresholds.maxRelative == nil, !thresholds.noBug, output == nil
     else { return nil }
     // With two terms every order of summation is the same.
     let distinct = algorithms.filter { $0.variant == nil }
@@ -98,7 +103,8 @@ struct KernelCommand<Q: Question>: ParsableCommand {
       results.append((algorithm, result))
     }
     progress.finish()
-    try SweepReport(configuration: configuration, results: results).write(as: format)
+    try report.finish(
+      SweepReport(configuration: configuration, results: results).report, limits: thresholds.limits)
   }
 
   /// Runs the one algorithm once more and writes what it computes.

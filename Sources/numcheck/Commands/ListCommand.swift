@@ -1,121 +1,140 @@
 import ArgumentParser
 import NumKit
 import Quant
+import Reports
 
 /// What there is: formats, kernels, algorithms.
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List number formats, kernels, schemes, cures or distributions.")
+    commandName: "list",
+    abstract: "List number formats, kernels, schemes, cures, distributions or the figures of reports.")
 
   enum Topic: String, CaseIterable, ExpressibleByArgument {
-    case formats, kernels, schemes, cures, distributions
+    case formats, kernels, schemes, cures, distributions, figures
   }
 
-  @Argument(help: "formats, kernels, schemes, cures or distributions.")
+  @Argument(help: "formats, kernels, schemes, cures, distributions or figures.")
   var topic: Topic
 
-  @Option(help: "text, json, markdown or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Report") var report: ReportOptions
 
   func run() throws {
-    let list =
+    var list = Report("list \(topic.rawValue)")
+    let table =
       switch topic {
       case .formats: Self.formats
       case .kernels: Self.kernels
       case .schemes: Self.schemes
       case .cures: Self.cures
       case .distributions: Self.distributions
+      case .figures: Self.figures
       }
-    try emit(list.text(as: format))
+    list.add(table)
+    try report.finish(list)
   }
 
-  private static var formats: FlatReport {
-    var list = FlatReport(
-      command: "list formats",
-      columns: [
-        ("dtype", "dtype", .left), ("bits", "bits", .right), ("sign/exp/frac", "layout", .left),
-        ("largest", "largest", .right), ("smallest normal", "smallestNormal", .right),
-        ("smallest subnormal", "smallestSubnormal", .right), ("epsilon", "epsilon", .right),
-        ("infinity", "hasInfinity", .left), ("NaN", "nan", .left), ("also called", "aliases", .left),
-      ])
-    for entry in FormatRegistry.all {
-      let aliases = entry.aliases.prefix(3)
-      let names = FlatReport.Cell(
-        text: aliases.joined(separator: " "), value: .array(aliases.map { .string($0) }))
-      switch entry.dtype {
-      case .float(let f):
-        let nan: String
-        switch f.nanEncoding {
-        case .ieee: nan = "\(2 * ((1 << Swift.min(f.significandBits, 60)) - 1)) codes"
-        case .allOnes: nan = f.hasSign ? "2 codes" : "1 code"
-        case .negativeZero: nan = "1 code (-0)"
-        case .none: nan = "no"
-        }
-        list.rows.append([
-          .text(f.name), .count(f.bitWidth),
-          .text("\(f.hasSign ? 1 : 0)/\(f.exponentBits)/\(f.significandBits)"), .exact(f.largestFinite),
-          .exact(f.smallestNormal), f.hasZero ? .exact(f.smallestPositive) : .none("none"),
-          .exact(f.epsilon), .flag(f.hasInfinity), .text(f.significandBits > 23 ? "yes" : nan), names,
-        ])
+  private typealias C = ListColumns
+
+  private static var formats: Table {
+    let entries = FormatRegistry.all
+    let onGrid = "an integer grid has none but its scale"
+    /// A number of a float format; of an integer grid what it is times the scale.
+    func number(_ i: Int, _ float: (NumberFormat) -> Cell, _ integer: (IntegerFormat) -> Int?) -> Cell {
+      switch entries[i].dtype {
+      case .float(let f): return float(f)
       case .integer(let f):
-        list.rows.append([
-          .text(f.name), .count(f.bitWidth), .text(f.isSigned ? "two's complement" : "unsigned"),
-          .init(text: "\(f.max) x scale", value: .int(f.max)), .none(), .none(),
-          .init(text: "1 x scale", value: .int(1)), .flag(false), .text("no"), names,
-        ])
+        return integer(f).map { Cell(text: "\($0) x scale", value: .integer($0)) } ?? .none(onGrid)
       }
     }
-    return list
+    var table = Table(rows: entries.count)
+    table.add(C.dtype) { .text(entries[$0].dtype.name) }
+    table.add(C.bits) { i in
+      switch entries[i].dtype {
+      case .float(let f): .count(f.bitWidth)
+      case .integer(let f): .count(f.bitWidth)
+      }
+    }
+    table.add(C.layout) { i in
+      switch entries[i].dtype {
+      case .float(let f): .text("\(f.hasSign ? 1 : 0)/\(f.exponentBits)/\(f.significandBits)")
+      case .integer(let f): .text(f.isSigned ? "two's complement" : "unsigned")
+      }
+    }
+    table.add(C.largest) { number($0, { .exact($0.largestFinite) }, { $0.max }) }
+    table.add(C.smallestNormal) { number($0, { .exact($0.smallestNormal) }, { _ in nil }) }
+    table.add(C.smallestSubnormal) {
+      number(
+        $0, { $0.hasZero ? .exact($0.smallestPositive) : .none("it has none", text: "none") }, { _ in nil })
+    }
+    table.add(C.epsilon) { number($0, { .exact($0.epsilon) }, { _ in 1 }) }
+    table.add(C.hasInfinity) { i in
+      switch entries[i].dtype {
+      case .float(let f): .flag(f.hasInfinity)
+      case .integer: .flag(false)
+      }
+    }
+    table.add(C.nan) { i in
+      switch entries[i].dtype {
+      case .float(let f): .text(nanCodes(f))
+      case .integer: .text("no")
+      }
+    }
+    table.add(C.aliases) { i in
+      let names = entries[i].aliases.prefix(3)
+      return Cell(text: names.joined(separator: " "), value: .list(names.map { .text($0) }))
+    }
+    return table
   }
 
-  private static var kernels: FlatReport {
-    var list = FlatReport(
-      command: "list kernels",
-      columns: [
-        ("command", "command", .left), ("--algorithm", "algorithm", .left), ("dtypes", "dtypes", .left),
-        ("how", "summary", .left),
-      ])
+  private static func nanCodes(_ f: NumberFormat) -> String {
+    if f.significandBits > 23 { return "yes" }
+    switch f.nanEncoding {
+    case .ieee: return "\(2 * ((1 << Swift.min(f.significandBits, 60)) - 1)) codes"
+    case .allOnes: return f.hasSign ? "2 codes" : "1 code"
+    case .negativeZero: return "1 code (-0)"
+    case .none: return "no"
+    }
+  }
+
+  private static var kernels: Table {
+    var rows: [(command: String, name: String, dtypes: String, summary: String)] = []
     for operation in RowOperation.allCases {
       for a in Algorithm.all(for: operation, dtype: .integer(.int8)) {
-        list.rows.append([
-          .text(operation.rawValue), .text(a.description), .text(a.isInteger ? "integer" : "all"),
-          .text(a.summary + (a.variant == "pairwise" ? ", summed pairwise" : "")),
-        ])
+        rows.append(
+          (
+            operation.rawValue, a.description, a.isInteger ? "integer" : "all",
+            a.summary + (a.variant == "pairwise" ? ", summed pairwise" : "")
+          ))
       }
     }
-    for a in AttentionAlgorithm.allCases {
-      list.rows.append([.text("attention"), .text(a.rawValue), .text("all"), .text(a.summary)])
-    }
-    for scheme in AttentionSchemes.all {
-      list.rows.append([
-        .text("attention --scheme"), .text(scheme.name), .text("its own"), .text(scheme.summary),
-      ])
-    }
-    return list
+    rows += AttentionAlgorithm.allCases.map { ("attention", $0.rawValue, "all", $0.summary) }
+    rows += AttentionSchemes.all.map { ("attention --scheme", $0.name, "its own", $0.summary) }
+    var table = Table(rows: rows.count)
+    table.add(C.command) { .text(rows[$0].command) }
+    table.add(C.algorithm) { .text(rows[$0].name) }
+    table.add(C.dtypes) { .text(rows[$0].dtypes) }
+    table.add(C.summary) { .text(rows[$0].summary) }
+    return table
   }
 
-  private static var schemes: FlatReport {
-    var list = FlatReport(
-      command: "list schemes",
-      columns: [
-        ("--scheme", "scheme", .left), ("bits", "bitsPerWeight", .right), ("family", "family", .left),
-        ("tried by default", "isDefault", .left), ("NaN gives", "nanGives", .left),
-        ("inf gives", "infinityGives", .left),
-      ])
-    for family in SchemeRegistry.families {
-      for (schemes, isDefault) in [(family.defaults(), true), (family.variants(), false)] {
-        for scheme in schemes {
-          // A matrix that every block divides, large enough for its scales not to count where there are few.
-          let bytes = try? scheme.byteCount(rows: 1024, columns: 4096)
-          list.rows.append([
-            .text(scheme.name), bytes.map { .number(Double($0) * 8 / Double(1024 * 4096)) } ?? .none(),
-            .text(family.file), .flag(isDefault, no: ""), .text(answer(of: scheme, to: .nan)),
-            .text(answer(of: scheme, to: .infinity)),
-          ])
-        }
-      }
+  private static var schemes: Table {
+    let rows = SchemeRegistry.families.flatMap { family in
+      family.defaults().map { (scheme: $0, family: family.file, isDefault: true) }
+        + family.variants().map { (scheme: $0, family: family.file, isDefault: false) }
     }
-    return list
+    var table = Table(rows: rows.count)
+    table.add(C.scheme) { .text(rows[$0].scheme.name) }
+    table.add(C.bitsPerWeight) { i in
+      // A matrix that every block divides, large enough for its scales not to count where there are few.
+      let bytes = try? rows[i].scheme.byteCount(rows: 1024, columns: 4096)
+      return bytes.map { .number(Double($0) * 8 / Double(1024 * 4096)) }
+        ?? .none("its bits depend on the tensor")
+    }
+    table.add(C.family) { .text(rows[$0].family) }
+    table.add(C.isDefault) { .flag(rows[$0].isDefault, no: "") }
+    table.add(C.nanGives) { .text(answer(of: rows[$0].scheme, to: .nan)) }
+    table.add(C.infinityGives) { .text(answer(of: rows[$0].scheme, to: .infinity)) }
+    return table
   }
 
   /// What becomes of a NaN or an infinity among ones, and whether the ones next to it survive.
@@ -137,21 +156,36 @@ struct ListCommand: ParsableCommand {
     return Figures.short(Double(row[5])) + (others == 0 ? "" : ", loses \(others) others")
   }
 
-  private static var cures: FlatReport {
-    var list = FlatReport(
-      command: "list cures",
-      columns: [("name", "name", .left), ("flag", "flag", .left), ("what", "summary", .left)])
+  private static var cures: Table {
     let kinds =
       TransformRegistry.kinds.map { ($0.name, "--transform", $0.summary) }
       + CalibrationRegistry.kinds.map { ($0.name, "--calibration", $0.summary) }
-    list.rows = kinds.map { [.text($0.0), .text($0.1), .text($0.2)] }
-    return list
+    var table = Table(rows: kinds.count)
+    table.add(C.cure) { .text(kinds[$0].0) }
+    table.add(C.flag) { .text(kinds[$0].1) }
+    table.add(C.summary) { .text(kinds[$0].2) }
+    return table
   }
 
-  private static var distributions: FlatReport {
-    FlatReport(
-      command: "list distributions",
-      columns: [("--distribution", "distribution", .left), ("logits", "summary", .left)],
-      rows: Distribution.allCases.map { [.text($0.rawValue), .text($0.summary)] })
+  private static var distributions: Table {
+    let all = Distribution.allCases
+    var table = Table(rows: all.count)
+    table.add(C.distribution) { .text(all[$0].rawValue) }
+    table.add(C.summary) { .text(all[$0].summary) }
+    return table
+  }
+
+  /// Every figure of every report.
+  private static var figures: Table {
+    let all = ColumnRegistry.groups.flatMap { group in
+      group.columns.map { (group: group.name, column: $0) }
+    }
+    var table = Table(rows: all.count)
+    table.add(C.group) { .text(all[$0].group) }
+    table.add(C.figure) { .text(all[$0].column.path) }
+    table.add(C.title) { .text(all[$0].column.name) }
+    table.add(C.unit) { .text(all[$0].column.unit) }
+    table.add(C.meaning) { .text(all[$0].column.meaning) }
+    return table
   }
 }

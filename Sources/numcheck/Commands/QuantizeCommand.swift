@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import NumKit
 import Quant
+import Reports
 import TensorFiles
 
 /// Squeezes tensors through quantization schemes and prices each.
@@ -44,8 +45,7 @@ struct QuantizeCommand: ParsableCommand {
 
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(help: "Report as text, json, markdown or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
     if recommend && maxBits == nil && minSqnr == nil {
@@ -63,7 +63,8 @@ struct QuantizeCommand: ParsableCommand {
 
   func run() throws {
     try keepApart(
-      outputs: [output, raw], inputs: [input.input, cures.activations, through.keys, through.values])
+      outputs: [output, raw] + report.files,
+      inputs: [input.input, cures.activations, through.keys, through.values])
     let chosen = try schemes()
     if let purpose = through.through { return try runThrough(purpose, chosen) }
     if cures.isAsked { return try runCures(chosen) }
@@ -75,31 +76,25 @@ struct QuantizeCommand: ParsableCommand {
     if output != nil || raw != nil, let scheme = chosen?.first, let source = sources.first {
       files = try EncodedWriter.finished(scheme, source.open(), output: output, raw: raw)
     }
-    let (found, unread) = try reports(sources, schemes: chosen ?? SchemeRegistry.all)
-    let all = QuantizeReports(reports: found, leftOut: leftOut + unread)
-    try deliver(files) {
-      try all.write(as: format)
-      if recommend {
-        if found.contains(where: { $0.recommended == nil }) {
-          throw CheckFailed(message: "no scheme keeps the limits")
-        }
-        if let first = all.leftOut.first { throw UsageError("no scheme is recommended for \(first)") }
-      }
-    }
+    let (found, unread) = try studies(sources, schemes: chosen ?? SchemeRegistry.all)
+    let quantize = QuantizeReport(
+      tensors: found, leftOut: leftOut + unread,
+      limits: recommend ? SchemeLimits(maxBits: maxBits?.value, minSqnr: minSqnr?.value) : nil,
+      facts: input.facts)
+    try deliver(files) { try report.finish(quantize.report) }
   }
 
-  /// A report on each tensor: its schemes in parallel, or, where those are few, the tensors. Of several tensors those that
+  /// A study of each tensor: its schemes in parallel, or, where those are few, the tensors. Of several tensors those that
   /// cannot be read as f32 are left out.
-  private func reports(_ sources: [Input], schemes: [any Scheme]) throws
-    -> (found: [QuantizeReport], unread: [LeftOut])
+  private func studies(_ sources: [Input], schemes: [any Scheme]) throws
+    -> (found: [QuantizeReport.Tensor], unread: [LeftOut])
   {
     final class Worker {
-      var found: [(index: Int, report: QuantizeReport)] = []
+      var found: [(index: Int, tensor: QuantizeReport.Tensor)] = []
       var unread: [(index: Int, tensor: LeftOut)] = []
     }
     let threads = threads.count
     let tensorsAtOnce = schemes.count < threads ? min(threads, sources.count) : 1
-    let limits = recommend ? (maxBits?.value, minSqnr?.value) : nil
     let worker = try ParallelRows(threads: tensorsAtOnce, chunk: 1).reduce(
       count: sources.count, progress: nil, make: { Worker() },
       body: { worker, index in
@@ -109,12 +104,15 @@ struct QuantizeCommand: ParsableCommand {
         }
         do {
           try MemoryNeeds.requireRow(of: source, schemes: schemes.count)
-          let report = try QuantizeReport(
-            source, schemes: schemes, threads: max(1, threads / tensorsAtOnce), recommendation: limits
-          )
-          worker.found.append((index, report))
+          let study = try SchemeStudy(source, schemes: schemes, threads: max(1, threads / tensorsAtOnce))
+          worker.found.append(
+            (
+              index,
+              QuantizeReport.Tensor(
+                name: source.name, rows: source.rows, columns: source.columns, study: study)
+            ))
         } catch let error as BeyondSingle where sources.count > 1 {
-          worker.unread.append((index, LeftOut(sources[index].name, error)))
+          worker.unread.append((index, LeftOut(source.name, error)))
         }
       },
       merge: {
@@ -122,13 +120,13 @@ struct QuantizeCommand: ParsableCommand {
         $0.unread += $1.unread
       })
     let unread = worker.unread.sorted { $0.index < $1.index }.map(\.tensor)
-    let reports = worker.found.sorted { $0.index < $1.index }.map(\.report)
-    if reports.allSatisfy({ $0.entries.isEmpty }) {
+    let found = worker.found.sorted { $0.index < $1.index }.map(\.tensor)
+    if found.allSatisfy({ $0.study.entries.isEmpty }) {
       throw UsageError(
-        reports.first?.skipped.first.map { "no scheme fits: \($0.why)" }
+        found.first?.study.skipped.first.map { "no scheme fits: \($0.reason)" }
           ?? unread.first.map { "\($0)" } ?? "nothing to measure")
     }
-    return (reports, unread)
+    return (found, unread)
   }
 
   /// The error where the tensor is used.
@@ -136,9 +134,9 @@ struct QuantizeCommand: ParsableCommand {
     if raw != nil || output != nil || recommend {
       throw UsageError("--output, --raw and --recommend do not go with --through")
     }
-    try ThroughRun(
-      purpose: purpose, options: through, cures: cures, input: input, schemes: chosen, threads: threads.count
-    ).report().write(as: format)
+    let run = ThroughRun(
+      purpose: purpose, options: through, cures: cures, input: input, schemes: chosen, threads: threads.count)
+    try report.finish(run.report().report)
   }
 
   /// The treatments of --cure, --transform and --calibration, on int8@tensor unless --scheme says otherwise.
@@ -151,9 +149,10 @@ struct QuantizeCommand: ParsableCommand {
     if output != nil, let first = leftOut.first {
       throw UsageError("--output needs one tensor, not \(first)")
     }
+    if output != nil { try run.checkOutput(matrices) }
     let files = try output.map { try [run.written($0, matrices)] } ?? []
-    let reports = CureReports(reports: try run.reports(matrices), leftOut: leftOut)
-    try deliver(files) { try reports.write(as: format) }
+    let cured = try run.report(matrices, leftOut: leftOut)
+    try deliver(files) { try report.finish(cured.report) }
   }
 
   /// The schemes asked for; nil for the default list.

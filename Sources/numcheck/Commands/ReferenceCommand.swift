@@ -1,5 +1,6 @@
 import ArgumentParser
 import NumKit
+import Reports
 
 /// Writes the proven, correctly rounded results of an operation.
 struct ReferenceCommand: ParsableCommand {
@@ -40,18 +41,13 @@ struct ReferenceCommand: ParsableCommand {
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(help: "Summary as text or json.")
-  var format: OutputFormat = .text
-
-  func validate() throws {
-    if format == .markdown || format == .csv { throw ValidationError("--format is text or json here") }
-  }
+  @OptionGroup(title: "Report") var report: ReportOptions
 
   func run() throws {
     guard let format = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
-    try keepApart(outputs: [output], inputs: [input.input] + parameters.files)
+    try keepApart(outputs: [output] + report.files, inputs: [input.input] + parameters.files)
     let source = try RowInput(input, operation: operation, dtype: roundInputs ?? dtype)
     let workers = try MemoryNeeds.threads(threads, operation, length: source.rows.length)
     let question = try QuestionInput(parameters, operation, source, seed: input.seed)
@@ -62,28 +58,46 @@ struct ReferenceCommand: ParsableCommand {
       operation, format: format, overflow: overflow, question: question, roundInputs: roundInputs,
       source: source)
     let certificate = try truths.forEach(threads: workers) { try writer.append($0) }
-    try deliver([try writer.finished()]) { try report(certificate, source) }
-  }
-
-  private func report(_ certificate: Certificate, _ source: RowInput) throws {
+    let file = try writer.finished()
     let rows = source.rows.rowCount
-    if format == .json {
-      let document = JSONValue.object([
-        ("schema", .string("numcheck/1")), ("command", .string("reference \(operation.rawValue)")),
-        ("dtype", .string(dtype.name)), ("rows", .int(rows)), ("length", .int(source.rows.length)),
-        ("output", .string(ArgumentText.shown(output))),
-        ("certificate", KernelReport.certificate(certificate)),
-      ])
-      try emit(document.text)
-    } else {
-      try emit(
-        "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-          + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))\n"
-          + KernelReport.proof(certificate) + "\n")
-    }
+    var made = Report(
+      "reference \(operation.rawValue)",
+      title: "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
+        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))"
+    )
+    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts
+    made.facts += [Fact("rows", .integer(rows)), Fact("length", .integer(source.rows.length))]
+    made.describeReference(output, dtype: format, certificate)
+    try deliver([file]) { try report.finish(made, limits: [.proven]) }
+  }
+}
+
+extension Limit {
+  /// Every result is proven. The command asks for it itself.
+  static var proven: Limit {
+    var limit = Limit("certificate.undecided", .equal, "0")
+    limit.isImplied = true
+    return limit
+  }
+}
+
+extension Report {
+  /// What was written, and what proved it.
+  mutating func describeReference(_ output: String, dtype: NumberFormat, _ certificate: Certificate) {
+    facts += [
+      Fact("output", .text(ArgumentText.shown(output))), Fact("certificate", .certificate(certificate)),
+    ]
+    notes = [certificate.line]
     if certificate.undecided > 0 {
-      throw CheckFailed(message: "\(certificate.undecided) results could not be proven")
+      findings.append(
+        Finding(
+          "undecided", "", "\(Figures.count(certificate.undecided)) results could not be proven", warns: true)
+      )
     }
+    var table = Table(rows: 1, for: .machines)
+    table.add(ListColumns.file) { _ in .text(ArgumentText.shown(output)) }
+    table.add(ListColumns.dtype) { _ in .text(dtype.name) }
+    add(table)
   }
 }
 

@@ -118,8 +118,8 @@ struct ThroughRun {
     }
     return ThroughReport(
       purpose: .softmax,
-      title: "\(Figures.line(name)): \(Figures.count(x.rows)) rows of \(Figures.count(x.columns)) logits",
-      softmax: results, skipped: skipped, certificate: certificate)
+      title: "\(name): \(Figures.count(x.rows)) rows of \(Figures.count(x.columns)) logits",
+      facts: input.facts, softmax: results, skipped: skipped, certificate: certificate)
   }
 
   private func matmul() throws -> ThroughReport {
@@ -141,9 +141,9 @@ struct ThroughRun {
     }
     return ThroughReport(
       purpose: .matmul,
-      title: "\(Figures.line(name)): \(Figures.count(w.rows)) x \(Figures.count(w.columns)), "
-        + "times \(Figures.count(x.rows)) tokens of \(Figures.line(cures.activations ?? ""))"
-        + (context.judges == nil ? "" : " (cures saw the others)"),
+      title: "\(name): \(Figures.count(w.rows)) x \(Figures.count(w.columns)), "
+        + "times \(Figures.count(x.rows)) tokens of \(ArgumentText.shown(cures.activations ?? ""))"
+        + (context.judges == nil ? "" : " (cures saw the others)"), facts: input.facts,
       parts: results, skipped: skipped, certificate: certificate)
   }
 
@@ -186,8 +186,8 @@ struct ThroughRun {
     }
     return ThroughReport(
       purpose: .attention,
-      title: "\(Figures.line(text)): \(exact.heads) heads of \(exact.queries) queries, \(exact.keys) keys"
-        + (options.causal ? ", causal" : ""), parts: results,
+      title: "\(text): \(exact.heads) heads of \(exact.queries) queries, \(exact.keys) keys"
+        + (options.causal ? ", causal" : ""), facts: input.facts, parts: results,
       skipped: skipped, certificate: certificate)
   }
 

@@ -1,7 +1,8 @@
 import ArgumentParser
 import NumKit
+import Reports
 
-/// Flags that turn a run into a check.
+/// Flags that turn a run into a check: short names for limits that are asked for most.
 struct Thresholds: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -36,85 +37,23 @@ struct Thresholds: ParsableArguments {
   }
 
   /// Whether nothing is checked.
-  var isEmpty: Bool { maxUlp == nil && maxRelative == nil && !noNaN && !noOverflow && !noBug }
+  var isEmpty: Bool { limits.isEmpty }
 
-  /// The outcome of each check on each algorithm.
-  func checks(_ result: ExperimentResult) -> [Check] {
-    checks(result.entries.map { ($0.algorithm.description, $0.kernel, $0.verdict) })
-      + inputChecks(overflowed: result.overflowedInputs)
-  }
-
-  /// Inputs that are infinite or NaN as stored make what follows so by right: no kernel can be blamed, but no result is of use.
-  func inputChecks(overflowed: Int) -> [Check] {
-    if overflowed == 0 { return [] }
-    let flags = [
-      ("max-ulp", maxUlp != nil), ("max-relative", maxRelative != nil), ("no-nan", noNaN),
-      ("no-overflow", noOverflow),
-    ]
-    return flags.filter(\.1).map {
-      Check(
-        algorithm: Check.inputs, flag: $0.0, limit: 0, observed: Double(overflowed), passed: false,
-        witness: nil)
+  /// The same as `--check` would have them.
+  var limits: [Limit] {
+    var list: [Limit] = []
+    if let limit = maxUlp?.value {
+      list.append(Limit(ErrorColumns.maxUlp.path, .atMost, Figures.number(limit), flag: "--max-ulp"))
     }
-  }
-
-  /// The same for anything that has errors and a verdict.
-  func checks(_ entries: [(name: String, kernel: ErrorStatistics, verdict: Verdict)]) -> [Check] {
-    var list: [Check] = []
-    for (name, k, verdict) in entries {
-      // A wrong special value has no size: it fails every limit on size.
-      let special = k.nanRows > 0 || k.overflow > 0 || k.specialMismatches > 0
-      func add(_ flag: String, _ limit: Double, _ observed: Double, fails: Bool) {
-        list.append(
-          Check(
-            algorithm: name, flag: flag, limit: limit, observed: observed, passed: !fails, witness: k.witness)
-        )
-      }
-      if let limit = maxUlp?.value {
-        add("max-ulp", limit, special ? .infinity : k.maxUlp, fails: special || k.maxUlp > limit)
-      }
-      if let limit = maxRelative?.value {
-        add(
-          "max-relative", limit, special ? .infinity : k.maxRelative, fails: special || k.maxRelative > limit)
-      }
-      if noNaN { add("no-nan", 0, Double(k.nanRows), fails: k.nanRows > 0) }
-      if noOverflow { add("no-overflow", 0, Double(k.overflow), fails: k.overflow > 0) }
-      if noBug { add("no-bug", 0, verdict == .bug ? 1 : 0, fails: verdict == .bug) }
+    if let limit = maxRelative?.value {
+      list.append(
+        Limit(ErrorColumns.maxRelative.path, .atMost, Figures.number(limit), flag: "--max-relative"))
+    }
+    if noNaN { list.append(Limit(ErrorColumns.nanRows.path, .equal, "0", flag: "--no-nan")) }
+    if noOverflow { list.append(Limit(ErrorColumns.overflow.path, .equal, "0", flag: "--no-overflow")) }
+    if noBug {
+      list.append(Limit(ErrorColumns.verdict.path, .unequal, Verdict.bug.rawValue, flag: "--no-bug"))
     }
     return list
-  }
-}
-
-/// One limit held against one algorithm.
-struct Check {
-  /// What `algorithm` is where the inputs are looked at.
-  static let inputs = "inputs"
-
-  /// The algorithm, or `inputs`.
-  let algorithm: String
-  let flag: String
-  let limit: Double
-  let observed: Double
-  let passed: Bool
-  let witness: ErrorStatistics.Witness?
-
-  /// What failed, by how much, where.
-  var message: String {
-    var text: String
-    switch flag {
-    case _ where algorithm == Self.inputs: text = "\(Int(observed)) inputs overflow the dtype (--\(flag))"
-    case "no-nan": text = "\(algorithm): NaN in \(Int(observed)) rows (--no-nan)"
-    case "no-overflow": text = "\(algorithm): \(Int(observed)) results overflowed (--no-overflow)"
-    case "no-bug": text = "\(algorithm): verdict 'bug' (--no-bug)"
-    default:
-      let seen = observed.isInfinite ? "a wrong special value" : "\(Figures.number(observed))"
-      text = "\(algorithm): \(seen) exceeds --\(flag) \(Figures.number(limit))"
-    }
-    if let witness {
-      text +=
-        "; row \(witness.row), index \(witness.index): computed \(Figures.number(witness.computed)) "
-        + "(\(Figures.hex(witness.computed))), exact \(Figures.number(witness.exact)) (\(Figures.hex(witness.exact)))"
-    }
-    return text
   }
 }

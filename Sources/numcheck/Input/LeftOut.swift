@@ -1,6 +1,6 @@
 import TensorFiles
 
-/// A tensor of a file that a report says nothing of, and why; on one line.
+/// A tensor of a file that a report says nothing of, and why.
 struct LeftOut: CustomStringConvertible {
   /// `FILE:TENSOR`.
   let tensor: String
@@ -8,7 +8,7 @@ struct LeftOut: CustomStringConvertible {
 
   /// What kept `tensor` out.
   init(_ tensor: String, _ error: any Error) {
-    self.tensor = Figures.line(tensor)
+    self.tensor = tensor
     var text: String
     switch error {
     case let error as BeyondSingle: text = error.reason
@@ -20,13 +20,13 @@ struct LeftOut: CustomStringConvertible {
     where !prefix.isEmpty && text.hasPrefix(prefix) {
       text.removeFirst(prefix.count)
     }
-    reason = Figures.line(text)
+    reason = text
   }
 
   /// What `reason` keeps out.
   init(_ tensor: String, _ reason: String) {
-    self.tensor = Figures.line(tensor)
-    self.reason = Figures.line(reason)
+    self.tensor = tensor
+    self.reason = reason
   }
 
   var description: String { "\(tensor): \(reason)" }

@@ -53,13 +53,6 @@ struct RowInput {
     return rows
   }
 
-  func run(_ experiment: Experiment, progress: (@Sendable (Int) -> Void)?) throws -> ExperimentResult {
-    func open(_ rows: some RowSource) throws -> ExperimentResult {
-      try experiment.run(on: rows, progress: progress)
-    }
-    return try open(rows)
-  }
-
   /// Row number `row`, exactly as it is.
   func row(_ row: Int) throws -> [Double] {
     var values = [Double](repeating: 0, count: rows.length)

@@ -28,17 +28,12 @@ struct ActivationsDrawing {
       """
   }
 
-  private static func escaped(_ text: String) -> String {
-    Figures.line(text).replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-      .replacing("\"", with: "&quot;")
-  }
-
   private mutating func write(
     _ x: Double, _ y: Double, _ text: String, anchor: String = "start", bold: Bool = false
   ) {
     let weight = bold ? " font-weight=\"bold\"" : ""
     out +=
-      "<text x=\"\(Self.f(x))\" y=\"\(Self.f(y))\" text-anchor=\"\(anchor)\"\(weight)>\(Self.escaped(text))</text>\n"
+      "<text x=\"\(Self.f(x))\" y=\"\(Self.f(y))\" text-anchor=\"\(anchor)\"\(weight)>\(Escaping.xml(text))</text>\n"
   }
 
   private static func f(_ x: Double) -> String { String(format: "%.1f", x) }
@@ -54,7 +49,7 @@ struct ActivationsDrawing {
     let y = top + 40 + Self.panelHeight - height
     out +=
       "<rect x=\"\(Self.f(x))\" y=\"\(Self.f(y))\" width=\"\(Self.f(max(width, 0.3)))\" height=\"\(Self.f(height))\" "
-      + "fill=\"\(color)\"><title>\(Self.escaped(tip))</title></rect>\n"
+      + "fill=\"\(color)\"><title>\(Escaping.xml(tip))</title></rect>\n"
   }
 
   private mutating func draw(_ entry: ActivationsReport.Entry) {

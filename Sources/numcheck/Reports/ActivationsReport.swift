@@ -1,6 +1,6 @@
-import Foundation
 import NumKit
 import Quant
+import Reports
 
 /// What stands out of the tensors of a run.
 struct ActivationsReport {
@@ -41,7 +41,7 @@ struct ActivationsReport {
     let files = Set(entries.map(\.file))
     for k in entries.indices {
       let e = entries[k]
-      entries[k].shownName = Figures.line(files.count == 1 ? e.tensor.tensorName : e.tensor.name)
+      entries[k].shownName = files.count == 1 ? e.tensor.tensorName : e.tensor.name
     }
     for (file, members) in LayerHome.groups(of: entries.map(\.file)) {
       let found = LayerSeries.series(of: members.map { (entries[$0].tensor.tensorName, entries[$0].profile) })
@@ -52,9 +52,29 @@ struct ActivationsReport {
   var massiveEntries: [Entry] { entries.filter { $0.profile.massive.count > 0 } }
 
   /// The rule, for people.
-  var rule: String {
+  private var rule: String {
     let whose = settings.medianScope == .tensor ? "the tensor's" : "its token's"
     return "|a| > \(Figures.number(settings.massiveLimit)) and >= \(Figures.number(settings.massiveRatio)) x "
       + "\(whose) median |a|"
+  }
+
+  var report: Report {
+    var report = Report("activations", title: "\(headline) (\(rule))")
+    report.facts = [
+      Fact("settings.massiveAbove", .number(settings.massiveLimit)),
+      Fact("settings.massiveRatio", .number(settings.massiveRatio)),
+      Fact("settings.medianScope", .text(settings.medianScope.rawValue)),
+      Fact("settings.outlierAbove", .number(Double(settings.outlierLimit))),
+      Fact("input.origin", .text("file")),
+      Fact("input.nan", .integer(entries.reduce(0) { $0 + $1.profile.nanCount })),
+      Fact("input.inf", .integer(entries.reduce(0) { $0 + $1.profile.infiniteCount })),
+    ]
+    report.findings = findings + leftOut.map(\.finding)
+    var section = Section()
+    section.blocks = [.table(table), .table(seriesTable)]
+    report.sections = [section]
+    if showsAll || entries.count == 1 { report.sections += entries.map(details) }
+    report.gaps = leftOut.map { "not all was checked: \($0)" }
+    return report
   }
 }

@@ -1,164 +1,185 @@
 import NumKit
+import Reports
 
-/// All that a report says of attention. Emitters turn it into text and do no arithmetic.
-struct AttentionReport: CheckedReport {
+/// What one experiment on attention has to say.
+struct AttentionReport {
   let configuration: KernelConfiguration
   let experiment: AttentionExperiment
   let origin: AttentionInput.Origin
   let result: AttentionMeasurement
-  let checks: [Check]
 
-  var shape: AttentionShape { experiment.tensors.shape }
+  private var shape: AttentionShape { experiment.tensors.shape }
 
-  /// `9 heads (3 of keys) of 128 queries, 128 keys of 64`.
-  static func size(_ s: AttentionShape) -> String {
-    var text = "\(Figures.count(s.heads)) \(s.heads == 1 ? "head" : "heads")"
-    if s.keyHeads != s.heads { text += " (\(Figures.count(s.keyHeads)) of keys)" }
-    text += " of \(Figures.count(s.queries)) \(s.queries == 1 ? "query" : "queries")"
-    return text + ", \(Figures.count(s.keys)) keys of \(Figures.count(s.headSize))"
+  var report: Report {
+    var report = Report(
+      "attention",
+      title: AttentionWords.heading("attention", configuration, experiment.runners.first, shape)
+        + origin.phrase)
+    report.facts = facts
+    report.notes =
+      [AttentionWords.question(experiment.parameters, shape), result.certificate.line]
+      + BoundBasis.statements(result.entries.map { (basis($0), $0.bound) })
+    report.findings = InputCount(experiment.tensors).findings
+    if result.overflowedInputs > 0 {
+      report.findings.append(
+        Finding("input", "", "\(overflow); the truth is that of the inputs as stored", warns: true))
+    }
+    report.findings += softmaxFindings
+    var section = Section()
+    section.blocks = [.table(table), .table(stageTable), .lines(witnessLines)]
+    report.sections = [section]
+    report.conclusion = conclusion
+    if result.isEmpty { report.gaps = ["nothing was checked: no query has a finite truth"] }
+    return report
   }
 
-  /// What was asked, in words.
-  var question: String { Self.question(experiment.parameters, shape) }
-
-  static func question(_ p: AttentionParameters, _ shape: AttentionShape) -> String {
-    var parts: [String] = []
-    switch p.scale {
-    case nil: parts.append("scale 1/sqrt(\(shape.headSize))")
-    case 1: parts.append("no scale")
-    case let x?: parts.append("scale \(Figures.number(x))")
-    }
-    if p.placement == .before { parts[0] += " before the product" }
-    if let cap = p.softcap { parts.append("capped at \(Figures.number(cap))") }
-    if let norm = p.norm { parts.append("QK-norm \(norm.kind.rawValue)") }
-    switch p.softmax {
-    case .plain: break
-    case .sink([0]): parts.append("1 in the denominator")
-    case .sink: parts.append("learned sink logits")
-    case .clipped(let l, let u):
-      parts.append("softmax clipped from [\(Figures.number(l)), \(Figures.number(u))]")
-    }
-    let m = p.mask
-    if m.causal { parts.append("causal" + (m.alignment == .topLeft ? " from the top left" : "")) }
-    if let left = m.left {
-      let right = m.right.map { ",\(Figures.count($0))" } ?? ""
-      parts.append("window \(Figures.count(left))\(right)")
-    }
-    if m.sinks > 0 { parts.append("first \(Figures.count(m.sinks)) kept") }
-    if let length = m.length { parts.append("padding from \(Figures.count(length))") }
-    if !m.additive.isEmpty { parts.append("mask") }
-    return parts.joined(separator: ", ")
+  private var facts: [Fact] {
+    let p = experiment.parameters
+    let sinks = result.sinkHeads
+    var list = configuration.facts
+    list += [
+      Fact(
+        "probabilities",
+        .text((experiment.runners.first?.probabilities ?? configuration.compute).name)),
+      Fact("overflowMode", .text(configuration.overflow.rawValue)),
+    ]
+    list += origin.facts + InputCount(experiment.tensors).facts
+    list += [Fact("input.overflowed", .integer(result.overflowedInputs))]
+    list += shape.facts
+    list += [
+      Fact("rows", .integer(result.rows)), Fact("length", .integer(shape.keys)),
+      Fact("question", .text(AttentionWords.question(p, shape))),
+      Fact("policy", .text(p.specialValues.rawValue)),
+      Fact("inputRounding.changed", .flag(result.inputsRounded)),
+      Fact("inputRounding.maxNormwise", .number(result.inherent)),
+      Fact("certificate", .certificate(result.certificate)),
+      Fact("baseline.maxAbsoluteError", .number(result.baselineError)),
+      Fact("baseline.limit", .number(result.baselineLimit)),
+      Fact("saturation.threshold", .number(experiment.gradientThreshold)),
+      Fact("saturation.rows", .integer(result.regularRows)),
+      Fact("saturation.saturated", .integer(result.saturatedRows)),
+      Fact("sinks.tokens", .integer(experiment.sinkTokens)),
+      Fact("sinks.threshold", .number(AttentionMeasurement.sinkThreshold)),
+      Fact("sinks.heads", .integer(sinks.exact)), Fact("sinks.computedHeads", .integer(sinks.computed)),
+      Fact("sinks.share", .number(Double(sinks.exact) / Double(Swift.max(result.heads.count, 1)))),
+      Fact("softmax", .list(result.heads.map(Self.head))),
+    ]
+    return list
   }
 
-  /// What was run, in one line.
-  var heading: String {
-    Self.heading("attention", configuration, experiment.runners.first, shape) + Self.source(origin)
+  private static func head(_ h: AttentionMeasurement.Head) -> Value {
+    func number(_ x: Double) -> Value { x.isNaN ? .none : .number(x) }
+    return .object([
+      "sinkMass": number(h.sinkMass), "computedSinkMass": number(h.computedSinkMass),
+      "entropy": number(h.entropy), "computedEntropy": number(h.computedEntropy),
+    ])
   }
-
-  static func heading(
-    _ name: String, _ configuration: KernelConfiguration, _ runner: AttentionRunner?, _ shape: AttentionShape
-  ) -> String {
-    var s = "\(name) in \(configuration.storage)"
-    let output = runner?.outputFormat ?? configuration.compute
-    if configuration.compute != output || configuration.storage.numberFormat == nil {
-      s += ", computed in \(configuration.compute.name)"
-    }
-    if configuration.accumulator != configuration.compute {
-      s += ", summed in \(configuration.accumulator.name)"
-    }
-    if let p = runner?.probabilities, p != configuration.compute {
-      s += ", P in \(p.name)"
-    }
-    return s + ": \(Self.size(shape))"
-  }
-
-  /// Where the tensors came from, behind their size.
-  static func source(_ origin: AttentionInput.Origin) -> String {
-    switch origin {
-    case .files(let q, _, _): return " from \(q)"
-    case .generated(let d, let range, let seed):
-      return ", \(d.rawValue), R = \(Figures.number(range)), seed \(seed)"
-    }
-  }
-
-  /// The order to read in: the worst verdict first, then the larger error.
-  var readingOrder: [Int] {
-    result.entries.indices.sorted {
-      let (a, b) = (result.entries[$0], result.entries[$1])
-      if a.verdict != b.verdict { return KernelReport.rank(a.verdict) > KernelReport.rank(b.verdict) }
-      if a.kernel.nanRows != b.kernel.nanRows { return a.kernel.nanRows > b.kernel.nanRows }
-      if a.sums.rmse != b.sums.rmse { return a.sums.rmse > b.sums.rmse }
-      return $0 < $1
-    }
-  }
-
-  /// Heads whose mean mass on the first tokens is above 0.3, in truth and as the baseline computes it.
-  var sinkHeads: (exact: Int, computed: Int) {
-    (result.heads.count { $0.sinkMass > 0.3 }, result.heads.count { $0.computedSinkMass > 0.3 })
-  }
-
-  /// The largest change of a head's mass on the first tokens.
-  var sinkShift: Double {
-    result.heads.reduce(0) {
-      let d = ($1.sinkMass - $1.computedSinkMass).magnitude
-      return d.isNaN ? $0 : Swift.max($0, d)
-    }
-  }
-
-  /// What a conclusion begins with where inputs overflow.
-  private var warning: String { result.overflowedInputs == 0 ? "" : "of the inputs \(overflow); " }
 
   /// `1,024 of 262,144 overflow f16`.
   var overflow: String {
     let s = shape
-    let count =
-      s.heads * s.queries * s.headSize + s.keyHeads * s.keys * (s.headSize + s.valueSize)
+    let count = s.heads * s.queries * s.headSize + s.keyHeads * s.keys * (s.headSize + s.valueSize)
     return
       "\(Figures.count(result.overflowedInputs)) of \(Figures.count(count)) overflow \(configuration.storage)"
   }
 
-  /// One line that a person can act on.
-  var conclusion: String {
-    if result.entries.allSatisfy({ $0.kernel.finiteCount == 0 && $0.verdict == .ok }) {
-      return warning + "no query has a finite truth: nothing to measure"
-    }
-    let order = readingOrder.map { result.entries[$0] }
-    let bugs = order.filter { $0.verdict == .bug }
-    let rest = order.filter { $0.verdict != .bug && $0.kernel.finiteCount > 0 }
-    var parts: [String] = []
-    if let first = bugs.first {
-      let names = bugs.map(\.runner.algorithm.rawValue).joined(separator: ", ")
-      parts.append("\(names) \(bugs.count == 1 ? "is" : "are") wrong here: \(reason(first))")
-    }
-    if let best = rest.min(by: { $0.totalSums.rmse < $1.totalSums.rmse }) {
-      let name = best.runner.algorithm.rawValue
-      let errors = "RMSE \(Figures.short(best.sums.rmse)), \(Figures.short(best.totalSums.rmse)) in all"
-      switch best.verdict {
-      case .vacuous:
-        parts.append(
-          "\(name): \(errors), but no bound can promise it: scores too large, rows too long or values that cancel"
-        )
-      case .illConditioned:
-        let cause =
-          result.inherent > best.kernel.maxNormwise
-          ? "storing the inputs in \(configuration.storage) alone moves outputs by \(Figures.short(100 * result.inherent)) %"
-          : "outputs may be off by \(Figures.short(100 * best.kernel.maxNormwise)) %"
-        parts.append("\(name) keeps its bound (\(errors)), yet \(cause)")
-      default: parts.append("\(name) holds: \(errors)")
-      }
-    }
-    return warning + parts.joined(separator: "; ")
+  /// What an algorithm's bound rests on.
+  private func basis(_ e: AttentionMeasurement.Entry) -> BoundBasis {
+    BoundBasis(e.runner, hasSoftcap: experiment.parameters.softcap != nil)
   }
 
-  private func reason(_ e: AttentionMeasurement.Entry) -> String {
-    let k = e.kernel
-    let birth = e.sights.trace.firstOverflow.map { ", after an overflow in '\($0.stage.rawValue)'" } ?? ""
-    if k.nanRows > 0 { return "NaN in \(Figures.count(k.nanRows)) of \(Figures.count(k.rows)) rows\(birth)" }
-    if k.overflow > 0 { return "\(Figures.count(k.overflow)) finite results came out infinite\(birth)" }
-    if k.specialMismatches > 0 {
-      return "\(Figures.count(k.specialMismatches)) results should be NaN or infinite and are not"
+  private func standing(_ statistics: ErrorStatistics) -> Standing {
+    Standing(statistics, overflowedInputs: result.overflowedInputs, dtype: configuration.storage)
+  }
+
+  /// One row an algorithm.
+  private var table: Table {
+    typealias C = ErrorColumns
+    typealias A = AttentionColumns
+    let entries = result.entries
+    func size(_ i: Int, _ x: Double, unless reason: String = "it is not defined here") -> Cell {
+      standing(entries[i].kernel).size(x, unless: reason)
     }
-    if k.aboveBound == 0 { return "results are spoiled\(birth)" }
-    return "\(Figures.count(k.aboveBound)) results err by more than a sound bound allows"
+    var table = Table(rows: entries.count)
+    table.readingOrder = result.readingOrder
+    table.setWitnesses { entries[$0].kernel.witness?.line }
+    table.add(C.algorithm) { .text(entries[$0].runner.algorithm.rawValue) }
+    table.add(C.verdict) { .verdict(entries[$0].verdict) }
+    table.addErrors { (entries[$0].kernel, standing(entries[$0].kernel)) }
+    table.addBounds { i in
+      let e = entries[i]
+      return BoundFigures(
+        bound: e.bound, kind: basis(e).kind(e.bound), ulp: e.boundUlp, statistics: e.kernel,
+        standing: standing(e.kernel))
+    }
+    table.add(A.lseFormat) { .text(entries[$0].runner.lseFormat.name) }
+    table.addErrors({ (entries[$0].logSumExp, standing(entries[$0].logSumExp)) }) {
+      C.logSumExp($0, $0.path == C.maxUlp.path ? .detail : .machine)
+    }
+    table.add(A.rmse) { size($0, entries[$0].sums.rmse) }
+    table.add(A.relativeL1) { size($0, entries[$0].sums.relativeL1, unless: "the truth is 0 everywhere") }
+    table.add(A.cosine) { size($0, entries[$0].sums.cosine, unless: "one side is 0 everywhere") }
+    table.add(A.ofLimit) { i in
+      let share = entries[i].sums.maxAbsoluteError / result.baselineLimit
+      return size(i, share, unless: "the baseline has no error")
+    }
+    table.add(A.withinBaseline) { i in
+      .flag(entries[i].sums.maxAbsoluteError <= result.baselineLimit && entries[i].kernel.nanRows == 0)
+    }
+    table.add(A.totalRMSE) { size($0, entries[$0].totalSums.rmse) }
+    table.add(A.totalL1) { size($0, entries[$0].totalSums.relativeL1, unless: "the truth is 0 everywhere") }
+    table.add(A.totalCosine) { size($0, entries[$0].totalSums.cosine, unless: "one side is 0 everywhere") }
+    table.add(A.totalOneMinusCosine) {
+      size($0, 1 - entries[$0].totalSums.cosine, unless: "one side is 0 everywhere")
+    }
+    table.addErrors({ (entries[$0].total, standing(entries[$0].kernel)) }) { C.total($0) }
+    table.add(C.headroom) {
+      .headroom(entries[$0].sights.trace, overflowedInputs: result.overflowedInputs)
+    }
+    table.add(A.stages) { i in .data(.list(Self.stages.map { stage in Self.stage(entries[i], stage) })) }
+    table.add(C.firstNaN) { .data(.birth(entries[$0].sights.trace.firstNaN)) }
+    table.add(C.firstOverflow) { .data(.birth(entries[$0].sights.trace.firstOverflow)) }
+    table.add(C.certificate) { _ in .data(.certificate(result.certificate)) }
+    table.add(C.witness) { i in
+      .data(.witness(entries[i].kernel.witness, .float(entries[i].runner.outputFormat)))
+    }
+    return table
+  }
+
+  /// The stages that attention has, in order.
+  private static let stages: [Stage] = [
+    .input, .scores, .scale, .exponential, .sum, .probabilities, .weighted, .output,
+  ]
+
+  private static func stage(_ e: AttentionMeasurement.Entry, _ stage: Stage) -> Value {
+    .object([
+      "stage": .text(stage.rawValue),
+      "headroomBits": .optional(e.sights.trace.headroom(stage).map { .number($0) }),
+      "overflowRows": .integer(e.sights.overflowRows(stage)),
+      "nanRows": .integer(e.sights.nanRows(stage)),
+    ])
+  }
+
+  /// Bits of headroom in each stage, and rows whose first NaN or overflow was born there.
+  private var stageTable: Table {
+    let entries = result.entries
+    var table = Table("stages", rows: entries.count, for: .people)
+    table.title = "headroom in bits, stage by stage"
+    table.readingOrder = result.readingOrder
+    table.add(ErrorColumns.algorithm) { .text(entries[$0].runner.algorithm.rawValue) }
+    for stage in Self.stages {
+      let column = Column(
+        stage.rawValue, "stages.\(stage.rawValue)", .useful,
+        "bits of headroom; rows whose first overflow or NaN was born there", unit: "bits")
+      table.add(column) { i in
+        let sights = entries[i].sights
+        var text = sights.trace.headroom(stage).map { Figures.short($0) } ?? Cell.dash
+        if sights.overflowRows(stage) > 0 { text += " inf:\(Figures.count(sights.overflowRows(stage)))" }
+        if sights.nanRows(stage) > 0 { text += " NaN:\(Figures.count(sights.nanRows(stage)))" }
+        return text == Cell.dash
+          ? .none("the algorithm has no such stage, or all was 0 there") : .text(text)
+      }
+    }
+    return table
   }
 }

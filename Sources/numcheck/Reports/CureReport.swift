@@ -1,243 +1,178 @@
 import NumKit
 import Quant
+import Reports
 
-/// What cures restore of a tensor under some schemes.
+/// What cures restore of the tensors of a run.
 struct CureReport {
-  let tensor: String
-  let rows: Int
-  let columns: Int
-  let profile: TensorProfile
-  let groups: [Group]
-  /// Schemes that do not fit as they are.
-  let skipped: [SkippedTreatment]
-  private let isList: Bool
+  /// A tensor and what was tried on it.
+  struct Tensor {
+    let name: String
+    let rows: Int
+    let columns: Int
+    let study: CureStudy
+
+    /// Its name, its size, and what is massive in it.
+    var heading: String {
+      var out = "\(name): \(Figures.count(rows)) x \(Figures.count(columns))"
+      if let first = study.profile.massive.places.first {
+        let n = study.profile.massive.count
+        out += ", \(n == 1 ? "1 massive activation" : "\(Figures.count(n)) massive activations"), "
+        out +=
+          "the largest \(Figures.short(Double(first.value))) at token \(first.row), channel \(first.column)"
+      }
+      return out
+    }
+  }
+
+  let tensors: [Tensor]
+  let leftOut: [LeftOut]
+  let facts: [Fact]
+  /// Whether many cures are tried, to see which one to take.
+  let isList: Bool
   /// The tokens that cures saw and those that products are judged by: how many, and max |a|.
-  private let tokens: (seen: (Int, Float), judging: (Int, Float))?
+  let tokens: (seen: (Int, Float), judging: (Int, Float))?
 
-  /// A scheme and what helps it.
-  struct Group {
-    let results: [TreatmentResult]
-    /// Treatments that do not fit, and why.
-    let skipped: [SkippedTreatment]
+  private var isSingle: Bool { tensors.count == 1 && leftOut.isEmpty }
 
-    var plain: TreatmentResult { results[0] }
-
-    /// dB that a treatment restores: of the product with the activations where there are any, else of what is not massive.
-    func restored(_ r: TreatmentResult) -> Double {
-      let (now, before) = (r.outputSqnr ?? r.rest.sqnr, plain.outputSqnr ?? plain.rest.sqnr)
-      return now == before ? 0 : now - before
+  var report: Report {
+    var report = Report("quantize --cure")
+    report.facts = facts
+    report.title =
+      isSingle
+      ? tensors[0].heading
+      : "\(Figures.count(tensors.count)) \(tensors.count == 1 ? "tensor" : "tensors")"
+    if let tokens {
+      report.notes = [
+        "cures saw \(Figures.count(tokens.seen.0)) tokens of the activations, |a| up to "
+          + "\(Figures.short(Double(tokens.seen.1))); output dB is that of the other "
+          + "\(Figures.count(tokens.judging.0)), |a| up to \(Figures.short(Double(tokens.judging.1)))"
+      ]
     }
-
-    /// Whether a treatment buys the rest with the massive ones: the whole is clearly worse off, or less of it is left.
-    func sacrifices(_ r: TreatmentResult) -> Bool {
-      // Judged by its product a weight may well err more: where that does not matter.
-      r.outputSqnr == nil && r.statistics.sqnr < plain.statistics.sqnr - 3
-        || r.statistics.lostCount > plain.statistics.lostCount
+    for tensor in tensors {
+      report.sections += tensor.study.groups.map { section($0, tensor) }
+      report.findings += tensor.study.skipped.map { notTried($0, tensor) }
     }
-
-    /// What a treatment restores beyond what its bits would in a finer grid, 6.02 dB each.
-    func gain(_ r: TreatmentResult) -> Double {
-      restored(r) - 6.02 * (r.bitsPerWeight - plain.bitsPerWeight)
-    }
-
-    /// The treatment that loses least and of those gains most; nil where none saves a lost number or gains 1 dB.
-    var best: TreatmentResult? {
-      let helping = results.dropFirst().filter {
-        !sacrifices($0)
-          && ($0.statistics.lostCount < plain.statistics.lostCount || restored($0) > 1 && gain($0) > 0)
-      }
-      return helping.min {
-        ($0.statistics.lostCount, -gain($0)) < ($1.statistics.lostCount, -gain($1))
-      }
-    }
+    report.add(tensorTable)
+    report.findings += leftOut.map(\.finding)
+    return report
   }
 
-  init(
-    tensor: String, _ matrix: TensorMatrix, schemes: [[Treatment]], context: CureContext, isList: Bool,
-    skipsUnfit: Bool, threads: Int
-  ) throws {
-    self.tensor = tensor
-    self.isList = isList
-    func extent(_ matrix: TensorMatrix) -> (Int, Float) { (matrix.rows, matrix.columnMaxima.max() ?? 0) }
-    tokens = context.judges.flatMap { judges in context.activations.map { (extent($0), extent(judges)) } }
-    (rows, columns) = (matrix.rows, matrix.columns)
-    let profile = try matrix.values.withUnsafeBufferPointer {
-      try TensorProfile(MemorySource($0, rows: matrix.rows, columns: matrix.columns), threads: threads)
-    }
-    self.profile = profile
-    let flags = matrix.values.map {
-      $0.isFinite && profile.settings.isMassive(Double($0.magnitude), median: profile.medianMagnitude)
-    }
-    var groups: [Group] = []
-    var unfit: [SkippedTreatment] = []
-    for treatments in schemes {
-      var results: [TreatmentResult] = []
-      var skipped: [SkippedTreatment] = []
-      for (k, treatment) in treatments.enumerated() {
-        do {
-          results.append(try TreatmentResult(treatment, matrix, isMassive: flags, context: context))
-        } catch {
-          guard k > 0 ? skipsUnfit : schemes.count > 1, let one = SkippedTreatment(treatment, error) else {
-            throw error
-          }
-          skipped.append(one)
-          if k == 0 { break }
-        }
-      }
-      // The scheme as it is comes first: without it there is nothing to cure.
-      if results.isEmpty {
-        unfit += skipped
-      } else {
-        groups.append(Group(results: results, skipped: skipped))
-      }
-    }
-    if groups.isEmpty, let first = unfit.first {
-      throw UsageError("\(tensor): no scheme fits: \(first.reason)")
-    }
-    self.groups = groups
-    skipped = unfit
+  private func place(_ name: String, _ tensor: Tensor) -> String {
+    isSingle ? name : "\(tensor.name) \(name)"
   }
 
-  private var hasOutput: Bool { groups.contains { $0.results.contains { $0.outputSqnr != nil } } }
+  private func notTried(_ one: SkippedTreatment, _ tensor: Tensor) -> Finding {
+    Finding("not-tried", place(one.name, tensor), one.reason, leads: false)
+  }
 
-  private func table(_ group: Group) -> Table {
-    let hasMassive = profile.massive.count > 0
-    var table = Table(columns: [
-      ("treatment", .left), ("bits", .right), ("SQNR dB", .right), ("rest dB", .right),
-      ("restored dB", .right),
-      ("to zero", .right), ("max error", .right),
-    ])
-    if hasOutput { table.columns.append(("output dB", .right)) }
-    let isLossy = group.results.contains { $0.statistics.lostCount > 0 }
-    if isLossy { table.columns.insert(("lost", .right), at: 2) }
-    func figure(_ x: Double) -> String { x.isNaN ? "-" : Figures.short(x) }
-    let sorted =
-      isList
-      ? [group.plain]
-        + group.results.dropFirst().enumerated().sorted {
-          let (a, b) = ($0.element, $1.element)
-          if a.statistics.lostCount != b.statistics.lostCount {
-            return a.statistics.lostCount < b.statistics.lostCount
-          }
-          return (group.restored(b), $0.offset) < (group.restored(a), $1.offset)
-        }.map(\.element) : group.results
-    for r in sorted {
-      let restored = group.restored(r)
-      table.rows.append(
-        [r.name, Figures.short(r.bitsPerWeight)]
-          + (isLossy ? [Figures.count(r.statistics.lostCount)] : [])
-          + [
-            figure(r.statistics.sqnr),
-            hasMassive ? figure(r.rest.sqnr) : "-",
-            r.name == group.plain.name ? "" : (restored > 0 ? "+" : "") + figure(restored),
-            Figures.percent(r.flushed, of: r.rest.count - profile.massive.count),
-            Figures.short(r.statistics.maxAbsoluteError),
-          ] + (hasOutput ? [r.outputSqnr.map(Figures.short) ?? "-"] : []))
+  private func section(_ group: CureGroup, _ tensor: Tensor) -> Section {
+    let isOne = tensor.study.groups.count == 1
+    var section = Section(
+      title: [isSingle ? "" : tensor.heading, isOne ? "" : group.plain.name].filter { !$0.isEmpty }
+        .joined(separator: ", "))
+    if let finding = finding(group, tensor) { section.findings.append(finding) }
+    section.blocks = [.table(table(group, tensor))]
+    section.findings += group.skipped.map { notTried($0, tensor) }
+    guard isList else { return section }
+    section.findings += group.sacrificing.map {
+      Finding(
+        "sacrifice", place($0.name, tensor),
+        "not to be taken, the whole is worse for it: the massive ones are clipped or lost", leads: false)
     }
+    section.conclusion = recommendation(group)
+    return section
+  }
+
+  private func table(_ group: CureGroup, _ tensor: Tensor) -> Table {
+    typealias S = SchemeColumns
+    let profile = tensor.study.profile
+    let results = isList ? group.ranking : [group.plain] + group.treated
+    let best = isList ? group.best?.name : nil
+    var table = Table(rows: results.count)
+    table.add(isSingle ? S.tensor : S.tensorKey) { _ in .text(tensor.name) }
+    table.add(S.plainScheme) { _ in .text(group.plain.name) }
+    table.add(S.treatment) { .text(results[$0].name) }
+    table.add(S.bits) { .number(results[$0].bitsPerWeight) }
+    table.add(S.lost) { .count(results[$0].statistics.lostCount) }
+    table.add(S.sqnr) { .error(results[$0].statistics, results[$0].statistics.sqnr) }
+    table.add(S.rest) { i in
+      var cell = Cell.error(results[i].rest, results[i].rest.sqnr)
+      if profile.massive.count == 0 { cell.text = Cell.dash }
+      return cell
+    }
+    table.add(S.restored) { i in
+      let restored = group.restored(results[i])
+      var cell = Cell.number(restored, unless: "there is nothing to compare")
+      if i == 0 { cell.text = "" } else if restored > 0 { cell.text = "+" + cell.text }
+      return cell
+    }
+    table.add(S.restFlushed) { i in
+      .share(
+        results[i].flushed, of: results[i].rest.count - profile.massive.count,
+        unless: "all of it is massive")
+    }
+    table.add(S.maxAbsolute) {
+      .error(results[$0].statistics, results[$0].statistics.maxAbsoluteError)
+    }
+    if tensor.study.groups.contains(where: { $0.plain.outputSqnr != nil }) {
+      table.add(S.output) { i in
+        results[i].outputSqnr.map { .number($0, unless: "the product is not finite") }
+          ?? .none("there are no activations")
+      }
+    }
+    table.add(S.take) { .flag(results[$0].name == best) }
+    table.add(S.sacrifices) { .flag($0 > 0 && group.sacrifices(results[$0])) }
     return table
   }
 
-  private var heading: String {
-    let name = Figures.line(tensor)
-    var out = "\(name): \(Figures.count(rows)) x \(Figures.count(columns))"
-    if let first = profile.massive.places.first {
-      let n = profile.massive.count
-      out += ", \(n == 1 ? "1 massive activation" : "\(Figures.count(n)) massive activations"), "
-      out +=
-        "the largest \(Figures.short(Double(first.value))) at token \(first.row), channel \(first.column)"
+  /// What machines find of each tensor.
+  private var tensorTable: Table {
+    typealias S = SchemeColumns
+    var table = Table("tensors", rows: tensors.count, for: .machines)
+    table.add(S.tensor) { .text(tensors[$0].name) }
+    table.add(S.rows) { .count(tensors[$0].rows) }
+    table.add(S.length) { .count(tensors[$0].columns) }
+    table.add(S.nonFinite) { i in
+      let p = tensors[i].study.profile
+      return .count(p.nanCount + p.infiniteCount)
     }
-    return out
+    table.add(S.massive) { .count(tensors[$0].study.profile.massive.count) }
+    return table
   }
 
-  private func finding(_ group: Group) -> String {
-    let plain = group.plain
-    let lost =
-      plain.statistics.lostCount == 0
-      ? ""
-      : "\(plain.name) makes \(Figures.count(plain.statistics.lostCount)) finite numbers NaN or infinite\n"
-    guard profile.massive.count > 0, lost.isEmpty else { return lost }
-    return
-      "\(plain.name) leaves \(Figures.percent(plain.flushed, of: plain.rest.count - profile.massive.count)) of the rest at zero: "
-      + "SQNR \(Figures.short(plain.rest.sqnr)) dB without the massive ones, who alone carry the "
-      + "\(Figures.short(plain.statistics.sqnr)) dB of the whole\n"
+  private func finding(_ group: CureGroup, _ tensor: Tensor) -> Finding? {
+    let (plain, profile) = (group.plain, tensor.study.profile)
+    let lost = plain.statistics.lostCount
+    if lost > 0 {
+      return Finding(
+        "lost", place(plain.name, tensor),
+        "makes \(Figures.count(lost)) finite \(lost == 1 ? "number" : "numbers") NaN or infinite")
+    }
+    guard profile.massive.count > 0 else { return nil }
+    return Finding(
+      "flushed", place(plain.name, tensor),
+      "leaves \(Figures.percent(plain.flushed, of: plain.rest.count - profile.massive.count)) of the rest at zero: "
+        + "SQNR \(Figures.short(plain.rest.sqnr)) dB without the massive ones, who alone carry the "
+        + "\(Figures.short(plain.statistics.sqnr)) dB of the whole")
   }
 
-  private func advice(_ group: Group) -> String {
-    guard isList else { return "" }
-    let sacrificing = group.results.dropFirst().filter { group.restored($0) > 1 && group.sacrifices($0) }
-    let warning =
-      sacrificing.isEmpty
-      ? ""
-      : "not to be taken, the whole is worse for it (the massive ones are clipped or lost): "
-        + sacrificing.map(\.name).joined(separator: ", ") + "\n"
-    return warning + recommendation(group)
-  }
-
-  private func recommendation(_ group: Group) -> String {
+  private func recommendation(_ group: CureGroup) -> String {
     guard let best = group.best else {
-      return "nothing tried helps \(group.plain.name) by more than 1 dB and 6.02 dB a bit\n"
+      return
+        "nothing tried helps \(group.plain.name) by more than \(Figures.number(CureGroup.leastRestored)) dB and "
+        + "\(Figures.number(CureGroup.decibelsPerBit)) dB a bit"
     }
     let more = best.bitsPerWeight - group.plain.bitsPerWeight
     let cost =
       more < -0.0005
       ? "for \(Figures.short(-more)) bits an element less"
       : more < 0.0005 ? "for no bits more" : "for \(Figures.short(more)) bits an element more"
-    let saved = group.plain.statistics.lostCount - best.statistics.lostCount
+    let before = group.plain.statistics.lostCount
+    let saved = before - best.statistics.lostCount
     let merit =
       saved > 0
-      ? "it saves \(Figures.count(saved)) of the \(Figures.count(group.plain.statistics.lostCount)) lost"
+      ? "it saves \(Figures.count(saved)) of the \(Figures.count(before)) lost"
       : "it restores \(Figures.short(group.restored(best))) dB"
-    return "take \(best.name): \(merit) \(cost)\n"
-  }
-
-  var text: String { body { $0.text() } }
-  var markdown: String { body { $0.markdown } }
-
-  private func body(_ show: (Table) -> String) -> String {
-    var out = heading + "\n"
-    if let tokens {
-      out +=
-        "cures saw \(Figures.count(tokens.seen.0)) tokens of the activations, |a| up to "
-        + "\(Figures.short(Double(tokens.seen.1))); output dB is that of the other "
-        + "\(Figures.count(tokens.judging.0)), |a| up to \(Figures.short(Double(tokens.judging.1)))\n"
-    }
-    for group in groups {
-      out += finding(group) + "\n" + show(table(group)) + "\n"
-      out += group.skipped.text
-      out += advice(group)
-    }
-    out += skipped.text
-    while out.hasSuffix("\n\n") { out.removeLast() }
-    return out
-  }
-
-  var members: JSONValue {
-    .object([
-      ("tensor", .string(tensor)), ("rows", .int(rows)), ("length", .int(columns)),
-      ("massive", .int(profile.massive.count)),
-      (
-        "schemes",
-        .array(
-          groups.map { group in
-            .object([
-              ("scheme", .string(group.plain.name)),
-              ("take", isList ? group.best.map { .string($0.name) } ?? .null : .null),
-              ("results", .array(group.results.map { result($0, group) })),
-              ("skipped", group.skipped.json),
-            ])
-          })
-      ), ("skipped", skipped.json),
-    ])
-  }
-
-  private func result(_ r: TreatmentResult, _ group: Group) -> JSONValue {
-    .object([
-      ("treatment", .string(r.name)), ("bitsPerWeight", .number(r.bitsPerWeight)),
-      ("sqnr", .number(r.statistics.sqnr)), ("restSqnr", .number(r.rest.sqnr)),
-      ("restored", .number(group.restored(r))), ("flushed", .int(r.flushed)),
-      ("lost", .int(r.statistics.lostCount)),
-      ("maxAbsoluteError", .number(r.statistics.maxAbsoluteError)),
-      ("outputSqnr", r.outputSqnr.map { .number($0) } ?? .null),
-    ])
+    return "take \(best.name): \(merit) \(cost)"
   }
 }

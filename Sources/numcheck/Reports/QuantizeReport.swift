@@ -1,176 +1,232 @@
 import NumKit
 import Quant
+import Reports
 
-/// What each scheme costs one tensor.
+/// What schemes cost the tensors of a run.
 struct QuantizeReport {
-  let tensor: String
-  let rows: Int
-  let columns: Int
-  let entries: [Entry]
-  /// Schemes that do not fit the shape, and why.
-  let skipped: [(name: String, why: String)]
-  let recommended: Entry?
-  private let asked: (maxBits: Double?, minSqnr: Double?)?
+  /// A tensor and the schemes that were tried on it.
+  struct Tensor {
+    let name: String
+    let rows: Int
+    let columns: Int
+    let study: SchemeStudy
 
-  struct Entry {
-    let measurement: SchemeMeasurement
-    let floor: Floor?
-    /// Whether it loses no number, and no such scheme with as few bits has a higher SQNR.
-    let isParetoBest: Bool
-    var name: String { measurement.scheme }
-    var statistics: ErrorSums { measurement.statistics }
-  }
+    var size: String { "\(Figures.count(rows)) x \(Figures.count(columns))" }
 
-  init(
-    _ source: MatrixSource, schemes: [any Scheme], threads: Int,
-    recommendation: (maxBits: Double?, minSqnr: Double?)?
-  ) throws {
-    tensor = source.name
-    rows = source.rows
-    columns = source.columns
-    asked = recommendation
-    var fitting: [any Scheme] = []
-    var skipped: [(String, String)] = []
-    for scheme in schemes {
-      do {
-        _ = try scheme.byteCount(rows: rows, columns: columns)
-        fitting.append(scheme)
-      } catch let error as SchemeError {
-        skipped.append((scheme.name, error.description))
-      }
-    }
-    self.skipped = skipped
-    guard !fitting.isEmpty else {
-      (entries, recommended) = ([], nil)
-      return
-    }
-    let run = try StreamedMeasurement(fitting, source, threads: threads)
-    let measurements = run.measurements
-    let floors = try Self.floors(measurements, run.distribution, threads: threads)
-    let sorted = measurements.enumerated().sorted {
-      ($0.element.bitsPerWeight, $0.offset) < ($1.element.bitsPerWeight, $1.offset)
-    }.map(\.element)
-    // Averages over what is left say nothing beside averages over all.
-    let whole = measurements.filter { $0.statistics.lostCount == 0 }
-    let priced = sorted.map { m in
-      let better = whole.contains {
-        $0.statistics.sqnr > m.statistics.sqnr && $0.bitsPerWeight <= m.bitsPerWeight
-          || $0.statistics.sqnr == m.statistics.sqnr && $0.bitsPerWeight < m.bitsPerWeight
-      }
-      return Entry(
-        measurement: m,
-        floor: floors[m.bitsPerWeight],
-        isParetoBest: !better && m.statistics.lostCount == 0 && m.statistics.finiteCount > 0)
-    }
-    entries = priced
-    recommended = recommendation.flatMap { limits in
-      let allowed = priced.filter {
-        $0.measurement.bitsPerWeight <= limits.maxBits ?? .infinity
-          && $0.statistics.sqnr >= limits.minSqnr ?? -.infinity && $0.statistics.lostCount == 0
-          && $0.statistics.finiteCount > 0
-      }
-      // Within a budget of bits the best; to reach a quality the smallest.
-      return limits.maxBits != nil
-        ? allowed.max { $0.statistics.sqnr < $1.statistics.sqnr }
-        : allowed.min { $0.measurement.bitsPerWeight < $1.measurement.bitsPerWeight }
+    /// Elements that no scheme can be blamed for.
+    var nonFinite: Int {
+      study.entries.first.map { $0.statistics.count - $0.statistics.finiteCount - $0.statistics.lostCount }
+        ?? 0
     }
   }
 
-  /// The floor at each number of bits that occurs.
-  private static func floors(
-    _ measurements: [SchemeMeasurement], _ distribution: EmpiricalDistribution, threads: Int
-  ) throws -> [Double: Floor] {
-    final class Worker {
-      var found: [Double: Floor] = [:]
+  let tensors: [Tensor]
+  /// Tensors that could not be read, and why.
+  let leftOut: [LeftOut]
+  /// What a recommendation must keep to; nil where none is asked for.
+  let limits: SchemeLimits?
+  /// How tensors were generated, or the file they are of.
+  let facts: [Fact]
+
+  private var isSingle: Bool { tensors.count == 1 && leftOut.isEmpty }
+
+  var report: Report {
+    var report = Report("quantize")
+    report.facts = facts
+    if isSingle, let only = tensors.first {
+      report.title = "\(only.name): \(only.size)"
+      report.facts += [Fact("rows", .integer(only.rows)), Fact("length", .integer(only.columns))]
+    } else {
+      report.title = "\(Figures.count(tensors.count)) \(tensors.count == 1 ? "tensor" : "tensors")"
     }
-    // Of as many elements as any scheme kept.
-    let variance =
-      measurements.min { $0.statistics.lostCount < $1.statistics.lostCount }?.statistics.variance ?? 0
-    // Those with the most levels take longest.
-    let bits = Set(measurements.map(\.bitsPerWeight)).sorted(by: >)
-    return try ParallelRows(threads: threads, chunk: 1).reduce(
-      count: bits.count, progress: nil, make: { Worker() },
-      body: { worker, k in
-        worker.found[bits[k]] = Floor(bits: bits[k], distribution: distribution, variance: variance)
-      }, merge: { $0.found.merge($1.found) { first, _ in first } }
-    ).found
+    report.sections = tensors.map(section)
+    report.add(tensorTable)
+    report.findings = leftOut.map(\.finding)
+    guard let limits else { return report }
+    report.checks = tensors.map { tensor in
+      let found = tensor.study.recommended(limits)
+      return Check(
+        "recommended", isSingle ? "" : tensor.name, found == nil ? .failed : .passed,
+        value: .optional(found.map { .text($0.name) }), limit: .text(Self.spelled(limits)),
+        message: found == nil
+          ? (isSingle ? "" : tensor.name + ": ") + "no scheme keeps the limits (\(Self.spelled(limits)))"
+          : "",
+        implied: true)
+    }
+    report.gaps = leftOut.map { "no scheme is recommended for \($0)" }
+    return report
   }
 
-  private var table: Table {
-    var table = Table(columns: [
-      ("scheme", .left), ("", .left), ("bits", .right), ("SQNR dB", .right), ("MSE", .right),
-      ("max error", .right),
-      ("rel L1", .right), ("cosine", .right), ("over floor dB", .right), ("rounding", .right),
-      ("clipping", .right),
-      ("to zero", .right), ("scales", .right), ("worst channel", .right), ("worst block", .right),
-    ])
-    let isLossy = entries.contains { $0.statistics.lostCount > 0 }
-    if isLossy { table.columns.insert(("lost", .right), at: 3) }
-    for e in entries {
-      let s = e.statistics
-      let floor = e.floor?.decibelsAboveLloydMax(s.mse).map { Figures.short($0) } ?? "-"
-      let parts = e.measurement.split.map { split in
-        [split.elementRounding, split.clipping, split.flushToZero].map { Self.percent($0, of: split.total) }
-          + [e.measurement.splitsScale ? Self.percent(split.scaleRounding, of: split.total) : "-"]
+  private func section(_ tensor: Tensor) -> Section {
+    var section = Section(title: isSingle ? "" : "\(tensor.name): \(tensor.size)")
+    if tensor.nonFinite > 0 {
+      section.findings.append(
+        Finding(
+          "input", isSingle ? "" : tensor.name,
+          "\(Figures.count(tensor.nonFinite)) NaN or infinite; no figure is of them", warns: true))
+    }
+    section.blocks = [.table(table(tensor))]
+    func place(_ scheme: String) -> String { isSingle ? scheme : "\(tensor.name) \(scheme)" }
+    for e in tensor.study.entries {
+      section.findings += e.measurement.disagreements().map {
+        Finding("disagreement", place(e.name), "\($0)", leads: false)
       }
-      func figure(_ x: Double) -> String { x.isNaN || s.isAllLost ? "-" : Figures.short(x) }
-      table.rows.append(
-        [e.name, e.isParetoBest ? "*" : "", Figures.short(e.measurement.bitsPerWeight)]
-          + (isLossy ? [Figures.count(s.lostCount)] : [])
-          + [
-            figure(s.sqnr), figure(s.mse), figure(s.maxAbsoluteError), figure(s.relativeL1),
-            s.cosine >= 0.9995 && s.cosine < 1 ? "1 - \(Figures.short(1 - s.cosine))" : figure(s.cosine),
-            floor,
-          ] + (parts ?? ["-", "-", "-", "-"])
-          + [
-            e.measurement.places.channel.map { "\($0.column): \(Figures.short($0.relativeL2))" } ?? "-",
-            e.measurement.places.block.map { "\($0.row),\($0.column): \(Figures.short($0.relativeL2))" }
-              ?? "-",
-          ])
+    }
+    section.findings += tensor.study.skipped.map {
+      Finding("not-tried", place($0.name), $0.reason, leads: false)
+    }
+    section.conclusion = conclusion(tensor)
+    return section
+  }
+
+  private func table(_ tensor: Tensor) -> Table {
+    typealias S = SchemeColumns
+    let entries = tensor.study.entries
+    var table = Table(rows: entries.count)
+    func figure(_ i: Int, _ x: (ErrorSums) -> Double) -> Cell {
+      .error(entries[i].statistics, x(entries[i].statistics))
+    }
+    table.add(isSingle ? S.tensor : S.tensorKey) { _ in .text(tensor.name) }
+    table.add(S.scheme) { .text(entries[$0].name) }
+    table.add(S.pareto) { .flag(entries[$0].isParetoBest, yes: "*", no: "") }
+    table.add(S.bits) { .number(entries[$0].bitsPerWeight) }
+    table.add(S.lost) { .count(entries[$0].statistics.lostCount) }
+    table.add(S.sqnr) { figure($0) { $0.sqnr } }
+    table.add(S.mse) { figure($0) { $0.mse } }
+    table.add(S.maxAbsolute) { figure($0) { $0.maxAbsoluteError } }
+    table.add(S.relativeL1) { figure($0) { $0.relativeL1 } }
+    table.add(S.relativeL2) { figure($0) { $0.relativeL2 } }
+    table.add(S.cosine) { i in
+      var cell = figure(i) { $0.cosine }
+      cell.shortenCosine()
+      return cell
+    }
+    table.add(S.divergence) { i in
+      let d = entries[i].measurement.divergence
+      return d.rows == 0 ? .none("no row of the sample is finite") : .number(d.mean)
+    }
+    addFloors(to: &table, entries)
+    addSplit(to: &table, entries)
+    table.add(S.worstChannel) { .place(entries[$0].measurement.places.channel) { "\($0.column)" } }
+    table.add(S.worstBlock) { .place(entries[$0].measurement.places.block) { "\($0.row),\($0.column)" } }
+    table.add(S.warnings) { i in
+      .data(.list(entries[i].measurement.disagreements().map { .text($0.description) }))
     }
     return table
   }
 
-  /// What is only the rounding of the measures themselves shows as 0.
-  private static func percent(_ part: Double, of total: Double) -> String {
-    guard total > 0 else { return "-" }
-    let share = 100 * part / total
-    return share < 1e-6 ? "0 %" : "\(Figures.short(share)) %"
-  }
-
-  private var heading: String { "\(tensor): \(Figures.count(rows)) x \(Figures.count(columns))" }
-
-  private var notes: [String] {
-    var lines: [String] = []
-    for e in entries {
-      for warning in e.measurement.disagreements() { lines.append("\(e.name): \(warning)") }
+  private func addFloors(to table: inout Table, _ entries: [SchemeStudy.Entry]) {
+    typealias S = SchemeColumns
+    func number(_ x: Double?) -> Cell {
+      x.map { .number($0, unless: "no element is finite") } ?? .none("the tensor has no distribution")
     }
-    for scheme in skipped { lines.append("left out: \(scheme.why)") }
-    return lines
+    table.add(S.overFloor) { i in
+      let e = entries[i]
+      if e.statistics.isAllLost { return .spoiled("every number became NaN or infinite") }
+      return e.floor?.decibelsAboveLloydMax(e.statistics.mse).map { .number($0) }
+        ?? .none("the error, or that of Lloyd-Max, is 0")
+    }
+    table.add(S.lloydMax) { number(entries[$0].floor?.lloydMax) }
+    table.add(S.gaussianBound) { number(entries[$0].floor?.gaussianBound) }
   }
 
-  private var conclusion: String {
-    if entries.isEmpty { return "no scheme fits \(Figures.count(rows)) x \(Figures.count(columns))" }
-    guard let asked else {
-      let best = entries.filter(\.isParetoBest).map(\.name)
+  /// Where the squared error comes from: shares for people, the parts themselves for machines.
+  private func addSplit(to table: inout Table, _ entries: [SchemeStudy.Entry]) {
+    typealias S = SchemeColumns
+    let parts: [(Column, KeyPath<ErrorSplit, Double>)] = [
+      (S.rounding, \.elementRounding), (S.clipping, \.clipping), (S.flushed, \.flushToZero),
+      (S.scales, \.scaleRounding),
+    ]
+    for (column, part) in parts {
+      table.add(column) { i in
+        let m = entries[i].measurement
+        guard let split = m.split else { return .none("the scheme does not tell what its blocks can say") }
+        if part == \ErrorSplit.scaleRounding, !m.splitsScale {
+          return .none("scales and codes are searched together: theirs counts as rounding")
+        }
+        return .part(split[keyPath: part], of: split.total)
+      }
+    }
+    table.add(S.splitTotal) { i in
+      entries[i].measurement.split.map { .data(.number($0.total)) }
+        ?? .none("the scheme does not tell what its blocks can say")
+    }
+  }
+
+  /// What machines find of each tensor.
+  private var tensorTable: Table {
+    typealias S = SchemeColumns
+    var table = Table("tensors", rows: tensors.count, for: .machines)
+    table.add(S.tensor) { .text(tensors[$0].name) }
+    table.add(S.rows) { .count(tensors[$0].rows) }
+    table.add(S.length) { .count(tensors[$0].columns) }
+    table.add(S.nonFinite) { .count(tensors[$0].nonFinite) }
+    table.add(S.recommended) { i in
+      limits.flatMap { tensors[i].study.recommended($0) }.map { .text($0.name) }
+        ?? .none(limits == nil ? "none was asked for" : "no scheme keeps the limits")
+    }
+    table.add(S.conclusion) { .text(conclusion(tensors[$0])) }
+    return table
+  }
+
+  private static func spelled(_ limits: SchemeLimits) -> String {
+    [
+      limits.maxBits.map { "at most \(Figures.number($0)) bits" },
+      limits.minSqnr.map { "at least \(Figures.number($0)) dB" },
+    ].compactMap { $0 }.joined(separator: ", ")
+  }
+
+  private func conclusion(_ tensor: Tensor) -> String {
+    if tensor.study.entries.isEmpty { return "no scheme fits \(tensor.size)" }
+    guard let limits else {
+      let best = tensor.study.entries.filter(\.isParetoBest).map(\.name)
       if best.isEmpty { return "none keeps every number finite" }
       return "best for their size (*): " + best.joined(separator: ", ")
     }
-    let limits = [
-      asked.maxBits.map { "at most \(Figures.number($0)) bits" },
-      asked.minSqnr.map { "at least \(Figures.number($0)) dB" },
-    ].compactMap { $0 }.joined(separator: ", ")
-    guard let recommended else { return "no scheme has \(limits)" }
-    return "take \(recommended.name): \(Figures.short(recommended.measurement.bitsPerWeight)) bits, "
-      + "\(Figures.short(recommended.statistics.sqnr)) dB (\(limits))"
+    guard let found = tensor.study.recommended(limits) else {
+      return "no scheme has \(Self.spelled(limits))"
+    }
+    return "take \(found.name): \(Figures.short(found.bitsPerWeight)) bits, "
+      + "\(Figures.short(found.statistics.sqnr)) dB (\(Self.spelled(limits)))"
+  }
+}
+
+extension LeftOut {
+  var finding: Finding { Finding("left-out", tensor, reason, leads: false, warns: true) }
+}
+
+extension Cell {
+  /// A cosine near 1 says more by what it lacks.
+  mutating func shortenCosine() {
+    if let x = value.double, x >= 0.9995, x < 1 { text = "1 - \(Figures.short(1 - x))" }
   }
 
-  var text: String {
-    heading + "\n\n" + table.text() + "\n" + notes.map { $0 + "\n" }.joined() + conclusion + "\n"
+  /// A figure of an error: none where every number was lost, and no pass where some were.
+  static func error(_ statistics: ErrorSums, _ x: Double) -> Cell {
+    let lost = statistics.lostCount
+    if statistics.isAllLost { return .spoiled("every number became NaN or infinite") }
+    return .number(
+      x, unless: "no element is finite",
+      caveat: lost == 0
+        ? nil : "\(Figures.count(lost)) finite \(lost == 1 ? "number" : "numbers") became NaN or infinite")
   }
 
-  var markdown: String {
-    "### \(heading)\n\n" + table.markdown + "\n" + notes.map { "- \($0)\n" }.joined()
-      + "\n**\(conclusion)**\n"
+  /// A part of a sum as percent, for machines itself. What is only the rounding of the measures themselves shows as 0.
+  static func part(_ part: Double, of total: Double) -> Cell {
+    guard total > 0 else { return Cell(text: "0 %", value: .number(part)) }
+    let share = 100 * part / total
+    return Cell(
+      text: share.magnitude < 1e-6 ? "0 %" : "\(Figures.short(share)) %", value: .number(part))
+  }
+
+  /// A part of a tensor and its relative error.
+  static func place(_ place: ErrorPlace?, _ name: (ErrorPlace) -> String) -> Cell {
+    guard let p = place else { return .none("there is no error") }
+    return Cell(
+      text: "\(name(p)): \(Figures.short(p.relativeL2))",
+      value: .object([
+        "row": .integer(p.row), "column": .integer(p.column), "width": .integer(p.width),
+        "squaredError": .number(p.squaredError), "relativeL2": .number(p.relativeL2),
+      ]))
   }
 }

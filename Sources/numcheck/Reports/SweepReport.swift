@@ -1,37 +1,62 @@
 import NumKit
+import Reports
 
 /// What an exhaustive sweep over all pairs of logits found.
-struct SweepReport: WrittenReport {
+struct SweepReport {
   let configuration: KernelConfiguration
   let results: [(algorithm: Algorithm, result: PairSweep.Result)]
 
   private var dtype: DType { configuration.storage }
 
-  private var table: FlatReport {
-    var report = FlatReport(
-      command: "softmax",
-      columns: [
-        ("algorithm", "algorithm", .left), ("NaN pairs", "nanPairs", .right),
-        ("overflow", "overflow", .right),
-        ("underflow", "underflow", .right), ("max ulp", "maxUlp", .right), ("at logits", "logits", .left),
-      ])
-    for (algorithm, r) in results {
-      report.rows.append([
-        .text(algorithm.description), .count(r.nanPairs), .count(r.overflow), .count(r.underflow),
-        .exact(r.maxUlp),
-        .init(
-          text: r.witness.map { Figures.number($0) }.joined(separator: ", "),
-          value: .array(r.witness.map { .number($0) })),
-      ])
-    }
+  var report: Report {
+    let pairs = results.first?.result.pairs ?? 0
+    var report = Report(
+      RowOperation.softmax.rawValue,
+      title: "softmax in \(dtype): all \(Figures.count(pairs)) unordered pairs of finite logits")
+    report.facts = [
+      Fact("dtype", .text(dtype.name), inRows: true),
+      Fact("compute", .text(configuration.compute.name), inRows: true),
+      Fact("accumulate", .text(configuration.accumulator.name), inRows: true),
+      Fact("overflowMode", .text(configuration.overflow.rawValue)),
+    ]
+    report.facts += RowOrigin.exhaustive.facts
+    report.facts += [
+      Fact("rows", .integer(pairs), inRows: true), Fact("length", .integer(2), inRows: true),
+    ]
+    report.add(table)
+    report.conclusion = claims.joined(separator: "; ")
     return report
   }
 
-  var csv: String { table.text(as: .csv) }
-
-  private var heading: String {
-    let pairs = results.first?.result.pairs ?? 0
-    return "softmax in \(dtype): all \(Figures.count(pairs)) unordered pairs of finite logits"
+  private var table: Table {
+    typealias C = ErrorColumns
+    var table = Table(rows: results.count)
+    table.setWitnesses { i in
+      let logits = results[i].result.witness
+      return logits.isEmpty ? nil : "logits \(logits.map { Figures.number($0) }.joined(separator: ", "))"
+    }
+    table.add(C.algorithm) { .text(results[$0].algorithm.description) }
+    table.add(C.nanRows) { .count(results[$0].result.nanPairs) }
+    table.add(C.overflow) { .count(results[$0].result.overflow) }
+    table.add(C.underflow) { .count(results[$0].result.underflow) }
+    table.add(C.maxUlp) { i in
+      let r = results[i].result
+      var cell = Cell(text: Figures.number(r.maxUlp), value: .number(r.provenMaxUlp))
+      if r.nanPairs + r.overflow > 0 {
+        cell.caveat = "NaN for \(Figures.count(r.nanPairs)) pairs, \(Figures.count(r.overflow)) overflows"
+      }
+      return cell
+    }
+    table.add(C.logits) { i in
+      let logits = results[i].result.witness
+      return Cell(
+        text: logits.map { Figures.number($0) }.joined(separator: ", "),
+        value: .list(logits.map { .number($0) }))
+    }
+    table.add(C.witness) { i in
+      .data(.object(["logits": .list(results[i].result.witness.map { .spelled($0, dtype) })]))
+    }
+    return table
   }
 
   /// One claim an algorithm.
@@ -41,46 +66,6 @@ struct SweepReport: WrittenReport {
         ? "proved: no pair of \(dtype) logits makes '\(algorithm)' err by more than \(Figures.number(r.maxUlp)) ulp"
         : "'\(algorithm)' has no bound: NaN for \(Figures.count(r.nanPairs)) pairs"
     }
-  }
-
-  var text: String {
-    heading + "\n\n" + table.text(as: .text) + "\n" + claims.map { $0 + "\n" }.joined()
-  }
-
-  var markdown: String {
-    "### \(heading)\n\n" + table.text(as: .markdown) + "\n" + claims.map { "- \($0)\n" }.joined()
-  }
-
-  var json: JSONValue {
-    .object([
-      ("schema", .string("numcheck/1")), ("command", .string("softmax")), ("dtype", .string(dtype.name)),
-      ("exhaustive", .bool(true)), ("seed", .null), ("length", .int(2)),
-      ("rows", .int(results.first?.result.pairs ?? 0)),
-      (
-        "results",
-        .array(
-          results.map { algorithm, r in
-            .object([
-              ("algorithm", .string(algorithm.description)), ("nanRows", .int(r.nanPairs)),
-              ("overflow", .int(r.overflow)), ("underflow", .int(r.underflow)),
-              (
-                "ulp",
-                .object([("max", .number(r.provenMaxUlp)), ("maxHex", .string(Figures.hex(r.provenMaxUlp)))])
-              ),
-              (
-                "witness",
-                .array(
-                  r.witness.map {
-                    .object([
-                      ("decimal", .number($0)), ("hex", .string(Figures.hex($0))),
-                      ("bits", Figures.bits($0, dtype).map(JSONValue.string) ?? .null),
-                    ])
-                  })
-              ),
-            ])
-          })
-      ),
-    ])
   }
 }
 

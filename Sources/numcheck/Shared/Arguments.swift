@@ -47,6 +47,11 @@ struct Arguments {
     return list
   }
 
+  /// Whether help is what is to be printed.
+  var asksForHelp: Bool {
+    list.isEmpty || list[0] == "help" || list.contains { ["-h", "--help", "--help-hidden"].contains($0) }
+  }
+
   /// Help needs some room beside the names of flags: a narrower terminal wraps its lines.
   static func widenHelp() {
     var size = winsize()

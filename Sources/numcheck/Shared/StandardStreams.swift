@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 
 /// Writes to standard output and error. Foundation's handles end the process where a descriptor cannot be written.
 enum StandardStreams {
@@ -31,8 +32,7 @@ func emit(_ text: String) throws {
   }
 }
 
-/// A line on standard error, beside a report that has no place for it. What it repeats of arguments and names drives no terminal.
-/// Where it cannot be written nobody reads it.
+/// A line on standard error, whatever names are in it (they drive no terminal). Where it cannot be written nobody reads it.
 func note(_ text: String) {
-  _ = StandardStreams.write("numcheck: \(Figures.line(ArgumentText.shown(text)))\n", to: STDERR_FILENO)
+  _ = StandardStreams.write("numcheck: \(Escaping.line(ArgumentText.shown(text)))\n", to: STDERR_FILENO)
 }

@@ -10,11 +10,6 @@ extension Overflow: ExpressibleByArgument {}
 extension SpecialValues: ExpressibleByArgument {}
 extension Distribution: ExpressibleByArgument {}
 
-/// How results are shown.
-enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
-  case text, json, markdown, csv
-}
-
 /// How flags read whole numbers, so that what is none is told as such.
 enum Whole {
   static func number(_ text: String) throws -> Int { try read(text) }

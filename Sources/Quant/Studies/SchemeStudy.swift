@@ -1,0 +1,127 @@
+import NumKit
+
+/// What each of several schemes costs a tensor, which of them are worth their bits, and which one to take.
+public struct SchemeStudy: Sendable {
+  /// A scheme's price.
+  public struct Entry: Sendable {
+    /// All measures of its error.
+    public let measurement: SchemeMeasurement
+    /// The least error that as many bits could have cost this tensor; nil for a tensor without a distribution.
+    public let floor: Floor?
+    /// Whether it loses no number, and no scheme that loses none has with as few bits a higher SQNR, or the same with fewer.
+    public let isParetoBest: Bool
+
+    /// The scheme's name.
+    public var name: String { measurement.scheme }
+    /// Its error.
+    public var statistics: ErrorSums { measurement.statistics }
+    /// Bits an element, scales and all.
+    public var bitsPerWeight: Double { measurement.bitsPerWeight }
+  }
+
+  /// Those that fit, by bits, of as many in the order given.
+  public let entries: [Entry]
+  /// Those that do not fit the shape, and why.
+  public let skipped: [SkippedScheme]
+
+  /// Measures every scheme that fits; none may. Throws what reading the tensor throws.
+  public init(_ source: some BandSource, schemes: [any Scheme], threads: Int = 1) throws {
+    var fitting: [any Scheme] = []
+    var skipped: [SkippedScheme] = []
+    for scheme in schemes {
+      do {
+        _ = try scheme.byteCount(rows: source.rows, columns: source.columns)
+        fitting.append(scheme)
+      } catch let error as SchemeError {
+        skipped.append(SkippedScheme(name: scheme.name, reason: error.description))
+      }
+    }
+    self.skipped = skipped
+    guard !fitting.isEmpty else {
+      entries = []
+      return
+    }
+    let run = try StreamedMeasurement(fitting, source, threads: threads)
+    let floors = try Self.floors(run.measurements, run.distribution, threads: threads)
+    let best = Self.paretoBest(
+      run.measurements.map { ($0.bitsPerWeight, $0.statistics.sqnr, Self.isWhole($0.statistics)) })
+    entries = run.measurements.enumerated()
+      .sorted { ($0.element.bitsPerWeight, $0.offset) < ($1.element.bitsPerWeight, $1.offset) }
+      .map { index, measurement in
+        Entry(
+          measurement: measurement, floor: floors[measurement.bitsPerWeight], isParetoBest: best[index])
+      }
+  }
+
+  /// Whether all is there to average over: averages over what is left say nothing beside averages over all.
+  private static func isWhole(_ statistics: ErrorSums) -> Bool {
+    statistics.lostCount == 0 && statistics.finiteCount > 0
+  }
+
+  /// Of bits, SQNR and whether nothing was lost: which are not beaten by one that lost nothing.
+  package static func paretoBest(_ prices: [(bits: Double, sqnr: Double, isWhole: Bool)]) -> [Bool] {
+    prices.map { mine in
+      mine.isWhole
+        && !prices.contains {
+          $0.isWhole
+            && ($0.sqnr > mine.sqnr && $0.bits <= mine.bits || $0.sqnr == mine.sqnr && $0.bits < mine.bits)
+        }
+    }
+  }
+
+  /// The floor at each number of bits that occurs.
+  private static func floors(
+    _ measurements: [SchemeMeasurement], _ distribution: EmpiricalDistribution, threads: Int
+  ) throws -> [Double: Floor] {
+    final class Worker {
+      var found: [Double: Floor] = [:]
+    }
+    // Of as many elements as any scheme kept.
+    let variance =
+      measurements.min { $0.statistics.lostCount < $1.statistics.lostCount }?.statistics.variance ?? 0
+    // Those with the most levels take longest.
+    let bits = Set(measurements.map(\.bitsPerWeight)).sorted(by: >)
+    return try ParallelRows(threads: threads, chunk: 1).reduce(
+      count: bits.count, progress: nil, make: { Worker() },
+      body: { worker, k in
+        worker.found[bits[k]] = Floor(bits: bits[k], distribution: distribution, variance: variance)
+      }, merge: { $0.found.merge($1.found) { first, _ in first } }
+    ).found
+  }
+}
+
+/// A scheme that does not fit a tensor's shape, and why.
+public struct SkippedScheme: Hashable, Sendable {
+  public let name: String
+  public let reason: String
+}
+
+/// What a recommendation must keep to.
+public struct SchemeLimits: Hashable, Sendable {
+  /// The most bits an element; nil for any.
+  public var maxBits: Double?
+  /// The least SQNR in dB; nil for any.
+  public var minSqnr: Double?
+
+  public init(maxBits: Double? = nil, minSqnr: Double? = nil) {
+    self.maxBits = maxBits
+    self.minSqnr = minSqnr
+  }
+
+  func allow(_ entry: SchemeStudy.Entry) -> Bool {
+    entry.bitsPerWeight <= maxBits ?? .infinity && entry.statistics.sqnr >= minSqnr ?? -.infinity
+      && entry.statistics.lostCount == 0 && entry.statistics.finiteCount > 0
+  }
+}
+
+extension SchemeStudy {
+  /// The scheme to take: within a budget of bits the one with the highest SQNR, to reach a quality the one with the fewest bits; of
+  /// equals the one of fewer bits, then the first. It loses no number. nil where none keeps the limits.
+  public func recommended(_ limits: SchemeLimits) -> Entry? {
+    let allowed = entries.filter(limits.allow)
+    guard limits.maxBits != nil else { return allowed.min { $0.bitsPerWeight < $1.bitsPerWeight } }
+    var best: Entry?
+    for entry in allowed where entry.statistics.sqnr > best?.statistics.sqnr ?? -.infinity { best = entry }
+    return best ?? allowed.first
+  }
+}

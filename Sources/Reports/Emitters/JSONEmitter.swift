@@ -1,0 +1,103 @@
+/// For programs: schema `numcheck/2`, see Documentation/numcheck-2.schema.json. The same shape for every command.
+package enum JSONEmitter: Emitter {
+  package static let name = "json"
+  package static let summary = "for programs; Documentation/numcheck-2.schema.json describes it"
+
+  /// What `schema` says.
+  package static let schema = "numcheck/2"
+
+  package static func text(_ report: Report, _ style: Style) -> String {
+    var out = ""
+    write(document(report), to: &out, indent: 0)
+    return out + "\n"
+  }
+
+  private static func document(_ report: Report) -> Value {
+    var members: [(path: String, value: Value)] = [
+      ("schema", .text(schema)), ("version", .text(report.version)), ("command", .text(report.command)),
+    ]
+    members += report.facts.map { ($0.path, $0.value) }
+    // Tables of one key are one list.
+    var lists: [(key: String, rows: [Value])] = [("results", [])]
+    for table in report.tables where table.audience != .people {
+      if !lists.contains(where: { $0.key == table.key }) { lists.append((table.key, [])) }
+      guard let place = lists.firstIndex(where: { $0.key == table.key }) else { continue }
+      lists[place].rows += table.rows.map { row($0, table.columns) }
+    }
+    members += lists.map { ($0.key, .list($0.rows)) }
+    members += [
+      ("findings", .list(report.allFindings.map(finding))), ("checks", .list(report.checks.map(check))),
+      ("conclusion", .text(report.wholeConclusion)), ("status", .text(report.status.rawValue)),
+    ]
+    return .nested(members)
+  }
+
+  /// Figures at their paths; those without a value are null, and `withoutValue` says why.
+  private static func row(_ row: Table.Row, _ columns: [Column]) -> Value {
+    var members: [(path: String, value: Value)] = []
+    var reasons: [Value.Member] = []
+    for (column, cell) in zip(columns, row.cells) {
+      members.append((column.path, cell.value))
+      if column.hasHex, let x = cell.value.double {
+        members.append((column.path + "Hex", .text(Figures.hex(x))))
+      }
+      if cell.value == .none, let reason = cell.caveat { reasons.append(.init(column.path, .text(reason))) }
+    }
+    guard case .members(let nested) = Value.nested(members), !reasons.isEmpty else {
+      return .nested(members)
+    }
+    return .members(nested + [.init("withoutValue", .members(reasons))])
+  }
+
+  private static func finding(_ finding: Finding) -> Value {
+    .object([
+      "kind": .text(finding.kind), "message": .text(finding.message), "where": .text(finding.place),
+    ])
+  }
+
+  private static func check(_ check: Check) -> Value {
+    .object([
+      "name": .text(check.name), "where": .text(check.place), "passed": .flag(check.passed),
+      "value": check.value, "limit": check.limit,
+      "message": check.passed ? .none : .text(check.message),
+    ])
+  }
+
+  /// Two-space indented; numbers that are not finite as strings.
+  private static func write(_ value: Value, to out: inout String, indent: Int) {
+    let pad = String(repeating: " ", count: 2 * indent + 2)
+    let close = String(repeating: " ", count: 2 * indent)
+    switch value {
+    case .none: out += "null"
+    case .flag(let b): out += b ? "true" : "false"
+    case .integer(let n): out += String(n)
+    case .unsigned(let n): out += String(n)
+    case .number(let x): out += x.isFinite ? digits(x) : quoted(Figures.number(x))
+    case .text(let s): out += quoted(s)
+    case .list(let list) where list.isEmpty: out += "[]"
+    case .members(let members) where members.isEmpty: out += "{}"
+    case .list(let list):
+      out += "[\n"
+      for (i, item) in list.enumerated() {
+        out += pad
+        write(item, to: &out, indent: indent + 1)
+        out += i + 1 < list.count ? ",\n" : "\n"
+      }
+      out += close + "]"
+    case .members(let members):
+      out += "{\n"
+      for (i, member) in members.enumerated() {
+        out += pad + quoted(member.name) + ": "
+        write(member.value, to: &out, indent: indent + 1)
+        out += i + 1 < members.count ? ",\n" : "\n"
+      }
+      out += close + "}"
+    }
+  }
+
+  private static func digits(_ x: Double) -> String {
+    x == x.rounded() && x.magnitude < 1e15 && !(x == 0 && x.sign == .minus) ? "\(Int(x))" : "\(x)"
+  }
+
+  private static func quoted(_ s: String) -> String { "\"" + Escaping.json(s) + "\"" }
+}

@@ -1,0 +1,154 @@
+/// All that a command says, once, for people and machines alike: what was asked, what was found, what was checked, what to make of
+/// it. Emitters turn it into bytes and compute nothing.
+///
+/// Text in it is raw: names as files have them. Each emitter escapes what it writes (`Escaping`).
+package struct Report: Sendable {
+  /// The command, as JSON names it: `softmax`, `attention backward`.
+  package var command: String
+  /// The program's version.
+  package var version: String
+  /// What was asked or found, in one line.
+  package var title: String
+  /// What was asked and what holds of the whole run, for machines.
+  package var facts: [Fact] = []
+  /// What people are told of the run beside its title, a line each.
+  package var notes: [String] = []
+  /// What is to be known of the inputs or of the run.
+  package var findings: [Finding] = []
+  /// One for each thing that the run was about; most have one without a title.
+  package var sections: [Section] = []
+  /// Limits and whether they held.
+  package var checks: [Check] = []
+  /// What the checks could not reach, a reason each: with any, checks that all passed are no success.
+  package var gaps: [String] = []
+  /// What a person should do, in one line; that of the sections where it is empty.
+  package var conclusion = ""
+
+  package init(command: String, version: String, title: String = "") {
+    self.command = command
+    self.version = version
+    self.title = title
+  }
+}
+
+/// A fact of the whole run, for machines.
+package struct Fact: Sendable {
+  /// Where it stands in JSON: `dtype`, `input.overflowed`.
+  package let path: String
+  package let value: Value
+  /// Whether tables for machines (CSV) repeat it in each row.
+  package let isInRows: Bool
+
+  package init(_ path: String, _ value: Value, inRows: Bool = false) {
+    self.path = path
+    self.value = value
+    isInRows = inRows
+  }
+}
+
+/// A part of a report: a tensor of several, a scheme of several.
+package struct Section: Sendable {
+  /// A heading; empty for none.
+  package var title: String
+  package var notes: [String] = []
+  package var findings: [Finding] = []
+  package var blocks: [Block] = []
+  package var conclusion = ""
+
+  package init(title: String = "") { self.title = title }
+}
+
+/// A piece of a section.
+package enum Block: Sendable {
+  /// Lines of prose; one that begins with two spaces belongs to the one above.
+  case lines([String])
+  /// Lines whose spaces matter.
+  case verbatim([String])
+  case table(Table)
+}
+
+/// Something to be known of the input or of the run.
+package struct Finding: Sendable {
+  /// What kind it is, words joined by hyphens: `left-out`.
+  package let kind: String
+  /// What it is about: a tensor, a scheme, an algorithm; empty for the run.
+  package let place: String
+  /// What there is to say, in one line.
+  package let message: String
+  /// Whether people must know it before the tables.
+  package let leads: Bool
+  /// Whether it bears on what the figures are worth: it is then told beside a format that has no place for it.
+  package let isWarning: Bool
+
+  package init(
+    _ kind: String, _ place: String = "", _ message: String, leads: Bool = true, warns isWarning: Bool = false
+  ) {
+    self.kind = kind
+    self.place = place
+    self.message = message
+    self.leads = leads
+    self.isWarning = isWarning
+  }
+
+  /// `left out: FILE:TENSOR: holds no numbers`.
+  package var line: String {
+    kind.replacing("-", with: " ") + ": " + (place.isEmpty ? "" : place + ": ") + message
+  }
+}
+
+extension Report {
+  /// How the run ended.
+  package enum Status: String, Sendable, CaseIterable {
+    /// Nothing was to be checked, or all that was held.
+    case ok
+    /// A check failed.
+    case failed
+    /// There were checks, and nothing, or not everything, that they could look at.
+    case unchecked
+  }
+
+  package var status: Status {
+    if checks.isEmpty { return .ok }
+    if checks.allSatisfy({ $0.outcome == .withoutValue }) { return .unchecked }
+    if checks.contains(where: { !$0.passed }) { return .failed }
+    return gaps.isEmpty ? .ok : .unchecked
+  }
+
+  /// Why nothing, or not all, was checked; nil where that is not so.
+  package var uncheckedReason: String? {
+    guard status == .unchecked else { return nil }
+    if checks.allSatisfy({ $0.outcome == .withoutValue }), let first = checks.first {
+      return "nothing was checked: " + first.message
+    }
+    return gaps.first
+  }
+
+  /// Every table, in order.
+  package var tables: [Table] {
+    sections.flatMap { section in
+      section.blocks.compactMap {
+        if case .table(let table) = $0 { return table }
+        return nil
+      }
+    }
+  }
+
+  /// Every finding: of the run, then of each section.
+  package var allFindings: [Finding] { findings + sections.flatMap(\.findings) }
+
+  /// What to make of it all, on one line.
+  package var wholeConclusion: String {
+    conclusion.isEmpty
+      ? sections.filter { !$0.conclusion.isEmpty }.map {
+        sections.count > 1 && !$0.title.isEmpty ? "\($0.title): \($0.conclusion)" : $0.conclusion
+      }.joined(separator: "; ")
+      : conclusion
+  }
+
+  /// Adds a section that is one table.
+  package mutating func add(_ table: Table) {
+    var section = Section()
+    section.blocks = [.table(table)]
+    sections.append(section)
+  }
+}

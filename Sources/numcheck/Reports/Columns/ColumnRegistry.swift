@@ -1,0 +1,13 @@
+import Reports
+
+/// Every figure that a report can have: what `list figures` shows, and what the schema must know.
+enum ColumnRegistry {
+  static let groups: [(name: String, columns: [Column])] = [
+    ("kernels", ErrorColumns.all + ErrorColumns.errors.map { ErrorColumns.total($0) }),
+    ("attention", AttentionColumns.all + ErrorColumns.errors.map { ErrorColumns.logSumExp($0) }),
+    ("schemes", SchemeColumns.all),
+    ("through", ThroughColumns.all),
+    ("activations", ActivationColumns.all),
+    ("lists", ListColumns.all),
+  ]
+}
