@@ -36,6 +36,12 @@ import Testing
     return report as NSDictionary
   }
 
+  /// The results alone, without the names of their tensors.
+  private func figures(_ arguments: [String]) throws -> NSArray {
+    let results = try #require(CommandRunner.json(arguments)["results"] as? [[String: Any]])
+    return results.map { $0.filter { $0.key != "tensor" } } as NSArray
+  }
+
   /// A tensor of blocks is its dequantized numbers, for every command.
   @Test func blocksAreNumbersEverywhere() throws {
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -68,15 +74,15 @@ import Testing
       }
       let quantize = ["quantize", "--scheme", "int8@token", "--rows", "20", "--axis", axis]
       #expect(
-        try report(quantize + ["--input", blocks])["results"] as? NSArray
-          == report(quantize + ["--input", plain])["results"] as? NSArray, "\(axis)")
+        try figures(quantize + ["--input", blocks])
+          == figures(quantize + ["--input", plain]), "\(axis)")
       _ = try run(["activations", blocks, "--axis", axis])
     }
     let attention = ["attention", "--algorithm", "flash", "--dtype", "f16"]
     let q = try write("q.npy", (0..<3 * columns).map { sin(Double($0)) }, [3, columns])
     #expect(
-      try report(attention + ["--q", q, "--k", blocks, "--v", blocks])["results"] as? NSArray
-        == report(attention + ["--q", q, "--k", plain, "--v", plain])["results"] as? NSArray)
+      try figures(attention + ["--q", q, "--k", blocks, "--v", blocks])
+        == figures(attention + ["--q", q, "--k", plain, "--v", plain]))
     let v = "\(weights):\(small.name)"
     _ = try run(["kvcache", "--q", blocks, "--k", v, "--v", v, "--cache", "f16"])
   }
@@ -88,8 +94,8 @@ import Testing
     let plain = try write("plain.npy", tensor.withDoubles { Array($0) }, tensor.shape)
     for command in [["softmax"], ["quantize", "--scheme", "int4@g4"]] {
       #expect(
-        try report(command + ["--input", "\(several):ramp"])["results"] as? NSArray
-          == report(command + ["--input", plain])["results"] as? NSArray)
+        try figures(command + ["--input", "\(several):ramp"])
+          == figures(command + ["--input", plain]))
     }
     let all = try run(["activations", several])
     #expect(all.output.contains("ramp") && all.output.contains("turned") && all.output.contains("raw"))
