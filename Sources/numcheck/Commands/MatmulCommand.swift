@@ -7,7 +7,8 @@ import TensorFiles
 struct MatmulCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "matmul",
-    abstract: "C = A B: products of matrices in any storage, accumulator and order of summation, with scales.",
+    abstract:
+      "C = A B: products of matrices in any storage, accumulator and order of summation, with scales.",
     discussion: """
       Errors are against the proven product: the kernel's own, for the matrices as stored, and in all, for the \
       matrices as given. Products are added by fused multiply-add; scales are applied where matrix units do: after the \
@@ -43,7 +44,8 @@ struct MatmulCommand: ParsableCommand {
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @Option(
-    help: ArgumentHelp("Write C of exactly one --algorithm to a .npy or .safetensors file.", valueName: "FILE"))
+    help: ArgumentHelp(
+      "Write C of exactly one --algorithm to a .npy or .safetensors file.", valueName: "FILE"))
   var output: String?
 
   @Option(
@@ -77,7 +79,8 @@ struct MatmulCommand: ParsableCommand {
     let progress = Progress(total: given.a.count)
     let rows = MatmulRows(given, stored: stored, dtype: precision.storage)
     let (result, seen) = try trial.run(
-      on: rows, observer: MatmulWriter.Rows(ofTruth: false, isKept: output != nil), progress: progress.callback)
+      on: rows, observer: MatmulWriter.Rows(ofTruth: false, isKept: output != nil),
+      progress: progress.callback)
     progress.finish()
     let made = MatmulReport(configuration: precision, source: source, result: result).report
     try report.finish(made, limits: thresholds.limits) { try writer?.write(seen) }

@@ -7,7 +7,8 @@ import TensorFiles
 struct MatmulInputOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A, shaped [..., rows, inner]; axes before the last two count as more rows.", valueName: "FILE[:TENSOR]"))
+      "A, shaped [..., rows, inner]; axes before the last two count as more rows.", valueName: "FILE[:TENSOR]"
+    ))
   var a: String?
 
   @Option(help: ArgumentHelp("B, shaped [inner, columns].", valueName: "FILE[:TENSOR]"))
@@ -23,7 +24,7 @@ struct MatmulInputOptions: ParsableArguments {
   var inner: Int?
 
   @Option(help: "Columns of B to generate (default: 256).")
-  var columns: Int?
+  var bColumns: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -37,7 +38,7 @@ struct MatmulInputOptions: ParsableArguments {
   var seed: UInt64 = 1
 
   func validate() throws {
-    for (flag, n) in [("--rows", rows), ("--inner", inner), ("--columns", columns)] {
+    for (flag, n) in [("--rows", rows), ("--inner", inner), ("--b-columns", bColumns)] {
       if let n, !(1..<1 << 26).contains(n) { throw ValidationError("\(flag) must be 1 to \((1 << 26) - 1)") }
       if n != nil && a != nil { throw ValidationError("\(flag) is for generated matrices, not for --a") }
     }
@@ -68,7 +69,7 @@ struct MatmulSource {
       origin = .files(a: a, b: b)
       return
     }
-    let (rows, inner, columns) = (options.rows ?? 256, options.inner ?? 512, options.columns ?? 256)
+    let (rows, inner, columns) = (options.rows ?? 256, options.inner ?? 512, options.bColumns ?? 256)
     try Self.check(rows, inner, columns)
     let distribution = options.distribution ?? .normal
     let range = options.range?.value ?? (distribution == .outlier ? 10 : 1)

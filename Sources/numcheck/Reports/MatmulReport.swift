@@ -98,10 +98,14 @@ struct MatmulReport {
     table.add(C.algorithm) { .text(entries[$0].candidate.name) }
     table.add(C.verdict) { .verdict(part($0).verdict) }
     // Results that cancel have as many ulps as they have lost: the row's peak says more.
-    table.addErrors({ (part($0).kernel, standing($0)) }) { $0.path == C.atPeak.path ? shown($0, .decides) : $0 }
+    table.addErrors({ (part($0).kernel, standing($0)) }) {
+      $0.path == C.atPeak.path ? shown($0, .decides) : $0
+    }
     table.addBounds { (part($0).bound, part($0).boundUlp, part($0).kernel, standing($0)) }
     table.add(A.rmse) { standing($0).size(part($0).sums.rmse) }
-    table.add(A.relativeL1) { standing($0).size(part($0).sums.relativeL1, unless: "the truth is 0 everywhere") }
+    table.add(A.relativeL1) {
+      standing($0).size(part($0).sums.relativeL1, unless: "the truth is 0 everywhere")
+    }
     table.add(A.cosine) { standing($0).size(part($0).sums.cosine, unless: "one side is 0 everywhere") }
     table.addErrors({ (part($0).total, standing($0)) }) { C.total($0) }
     table.add(A.totalRMSE) { standing($0).size(part($0).totalSums.rmse) }
@@ -110,7 +114,8 @@ struct MatmulReport {
     }
     table.add(C.headroom) { i in
       configuration.accumulator == .int32
-        ? .none("int32 sums are not watched") : .headroom(entries[i].trace, overflowedInputs: result.overflowedInputs)
+        ? .none("int32 sums are not watched")
+        : .headroom(entries[i].trace, overflowedInputs: result.overflowedInputs)
     }
     table.add(C.firstNaN) { .data(.birth(entries[$0].trace.firstNaN)) }
     table.add(C.firstOverflow) { .data(.birth(entries[$0].trace.firstOverflow)) }
@@ -157,10 +162,12 @@ struct MatmulReport {
     let error = "\(Figures.short(part.kernel.maxUlpAtPeak)) ulp of a row's largest"
     switch part.verdict {
     case .vacuous:
-      return "\(name) errs by \(error), but no bound can promise it: sums of \(Figures.count(source.inputs.a.inner)) in "
+      return
+        "\(name) errs by \(error), but no bound can promise it: sums of \(Figures.count(source.inputs.a.inner)) in "
         + "\(configuration.accumulator) may lose all; try --accumulate f32 or a shorter run"
     case .illConditioned where result.inherent[0] > part.kernel.maxNormwise:
-      return "\(name) errs by \(error) for the matrices it got, but storing them in \(configuration.storage) alone moves "
+      return
+        "\(name) errs by \(error) for the matrices it got, but storing them in \(configuration.storage) alone moves "
         + "results by \(percentOrFactor(result.inherent[0]))"
     case .illConditioned:
       return "\(name) keeps its bound, yet results may be off by \(percentOrFactor(part.kernel.maxNormwise))"
