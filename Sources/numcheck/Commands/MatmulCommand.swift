@@ -83,7 +83,8 @@ struct MatmulCommand: ParsableCommand {
       progress: progress.callback)
     progress.finish()
     let made = MatmulReport(configuration: precision, source: source, result: result).report
-    try report.finish(made, limits: thresholds.limits) { try writer?.write(seen) }
+    let files = try writer.map { try [$0.finished(seen)] } ?? []
+    try deliver(files) { try report.finish(made, limits: thresholds.limits) }
   }
 
   private func precision() throws -> MatmulConfiguration {
@@ -164,12 +165,13 @@ struct MatmulReferenceCommand: ParsableCommand {
     let (result, seen) = try trial.run(
       on: MatmulRows(exact, stored: exact, dtype: .float(.f64)),
       observer: MatmulWriter.Rows(ofTruth: true, isKept: true))
-    try writer.write(seen)
+    let file = try writer.finished(seen)
     var made = Report(
-      "reference matmul", title: "matmul: \(source.size), correctly rounded to \(dtype), in \(output)")
+      "reference matmul",
+      title: "matmul: \(source.size), correctly rounded to \(dtype), in \(ArgumentText.shown(output))")
     made.facts = [Fact("dtype", .text(dtype.name))] + source.facts
     made.describeReference(output, dtype: format, result.certificate)
-    try report.finish(made, limits: [.proven])
+    try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import NumKit
 import Reports
+import SystemPackage
 import TensorFiles
 
 /// Where two matrices come from.
@@ -17,13 +18,13 @@ struct MatmulInputOptions: ParsableArguments {
   @Flag(help: "B is shaped [columns, inner], as weights often are.")
   var transposeB = false
 
-  @Option(help: "Rows of A to generate (default: 256).")
+  @Option(help: "Rows of A to generate (default: 256).", transform: Whole.number)
   var rows: Int?
 
-  @Option(help: "Inner dimension to generate: products in a sum (default: 512).")
+  @Option(help: "Inner dimension to generate: products in a sum (default: 512).", transform: Whole.number)
   var inner: Int?
 
-  @Option(help: "Columns of B to generate (default: 256).")
+  @Option(help: "Columns of B to generate (default: 256).", transform: Whole.number)
   var bColumns: Int?
 
   @Option(
@@ -34,7 +35,7 @@ struct MatmulInputOptions: ParsableArguments {
   @Option(help: "Range R of the generated numbers (default: 1; 10 for outlier).")
   var range: Number?
 
-  @Option(help: "Seed of everything random.")
+  @Option(help: "Seed of everything random.", transform: Whole.seed)
   var seed: UInt64 = 1
 
   func validate() throws {
@@ -95,17 +96,17 @@ struct MatmulSource {
   private static func read(_ a: String, _ b: String, transposed: Bool) throws -> (MatmulInputs, [Int]) {
     let (first, second) = (try AttentionFile(a), try AttentionFile(b))
     guard let inner = first.shape.last, inner > 0, !first.values.isEmpty else {
-      throw UsageError("--a \(a): shape \(first.shape) has no rows of numbers")
+      throw UsageError("--a \(first.name): shape \(first.shape) has no rows of numbers")
     }
     let matrix = Array(second.shape.drop { $0 == 1 }.suffix(2))
     let sides = Array(second.shape.suffix(2))
     guard second.shape.count >= 2, matrix.count == second.shape.drop(while: { $0 == 1 }).count,
       !second.values.isEmpty
-    else { throw UsageError("--b \(b): shape \(second.shape) is no matrix") }
+    else { throw UsageError("--b \(second.name): shape \(second.shape) is no matrix") }
     let columns = transposed ? sides[0] : sides[1]
     guard sides[transposed ? 1 : 0] == inner else {
       throw UsageError(
-        "--b \(b): its inner dimension is \(sides[transposed ? 1 : 0]), that of --a is \(inner)"
+        "--b \(second.name): its inner dimension is \(sides[transposed ? 1 : 0]), that of --a is \(inner)"
           + (sides[transposed ? 0 : 1] == inner ? "; --transpose-b is the other way round" : ""))
     }
     let rows = first.values.count / inner
@@ -138,7 +139,7 @@ struct MatmulSource {
   /// Where the matrices came from, behind their size.
   var phrase: String {
     switch origin {
-    case .files(let a, let b): " from \(a) and \(b)"
+    case .files(let a, let b): " from \(ArgumentText.shown(a)) and \(ArgumentText.shown(b))"
     case .generated(let d, let range, let seed):
       ", \(d.rawValue), R = \(Figures.number(range)), seed \(seed)"
     }
@@ -149,8 +150,8 @@ struct MatmulSource {
     switch origin {
     case .files(let a, let b):
       from = [
-        Fact("seed", .none), Fact("input.origin", .text("file")), Fact("input.a", .text(a)),
-        Fact("input.b", .text(b)),
+        Fact("seed", .none), Fact("input.origin", .text("file")), Fact("input.a", .text(ArgumentText.shown(a))),
+        Fact("input.b", .text(ArgumentText.shown(b))),
       ]
     case .generated(let d, let range, let seed):
       from = [
@@ -172,20 +173,14 @@ struct MatmulWriter {
 
   /// Prepares the file; `type` is its element type, the dtype of the results unless asked otherwise.
   init(_ path: String, _ shape: [Int], dtype: DType, as type: DType?) throws {
-    let wanted = type ?? dtype
-    guard let element = ElementType(wanted), wanted.numberFormat != nil else {
-      throw UsageError("--output cannot hold \(wanted); write the exact values with --as f32 (or f64)")
-    }
-    guard ResultWriter.holds(wanted, dtype) else {
-      throw UsageError("--as \(wanted) cannot hold every value of \(dtype)")
-    }
-    writer = try TensorWriter(path, [TensorWriter.Declaration("c", element, shape)])
+    let element = try OutputType.element(dtype, as: type)
+    writer = try TensorWriter(FilePath(argument: path), [TensorWriter.Declaration("c", element, shape)])
   }
 
-  /// Writes all rows, and puts the file in its place.
-  func write(_ rows: Rows) throws {
+  /// The file of all rows, complete but for its name.
+  func finished(_ rows: Rows) throws -> any UnfinishedFile {
     for row in rows.kept.keys.sorted() { try writer.append(rows.kept[row] ?? []) }
-    try writer.finish()
+    return writer
   }
 
   /// The rows of a trial: of its truth, or of its one candidate.

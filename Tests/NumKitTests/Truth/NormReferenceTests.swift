@@ -89,7 +89,7 @@ private struct GoldenNorm {
     for format in formats {
       let quick = NormReference(operation, format: format)
       let slower = NormReference(operation, format: format, usesFastTiers: false)
-      for kind in HostileRow.allCases {
+      for kind in NormRowKind.allCases {
         for n in [1, 2, 3, 5, 16, 31, 97, 300, 1024] {
           for _ in 0..<(n < 200 ? 12 : 4) {
             // As given, numbers have more digits than the format.

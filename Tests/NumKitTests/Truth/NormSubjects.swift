@@ -3,7 +3,7 @@ import RealModule
 import TestSupport
 
 /// Rows that normalisations find hard.
-enum HostileRow: Int, CaseIterable {
+enum NormRowKind: Int, CaseIterable {
   case normal, scaled, shifted, wide, constant, almostConstant, subnormal, nearOverflow, integers, spike, alternating,
     ascending, sparse, shiftedSpike
 

@@ -94,7 +94,7 @@ import Testing
     for (storage, compute, accumulator) in Self.triples {
       let configuration = KernelConfiguration(
         storage: .float(storage), compute: compute, accumulator: accumulator)
-      for kind in HostileRow.allCases {
+      for kind in NormRowKind.allCases {
         for n in [1, 2, 3, 4, 7, 16, 33, 100] {
           let p = hostileParameters(operation, n, .f64, &random)
           let rows = (0..<(n < 40 ? 26 : 12)).map { _ in kind.make(n, storage, &random) }
