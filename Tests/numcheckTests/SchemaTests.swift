@@ -66,6 +66,8 @@ import Testing
     ["activations", attention, "--median-scope", "token"],
     ["reference", "softmax", "--rows", "2", "--length", "8", "--output", "o.npy"],
     ["reference", "attention", "--tokens", "4", "--output", "o.npy"],
+    ["reference", "matmul", "--rows", "2", "--inner", "4", "--b-columns", "3", "--output", "o.npy"],
+    ["reference", "layernorm", "--rows", "2", "--length", "4", "--output", "o.npy"],
     ["list", "formats"], ["list", "kernels"], ["list", "schemes"], ["list", "cures"],
     ["list", "distributions"], ["list", "figures"],
   ]
