@@ -7,6 +7,7 @@ public enum NaiveCrossEntropy: Kernel {
   public static let name = "naive"
   public static let summary = "-log of the target's (shifted) softmax"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .logarithmOfProbability)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -27,6 +28,7 @@ public enum ShiftedCrossEntropy: Kernel {
   public static let name = "shifted"
   public static let summary = "log of the sum of e^(x - max), less (x - max) of the target"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .difference)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -46,6 +48,7 @@ public enum ShiftedCrossEntropyGradient: Kernel {
   public static let name = "shifted"
   public static let summary = "shifted softmax less one at the target"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .quotient)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(

@@ -11,6 +11,8 @@ public protocol Kernel: Sendable {
   static var summary: String { get }
   /// The orders of summation it can be run with, the default first; empty where nothing is summed.
   static var summations: [Summation] { get }
+  /// How it computes, which is what a bound on its errors goes by; nil, the default, for a way that none is derived for.
+  static var arithmetic: RowArithmetic? { get }
 
   /// Answers for the row `x`; `y` has `operation.resultCount(length: x.count)` places.
   ///
@@ -20,6 +22,11 @@ public protocol Kernel: Sendable {
     _ x: UnsafeMutableBufferPointer<C>, into y: UnsafeMutableBufferPointer<C>,
     _ setting: KernelSetting<C>, accumulator: A.Type, stages: inout S
   )
+}
+
+extension Kernel {
+  /// No bound.
+  public static var arithmetic: RowArithmetic? { nil }
 }
 
 /// The order in which terms are added: part of an algorithm, because it changes the answer.

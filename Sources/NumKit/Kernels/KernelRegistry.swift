@@ -73,6 +73,8 @@ public struct Algorithm: Sendable, Hashable, CustomStringConvertible {
   package let type: (any Kernel.Type)?
   /// Whether it works in integers alone.
   public var isInteger: Bool { type == nil }
+  /// The error model that the kernel says it follows.
+  public var arithmetic: RowArithmetic? { type?.arithmetic }
 
   /// A kernel over `Scalar`, ours or a client's; the kernel's default order of summation unless given.
   public init(_ kernel: any Kernel.Type, _ summation: Summation? = nil) {

@@ -7,6 +7,7 @@ public enum NaiveLogSoftmax: Kernel {
   public static let name = "naive"
   public static let summary = "log of the (shifted) softmax"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .logarithmOfProbability)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -27,6 +28,7 @@ public enum ShiftedLogSoftmax: Kernel {
   public static let name = "shifted"
   public static let summary = "(x - max) - log of the sum of e^(x - max)"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .difference)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(

@@ -7,6 +7,7 @@ public enum NaiveLogSumExp: Kernel {
   public static let name = "naive"
   public static let summary = "log of the sum of e^x, without a shift"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .none, ending: .logarithmOfSum)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -29,6 +30,7 @@ public enum ShiftedLogSumExp: Kernel {
   public static let name = "shifted"
   public static let summary = "max + log of the sum of e^(x - max)"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .logarithmOfSum)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -54,6 +56,7 @@ public enum ShiftedLog1pLogSumExp: Kernel {
   public static let name = "shifted-log1p"
   public static let summary = "the maximum left out of the sum, log1p of the rest"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .logarithmOfOnePlus)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -86,6 +89,7 @@ public enum OnlineLogSumExp: Kernel {
   public static let name = "online"
   public static let summary = "running maximum and rescaled sum in one pass"
   public static let summations: [Summation] = [.sequential]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .runningMaximum, ending: .logarithmOfSum)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(

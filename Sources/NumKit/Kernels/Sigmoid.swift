@@ -7,6 +7,7 @@ public enum NaiveSigmoid: Kernel {
   public static let name = "naive"
   public static let summary = "1 / (1 + e^-x)"
   public static let summations: [Summation] = []
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .none, ending: .reciprocal)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -29,6 +30,7 @@ public enum StableSigmoid: Kernel {
   public static let name = "stable"
   public static let summary = "e^-|x| only: e^x / (1 + e^x) for negative x"
   public static let summations: [Summation] = []
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .none, ending: .reciprocalOfSmaller)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -52,6 +54,7 @@ public enum TanhSigmoid: Kernel {
   public static let name = "tanh"
   public static let summary = "(1 + tanh(x/2)) / 2"
   public static let summations: [Summation] = []
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .none, ending: .hyperbolicTangent)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(

@@ -7,6 +7,7 @@ public enum NaiveSoftmax: Kernel {
   public static let name = "naive"
   public static let summary = "e^x / sum of e^x, without a shift"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .none, ending: .quotient)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -28,6 +29,7 @@ public enum ShiftedSoftmax: Kernel {
   public static let name = "shifted"
   public static let summary = "the maximum subtracted first"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .quotient)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -47,6 +49,7 @@ public enum OnlineSoftmax: Kernel {
   public static let name = "online"
   public static let summary = "running maximum and rescaled sum in one pass"
   public static let summations: [Summation] = [.sequential]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .runningMaximum, ending: .quotient)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -71,6 +74,7 @@ public enum TwoPassLogSoftmax: Kernel {
   public static let name = "two-pass-log"
   public static let summary = "e^(x - LSE), no division"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .exponentialOfDifference)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -92,6 +96,7 @@ public enum Base2Softmax: Kernel {
   public static let name = "base2"
   public static let summary = "log2(e) folded into the scale, 2^x instead of e^x"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, isBase2: true, ending: .quotient)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(

@@ -7,6 +7,7 @@ public enum ShiftedSoftmaxJacobian: Kernel {
   public static let name = "shifted"
   public static let summary = "p_i (1 - p_i) on the diagonal, -p_i p_j beside it"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .quotient)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -29,6 +30,7 @@ public enum DotSoftmaxVJP: Kernel {
   public static let name = "dot"
   public static let summary = "p_i (v_i - p.v)"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .productOfDifference)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -50,6 +52,7 @@ public enum ProductSoftmaxVJP: Kernel {
   public static let name = "product"
   public static let summary = "p_i v_i - p_i (p.v), reusing the products"
   public static let summations: [Summation] = [.sequential, .pairwise]
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .differenceOfProducts)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(

@@ -4,7 +4,7 @@ import NumKit
 import TensorFiles
 
 /// A kernel's command: runs its algorithms on rows and reports their errors.
-struct KernelCommand<Q: Question>: ParsableCommand {
+struct KernelCommand<Q: NamedOperation>: ParsableCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(commandName: Q.operation.rawValue, abstract: Q.abstract)
   }

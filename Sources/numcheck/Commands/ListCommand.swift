@@ -108,6 +108,12 @@ struct ListCommand: ParsableCommand {
       }
     }
     rows += AttentionAlgorithm.allCases.map { ("attention", $0.rawValue, "all", $0.summary) }
+    for operation in Normalization.allCases {
+      rows += NormAlgorithm.all(for: operation).map {
+        (operation.rawValue, $0.description, "all", $0.summary)
+      }
+    }
+    rows += MatmulOrder.all.map { ("matmul", $0.description, "all but unsigned integers", $0.summary) }
     rows += AttentionSchemes.all.map { ("attention --scheme", $0.name, "its own", $0.summary) }
     var table = Table(rows: rows.count)
     table.add(C.command) { .text(rows[$0].command) }

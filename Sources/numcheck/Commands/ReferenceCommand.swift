@@ -9,7 +9,8 @@ struct ReferenceCommand: ParsableCommand {
     abstract: "Write the proven, correctly rounded results of an operation.",
     discussion: """
       Inputs are taken exactly as the file has them; only the results are rounded, to --dtype. A golden file \
-      for any test suite. 'numcheck reference attention' has flags of its own.
+      for any test suite. Attention, matmul, rmsnorm and layernorm have flags of their own: see \
+      'numcheck reference attention --help'.
       """)
 
   @Argument(
@@ -54,10 +55,20 @@ struct ReferenceCommand: ParsableCommand {
     try question.check(operation, source)
     let writer = try ResultWriter(
       output, dtype: dtype, as: outputType, operation: operation, input: source, overflow: overflow)
-    let truths = TruthRows(
-      operation, format: format, overflow: overflow, question: question, roundInputs: roundInputs,
-      source: source)
-    let certificate = try truths.forEach(threads: workers) { try writer.append($0) }
+    let (operation, overflow) = (operation, overflow)
+    let proven = ProvenRows(
+      source, resultsPerRow: operation.resultCount(length: source.rows.length), roundInputs: roundInputs,
+      overflow)
+    let certificate = try proven.forEach(
+      threads: workers,
+      prover: {
+        let reference = Reference(operation, format: format, overflow: overflow)
+        var parameters = question.parameters
+        return { index, row, results in
+          parameters.target = question.targets?[index] ?? parameters.target
+          return reference.round(row, parameters: parameters, into: results)
+        }
+      }, body: { try writer.append($0) })
     let file = try writer.finished()
     let rows = source.rows.rowCount
     var made = Report(
@@ -102,72 +113,3 @@ extension Report {
 }
 
 extension RowOperation: ExpressibleByArgument {}
-
-/// The proven results of every row, in order, a batch of rows at a time.
-private struct TruthRows {
-  let operation: RowOperation
-  let format: NumberFormat
-  let overflow: Overflow
-  let question: QuestionInput
-  let roundInputs: DType?
-  let source: RowInput
-
-  init(
-    _ operation: RowOperation, format: NumberFormat, overflow: Overflow, question: QuestionInput,
-    roundInputs: DType?, source: RowInput
-  ) {
-    self.operation = operation
-    self.format = format
-    self.overflow = overflow
-    self.question = question
-    self.roundInputs = roundInputs
-    self.source = source
-  }
-
-  private final class Worker {
-    let reference: Reference
-    var certificate = Certificate()
-    init(_ reference: Reference) { self.reference = reference }
-  }
-
-  func forEach(threads: Int, _ body: (UnsafeBufferPointer<Double>) throws -> Void) throws -> Certificate {
-    let perRow = operation.resultCount(length: source.rows.length)
-    let batch = Swift.max(
-      threads, Swift.min(source.rows.rowCount, (1 << 18) / Swift.max(source.rows.length, perRow)))
-    let results = UnsafeMutableBufferPointer<Double>.allocate(capacity: batch * perRow)
-    defer { results.deallocate() }
-    var certificate = Certificate()
-    var start = 0
-    while start < source.rows.rowCount {
-      let count = Swift.min(batch, source.rows.rowCount - start)
-      let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
-        count: count, progress: nil,
-        make: { Worker(Reference(operation, format: format, overflow: overflow)) },
-        body: { worker, i in
-          try answer(
-            start + i, worker,
-            into: UnsafeMutableBufferPointer(rebasing: results[(i * perRow)..<((i + 1) * perRow)]))
-        }, merge: { $0.certificate.merge($1.certificate) })
-      certificate.merge(worker.certificate)
-      for i in 0..<count {
-        try body(UnsafeBufferPointer(rebasing: results[(i * perRow)..<((i + 1) * perRow)]))
-      }
-      start += count
-    }
-    return certificate
-  }
-
-  private func answer(_ row: Int, _ worker: Worker, into results: UnsafeMutableBufferPointer<Double>) throws {
-    var x = try source.row(row)
-    if let roundInputs {
-      let given = x
-      _ = KernelConfiguration(storage: roundInputs, overflow: overflow).roundInputs(given, into: &x)
-    }
-    var parameters = question.parameters
-    parameters.target = question.targets?[row] ?? parameters.target
-    let certificate = x.withUnsafeBufferPointer {
-      worker.reference.round($0, parameters: parameters, into: results)
-    }
-    worker.certificate.merge(certificate)
-  }
-}

@@ -14,8 +14,23 @@ enum MemoryNeeds {
   static func threads(
     _ threads: ThreadOptions, _ operation: RowOperation, length: Int, algorithms: Int = 1
   ) throws -> Int {
-    let each = row(operation, length: length, algorithms: algorithms)
-    try Memory.require(each, for: "\(operation.rawValue) of a row of \(length) elements")
+    try Self.threads(
+      threads, operation.rawValue, length: length,
+      each: row(operation, length: length, algorithms: algorithms))
+  }
+
+  /// The same for an operation that gives each element a result.
+  static func threads(
+    _ threads: ThreadOptions, _ name: String, length: Int, algorithms: Int = 1
+  ) throws -> Int {
+    try Self.threads(
+      threads, name, length: length, each: row(.softmax, length: length, algorithms: algorithms))
+  }
+
+  private static func threads(
+    _ threads: ThreadOptions, _ name: String, length: Int, each: Int
+  ) throws -> Int {
+    try Memory.require(each, for: "\(name) of a row of \(length) elements")
     return threads.count(each: each)
   }
 

@@ -13,27 +13,49 @@ final class ResultWriter {
   private let inner: Int
   private var row = 0
 
+  /// How many results a row has, and how they lie.
+  enum Results {
+    /// One for the whole row.
+    case one
+    /// One for each element.
+    case each
+    /// One for each pair of elements.
+    case pairs
+  }
+
   /// Prepares the file; `type` is its element type, the dtype of the results unless asked otherwise.
-  init(
+  convenience init(
     _ path: String, dtype: DType, as type: DType?, operation: RowOperation, input: RowInput,
+    overflow: Overflow
+  ) throws {
+    try self.init(
+      path, name: operation.rawValue,
+      operation == .softmaxJacobian ? .pairs : operation.hasOneResult ? .one : .each, dtype: dtype, as: type,
+      input: input, overflow: overflow)
+  }
+
+  /// The same for results of any name.
+  init(
+    _ path: String, name: String, _ results: Results = .each, dtype: DType, as type: DType?, input: RowInput,
     overflow: Overflow
   ) throws {
     let element = try OutputType.element(dtype, as: type)
     let n = input.rows.length
-    let perRow = operation.resultCount(length: n)
     var shape = input.otherShape
-    let isScattered = perRow == n && operation != .softmaxJacobian && input.axis < shape.count
+    let isScattered = results == .each && input.axis < shape.count
     inner = isScattered ? shape[input.axis...].reduce(1, *) : 1
-    switch operation {
-    case .softmaxJacobian: shape += [n, n]
-    case _ where perRow == 1 && operation.hasOneResult: break
-    default: shape.insert(n, at: input.axis)
+    switch results {
+    case .pairs:
+      shape += [n, n]
+      length = n * n
+    case .one: length = 1
+    case .each:
+      shape.insert(n, at: input.axis)
+      length = n
     }
-    length = perRow
     self.overflow = overflow
     writer = try TensorWriter(
-      FilePath(argument: path), [TensorWriter.Declaration(operation.rawValue, element, shape)],
-      overflow: overflow)
+      FilePath(argument: path), [TensorWriter.Declaration(name, element, shape)], overflow: overflow)
     if isScattered {
       let count = shape.reduce(1, *)
       try Memory.require(

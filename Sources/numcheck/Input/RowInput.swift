@@ -9,7 +9,8 @@ struct RowInput {
   /// The rows' axis, from 0.
   let axis: Int
 
-  init(_ options: InputOptions, operation: RowOperation, dtype: DType? = nil) throws {
+  /// `operation` has its own length by default; nil for a question that has not.
+  init(_ options: InputOptions, operation: RowOperation? = nil, dtype: DType? = nil) throws {
     if options.exhaustive {
       let all = try Self.exhaustive(dtype, length: options.length ?? 0)
       rows = all

@@ -130,15 +130,7 @@ struct KernelReport {
 
   /// What was asked, in one line.
   private var title: String {
-    var s = "\(operation.rawValue) in \(configuration.storage)"
-    if let storage = configuration.storage.numberFormat {
-      if configuration.compute != storage { s += ", computed in \(configuration.compute.name)" }
-    } else {
-      s += ", stages in \(configuration.compute.name) stored on the \(configuration.storage) grid"
-    }
-    if configuration.accumulator != configuration.compute {
-      s += ", summed in \(configuration.accumulator.name)"
-    }
+    var s = configuration.described(operation.rawValue)
     s +=
       ": \(Figures.count(result.rows)) \(result.rows == 1 ? "row" : "rows") of \(Figures.count(result.length))"
       + origin.phrase
@@ -248,5 +240,19 @@ extension RowOrigin {
       ]
     case .exhaustive: return [Fact("seed", .none), Fact("input.origin", .text("exhaustive"))]
     }
+  }
+}
+
+extension KernelConfiguration {
+  /// `softmax in bf16, computed in f32`.
+  func described(_ operation: String) -> String {
+    var s = "\(operation) in \(storage)"
+    if let storage = storage.numberFormat {
+      if compute != storage { s += ", computed in \(compute.name)" }
+    } else {
+      s += ", stages in \(compute.name) stored on the \(storage) grid"
+    }
+    if accumulator != compute { s += ", summed in \(accumulator.name)" }
+    return s
   }
 }

@@ -21,10 +21,14 @@ struct Arguments {
         throw UsageError("unknown command '\(first)'; there are: \(names.joined(separator: ", "))")
       }
     }
-    list = try Self.joined(
-      // It takes other flags than the operations on rows, so it is a command of its own.
-      given.starts(with: ["reference", "attention"])
-        ? ["reference-attention"] + given.dropFirst(2) : given)
+    list = try Self.joined(Self.directed(given, commands))
+  }
+
+  /// `reference attention` and its like take other flags than the operations on rows, so they are commands of their own.
+  private static func directed(_ given: [String], _ commands: [any ParsableCommand.Type]) -> [String] {
+    guard given.count > 1, commands.contains(where: { $0.configuration.commandName == "\(given[0])-\(given[1])" })
+    else { return given }
+    return ["\(given[0])-\(given[1])"] + given.dropFirst(2)
   }
 
   /// Numbers below zero as part of their flags: the parser takes what begins with '-' for another flag. Throws for an empty value,

@@ -13,18 +13,20 @@ public struct BoundBasis: Sendable, Hashable {
 
   /// Of a row operation's kernel.
   public init(_ algorithm: Algorithm, _ configuration: KernelConfiguration) {
-    let exponential = algorithm.kernel == "base2" ? LibraryFunction.exp2 : .exp
-    let isNaive = algorithm.kernel == "naive"
-    var used: [(LibraryFunction, NumberFormat)] = [(exponential, configuration.compute)]
-    switch (algorithm.operation, algorithm.kernel) {
-    case (.sigmoid, "tanh"): used = [(.tanh, configuration.compute)]
-    case (.logSumExp, "shifted-log1p"): used.append((.log1p, configuration.accumulator))
-    case (.softmax, "two-pass-log"), (.logSumExp, _): used.append((.log, configuration.accumulator))
-    case (.logSoftmax, _), (.crossEntropy, _):
-      used.append((.log, isNaive ? configuration.compute : configuration.accumulator))
-    default: break
+    guard let arithmetic = algorithm.arithmetic else {
+      self.init([])
+      return
     }
-    self.init(algorithm.isInteger ? [] : used)
+    let (compute, accumulator) = (configuration.compute, configuration.accumulator)
+    var used: [(LibraryFunction, NumberFormat)] = [(arithmetic.isBase2 ? .exp2 : .exp, compute)]
+    switch arithmetic.ending {
+    case .hyperbolicTangent: used = [(.tanh, compute)]
+    case .logarithmOfOnePlus: used.append((.log1p, accumulator))
+    case .logarithmOfSum, .exponentialOfDifference, .difference: used.append((.log, accumulator))
+    case .logarithmOfProbability: used.append((.log, compute))
+    case .quotient, .productOfDifference, .differenceOfProducts, .reciprocal, .reciprocalOfSmaller: break
+    }
+    self.init(used)
   }
 
   /// Of an attention kernel, with a soft cap or without.

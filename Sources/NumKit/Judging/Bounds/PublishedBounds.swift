@@ -1,3 +1,4 @@
+import NumKitKernels
 import NumKitQuestions
 import RealModule
 
@@ -27,24 +28,23 @@ public enum PublishedBounds {
     public var kind: Kind { relative < 1 ? .firstOrder : .vacuous }
   }
 
-  /// The bound for `kernel` of `operation` summed one after the other, or nil where none was published.
-  public static func bound(_ operation: RowOperation, kernel: String, _ row: RowProfile, u: Double) -> Bound?
-  {
-    guard row.isRegular else { return nil }
+  /// The bound for `algorithm` summed one after the other, or nil where none was published.
+  public static func bound(_ algorithm: Algorithm, _ row: RowProfile, u: Double) -> Bound? {
+    guard row.isRegular, let arithmetic = algorithm.arithmetic, !arithmetic.isBase2 else { return nil }
     let n = Double(row.z.count)
     let y = row.logSumExp
     let spread = row.maximum - row.minimum
     let farthest = Swift.max((row.maximum - y).magnitude, (row.minimum - y).magnitude)
-    switch (operation, kernel) {
-    case (.logSumExp, "naive"):
+    switch (algorithm.operation, arithmetic.shift, arithmetic.ending) {
+    case (.logSumExp, .none, .logarithmOfSum):
       return Bound(source: "theorem 3.2", relative: (1 + (n + 1) / y.magnitude) * u)
-    case (.softmax, "naive"):
+    case (.softmax, .none, .quotient):
       return Bound(source: "theorem 3.3", relative: (n + 3) * u)
-    case (.logSumExp, "shifted-log1p"):
+    case (.logSumExp, .maximum, .logarithmOfOnePlus):
       return Bound(source: "theorem 4.2", relative: (y + n - row.minimum).magnitude / y.magnitude * u)
-    case (.softmax, "shifted"):
+    case (.softmax, .maximum, .quotient):
       return Bound(source: "theorem 4.3", relative: (n + 2 + 2 * spread) * u)
-    case (.softmax, "two-pass-log"):
+    case (.softmax, .maximum, .exponentialOfDifference):
       return Bound(
         source: "theorem 4.4", relative: (1 + farthest + (y + n - row.minimum).magnitude) * u)
     default:

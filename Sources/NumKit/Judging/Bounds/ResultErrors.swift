@@ -9,7 +9,7 @@ extension RowErrors {
   private var precisions: Precisions { bounds.precisions }
 
   func softmax(_ truth: Exact, _ bounds: Bounds) {
-    if self.bounds.algorithm.kernel == "two-pass-log" { return divisionFree(bounds) }
+    if self.bounds.arithmetic.ending == .exponentialOfDifference { return divisionFree(bounds) }
     for i in z.indices { bounds[i] = probabilityError(i) }
   }
 
@@ -82,15 +82,15 @@ extension RowErrors {
   }
 
   func logSumExp(_ truth: Exact, _ bounds: Bounds) {
-    switch self.bounds.algorithm.kernel {
-    case "naive":
+    switch self.bounds.arithmetic.ending {
+    case .logarithmOfOnePlus:
+      bounds[0] = logOnePlusError()
+    case _ where !shifted:
       let log = logOfSum()
       if log.error == .infinity { return bounds[0] = .infinity }
       bounds[0] =
         precisions.narrowing.overflows(log.upper) && !precisions.storesAsComputed
         ? .nan : log.error + precisions.narrowing.error(log.upper)
-    case "shifted-log1p":
-      bounds[0] = logOnePlusError()
     default:
       bounds[0] = shiftedLogSumExpError(isLast: true)
     }
@@ -122,7 +122,7 @@ extension RowErrors {
   }
 
   func logSoftmax(_ truth: Exact, _ bounds: Bounds) {
-    let naive = self.bounds.algorithm.kernel == "naive"
+    let naive = self.bounds.arithmetic.ending == .logarithmOfProbability
     // −∞ less a finite number, in the accumulator where that is wider.
     let log = logOfSum()
     let keepsInfinity = !profile.hasMinusInfinity || !precisions.isWide || precisions.accumulatorIsUnbounded
@@ -156,12 +156,12 @@ extension RowErrors {
 
   func crossEntropy(_ t: Int, _ truth: Exact, _ bounds: Bounds) {
     guard z[t].isFinite else {
-      let naive = self.bounds.algorithm.kernel == "naive"
+      let naive = self.bounds.arithmetic.ending == .logarithmOfProbability
       bounds[0] = naive || !precisions.isWide || precisions.accumulatorIsUnbounded ? 0 : .nan
       return
     }
     bounds[0] =
-      self.bounds.algorithm.kernel == "naive"
+      self.bounds.arithmetic.ending == .logarithmOfProbability
       ? logOfProbabilityError(t, truth[0]) : shiftedDifferenceError(t, logOfSum())
   }
 
@@ -212,7 +212,7 @@ extension RowErrors {
     dot = precisions.narrowing(dot)
     for i in z.indices {
       let pi = Computed(exact: p[i], error: b[i])
-      if self.bounds.algorithm.kernel == "product" {
+      if self.bounds.arithmetic.ending == .differenceOfProducts {
         let second = pi.product(dot)
         let e = products[i] + second.error + c.rounding(second.upper)
         let last = Computed(exact: truth[i], error: e)

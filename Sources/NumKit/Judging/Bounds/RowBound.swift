@@ -26,16 +26,18 @@ extension RowBound {
 /// first order is in `PublishedBounds`.
 public struct ErrorBounds {
   let algorithm: Algorithm
+  let arithmetic: RowArithmetic
   let precisions: Precisions
   let parameters: OperationParameters
   let inputError: InputError
   private let isHopeless: Bool
 
-  /// nil where no bound was derived: integer grids.
+  /// nil where no bound was derived: integer grids, and kernels that say no error model.
   public init?(_ algorithm: Algorithm, _ configuration: KernelConfiguration, parameters: OperationParameters)
   {
-    guard !algorithm.isInteger, let precisions = Precisions(configuration) else { return nil }
+    guard let arithmetic = algorithm.arithmetic, let precisions = Precisions(configuration) else { return nil }
     self.algorithm = algorithm
+    self.arithmetic = arithmetic
     self.precisions = precisions
     self.parameters = parameters
     inputError = InputError(precisions, temperature: parameters.temperature)

@@ -46,10 +46,8 @@ struct RowErrors {
     self.bounds = bounds
     self.profile = profile
     let c = bounds.precisions.compute
-    base2 = bounds.algorithm.kernel == "base2"
-    shifted =
-      bounds.algorithm.kernel != "naive"
-      || bounds.algorithm.operation != .softmax && bounds.algorithm.operation != .logSumExp
+    base2 = bounds.arithmetic.isBase2
+    shifted = bounds.arithmetic.shift != .none
     errors = []
     let exponents = Exponents(bounds, base2: base2, maximum: shifted ? profile.maximum : nil)
     guard !exponents.overflows(profile.maximum) else { return nil }
@@ -105,7 +103,7 @@ struct RowErrors {
     let additions = SumErrors(u: a.u)
     let widening = bounds.precisions.widening
     let total: Computed
-    if bounds.algorithm.kernel == "online" {
+    if bounds.arithmetic.shift == .runningMaximum {
       total = onlineSum(additions)
     } else {
       let exactSum = exactSum

@@ -14,8 +14,8 @@ extension ErrorBounds {
   private func finiteError(_ z: Double) -> Double {
     let c = precisions.compute
     let input = inputError.error(z)
-    switch algorithm.kernel {
-    case "tanh":
+    switch arithmetic.ending {
+    case .hyperbolicTangent:
       // tanh(z/2)′ ≤ ½ per unit of z; halving is exact but for underflow.
       let t = Double.tanh(z / 2)
       let argument = 0.5 * input + halving(z.magnitude / 2, 0.5 * input)
@@ -23,13 +23,13 @@ extension ErrorBounds {
       let sum = c.roundedSum(Computed(exact: 1 + t, error: tanh))
       return 0.5 * sum.error + halving(0.5 * sum.exact, 0.5 * sum.error)
     default:
-      let e = Double.exp(algorithm.kernel == "naive" ? -z : -z.magnitude)
+      let e = Double.exp(arithmetic.ending == .reciprocal ? -z : -z.magnitude)
       let r = Double.expMinusOne(input) * (1 + c.exp) + c.exp
       let exponential = Computed(exact: e, error: e * r + c.tiny)
       if e == .infinity || c.overflows(exponential.upper) { return .nan }
       let sum = c.roundedSum(Computed(exact: 1 + e, error: exponential.error))
       let numerator =
-        algorithm.kernel == "stable" && z < 0 ? exponential : Computed(exact: 1, error: 0)
+        arithmetic.ending == .reciprocalOfSmaller && z < 0 ? exponential : Computed(exact: 1, error: 0)
       let quotient = numerator.quotient(by: sum)
       return quotient.error + c.rounding(quotient.upper)
     }

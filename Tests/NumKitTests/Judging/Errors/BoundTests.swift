@@ -138,9 +138,34 @@ struct HostileRows: RowSource {
     x.withUnsafeBufferPointer { profile.update($0, temperature: 1) }
     let u = NumberFormat.f16.unitRoundoff
     let error = 1000.6931471805599 - 1000.5
-    let printed = try #require(PublishedBounds.bound(.logSumExp, kernel: "shifted-log1p", profile, u: u))
+    let printed = try #require(PublishedBounds.bound(algorithm, profile, u: u))
     #expect(printed.kind == .firstOrder)
     #expect(error > printed.relative * 1000.6931471805599)
     #expect(error <= PublishedBounds.mendedTheorem42(profile, u: u))
+  }
+
+  /// A kernel that says no error model has no bound, whatever its name is, and its verdict never rests on one.
+  @Test func anotherKernelsBoundIsNotTaken() throws {
+    let configuration = KernelConfiguration(storage: .float(.f32))
+    let own = Algorithm(Unmodelled.self)
+    #expect(own.description == "shifted" && ErrorBounds(own, configuration, parameters: .init()) == nil)
+    let rows = GeneratedRows(.uniform, range: 5, rows: 8, length: 64, seed: 3)
+    let entry = try Experiment(.softmax, algorithms: [own], configuration: configuration).run(on: rows).entries[0]
+    #expect(entry.bound == .none && entry.verdict == .ok)
+  }
+
+  /// Softmax as the shifted kernel does it, without saying so.
+  private enum Unmodelled: Kernel {
+    static let operation = RowOperation.softmax
+    static let name = "shifted"
+    static let summary = "a client's"
+    static let summations: [Summation] = [.sequential]
+
+    static func run<C: Scalar, A: Scalar, S: Stages>(
+      _ x: UnsafeMutableBufferPointer<C>, into y: UnsafeMutableBufferPointer<C>,
+      _ setting: KernelSetting<C>, accumulator: A.Type, stages: inout S
+    ) {
+      ShiftedSoftmax.run(x, into: y, setting, accumulator: accumulator, stages: &stages)
+    }
   }
 }

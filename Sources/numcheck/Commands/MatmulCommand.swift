@@ -1,0 +1,216 @@
+import ArgumentParser
+import NumKit
+import Reports
+import TensorFiles
+
+/// A product of matrices: runs its orders of summation and reports their errors.
+struct MatmulCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "matmul",
+    abstract:
+      "C = A B: products of matrices in any storage, accumulator and order of summation, with scales.",
+    discussion: """
+      Errors are against the proven product: the kernel's own, for the matrices as stored, and in all, for the \
+      matrices as given. Products are added by fused multiply-add; scales are applied where matrix units do: after the \
+      sum, or to each block's sum.
+      """)
+
+  @Option(help: "Number format of A and B; see 'numcheck list formats'.")
+  var dtype: DType = .float(.f32)
+
+  @Option(
+    help: ArgumentHelp(
+      "Which numbers share a scale: 'none', 'tensor', 'row' (rows of A, columns of B) or 'block:N' (N along the inner dimension; default 128) (default: none; tensor for integers).",
+      valueName: "none|tensor|row|block:N"))
+  var scales: MatmulScaling?
+
+  @Option(
+    help: ArgumentHelp(
+      "Format of sums, or int32 for integer dtypes (default: f32; f64 for f64, int32 for integers)."))
+  var accumulate: MatmulAccumulator?
+
+  @Option(help: ArgumentHelp("Format of C (default: the dtype; f32 for dtypes of 8 bits or fewer)."))
+  var resultDtype: DType?
+
+  @Option(
+    help: ArgumentHelp(
+      "Order of summation, repeatable: sequential, pairwise, blocked:N, split-k:S, all (default: all, with N = 128 and S = 4).",
+      valueName: "name"))
+  var algorithm: [String] = []
+
+  @OptionGroup(title: "Input") var input: MatmulInputOptions
+  @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
+  @OptionGroup(title: "Report") var report: ReportOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Write C of exactly one --algorithm to a .npy or .safetensors file.", valueName: "FILE"))
+  var output: String?
+
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
+  var outputType: DType?
+
+  func validate() throws {
+    if output == nil && outputType != nil { throw ValidationError("--as is for --output") }
+    _ = try orders()
+    _ = try precision()
+  }
+
+  func run() throws {
+    try keepApart(outputs: [output] + report.files, inputs: [input.a, input.b])
+    let (orders, precision) = (try orders(), try precision())
+    if output != nil && orders.count != 1 {
+      throw UsageError("--output needs exactly one --algorithm, not \(orders.count)")
+    }
+    let source = try MatmulSource(input)
+    let given = source.inputs
+    let writer = try output.map {
+      try MatmulWriter($0, source.shape, dtype: .float(precision.result), as: outputType)
+    }
+    let stored = given.stored(as: precision.storage, precision.scaling)
+    var trial = Trial(
+      MatmulQuestion(), candidates: try orders.map { try MatmulCandidate($0, precision, stored) },
+      format: precision.result, threads: threads.count
+    ) { MatmulProver($0 == .stored ? stored : given, format: precision.result) }
+    trial.measuresSums = true
+    let progress = Progress(total: given.a.count)
+    let rows = MatmulRows(given, stored: stored, dtype: precision.storage)
+    let (result, seen) = try trial.run(
+      on: rows, observer: MatmulWriter.Rows(ofTruth: false, isKept: output != nil),
+      progress: progress.callback)
+    progress.finish()
+    let made = MatmulReport(configuration: precision, source: source, result: result).report
+    let files = try writer.map { try [$0.finished(seen)] } ?? []
+    try deliver(files) { try report.finish(made, limits: thresholds.limits) }
+  }
+
+  private func precision() throws -> MatmulConfiguration {
+    var format: NumberFormat?
+    if let resultDtype {
+      guard let f = resultDtype.numberFormat else {
+        throw UsageError("--result-dtype \(resultDtype): needs a floating-point format")
+      }
+      format = f
+    }
+    let scaling = scales ?? (dtype.numberFormat == nil ? .tensor : .none)
+    do {
+      return try MatmulConfiguration(
+        storage: dtype, scaling: scaling, accumulator: accumulate, result: format)
+    } catch { throw UsageError("\(error)") }
+  }
+
+  private func orders() throws -> [MatmulOrder] {
+    var chosen: [MatmulOrder] = []
+    for name in (algorithm.isEmpty ? ["all"] : algorithm).flatMap({
+      $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }) {
+      guard let found = name == "all" ? MatmulOrder.all : MatmulOrder(name).map({ [$0] }) else {
+        throw UsageError(
+          "no algorithm '\(name)' for matmul; there are: sequential, pairwise, blocked:N, split-k:S, all")
+      }
+      for order in found where !chosen.contains(order) { chosen.append(order) }
+    }
+    return chosen
+  }
+}
+
+/// Writes the proven product. Reached as `numcheck reference matmul`.
+struct MatmulReferenceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reference-matmul",
+    abstract: "Write the proven, correctly rounded product of two matrices.",
+    usage: "numcheck reference matmul --output <FILE> [<options>]",
+    discussion: "Inputs are taken exactly as the files have them; only the product is rounded, to --dtype.",
+    shouldDisplay: false)
+
+  @Option(help: "Number format of C; see 'numcheck list formats'.")
+  var dtype: DType = .float(.f32)
+
+  @Option(help: ArgumentHelp("Round A and B to this format first.", valueName: "dtype"))
+  var roundInputs: DType?
+
+  @Option(help: ArgumentHelp("The .npy or .safetensors file to write.", valueName: "FILE"))
+  var output: String
+
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
+  var outputType: DType?
+
+  @OptionGroup(title: "Input") var input: MatmulInputOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    guard let format = dtype.numberFormat else {
+      throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
+    }
+    try keepApart(outputs: [output] + report.files, inputs: [input.a, input.b])
+    let source = try MatmulSource(input)
+    var inputs = source.inputs
+    if let roundInputs {
+      guard roundInputs.numberFormat != nil else {
+        throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
+      }
+      inputs = inputs.stored(as: roundInputs, .none)
+    }
+    let writer = try MatmulWriter(output, source.shape, dtype: dtype, as: outputType)
+    let exact = inputs
+    let trial = Trial(MatmulQuestion(), candidates: [], format: format, threads: threads.count) { _ in
+      MatmulProver(exact, format: format)
+    }
+    let (result, seen) = try trial.run(
+      on: MatmulRows(exact, stored: exact, dtype: .float(.f64)),
+      observer: MatmulWriter.Rows(ofTruth: true, isKept: true))
+    let file = try writer.finished(seen)
+    var made = Report(
+      "reference matmul",
+      title: "matmul: \(source.size), correctly rounded to \(dtype), in \(ArgumentText.shown(output))")
+    made.facts = [Fact("dtype", .text(dtype.name))] + source.facts
+    made.describeReference(output, dtype: format, result.certificate)
+    try deliver([file]) { try report.finish(made, limits: [.proven]) }
+  }
+}
+
+extension MatmulScaling: ExpressibleByArgument {
+  public init?(argument: String) {
+    let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+    switch (parts.first, parts.count) {
+    case ("none", 1): self = .none
+    case ("tensor", 1): self = .tensor
+    case ("row", 1): self = .row
+    case ("block", 1): self = .block(128)
+    case ("block", 2):
+      guard let n = Int(parts[1]), 1...(1 << 30) ~= n else { return nil }
+      self = .block(n)
+    default: return nil
+    }
+  }
+
+  public var defaultValueDescription: String { name }
+
+  /// As the flag has it.
+  var name: String {
+    switch self {
+    case .none: "none"
+    case .tensor: "tensor"
+    case .row: "row"
+    case .block(let n): "block:\(n)"
+    }
+  }
+}
+
+extension MatmulAccumulator: ExpressibleByArgument {
+  public init?(argument: String) {
+    if argument.lowercased() == "int32" {
+      self = .int32
+    } else if let format = DType(argument)?.numberFormat {
+      self = .float(format)
+    } else {
+      return nil
+    }
+  }
+}

@@ -1,0 +1,280 @@
+import ArgumentParser
+import NumKit
+import Reports
+
+/// Names a normalisation as a type, so that one generic command serves both.
+protocol NamedNorm {
+  static var operation: Normalization { get }
+  static var abstract: String { get }
+}
+
+enum RMSNormQuestion: NamedNorm {
+  static let operation = Normalization.rmsNorm
+  static let abstract = "RMS norm: x_i / sqrt(mean of x_j^2 + eps) * w_i."
+}
+
+enum LayerNormQuestion: NamedNorm {
+  static let operation = Normalization.layerNorm
+  static let abstract = "Layer norm: (x_i - mean) / sqrt(variance + eps) * w_i + b_i."
+}
+
+/// What a normalisation needs beside its rows.
+struct NormOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Added to the variance or mean square, exactly as it is read (default: 1e-6 for rmsnorm, 1e-5 for layernorm).",
+      valueName: "X"))
+  var epsilon: Number?
+
+  @Option(help: ArgumentHelp("w, one number for each element (default: none).", valueName: "FILE[:TENSOR]"))
+  var weight: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "b, one number for each element; layernorm alone has one (default: none).", valueName: "FILE[:TENSOR]"))
+  var bias: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Rows without an answer: 'ieee' (what the formula gives: NaN) or 'safe' (the limit as eps goes to 0, and as infinities grow).",
+      valueName: "ieee|safe"))
+  var policy: DegenerateRows = .ieee
+
+  /// The tensors that are read.
+  var files: [String?] { [weight, bias] }
+
+  /// Of rows of `length`.
+  func parameters(_ operation: Normalization, length: Int) throws -> NormParameters {
+    let parameters = NormParameters(
+      epsilon: epsilon?.value ?? operation.defaultEpsilon,
+      weight: try weight.map { try WholeTensor($0).values } ?? [],
+      bias: try bias.map { try WholeTensor($0).values } ?? [], degenerate: policy)
+    do { try parameters.check(operation, length: length) } catch { throw UsageError("\(error)") }
+    return parameters
+  }
+}
+
+extension DegenerateRows: ExpressibleByArgument {}
+
+/// A normalisation's command: runs its algorithms on rows and reports their errors.
+struct NormCommand<N: NamedNorm>: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: N.operation.rawValue, abstract: N.abstract,
+      discussion: """
+        Errors are against the proven answer: the kernel's own, for row, weight and bias as stored, and in all, for \
+        those given.
+        """)
+  }
+
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Algorithm to run, repeatable; 'all' is the default. See 'numcheck list kernels'.", valueName: "name"))
+  var algorithm: [String] = ["all"]
+
+  @OptionGroup(title: "Question") var question: NormOptions
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the algorithm's results (exactly one --algorithm) to a .npy or .safetensors file.",
+      valueName: "FILE"))
+  var output: String?
+
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
+  var outputType: DType?
+
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    let configuration = try precision.configuration()
+    let algorithms = try chosenAlgorithms()
+    if output == nil && outputType != nil { throw UsageError("--as is for --output") }
+    if output != nil && algorithms.count != 1 {
+      throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
+    }
+    try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
+    let source = try RowInput(input, dtype: configuration.storage)
+    let workers = try MemoryNeeds.threads(
+      threads, N.operation.rawValue, length: source.rows.length, algorithms: algorithms.count)
+    let parameters = try question.parameters(N.operation, length: source.rows.length)
+    let run = NormRun(algorithms, configuration, parameters, source, threads: workers)
+    let progress = Progress(total: source.rows.rowCount)
+    let found = try run.measured(N.operation, progress: progress.callback)
+    progress.finish()
+    let files = try output.map { path in
+      let writer = try ResultWriter(
+        path, name: N.operation.rawValue, dtype: configuration.storage, as: outputType, input: source,
+        overflow: configuration.overflow)
+      try run.answers(N.operation, algorithms[0]) { try writer.append($0) }
+      return [try writer.finished()]
+    }
+    try deliver(files ?? []) { try report.finish(found.report, limits: thresholds.limits) }
+  }
+
+  private func chosenAlgorithms() throws -> [NormAlgorithm] {
+    let all = NormAlgorithm.all(for: N.operation)
+    var chosen: [NormAlgorithm] = []
+    for name in algorithm.flatMap({ $0.split(separator: ",").map(String.init) }) {
+      let matches = name == "all" ? all : all.filter { $0.description == name }
+      if matches.isEmpty {
+        throw UsageError(
+          "no algorithm '\(name)' for \(N.operation.rawValue); there are: "
+            + all.map(\.description).joined(separator: ", "))
+      }
+      for match in matches where !chosen.contains(match) { chosen.append(match) }
+    }
+    if chosen.isEmpty { throw UsageError("--algorithm names none") }
+    return chosen
+  }
+}
+
+/// Algorithms of a normalisation on rows.
+private struct NormRun {
+  let algorithms: [NormAlgorithm]
+  let configuration: KernelConfiguration
+  let parameters: NormParameters
+  let source: RowInput
+  let threads: Int
+
+  init(
+    _ algorithms: [NormAlgorithm], _ configuration: KernelConfiguration, _ parameters: NormParameters,
+    _ source: RowInput, threads: Int
+  ) {
+    self.algorithms = algorithms
+    self.configuration = configuration
+    self.parameters = parameters
+    self.source = source
+    self.threads = threads
+  }
+
+  func measured(_ operation: Normalization, progress: (@Sendable (Int) -> Void)?) throws -> NormReport {
+    func open(_ rows: some RowSource) throws -> NormReport {
+      let counted = CountedRows(rows)
+      let items = try NormRows(counted, operation, parameters: parameters, configuration: configuration)
+      var trial = try Trial(
+        operation, algorithms: algorithms, configuration: configuration,
+        storedParameters: items.kernelParameters, threads: threads)
+      trial.measuresSums = true
+      let (result, seen) = try trial.run(on: items, observer: NormSights(operation), progress: progress)
+      return NormReport(
+        operation: operation, configuration: configuration, parameters: parameters, origin: source.origin,
+        input: counted.count, sights: seen, length: rows.length, result: result)
+    }
+    return try open(source.rows)
+  }
+
+  /// What one algorithm computes, row by row.
+  func answers(
+    _ operation: Normalization, _ algorithm: NormAlgorithm, _ body: (UnsafeBufferPointer<Double>) throws -> Void
+  ) throws {
+    let stored = parameters.rounded(to: configuration)
+    guard let runner = NormRunner(algorithm, configuration, parameters: stored) else {
+      throw NormError.cannotCompute(algorithm.description, configuration)
+    }
+    var trace = StageTrace()
+    var results = [Double](repeating: 0, count: source.rows.length)
+    for row in 0..<source.rows.rowCount {
+      let given = try source.row(row)
+      var rounded = given
+      _ = configuration.roundInputs(given, into: &rounded)
+      rounded.withUnsafeBufferPointer { x in
+        results.withUnsafeMutableBufferPointer {
+          trace.startRow(row)
+          runner.run(x, into: $0, trace: &trace)
+        }
+      }
+      try results.withUnsafeBufferPointer(body)
+    }
+  }
+}
+
+/// Writes the proven results of a normalisation. Reached as `numcheck reference rmsnorm` and `numcheck reference layernorm`.
+struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "reference-\(N.operation.rawValue)",
+      abstract: "Write the proven, correctly rounded results of \(N.operation.rawValue).",
+      usage: "numcheck reference \(N.operation.rawValue) --output <FILE> [<options>]",
+      discussion: "Row, eps, weight and bias are taken exactly as given; only results are rounded, to --dtype.",
+      shouldDisplay: false)
+  }
+
+  @Option(help: "Number format of the results; see 'numcheck list formats'.")
+  var dtype: DType = .float(.f32)
+
+  @Option(help: ArgumentHelp("Round rows, weight and bias to this format first.", valueName: "dtype"))
+  var roundInputs: DType?
+
+  @Option(
+    help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate' (infinities too)."
+  )
+  var overflow: Overflow = .special
+
+  @Option(help: ArgumentHelp("The .npy or .safetensors file to write.", valueName: "FILE"))
+  var output: String
+
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
+  var outputType: DType?
+
+  @OptionGroup(title: "Question") var question: NormOptions
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    guard let format = dtype.numberFormat else {
+      throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
+    }
+    try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
+    let source = try RowInput(input, dtype: roundInputs ?? dtype)
+    let workers = try MemoryNeeds.threads(threads, N.operation.rawValue, length: source.rows.length)
+    var parameters = try question.parameters(N.operation, length: source.rows.length)
+    if let roundInputs {
+      // ε is a number of the question, not an input: it stays as it is.
+      guard let f = roundInputs.numberFormat else {
+        throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
+      }
+      parameters.weight = parameters.weight.map { f.round($0, overflow: overflow) }
+      parameters.bias = parameters.bias.map { f.round($0, overflow: overflow) }
+    }
+    let writer = try ResultWriter(
+      output, name: N.operation.rawValue, dtype: dtype, as: outputType, input: source, overflow: overflow)
+    let exact = parameters
+    let proven = ProvenRows(source, resultsPerRow: source.rows.length, roundInputs: roundInputs, overflow)
+    let certificate = try proven.forEach(
+      threads: workers,
+      prover: {
+        let reference = NormReference(N.operation, format: format, overflow: overflow)
+        var truth = Truth()
+        return { _, row, results in
+          reference.answer(row, parameters: exact, into: &truth)
+          for i in results.indices { results[i] = truth.rounded[i] }
+          return truth.certificate
+        }
+      }, body: { try writer.append($0) })
+    let file = try writer.finished()
+    let rows = source.rows.rowCount
+    var made = Report(
+      "reference \(N.operation.rawValue)",
+      title: "\(N.operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
+        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))"
+    )
+    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts
+    made.facts += [
+      Fact("rows", .integer(rows)), Fact("length", .integer(source.rows.length)),
+      Fact("epsilon", .number(parameters.epsilon)),
+    ]
+    made.describeReference(output, dtype: format, certificate)
+    try deliver([file]) { try report.finish(made, limits: [.proven]) }
+  }
+}

@@ -1,0 +1,66 @@
+import NumKit
+
+/// The proven results of every row of a tensor, in order, a batch of rows at a time, so that memory does not grow with the tensor.
+struct ProvenRows {
+  /// Answers row number `index`, and says what proved it. Serves one thread.
+  typealias Answer = (
+    _ index: Int, _ row: UnsafeBufferPointer<Double>, _ results: UnsafeMutableBufferPointer<Double>
+  ) -> Certificate
+
+  private let source: RowInput
+  private let resultsPerRow: Int
+  private let roundInputs: DType?
+  private let overflow: Overflow
+
+  /// Rows as they are, or rounded to `roundInputs` first.
+  init(_ source: RowInput, resultsPerRow: Int, roundInputs: DType?, _ overflow: Overflow) {
+    self.source = source
+    self.resultsPerRow = resultsPerRow
+    self.roundInputs = roundInputs
+    self.overflow = overflow
+  }
+
+  private final class Worker {
+    let answer: Answer
+    var certificate = Certificate()
+    init(_ answer: @escaping Answer) { self.answer = answer }
+  }
+
+  /// Gives `body` the results of each row; `prover` makes what answers on one thread.
+  func forEach(
+    threads: Int, prover: () -> Answer, body: (UnsafeBufferPointer<Double>) throws -> Void
+  ) throws -> Certificate {
+    let count = source.rows.rowCount
+    let size = Swift.max(
+      threads, Swift.min(count, (1 << 18) / Swift.max(source.rows.length, resultsPerRow)))
+    let results = UnsafeMutableBufferPointer<Double>.allocate(capacity: size * resultsPerRow)
+    defer { results.deallocate() }
+    var certificate = Certificate()
+    var start = 0
+    while start < count {
+      let batch = Swift.min(size, count - start)
+      let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
+        count: batch, progress: nil, make: { Worker(prover()) },
+        body: { worker, i in
+          try answer(
+            start + i, worker,
+            into: UnsafeMutableBufferPointer(rebasing: results[(i * resultsPerRow)..<((i + 1) * resultsPerRow)]))
+        }, merge: { $0.certificate.merge($1.certificate) })
+      certificate.merge(worker.certificate)
+      for i in 0..<batch {
+        try body(UnsafeBufferPointer(rebasing: results[(i * resultsPerRow)..<((i + 1) * resultsPerRow)]))
+      }
+      start += batch
+    }
+    return certificate
+  }
+
+  private func answer(_ row: Int, _ worker: Worker, into results: UnsafeMutableBufferPointer<Double>) throws {
+    var x = try source.row(row)
+    if let roundInputs {
+      let given = x
+      _ = KernelConfiguration(storage: roundInputs, overflow: overflow).roundInputs(given, into: &x)
+    }
+    worker.certificate.merge(x.withUnsafeBufferPointer { worker.answer(row, $0, results) })
+  }
+}
