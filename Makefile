@@ -2,7 +2,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 export NUMCHECK_STRICT := 1
 
-.PHONY: all demo test lint proofs arm64 install bench deps clean
+.PHONY: all demo test lint proofs arm64 fuzz sanitize client install bench deps clean
 
 all: deps
 	$(SWIFT) build -c release
@@ -29,6 +29,21 @@ proofs:
 # The C of the proofs gives the same bits on arm64, emulated, as here; where a cross compiler and qemu are installed.
 arm64:
 	Proofs/processors/compare $(ROWS)
+
+# Attacks on the built command, SECONDS each: mutated files, hostile names, flags, outputs that are inputs, signals, narrow limits.
+SECONDS ?= 300
+SEED ?= 1
+fuzz: deps
+	$(SWIFT) build -c release --product numcheck
+	Scripts/fuzz/run $(SECONDS) $(SEED)
+
+# The tests under AddressSanitizer, and the command's threads under ThreadSanitizer.
+sanitize: deps
+	Scripts/sanitize
+
+# A package outside that brings its own kernel and question.
+client: deps
+	Scripts/client
 
 # A binary that runs without the toolchain: Swift's standard library linked statically, MPFR and GMP dynamically.
 install: deps

@@ -12,8 +12,14 @@
 #define NC_INLINE static inline __attribute__((always_inline))
 
 // A loop that gains from vectors of 512 bits is compiled for them too, and chosen when the program starts. No operation
-// is contracted or reordered, so both give the same answers.
-#if defined(__x86_64__) && defined(__ELF__)
+// is contracted or reordered, so both give the same answers. The choice is made before ThreadSanitizer can run.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NC_WIDE
+#endif
+#endif
+#if defined(NC_WIDE)
+#elif defined(__x86_64__) && defined(__ELF__)
 #define NC_WIDE __attribute__((target_clones("arch=x86-64-v4", "default")))
 #else
 #define NC_WIDE
