@@ -46,7 +46,7 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
     if input.exhaustive, input.length == 2, Q.operation == .softmax,
       let sweeps = sweeps(algorithms, configuration)
     {
-      return try sweep(sweeps, configuration)
+      return try sweep(sweeps, of: algorithms, configuration)
     }
     let source = try RowInput(input, operation: Q.operation, dtype: configuration.storage)
     let workers = try MemoryNeeds.threads(
@@ -93,7 +93,9 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
     return sweeps.isEmpty ? nil : sweeps
   }
 
-  private func sweep(_ sweeps: [(Algorithm, PairSweep)], _ configuration: KernelConfiguration) throws {
+  private func sweep(
+    _ sweeps: [(Algorithm, PairSweep)], of algorithms: [Algorithm], _ configuration: KernelConfiguration
+  ) throws {
     let each = configuration.storage.finiteCount
     let progress = Progress(total: sweeps.count * each, what: "logits")
     let show = progress.callback
@@ -104,7 +106,10 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
     }
     progress.finish()
     try report.finish(
-      SweepReport(configuration: configuration, results: results).report, limits: thresholds.limits)
+      SweepReport(
+        configuration: configuration, results: results,
+        leftOut: algorithms.filter { a in !sweeps.contains { $0.0 == a } }
+      ).report, limits: thresholds.limits)
   }
 
   /// Runs the one algorithm once more and writes what it computes.

@@ -5,6 +5,8 @@ import Reports
 struct SweepReport {
   let configuration: KernelConfiguration
   let results: [(algorithm: Algorithm, result: PairSweep.Result)]
+  /// What was asked for and is not among the results.
+  let leftOut: [Algorithm]
 
   private var dtype: DType { configuration.storage }
 
@@ -23,9 +25,22 @@ struct SweepReport {
     report.facts += [
       Fact("rows", .integer(pairs), inRows: true), Fact("length", .integer(2), inRows: true),
     ]
+    report.findings = findings
     report.add(table)
     report.conclusion = claims.joined(separator: "; ")
     return report
+  }
+
+  /// Why algorithms that were asked for are not there.
+  private var findings: [Finding] {
+    let same = leftOut.filter { a in results.contains { $0.algorithm.kernel == a.kernel } }
+    let others = leftOut.filter { !same.contains($0) }
+    func finding(_ list: [Algorithm], _ reason: String, warns: Bool) -> [Finding] {
+      list.isEmpty
+        ? [] : [Finding("left-out", "", Figures.list(list.map(\.description)) + reason, leads: false, warns: warns)]
+    }
+    return finding(same, ": with two terms the order of summation changes nothing", warns: false)
+      + finding(others, ": left out, no sweep over pairs is compiled for it", warns: true)
   }
 
   private var table: Table {
