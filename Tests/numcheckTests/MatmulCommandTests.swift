@@ -5,13 +5,22 @@ import Testing
 /// Products from files and into files, and their report.
 @Suite struct MatmulCommandTests {
   /// A [3, 2, 5] and B [5, 4], whose products f64 holds.
-  private let a = (0..<30).map { Double(($0 * 7) % 11 - 5) / 4 }
-  private let b = (0..<20).map { Double(($0 * 5) % 13 - 6) / 8 + 0x1p-20 }
+  private let a: [Double] = (0..<30).map { i in Double((i * 7) % 11 - 5) / 4 }
+  private let b: [Double] = (0..<20).map { i in
+    let x = Double((i * 5) % 13 - 6)
+    return x / 8 + 0x1p-20
+  }
 
   private func product(_ round: (Double) -> Double = { $0 }) -> [Double] {
-    (0..<6).flatMap { i in
-      (0..<4).map { j in (0..<5).reduce(0) { $0 + round(a[i * 5 + $1]) * round(b[$1 * 4 + j]) } }
+    var c: [Double] = []
+    for i in 0..<6 {
+      for j in 0..<4 {
+        var sum = 0.0
+        for k in 0..<5 { sum += round(a[i * 5 + k]) * round(b[k * 4 + j]) }
+        c.append(sum)
+      }
     }
+    return c
   }
 
   private func withFiles(
@@ -61,9 +70,12 @@ import Testing
   /// Fused multiply-adds in f32, one after the other, and what other sums make of them.
   @Test func theOutputIsTheKernels() throws {
     try withFiles { folder, run in
-      let wanted = (0..<6).flatMap { i in
-        (0..<4).map { j in
-          Double((0..<5).reduce(Float(0)) { $0.addingProduct(Float(a[i * 5 + $1]), Float(b[$1 * 4 + j])) })
+      var wanted: [Double] = []
+      for i in 0..<6 {
+        for j in 0..<4 {
+          var sum: Float = 0
+          for k in 0..<5 { sum.addProduct(Float(a[i * 5 + k]), Float(b[k * 4 + j])) }
+          wanted.append(Double(sum))
         }
       }
       for threads in ["1", "3"] {
@@ -91,9 +103,9 @@ import Testing
   @Test func integersAreExact() throws {
     let folder = try CommandRunner.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    let codes = (0..<12).map { Double(($0 * 31) % 255 - 127) }
+    let codes: [Double] = (0..<12).map { i in Double((i * 31) % 255 - 127) }
     let path = folder.appendingPathComponent("i.safetensors").path
-    try TensorWriter.write(codes, as: .i8, shape: [3, 4], to: path)
+    try TensorWriter.write(codes, as: .int8, shape: [3, 4], to: path)
     let report = try CommandRunner.json([
       "matmul", "--a", path, "--b", path, "--transpose-b", "--dtype", "int8", "--scales", "none",
     ])
