@@ -32,6 +32,7 @@ struct Numcheck: ParsableCommand {
       AttentionCommand.self,
       ReferenceCommand.self,
       AttentionReferenceCommand.self,
+      VerifyCommand.self,
       CacheCommand.self,
       QuantizeCommand.self,
       ActivationsCommand.self,

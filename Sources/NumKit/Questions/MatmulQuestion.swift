@@ -176,7 +176,8 @@ public struct MatmulOperand: Sendable {
       var least = Double.infinity
       for x in numbers[vector * inner..<(vector + 1) * inner] where x.isFinite && x != 0 {
         let digits = x.significandBitPattern | (x.isNormal ? 1 << 52 : 0)
-        least = Swift.min(least, Double(sign: .plus, exponent: digits.trailingZeroBitCount, significand: x.ulp))
+        least = Swift.min(
+          least, Double(sign: .plus, exponent: digits.trailingZeroBitCount, significand: x.ulp))
       }
       return least == .infinity ? 1 : least
     }

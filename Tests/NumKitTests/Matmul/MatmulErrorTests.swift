@@ -24,7 +24,8 @@ import Testing
       case 2: return Double(Int(random.next() % 15) - 7)
       // Products that underflow in the format itself.
       case 3:
-        return sign() * uniform() * power(format.minExponent - format.significandBits...format.minExponent + 4)
+        return sign() * uniform()
+          * power(format.minExponent - format.significandBits...format.minExponent + 4)
       // Products that come near its largest.
       case 4: return sign() * uniform() * power(Swift.max(top - 3, -1)...Swift.max(top, 0))
       // Any code.
@@ -130,12 +131,29 @@ import Testing
     let ones = [Double](repeating: 1, count: 8 * 4096)
     typealias Claim = (MatmulOrder, DType, MatmulScaling, MatmulAccumulator)
     let lies: [(says: Claim, does: Claim, ones: Bool)] = [
-      ((.sequential, .float(.f32), .none, .float(.f32)), (.sequential, .float(.f32), .none, .float(.tf32)), false),
-      ((.sequential, .float(.f32), .none, .float(.f64)), (.sequential, .float(.f32), .none, .float(.f32)), false),
-      ((.pairwise, .float(.bf16), .none, .float(.f32)), (.pairwise, .float(.bf16), .none, .float(.bf16)), false),
-      ((.sequential, .float(.f16), .none, .float(.f32)), (.sequential, .float(.f16), .none, .float(.f16)), false),
-      ((.pairwise, .float(.f16), .none, .float(.f16)), (.sequential, .float(.f16), .none, .float(.f16)), true),
-      ((.splitK(64), .float(.f16), .none, .float(.f16)), (.sequential, .float(.f16), .none, .float(.f16)), true),
+      (
+        (.sequential, .float(.f32), .none, .float(.f32)), (.sequential, .float(.f32), .none, .float(.tf32)),
+        false
+      ),
+      (
+        (.sequential, .float(.f32), .none, .float(.f64)), (.sequential, .float(.f32), .none, .float(.f32)),
+        false
+      ),
+      (
+        (.pairwise, .float(.bf16), .none, .float(.f32)), (.pairwise, .float(.bf16), .none, .float(.bf16)),
+        false
+      ),
+      (
+        (.sequential, .float(.f16), .none, .float(.f32)), (.sequential, .float(.f16), .none, .float(.f16)),
+        false
+      ),
+      (
+        (.pairwise, .float(.f16), .none, .float(.f16)), (.sequential, .float(.f16), .none, .float(.f16)), true
+      ),
+      (
+        (.splitK(64), .float(.f16), .none, .float(.f16)), (.sequential, .float(.f16), .none, .float(.f16)),
+        true
+      ),
       (
         (.sequential, .float(.f8e4m3fn), .tensor, .float(.f32)),
         (.sequential, .float(.f8e4m3fn), .tensor, .float(.tf32)), false
@@ -149,7 +167,10 @@ import Testing
         false
       ),
       // The inputs themselves are stored in fewer bits.
-      ((.sequential, .float(.f16), .none, .float(.f32)), (.sequential, .float(.bf16), .none, .float(.f32)), false),
+      (
+        (.sequential, .float(.f16), .none, .float(.f32)), (.sequential, .float(.bf16), .none, .float(.f32)),
+        false
+      ),
     ]
     for (says, does, useOnes) in lies {
       let inputs =
@@ -178,7 +199,8 @@ import Testing
     let a = Self.hostile(8 * 1024, .f32, 6, &random)
     let b = Self.hostile(8 * 1024, .f32, 6, &random)
     let found = try Self.measure(
-      [.sequential, .splitK(4), .pairwise], try Self.product(a, b, inner: 1024), try .init(storage: .float(.f32)))
+      [.sequential, .splitK(4), .pairwise], try Self.product(a, b, inner: 1024),
+      try .init(storage: .float(.f32)))
     let bounds = found.entries.map { $0.parts[0].boundUlp }
     #expect(bounds[0] > 500 && bounds[0] < 1100 && bounds[1] < 300 && bounds[2] < 20, "\(bounds)")
     let vacuous = try Self.measure(
@@ -186,7 +208,8 @@ import Testing
       try .init(storage: .float(.f8e4m3fn), accumulator: .float(.f8e5m2), result: .f32))
     #expect(vacuous.entries[0].parts[0].bound == .vacuous)
     let bf16 = try Self.measure(
-      [.sequential], try Self.product(a, b, inner: 1024), try .init(storage: .float(.bf16), accumulator: .float(.bf16)))
+      [.sequential], try Self.product(a, b, inner: 1024),
+      try .init(storage: .float(.bf16), accumulator: .float(.bf16)))
     #expect(bf16.entries[0].parts[0].bound == .vacuous && bf16.entries[0].parts[0].verdict == .vacuous)
   }
 
@@ -230,7 +253,8 @@ import Testing
     let v = [60000.0, 60000, -60000, 1]
     let w = [1.0, 1, 1, 1]
     let found = try Self.measure(
-      [.sequential], try Self.product(v, w, inner: 4), try .init(storage: .float(.f16), accumulator: .float(.f16)))
+      [.sequential], try Self.product(v, w, inner: 4),
+      try .init(storage: .float(.f16), accumulator: .float(.f16)))
     #expect(found.entries[0].parts[0].verdict == .bug && found.entries[0].parts[0].bound == .none)
     #expect(found.entries[0].trace.firstOverflow?.stage == .sum)
     let n = 140_000

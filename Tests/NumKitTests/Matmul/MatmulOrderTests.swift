@@ -59,7 +59,8 @@ import Testing
   @Test func integersWrap() throws {
     let n = 140_000
     let a = [Double](repeating: 127, count: n)
-    let small = try dot(Array(a[..<100_000]), Array(a[..<100_000]), "pairwise", .int32, storage: .integer(.int8))
+    let small = try dot(
+      Array(a[..<100_000]), Array(a[..<100_000]), "pairwise", .int32, storage: .integer(.int8))
     #expect(small.result == 127 * 127 * 100_000)
     #expect(small.trace.firstOverflow == nil)
     let large = try dot(a, a, "blocked:128", .int32, storage: .integer(.int8))

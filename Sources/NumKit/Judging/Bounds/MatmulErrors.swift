@@ -58,7 +58,8 @@ struct MatmulErrors: ErrorModel {
     let grains = operand.grains(operand.codes)
     return (0..<operand.count).map { v in
       let codes = operand.codes[v * operand.inner..<(v + 1) * operand.inner]
-      let scales = operand.scales.isEmpty ? [1] : operand.scales[v * operand.blocks..<(v + 1) * operand.blocks]
+      let scales =
+        operand.scales.isEmpty ? [1] : operand.scales[v * operand.blocks..<(v + 1) * operand.blocks]
       return Vector(
         largest: codes.reduce(0) { Swift.max($0, $1.magnitude) }, grain: grains[v],
         scales: (scales.min() ?? 1)...(scales.max() ?? 1), isFinite: codes.allSatisfy(\.isFinite))
@@ -89,7 +90,8 @@ struct MatmulErrors: ErrorModel {
   }
 
   /// The bound on one result c = a·b, M = Σ|aₖ||bₖ|.
-  private func error(_ a: Vector, _ b: Vector, _ magnitude: Double, _ c: Double) -> Result<Double, MatmulGap> {
+  private func error(_ a: Vector, _ b: Vector, _ magnitude: Double, _ c: Double) -> Result<Double, MatmulGap>
+  {
     let n = Double(Swift.min(block, inner))
     let blocks = ((Double(inner) / n).rounded(.up))
     let least = a.scales.lowerBound * b.scales.lowerBound

@@ -1,4 +1,5 @@
 import NumKitKernels
+import NumKitNumbers
 import NumKitQuestions
 import RealModule
 
@@ -31,10 +32,13 @@ public struct ErrorBounds {
   let inputError: InputError
   private let isHopeless: Bool
 
-  /// nil where no bound was derived: integer grids.
-  public init?(_ algorithm: Algorithm, _ configuration: KernelConfiguration, parameters: OperationParameters)
-  {
-    guard !algorithm.isInteger, let precisions = Precisions(configuration) else { return nil }
+  /// nil where no bound was derived: integer grids. `inputs` is what logits are numbers of, where that is not the storage's format.
+  public init?(
+    _ algorithm: Algorithm, _ configuration: KernelConfiguration, parameters: OperationParameters,
+    inputs: NumberFormat? = nil
+  ) {
+    guard !algorithm.isInteger, let format = configuration.storage.numberFormat else { return nil }
+    let precisions = Precisions(storage: format, configuration, inputs: inputs)
     self.algorithm = algorithm
     self.precisions = precisions
     self.parameters = parameters
