@@ -82,10 +82,11 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(name: "Quant", dependencies: numKit + ["CSchemes"], swiftSettings: swiftSettings),
     .target(name: "Reports", swiftSettings: swiftSettings),
+    .target(name: "Guests", dependencies: numKit + ["TensorFiles"], swiftSettings: swiftSettings),
     .executableTarget(
       name: "numcheck",
       dependencies: numKit + [
-        "Quant", "TensorFiles", "Reports", "CFiles", "CLoops",
+        "Quant", "TensorFiles", "Guests", "Reports", "CFiles", "CLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -115,6 +116,9 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GuestsTests", dependencies: numKit + ["Guests", "TensorFiles", "TestSupport"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "numcheckTests", dependencies: ["numcheck", "TensorFiles", "TestSupport"],
       exclude: ["Snapshots"],

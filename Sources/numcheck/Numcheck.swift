@@ -38,6 +38,7 @@ struct Numcheck: ParsableCommand {
       MatmulReferenceCommand.self,
       NormReferenceCommand<RMSNormQuestion>.self,
       NormReferenceCommand<LayerNormQuestion>.self,
+      VerifyCommand.self,
       CacheCommand.self,
       QuantizeCommand.self,
       ActivationsCommand.self,

@@ -31,7 +31,9 @@ import Testing
       let row = x[start..<start + 4]
       let mean = row.reduce(0, +) / 4
       let variance = row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 4
-      return row.enumerated().map { i, v in (v - mean) / (variance + epsilon).squareRoot() * weight[i] + bias[i] }
+      return row.enumerated().map { i, v in
+        (v - mean) / (variance + epsilon).squareRoot() * weight[i] + bias[i]
+      }
     }
   }
 
@@ -59,7 +61,8 @@ import Testing
   @Test func aKernelsResultsAreWritten() throws {
     try withFiles { folder, run in
       let made = try run([
-        "layernorm", "--input", "x.npy", "--weight", "w.npy", "--bias", "b.safetensors:bias", "--epsilon", "0.5",
+        "layernorm", "--input", "x.npy", "--weight", "w.npy", "--bias", "b.safetensors:bias", "--epsilon",
+        "0.5",
         "--dtype", "f32", "--algorithm", "two-pass", "--output", "k.safetensors", "--no-bug",
       ])
       #expect(made.status == 0, "\(made.errors)")
@@ -77,7 +80,8 @@ import Testing
       #expect(ieee.output.contains("\"rowsWithoutAnswer\": 1"))
       #expect(ieee.output.contains("1 row has no answer"))
       let safe = try run([
-        "reference", "layernorm", "--input", "c.npy", "--epsilon", "0", "--policy", "safe", "--output", "s.npy",
+        "reference", "layernorm", "--input", "c.npy", "--epsilon", "0", "--policy", "safe", "--output",
+        "s.npy",
       ])
       #expect(safe.status == 0)
       #expect(try values("s.npy", folder).values == [0, 0, 0, 0])

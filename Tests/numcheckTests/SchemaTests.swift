@@ -40,7 +40,10 @@ import Testing
     ["matmul", "--rows", "3", "--inner", "40", "--b-columns", "2", "--dtype", "f8e4m3fn", "--scales", "row"],
     ["matmul", "--rows", "3", "--inner", "40", "--b-columns", "2", "--dtype", "int8", "--no-bug"],
     ["rmsnorm", "--rows", "3", "--length", "9", "--dtype", "bf16", "--compute", "f32"],
-    ["layernorm", "--rows", "2", "--length", "4", "--distribution", "normal", "--range", "0", "--epsilon", "0"],
+    [
+      "layernorm", "--rows", "2", "--length", "4", "--distribution", "normal", "--range", "0", "--epsilon",
+      "0",
+    ],
     ["kvcache"], ["kvcache", "--measure", "--tokens", "8", "--dtype", "f16"],
     ["quantize", "--rows", "4", "--length", "64"],
     ["quantize", "--rows", "1", "--length", "1", "--range", "0"],

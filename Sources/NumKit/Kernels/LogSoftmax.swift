@@ -7,7 +7,8 @@ public enum NaiveLogSoftmax: Kernel {
   public static let name = "naive"
   public static let summary = "log of the (shifted) softmax"
   public static let summations: [Summation] = [.sequential, .pairwise]
-  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .logarithmOfProbability)
+  public static let arithmetic: RowArithmetic? = RowArithmetic(
+    shift: .maximum, ending: .logarithmOfProbability)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(

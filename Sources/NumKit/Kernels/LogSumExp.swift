@@ -89,7 +89,8 @@ public enum OnlineLogSumExp: Kernel {
   public static let name = "online"
   public static let summary = "running maximum and rescaled sum in one pass"
   public static let summations: [Summation] = [.sequential]
-  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .runningMaximum, ending: .logarithmOfSum)
+  public static let arithmetic: RowArithmetic? = RowArithmetic(
+    shift: .runningMaximum, ending: .logarithmOfSum)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(

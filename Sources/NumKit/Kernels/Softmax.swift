@@ -74,7 +74,8 @@ public enum TwoPassLogSoftmax: Kernel {
   public static let name = "two-pass-log"
   public static let summary = "e^(x - LSE), no division"
   public static let summations: [Summation] = [.sequential, .pairwise]
-  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .exponentialOfDifference)
+  public static let arithmetic: RowArithmetic? = RowArithmetic(
+    shift: .maximum, ending: .exponentialOfDifference)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(
@@ -96,7 +97,8 @@ public enum Base2Softmax: Kernel {
   public static let name = "base2"
   public static let summary = "log2(e) folded into the scale, 2^x instead of e^x"
   public static let summations: [Summation] = [.sequential, .pairwise]
-  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, isBase2: true, ending: .quotient)
+  public static let arithmetic: RowArithmetic? = RowArithmetic(
+    shift: .maximum, isBase2: true, ending: .quotient)
 
   @inlinable
   public static func run<C: Scalar, A: Scalar, S: Stages>(

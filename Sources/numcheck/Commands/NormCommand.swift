@@ -173,7 +173,8 @@ private struct NormRun {
 
   /// What one algorithm computes, row by row.
   func answers(
-    _ operation: Normalization, _ algorithm: NormAlgorithm, _ body: (UnsafeBufferPointer<Double>) throws -> Void
+    _ operation: Normalization, _ algorithm: NormAlgorithm,
+    _ body: (UnsafeBufferPointer<Double>) throws -> Void
   ) throws {
     let stored = parameters.rounded(to: configuration)
     guard let runner = NormRunner(algorithm, configuration, parameters: stored) else {
@@ -203,7 +204,8 @@ struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
       commandName: "reference-\(N.operation.rawValue)",
       abstract: "Write the proven, correctly rounded results of \(N.operation.rawValue).",
       usage: "numcheck reference \(N.operation.rawValue) --output <FILE> [<options>]",
-      discussion: "Row, eps, weight and bias are taken exactly as given; only results are rounded, to --dtype.",
+      discussion:
+        "Row, eps, weight and bias are taken exactly as given; only results are rounded, to --dtype.",
       shouldDisplay: false)
   }
 

@@ -150,7 +150,8 @@ struct MatmulSource {
     switch origin {
     case .files(let a, let b):
       from = [
-        Fact("seed", .none), Fact("input.origin", .text("file")), Fact("input.a", .text(ArgumentText.shown(a))),
+        Fact("seed", .none), Fact("input.origin", .text("file")),
+        Fact("input.a", .text(ArgumentText.shown(a))),
         Fact("input.b", .text(ArgumentText.shown(b))),
       ]
     case .generated(let d, let range, let seed):

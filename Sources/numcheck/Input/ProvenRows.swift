@@ -44,7 +44,8 @@ struct ProvenRows {
         body: { worker, i in
           try answer(
             start + i, worker,
-            into: UnsafeMutableBufferPointer(rebasing: results[(i * resultsPerRow)..<((i + 1) * resultsPerRow)]))
+            into: UnsafeMutableBufferPointer(
+              rebasing: results[(i * resultsPerRow)..<((i + 1) * resultsPerRow)]))
         }, merge: { $0.certificate.merge($1.certificate) })
       certificate.merge(worker.certificate)
       for i in 0..<batch {

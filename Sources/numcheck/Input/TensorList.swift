@@ -59,7 +59,9 @@ struct TensorList {
     var made: [T] = []
     var leftOut = leftOut
     for item in items {
-      do { made.append(try make(view(item), name(item))) } catch { leftOut.append(LeftOut(name(item), error)) }
+      do { made.append(try make(view(item), name(item))) } catch {
+        leftOut.append(LeftOut(name(item), error))
+      }
     }
     return (made, leftOut)
   }

@@ -9,12 +9,15 @@ struct TensorRows: RowSource {
   let shape: [Int]
   /// The axis that rows run along, from 0.
   let axis: Int
+  /// What its elements are.
+  let type: ElementType
   private let source: TensorSource
 
   init(_ specifier: String, axis: Int, limit: Int?) throws {
     let tensor = try TensorSpecifier(argument: specifier).open()
     source = try tensor.source(axis: axis)
     shape = tensor.shape
+    type = tensor.elementType
     self.axis = source.axis
     rowCount = Swift.min(limit ?? source.count, source.count)
     length = source.length

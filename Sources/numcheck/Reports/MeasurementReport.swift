@@ -104,7 +104,8 @@ struct MeasurementReport<Q: Question> {
     if let birth = entry.trace.firstNaN ?? entry.trace.firstOverflow {
       let what = entry.trace.firstNaN != nil ? "NaN" : "overflow"
       lines.append(
-        "  first \(what) born in stage '\(birth.stage.rawValue)' of row \(birth.row), \(place) \(birth.index)")
+        "  first \(what) born in stage '\(birth.stage.rawValue)' of row \(birth.row), \(place) \(birth.index)"
+      )
     }
     return lines
   }

@@ -84,8 +84,13 @@ extension Table {
     }
   }
 
-  /// What bounds each row's candidate, and how much of that it uses.
+  /// What bounds each row's candidate, how many results exceed it, and how much of it the others use.
   mutating func addBounds(_ of: (Int) -> BoundFigures) {
+    addBound(of, exceeded: true)
+  }
+
+  /// The same; whether it says how many results exceed it, is `exceeded`.
+  mutating func addBound(_ of: (Int) -> BoundFigures, exceeded: Bool = false) {
     add(ErrorColumns.bound) { i in
       let b = of(i)
       switch b.bound {
@@ -95,7 +100,7 @@ extension Table {
       }
     }
     add(ErrorColumns.boundKind) { .text(of($0).kind) }
-    add(ErrorColumns.boundExceeded) { .count(of($0).statistics.aboveBound) }
+    if exceeded { add(ErrorColumns.boundExceeded) { .count(of($0).statistics.aboveBound) } }
     add(ErrorColumns.boundShare) { i in
       let b = of(i)
       switch b.bound {

@@ -37,7 +37,10 @@ struct SweepReport {
     let others = leftOut.filter { !same.contains($0) }
     func finding(_ list: [Algorithm], _ reason: String, warns: Bool) -> [Finding] {
       list.isEmpty
-        ? [] : [Finding("left-out", "", Figures.list(list.map(\.description)) + reason, leads: false, warns: warns)]
+        ? []
+        : [
+          Finding("left-out", "", Figures.list(list.map(\.description)) + reason, leads: false, warns: warns)
+        ]
     }
     return finding(same, ": with two terms the order of summation changes nothing", warns: false)
       + finding(others, ": left out, no sweep over pairs is compiled for it", warns: true)

@@ -26,7 +26,8 @@ struct Arguments {
 
   /// `reference attention` and its like take other flags than the operations on rows, so they are commands of their own.
   private static func directed(_ given: [String], _ commands: [any ParsableCommand.Type]) -> [String] {
-    guard given.count > 1, commands.contains(where: { $0.configuration.commandName == "\(given[0])-\(given[1])" })
+    guard given.count > 1,
+      commands.contains(where: { $0.configuration.commandName == "\(given[0])-\(given[1])" })
     else { return given }
     return ["\(given[0])-\(given[1])"] + given.dropFirst(2)
   }

@@ -5,13 +5,16 @@ import Testing
 
 @Suite struct NormKernelTests {
   private func run(
-    _ algorithm: NormAlgorithm, _ x: [Double], _ parameters: NormParameters, _ configuration: KernelConfiguration
+    _ algorithm: NormAlgorithm, _ x: [Double], _ parameters: NormParameters,
+    _ configuration: KernelConfiguration
   ) throws -> ([Double], StageTrace) {
     let runner = try #require(NormRunner(algorithm, configuration, parameters: parameters))
     var y = [Double](repeating: .nan, count: x.count)
     var trace = StageTrace()
     trace.startRow(0)
-    x.withUnsafeBufferPointer { x in y.withUnsafeMutableBufferPointer { runner.run(x, into: $0, trace: &trace) } }
+    x.withUnsafeBufferPointer { x in
+      y.withUnsafeMutableBufferPointer { runner.run(x, into: $0, trace: &trace) }
+    }
     return (y, trace)
   }
 
@@ -100,7 +103,8 @@ import Testing
   /// Kernels answer special rows as the truth does, under both policies; and rows without variance.
   @Test func specialRowsAnswerByPolicy() throws {
     let rows: [[Double]] = [
-      [1, .nan, 2], [1, .infinity, 2], [-.infinity, 3, .infinity], [.infinity, .infinity, .infinity], [0, 0, 0], [4, 4, 4],
+      [1, .nan, 2], [1, .infinity, 2], [-.infinity, 3, .infinity], [.infinity, .infinity, .infinity],
+      [0, 0, 0], [4, 4, 4],
       [.nan, .infinity, 0],
     ]
     let c = KernelConfiguration(storage: .float(.f32))

@@ -7,7 +7,8 @@ import Testing
   @Test(arguments: [false, true], Overflow.allCases)
   func everyResultIsThatOfAnIndependentComputation(usesFastTiers: Bool, overflow: Overflow) throws {
     let (formats, problems) = try GoldenAttentionOptions.all()
-    #expect(problems.count > 150 && formats.count == FormatRegistry.all.count { $0.dtype.numberFormat != nil })
+    #expect(
+      problems.count > 150 && formats.count == FormatRegistry.all.count { $0.dtype.numberFormat != nil })
     var (truth, lse, total) = (Truth(), Truth(), Certificate())
     for (number, p) in problems.enumerated() {
       let tensors = try #require(AttentionInputs(q: p.q, k: p.k, v: p.v, shape: p.shape))

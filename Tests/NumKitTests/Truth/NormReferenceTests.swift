@@ -129,7 +129,8 @@ private struct GoldenNorm {
       // Half a step of the format beyond one of its numbers.
       let numerator = Double((random.next() % (1 << UInt64(format.significandBits))) * 2 + 1)
       let exponent = Int(random.next() % 5)
-      let tie = Double(sign: .plus, exponent: exponent, significand: 1 + numerator / Double(1 << format.precision))
+      let tie = Double(
+        sign: .plus, exponent: exponent, significand: 1 + numerator / Double(1 << format.precision))
       let size = Double(sign: .plus, exponent: Int(random.next() % 40) - 20, significand: 1)
       for (operation, row) in [(Normalization.rmsNorm, [1.0, 7]), (.layerNorm, [-7, -1, 1.0, 7])] {
         let x = row.map { $0 * size }

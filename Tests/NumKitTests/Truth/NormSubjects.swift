@@ -4,16 +4,20 @@ import TestSupport
 
 /// Rows that normalisations find hard.
 enum NormRowKind: Int, CaseIterable {
-  case normal, scaled, shifted, wide, constant, almostConstant, subnormal, nearOverflow, integers, spike, alternating,
+  case normal, scaled, shifted, wide, constant, almostConstant, subnormal, nearOverflow, integers, spike,
+    alternating,
     ascending, sparse, shiftedSpike
 
   /// A row of finite numbers of `format`.
   func make(_ n: Int, _ format: NumberFormat, _ random: inout RandomBits) -> [Double] {
     func uniform() -> Double { Double(random.next() >> 11) * 0x1p-53 }
-    func normal() -> Double { (-2 * Double.log(1 - uniform())).squareRoot() * Double.cos(2 * .pi * uniform()) }
+    func normal() -> Double {
+      (-2 * Double.log(1 - uniform())).squareRoot() * Double.cos(2 * .pi * uniform())
+    }
     func power(_ low: Int, _ high: Int) -> Double {
       Double(
-        sign: .plus, exponent: low + Int(random.next() % UInt64(Swift.max(1, high - low + 1))), significand: 1)
+        sign: .plus, exponent: low + Int(random.next() % UInt64(Swift.max(1, high - low + 1))), significand: 1
+      )
     }
     let (low, high) = (format.minExponent - format.significandBits, format.maxExponent)
     let size = power(Swift.max(low, -30), Swift.min(high - 2, 30))
@@ -30,7 +34,8 @@ enum NormRowKind: Int, CaseIterable {
       let place = Int(random.next() % UInt64(n))
       row = (0..<n).map { $0 == place ? size * (1 + format.epsilon) : size }
     case .subnormal: row = (0..<n).map { _ in normal() * format.smallestPositive * 4 }
-    case .nearOverflow: row = (0..<n).map { _ in (0.5 + 0.5 * uniform()) * format.largestFinite * (normal() < 0 ? -1 : 1) }
+    case .nearOverflow:
+      row = (0..<n).map { _ in (0.5 + 0.5 * uniform()) * format.largestFinite * (normal() < 0 ? -1 : 1) }
     case .integers: row = (0..<n).map { _ in (normal() * 3).rounded() }
     case .spike:
       let place = Int(random.next() % UInt64(n))

@@ -62,11 +62,12 @@ struct Precisions {
     self.init(storage: format, configuration)
   }
 
-  init(storage format: NumberFormat, _ configuration: KernelConfiguration) {
+  /// `inputs` is what inputs are numbers of, where that is not the storage's format.
+  init(storage format: NumberFormat, _ configuration: KernelConfiguration, inputs: NumberFormat? = nil) {
     compute = Precision(configuration.compute)
     accumulator = Precision(configuration.accumulator)
     storage = Precision(format)
-    loading = Conversion(to: compute, from: storage)
+    loading = Conversion(to: compute, from: inputs.map(Precision.init) ?? storage)
     widening = Conversion(to: accumulator, from: compute)
     narrowing = Conversion(to: compute, from: accumulator)
     storing = Conversion(to: storage, from: compute)

@@ -1,4 +1,5 @@
 import NumKitKernels
+import NumKitNumbers
 import NumKitQuestions
 import RealModule
 
@@ -32,10 +33,16 @@ public struct ErrorBounds {
   let inputError: InputError
   private let isHopeless: Bool
 
-  /// nil where no bound was derived: integer grids, and kernels that say no error model.
-  public init?(_ algorithm: Algorithm, _ configuration: KernelConfiguration, parameters: OperationParameters)
-  {
-    guard let arithmetic = algorithm.arithmetic, let precisions = Precisions(configuration) else { return nil }
+  /// nil where no bound was derived: integer grids, and kernels that say no error model. `inputs` is what logits are numbers of,
+  /// where that is not the storage's format.
+  public init?(
+    _ algorithm: Algorithm, _ configuration: KernelConfiguration, parameters: OperationParameters,
+    inputs: NumberFormat? = nil
+  ) {
+    guard let arithmetic = algorithm.arithmetic, let format = configuration.storage.numberFormat else {
+      return nil
+    }
+    let precisions = Precisions(storage: format, configuration, inputs: inputs)
     self.algorithm = algorithm
     self.arithmetic = arithmetic
     self.precisions = precisions

@@ -247,6 +247,23 @@ public struct ErrorStatistics: Sendable {
     error > bound + truth.relativeError * flat.value[i].magnitude
   }
 
+  /// Results that no right kernel gives.
+  var wrong: Int { aboveBound + wrongSpecials }
+
+  /// Whether result `i` is one of them.
+  func isWrong(
+    _ i: Int, _ y: Double, _ truth: Truth, _ flat: FlatTruth, _ unit: ErrorUnit, _ bound: Double?
+  ) -> Bool {
+    let exact = flat.value[i]
+    let t = stored(truth.rounded[i], exact, unit)
+    let error = flat.error(of: y, at: i)
+    guard y.isFinite && t.isFinite && exact.isFinite else {
+      return !(y.isNaN && t.isNaN || y == t) && !isBorderline(y, exact, error, unit, bound)
+    }
+    guard let bound else { return false }
+    return isAbove(error, bound, truth, flat, i) && y != t
+  }
+
   private mutating func addSpecial(
     _ row: Int, _ i: Int, _ y: Double, _ t: Double, _ flat: FlatTruth, _ unit: ErrorUnit, _ bound: Double?
   ) {

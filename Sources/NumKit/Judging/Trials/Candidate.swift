@@ -59,6 +59,8 @@ public protocol Observer<Q> {
   /// A candidate has answered it.
   mutating func see(
     candidate: Int, _ item: Q.Item, results: UnsafeBufferPointer<Double>, truths: [Truth], flat: [FlatTruth])
+  /// A row of a candidate's results has been held against its truth, and some of it is wrong.
+  mutating func see(_ row: JudgedRow)
   /// Adds what another thread saw.
   mutating func merge(_ other: Self)
 }
@@ -82,4 +84,6 @@ extension Observer {
   public mutating func see(
     candidate: Int, _ item: Q.Item, results: UnsafeBufferPointer<Double>, truths: [Truth], flat: [FlatTruth]
   ) {}
+  /// Nothing of note.
+  public mutating func see(_ row: JudgedRow) {}
 }

@@ -137,10 +137,17 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
         let isBound = kind == .some(.sound) || kind == .some(.vacuous)
         let bounds = !isBound ? nil : UnsafeBufferPointer(rebasing: allBounds[range])
         let other = changed ? (truthsOfGiven[r], flatOfGiven[r]) : (truths[r], flat[r])
+        let before = parts[k][row.part].kernel.wrong
         parts[k][row.part].add(
           row.row, y, (truths[r], flat[r]), other, unit, kind, bounds,
           overflowed: candidates[k].wentWrong(stored, traces[k]), results: trial.measuresResults,
           sums: trial.measuresSums)
+        if parts[k][row.part].kernel.wrong > before {
+          observer.see(
+            JudgedRow(
+              candidate: k, row: row, results: y, bounds: bounds, truth: truths[r], flat: flat[r], unit: unit,
+              statistics: parts[k][row.part].kernel))
+        }
       }
     }
   }

@@ -182,7 +182,8 @@ public struct NormRunner {
   /// Answers for `row`, numbers of the storage format; `results` has as many places and receives numbers of the storage format.
   /// The row must not be empty. Call `trace.startRow` before.
   public func run(
-    _ row: UnsafeBufferPointer<Double>, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace
+    _ row: UnsafeBufferPointer<Double>, into results: UnsafeMutableBufferPointer<Double>,
+    trace: inout StageTrace
   ) {
     body(row, results, &trace)
   }
@@ -195,7 +196,8 @@ struct NormRequest: Sendable {
   let parameters: NormParameters
 
   typealias Body = (
-    _ row: UnsafeBufferPointer<Double>, _ results: UnsafeMutableBufferPointer<Double>, _ trace: inout StageTrace
+    _ row: UnsafeBufferPointer<Double>, _ results: UnsafeMutableBufferPointer<Double>,
+    _ trace: inout StageTrace
   ) -> Void
 }
 

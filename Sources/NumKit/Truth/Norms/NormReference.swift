@@ -24,7 +24,8 @@ public final class NormReference {
 
   /// Prepares to answer with results rounded to `format`; without the fast tier MPFR answers all.
   public init(
-    _ operation: Normalization, format: NumberFormat, overflow: Overflow = .special, usesFastTiers: Bool = true
+    _ operation: Normalization, format: NumberFormat, overflow: Overflow = .special,
+    usesFastTiers: Bool = true
   ) {
     self.overflow = overflow
     self.operation = operation

@@ -5,6 +5,7 @@ enum ColumnRegistry {
   static let groups: [(name: String, columns: [Column])] = [
     ("kernels", ErrorColumns.all + ErrorColumns.errors.map { ErrorColumns.total($0) }),
     ("attention", AttentionColumns.all + ErrorColumns.errors.map { ErrorColumns.logSumExp($0) }),
+    ("verify", VerifyColumns.all),
     ("schemes", SchemeColumns.all),
     ("through", ThroughColumns.all),
     ("activations", ActivationColumns.all),

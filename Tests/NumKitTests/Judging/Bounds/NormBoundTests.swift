@@ -30,8 +30,10 @@ import Testing
   private static let triples: [(NumberFormat, NumberFormat, NumberFormat)] = [
     (.f32, .f32, .f32), (.f16, .f16, .f16), (.bf16, .bf16, .bf16), (.f64, .f64, .f64), (.f16, .f32, .f32),
     (.bf16, .f32, .f32), (.bf16, .bf16, .f32), (.f16, .f16, .f32), (.f32, .f16, .f32), (.f32, .bf16, .f16),
-    (.f8e4m3fn, .f16, .f32), (.f8e5m2, .f8e5m2, .f16), (.f8e4m3fn, .f8e4m3fn, .f8e4m3fn), (.f4e2m1, .f4e2m1, .f32),
-    (.f16, .f32, .f16), (.f64, .f32, .f64), (.tf32, .tf32, .tf32), (.f6e3m2, .f6e3m2, .f6e3m2), (.f32, .f64, .f32),
+    (.f8e4m3fn, .f16, .f32), (.f8e5m2, .f8e5m2, .f16), (.f8e4m3fn, .f8e4m3fn, .f8e4m3fn),
+    (.f4e2m1, .f4e2m1, .f32),
+    (.f16, .f32, .f16), (.f64, .f32, .f64), (.tf32, .tf32, .tf32), (.f6e3m2, .f6e3m2, .f6e3m2),
+    (.f32, .f64, .f32),
     (.bf16, .f16, .bf16), (.f8e4m3fnuz, .f8e4m3fnuz, .bf16),
   ]
 
@@ -44,7 +46,8 @@ import Testing
 
   /// Every algorithm on every row by itself, so that a row without a bound hides no other.
   private func outcomes(
-    _ operation: Normalization, _ rows: [[Double]], _ parameters: NormParameters, _ configuration: KernelConfiguration,
+    _ operation: Normalization, _ rows: [[Double]], _ parameters: NormParameters,
+    _ configuration: KernelConfiguration,
     _ body: (Outcome) -> Void
   ) throws {
     let format = try #require(configuration.storage.numberFormat)
@@ -120,7 +123,9 @@ import Testing
     #expect(asked > 55_000 * algorithms.count, "\(asked)")
     #expect(sound * 3 > asked, "\(sound) bounds for \(asked) rows")
     // A bound that nothing ever comes near would catch nothing.
-    for algorithm in algorithms { #expect(nearest[algorithm.description] ?? 0 > 0.4, "\(algorithm): \(nearest)") }
+    for algorithm in algorithms {
+      #expect(nearest[algorithm.description] ?? 0 > 0.4, "\(algorithm): \(nearest)")
+    }
   }
 
   /// f16 sums or arithmetic in a kernel that says f32 are caught, whatever the algorithm.
@@ -140,7 +145,9 @@ import Testing
     let source = GeneratedRows(.normal, range: 3, rows: 40, length: 256, seed: 1)
     let claimed = KernelConfiguration(storage: .float(.f32))
     let p = NormParameters(epsilon: operation.defaultEpsilon)
-    for (compute, accumulator) in [(NumberFormat.f16, NumberFormat.f16), (.f32, .bf16), (.f16, .f32), (.tf32, .f32)] {
+    for (compute, accumulator) in [
+      (NumberFormat.f16, NumberFormat.f16), (.f32, .bf16), (.f16, .f32), (.tf32, .f32),
+    ] {
       let actual = KernelConfiguration(storage: .float(.f32), compute: compute, accumulator: accumulator)
       let rows = try NormRows(source, operation, parameters: p, configuration: claimed)
       let candidates = try NormAlgorithm.all(for: operation).map {
@@ -208,7 +215,9 @@ import Testing
       try Trial(
         .layerNorm, algorithms: NormAlgorithm.all(for: .layerNorm), configuration: configuration,
         storedParameters: rows.kernelParameters, threads: threads
-      ).run(on: rows).entries.map { [$0.parts[0].kernel.meanUlp, $0.parts[0].boundUlp, $0.parts[0].total.rmsUlp] }
+      ).run(on: rows).entries.map {
+        [$0.parts[0].kernel.meanUlp, $0.parts[0].boundUlp, $0.parts[0].total.rmsUlp]
+      }
     }
     #expect(figures[0] == figures[1])
   }

@@ -150,7 +150,8 @@ struct HostileRows: RowSource {
     let own = Algorithm(Unmodelled.self)
     #expect(own.description == "shifted" && ErrorBounds(own, configuration, parameters: .init()) == nil)
     let rows = GeneratedRows(.uniform, range: 5, rows: 8, length: 64, seed: 3)
-    let entry = try Experiment(.softmax, algorithms: [own], configuration: configuration).run(on: rows).entries[0]
+    let entry = try Experiment(.softmax, algorithms: [own], configuration: configuration).run(on: rows)
+      .entries[0]
     #expect(entry.bound == .none && entry.verdict == .ok)
   }
 

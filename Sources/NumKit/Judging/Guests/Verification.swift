@@ -1,0 +1,152 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
+/// Results from outside, held against the proven answers of one question: whether each is within what a right kernel may do, which are
+/// not, and which plans the figures fit.
+public struct Verification<Q: Question>: Sendable {
+  /// The question.
+  public var question: Q
+  /// What the results are called.
+  public var name: String
+  /// The results.
+  public var results: any ResultSource<Q>
+  /// The format of each part's results.
+  public var formats: [NumberFormat]
+  /// Makes a prover for one thread.
+  public var prover: @Sendable (Trial<Q>.Side) throws -> any Prover<Q>
+  /// The plans that the candidate may have: its bound is the widest of theirs.
+  public var promised: [GuestPlan<Q>]
+  /// The plans that figures are tried on, to say which they fit.
+  public var known: [GuestPlan<Q>] = []
+  /// What becomes of results too large for the format.
+  public var overflow = Overflow.special
+  /// How many items a thread takes at a time.
+  public var chunk = 8
+  /// On how many threads; what is found does not depend on it.
+  public var threads = 1
+
+  /// All that there must be.
+  public init(
+    _ question: Q, _ name: String, results: any ResultSource<Q>, formats: [NumberFormat],
+    promised: [GuestPlan<Q>],
+    prover: @escaping @Sendable (Trial<Q>.Side) throws -> any Prover<Q>
+  ) {
+    self.question = question
+    self.name = name
+    self.results = results
+    self.formats = formats
+    self.promised = promised
+    self.prover = prover
+  }
+
+  func trial(_ candidates: [any Candidate<Q>]) -> Trial<Q> {
+    var trial = Trial(
+      question, candidates: candidates, format: formats[0], threads: threads, prover: prover)
+    trial.formats = formats
+    trial.overflow = overflow
+    trial.chunk = chunk
+    return trial
+  }
+
+  /// Holds all results against the truth, watched by `observer`.
+  public func run<S: ItemSource<Q>, O: Observer<Q>>(
+    on source: S, observer: @autoclosure () -> O, progress: (@Sendable (Int) -> Void)? = nil
+  ) throws -> (findings: GuestFindings<Q>, observer: O) {
+    let asked = trial([Guest(name, results, plans: promised)])
+    let (found, sights) = try asked.run(
+      on: source, observer: BothObservers(first: WrongSights(question), second: observer()),
+      progress: progress)
+    var findings = GuestFindings(measurement: found, wrong: sights.first.parts)
+    findings.fits = try fits(on: source, worst: findings)
+    return (findings, sights.second)
+  }
+
+  /// The most items, and the most of their results, that plans are tried on.
+  static var sampleItems: Int { 64 }
+
+  /// Which plans the figures fit, tried on items all over and on the worst.
+  private func fits<S: ItemSource<Q>>(on source: S, worst: GuestFindings<Q>) throws -> [PlanFit] {
+    guard !known.isEmpty else { return [] }
+    let sample = Sample(source, Sample<S>.spread(source.itemCount, Self.sampleItems, worst.worstItems))
+    var all = trial(known.map { Guest($0.name, results, plans: [$0]) })
+    all.chunk = 1
+    let found = try all.run(on: sample)
+    return found.entries.enumerated().map { k, entry in
+      PlanFit(
+        name: known[k].name, items: sample.itemCount,
+        results: entry.parts.reduce(0) { $0 + $1.kernel.count },
+        wrong: entry.parts.reduce(0) { $0 + $1.kernel.wrong },
+        bound: entry.parts.reduce(.sound) { $0.worse($1.bound) },
+        boundUlp: entry.parts[0].boundUlp)
+    }
+  }
+}
+
+/// Some of a source's items.
+struct Sample<S: ItemSource>: ItemSource {
+  typealias Q = S.Q
+  private let source: S
+  private let items: [Int]
+
+  init(_ source: S, _ items: [Int]) {
+    self.source = source
+    self.items = items
+  }
+
+  var itemCount: Int { items.count }
+  func makeItem() -> Q.Item { source.makeItem() }
+  func read(_ index: Int, given: inout Q.Item, stored: inout Q.Item) throws -> InputChange {
+    try source.read(items[index], given: &given, stored: &stored)
+  }
+
+  /// At most `limit` of `count` numbers, evenly apart, and `more` of them.
+  static func spread(_ count: Int, _ limit: Int, _ more: [Int]) -> [Int] {
+    let n = Swift.min(count, limit)
+    let even = (0..<n).map { n < 2 ? 0 : $0 * (count - 1) / (n - 1) }
+    return Set(even + more.filter { (0..<count).contains($0) }).sorted()
+  }
+}
+
+/// What was found of a guest's results.
+public struct GuestFindings<Q: Question>: Sendable {
+  /// Errors, bound and verdict, of the one candidate.
+  public let measurement: Measurement<Q>
+  /// Which results are wrong, part by part.
+  public let wrong: [WrongResults]
+  /// How the figures go with plans that kernels usually have.
+  public internal(set) var fits: [PlanFit] = []
+
+  /// Each part's errors.
+  public var parts: [Measurement<Q>.Part] { measurement.entries[0].parts }
+
+  /// The gravest fault of a part whose verdict is `bug`.
+  public func fault(ofPart part: Int) -> Fault? {
+    parts[part].verdict == .bug ? Fault(parts[part].kernel, StageTrace()) : nil
+  }
+
+  /// Items in which errors are largest, where items are numbered as rows are.
+  var worstItems: [Int] {
+    parts.compactMap { $0.kernel.witness?.row } + wrong.flatMap { $0.worst.map(\.row) }
+  }
+}
+
+/// How figures go with one plan.
+public struct PlanFit: Sendable, Hashable {
+  /// The plan's.
+  public let name: String
+  /// The items that were looked at.
+  public let items: Int
+  /// Their results.
+  public let results: Int
+  /// Results that a kernel of this plan cannot give.
+  public let wrong: Int
+  /// What its bound is worth.
+  public let bound: RowBound
+  /// The largest bound, in ulps.
+  public let boundUlp: Double
+
+  /// Whether all results are within a bound that says something.
+  public var fits: Bool { wrong == 0 && bound == .sound }
+}

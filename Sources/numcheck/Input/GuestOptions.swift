@@ -1,0 +1,87 @@
+import ArgumentParser
+import Guests
+import NumKit
+import TensorFiles
+
+/// Where a guest's results come from, and what it promises of them.
+struct GuestOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "What the kernel computed, in the shape that the operation's results have.", valueName: "FILE[:TENSOR]")
+  )
+  var results: String?
+
+  @Option(
+    help:
+      "Number format of the results, where it is not their elements' own: each must be a number of it.")
+  var dtype: DType?
+
+  @Option(
+    help: ArgumentHelp(
+      "What the kernel promises, like accumulate=f32,compute=f32,algorithm=shifted: then that plan's bound counts, otherwise the "
+        + "widest of those that subtract the maximum and compute in f32 or the dtype.",
+      valueName: "NAME=VALUE,..."))
+  var claims: String?
+
+  @Option(help: ArgumentHelp("Round the inputs to this format first.", valueName: "dtype"))
+  var roundInputs: DType?
+
+  @Option(
+    help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate' (infinities too).")
+  var overflow: Overflow = .special
+
+  func validate() throws {
+    for (flag, dtype) in [("--dtype", dtype), ("--round-inputs", roundInputs)] {
+      if let dtype, dtype.numberFormat == nil {
+        throw ValidationError(
+          "\(flag) \(dtype): an integer grid has no correctly rounded results without a scale")
+      }
+    }
+  }
+
+  /// The tensors that are read.
+  var files: [String?] { [results] }
+  /// What inputs are rounded to.
+  var inputFormat: NumberFormat? { roundInputs?.numberFormat }
+  /// What is promised.
+  var claimed: Claims {
+    get throws {
+      do { return try claims.map { try Claims(parsing: $0) } ?? Claims() } catch {
+        throw UsageError("--claims: \(error)")
+      }
+    }
+  }
+
+  /// The results of an operation on the rows of `input`.
+  func rows(_ operation: RowOperation, _ input: RowInput) throws -> GuestRows {
+    guard let results else { throw UsageError("--results FILE: what the kernel computed is missing") }
+    let name = ArgumentText.shown(results)
+    let file = try RowFile(
+      TensorSpecifier(argument: results).open(), name: name, operation: operation, shape: input.shape,
+      axis: input.givenAxis, rows: input.rows.rowCount, format: dtype?.numberFormat)
+    return GuestRows(name: name, format: file.file.format, source: file)
+  }
+}
+
+/// A guest's results of rows, wherever they come from.
+struct GuestRows {
+  /// What reports call them.
+  let name: String
+  /// What they are numbers of.
+  let format: NumberFormat
+  let source: any ResultSource<RowQuestion>
+}
+
+extension RowInput {
+  /// The shape that inputs have.
+  var shape: [Int] {
+    if case .file(_, let shape) = origin { return shape }
+    return [rows.rowCount, rows.length]
+  }
+
+  /// The axis of that shape which rows run along.
+  var givenAxis: Int { (rows as? TensorRows)?.axis ?? axis }
+
+  /// What inputs are numbers of: f64 where their file holds whole numbers; nil where they are generated.
+  var format: NumberFormat? { (rows as? TensorRows).map { $0.type.numberFormat ?? .f64 } }
+}
