@@ -30,7 +30,7 @@ struct VerifyCommand: ParsableCommand {
 }
 
 /// Judges results of an operation on rows.
-struct VerifyRows<Q: Question>: ParsableCommand {
+struct VerifyRows<Q: NamedOperation>: ParsableCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: Q.operation.rawValue, abstract: "Judge results of \(Q.operation.rawValue). \(Q.abstract)",
