@@ -82,11 +82,15 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(name: "Quant", dependencies: numKit + ["CSchemes"], swiftSettings: swiftSettings),
     .target(name: "Reports", swiftSettings: swiftSettings),
+    .target(
+      name: "Tolerances",
+      dependencies: numKit + [.product(name: "RealModule", package: "swift-numerics")],
+      swiftSettings: swiftSettings),
     .target(name: "Guests", dependencies: numKit + ["TensorFiles"], swiftSettings: swiftSettings),
     .executableTarget(
       name: "numcheck",
       dependencies: numKit + [
-        "Quant", "TensorFiles", "Guests", "Reports", "CFiles", "CLoops",
+        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "CFiles", "CLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -118,6 +122,9 @@ let package = Package(
       name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
       name: "GuestsTests", dependencies: numKit + ["Guests", "TensorFiles", "TestSupport"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "TolerancesTests", dependencies: numKit + ["Tolerances", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "numcheckTests", dependencies: ["numcheck", "TensorFiles", "TestSupport"],

@@ -4,17 +4,17 @@ import NumKitQuestions
 import NumKitTruth
 
 /// Rows as given, and as a kernel of one configuration gets them.
-struct StoredRows<Rows: RowSource>: ItemSource {
-  typealias Q = RowQuestion
+package struct StoredRows<Rows: RowSource>: ItemSource {
+  package typealias Q = RowQuestion
 
   private let rows: Rows
   private let parameters: OperationParameters
   private let targets: [Int]?
   private let configuration: KernelConfiguration
   /// Temperature and cotangent rounded to the compute format.
-  let kernelParameters: OperationParameters
+  package let kernelParameters: OperationParameters
 
-  init(
+  package init(
     _ rows: Rows, parameters: OperationParameters, targets: [Int]?, configuration: KernelConfiguration
   ) {
     self.rows = rows
@@ -24,13 +24,13 @@ struct StoredRows<Rows: RowSource>: ItemSource {
     kernelParameters = parameters.rounded(to: configuration)
   }
 
-  var itemCount: Int { rows.rowCount }
+  package var itemCount: Int { rows.rowCount }
 
-  func makeItem() -> RowQuestion.Item {
+  package func makeItem() -> RowQuestion.Item {
     RowQuestion.Item(values: Array(repeating: 0, count: rows.length), parameters: parameters)
   }
 
-  func read(
+  package func read(
     _ index: Int, given: inout RowQuestion.Item, stored: inout RowQuestion.Item
   ) throws -> InputChange {
     given.row = index

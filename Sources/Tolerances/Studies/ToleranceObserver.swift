@@ -1,0 +1,188 @@
+import NumKit
+
+/// What right kernels' errors are and may be, as tests hold them: gathered row by row while an experiment runs, for any question.
+/// One instance serves one thread; what is gathered does not depend on the order of rows.
+public struct ToleranceObserver<Q: Question>: Observer {
+  private let question: Q
+  private let format: NumberFormat
+  private let limits: [ToleranceRule.Limit]
+  private var models: [(any ErrorModel<Q>)?]
+  private var profile: Q.Profile?
+  private var layout: [ResultRow] = []
+  private var bounds: [Double] = []
+  /// One for each candidate.
+  public private(set) var tolerances: [KernelTolerance]
+  /// The same for the correctly rounded results, which no rule should refuse.
+  public private(set) var rounded: KernelTolerance
+
+  /// Watches results of the first part, numbers of `format`; `models` are the candidates' own.
+  init(
+    _ question: Q, _ format: NumberFormat, _ candidates: [any Candidate<Q>], _ limits: [ToleranceRule.Limit]
+  ) {
+    self.question = question
+    self.format = format
+    self.limits = limits
+    models = candidates.map { $0.errorModel() }
+    tolerances = candidates.map { _ in KernelTolerance(limits) }
+    rounded = KernelTolerance(limits)
+  }
+
+  public mutating func see(stored: Answered<Q>, given: Answered<Q>) {
+    profile = stored.profile
+    layout.removeAll(keepingCapacity: true)
+    question.layout(of: stored.item, into: &layout)
+    let truth = stored.truths[0]
+    let exact = FlatTruth(truth).value
+    truth.rounded.withUnsafeBufferPointer { y in
+      rounded.add(y, truth.rounded, exact, bounds: nil, format)
+    }
+  }
+
+  public mutating func see(
+    candidate k: Int, _ item: Q.Item, results: UnsafeBufferPointer<Double>, truths: [Truth], flat: [FlatTruth]
+  ) {
+    guard let row = layout.first, let profile else { return }
+    let exact = flat[0].value
+    bounds = Array(repeating: .nan, count: exact.count)
+    let worth = exact.withUnsafeBufferPointer { e in
+      bounds.withUnsafeMutableBufferPointer {
+        models[k]?.bound(row, of: item, profile, exact: e, into: $0)
+      }
+    }
+    let y = UnsafeBufferPointer(rebasing: results[0..<exact.count])
+    tolerances[k].add(
+      y, truths[0].rounded, exact, bounds: worth == .some(.none) || models[k] == nil ? nil : bounds, format)
+  }
+
+  public mutating func merge(_ other: ToleranceObserver) {
+    for k in tolerances.indices { tolerances[k].merge(other.tolerances[k]) }
+    rounded.merge(other.rounded)
+  }
+}
+
+/// How large one kernel's errors are on some rows, and how large theory allows them to be.
+public struct KernelTolerance: Sendable {
+  /// A size of an error, as tests express it.
+  public enum Figure: Int, Sendable, CaseIterable {
+    /// In units in the last place of the exact result.
+    case ulp
+    /// Absolute: what an `atol` alone must allow.
+    case absolute
+    /// Relative, of results that are normal numbers: what an `rtol` must allow.
+    case relative
+    /// Absolute, of results below the normal numbers: what an `atol` must allow beside such an `rtol`.
+    case floor
+  }
+
+  /// Each row's largest error: one array a figure.
+  private var largest: [[Double]] = [[], [], [], []]
+  /// The largest sound bound a figure.
+  private var sound = [0.0, 0.0, 0.0, 0.0]
+  /// Rows that the rules refuse, one each.
+  public private(set) var refused: [Int]
+  /// Rows with an answer.
+  public private(set) var rows = 0
+  /// Rows without a sound bound.
+  public private(set) var unbounded = 0
+  /// The largest exact result.
+  public private(set) var largestResult = 0.0
+  /// The largest share of a row's energy that is error, measured and by the bound.
+  public private(set) var squares: (measured: Double, sound: Double) = (0, 0)
+  private let limits: [ToleranceRule.Limit]
+
+  init(_ limits: [ToleranceRule.Limit]) {
+    self.limits = limits
+    refused = limits.map { _ in 0 }
+  }
+
+  mutating func add(
+    _ y: UnsafeBufferPointer<Double>, _ rounded: [Double], _ exact: [Double], bounds: [Double]?,
+    _ format: NumberFormat
+  ) {
+    var worst = [0.0, 0.0, 0.0, 0.0]
+    var allowed = [0.0, 0.0, 0.0, 0.0]
+    var isRefused = [Bool](repeating: false, count: limits.count)
+    var (errors, energy, margins) = (0.0, 0.0, 0.0)
+    var isAnswered = false
+    for i in exact.indices {
+      let isWrong = y[i].isFinite != rounded[i].isFinite
+      if !rounded[i].isFinite && !isWrong { continue }
+      isAnswered = true
+      largestResult = Swift.max(largestResult, exact[i].magnitude)
+      let error = isWrong ? .infinity : (y[i] - exact[i]).magnitude
+      let ulp = format.ulp(of: exact[i])
+      let isNormal = exact[i].magnitude >= format.smallestNormal
+      let sizes = [error / ulp, error, isNormal ? error / exact[i].magnitude : 0, isNormal ? 0 : error]
+      for f in 0..<4 { worst[f] = Swift.max(worst[f], sizes[f]) }
+      if let bounds {
+        let b = bounds[i]
+        let may = [b / ulp, b, isNormal ? b / exact[i].magnitude : 0, isNormal ? 0 : b]
+        for f in 0..<4 { allowed[f] = Swift.max(allowed[f], may[f]) }
+        margins += b * b
+      }
+      errors += error * error
+      energy += exact[i] * exact[i]
+      for (k, limit) in limits.enumerated() {
+        switch limit {
+        case .close(let atol, let rtol):
+          let difference = isWrong ? .infinity : (y[i] - rounded[i]).magnitude
+          if difference > atol + rtol * rounded[i].magnitude { isRefused[k] = true }
+        case .ulp(let n): if error > n * ulp { isRefused[k] = true }
+        case .bound: if let bounds, error > bounds[i] { isRefused[k] = true }
+        case .normalizedMeanSquare, .cosine, .baseline: break
+        }
+      }
+    }
+    guard isAnswered else { return }
+    for (k, limit) in limits.enumerated() {
+      if case .normalizedMeanSquare(let n) = limit, errors > n * energy { isRefused[k] = true }
+      if isRefused[k] { refused[k] += 1 }
+    }
+    rows += 1
+    for f in 0..<4 { largest[f].append(worst[f]) }
+    squares.measured = Swift.max(squares.measured, energy > 0 ? errors / energy : 0)
+    if bounds == nil {
+      unbounded += 1
+    } else {
+      for f in 0..<4 { sound[f] = Swift.max(sound[f], allowed[f]) }
+      squares.sound = Swift.max(squares.sound, energy > 0 ? margins / energy : 0)
+    }
+  }
+
+  mutating func merge(_ other: KernelTolerance) {
+    for f in 0..<4 {
+      largest[f] += other.largest[f]
+      sound[f] = Swift.max(sound[f], other.sound[f])
+    }
+    for k in refused.indices { refused[k] += other.refused[k] }
+    rows += other.rows
+    largestResult = Swift.max(largestResult, other.largestResult)
+    unbounded += other.unbounded
+    squares = (
+      Swift.max(squares.measured, other.squares.measured), Swift.max(squares.sound, other.squares.sound)
+    )
+  }
+
+  /// The largest seen.
+  public func measured(_ figure: Figure) -> Double { largest[figure.rawValue].max() ?? 0 }
+
+  /// What no right kernel of this plan exceeds on these rows; nil where a row has no bound.
+  public func sound(_ figure: Figure) -> Double? {
+    unbounded > 0 || rows == 0 ? nil : sound[figure.rawValue]
+  }
+
+  /// What a right kernel's row exceeds with `probability` at most, going by the rows seen: the tail above the largest of them is
+  /// taken to fall like e^−x, as fast as the upper twentieth does and three standard errors slower. Errors are bounded, so their
+  /// tails fall faster. nil below 100 rows; never above the sound bound.
+  public func rare(_ figure: Figure, probability: Double) -> Double? {
+    let values = largest[figure.rawValue].filter(\.isFinite).sorted()
+    guard values.count == rows, rows >= 100 else { return nil }
+    let count = Swift.max(20, rows / 20)
+    let threshold = values[rows - count - 1]
+    let excess = values[(rows - count)...].reduce(0) { $0 + ($1 - threshold) } / Double(count)
+    let slower = excess * (1 + 3 / Double(count).squareRoot())
+    let share = Double(count) / Double(rows)
+    let found = threshold + slower * Swift.max(0, Double.log(share / probability))
+    return Swift.min(Swift.max(found, values[rows - 1]), sound(figure) ?? .infinity)
+  }
+}

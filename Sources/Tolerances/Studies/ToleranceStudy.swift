@@ -1,0 +1,54 @@
+import NumKit
+
+/// What tolerance right kernels of a plan deserve: what no one of them can exceed, what they rarely do, and what tests' rules make
+/// of them.
+public struct ToleranceStudy<Q: Question>: Sendable {
+  /// Right kernels, a prover, and the formats.
+  public var trial: Trial<Q>
+  /// Rules to try on them.
+  public var rules: [ToleranceRule]
+
+  /// Without rules unless said otherwise.
+  public init(_ trial: Trial<Q>, rules: [ToleranceRule] = []) {
+    self.trial = trial
+    self.rules = rules
+  }
+
+  /// What was found.
+  public struct Result: Sendable {
+    /// The kernels' names.
+    public let kernels: [String]
+    /// One for each kernel.
+    public let tolerances: [KernelTolerance]
+    /// Of the correctly rounded results.
+    public let rounded: KernelTolerance
+    /// How the truth was proven.
+    public let certificate: Certificate
+
+    /// The most that any of the kernels needs; nil where one has no such figure.
+    public func most(_ figure: (KernelTolerance) -> Double?) -> Double? {
+      var most: Double?
+      for t in tolerances {
+        guard let x = figure(t) else { return nil }
+        most = Swift.max(most ?? x, x)
+      }
+      return most
+    }
+  }
+
+  /// Asks every kernel about every item.
+  ///
+  /// - Throws: what the trial does.
+  public func run(
+    on source: some ItemSource<Q>, progress: (@Sendable (Int) -> Void)? = nil
+  ) throws -> Result {
+    let format = trial.formats[0]
+    let limits = rules.map { $0.limit(format) }
+    let (found, seen) = try trial.run(
+      on: source, observer: ToleranceObserver(trial.question, format, trial.candidates, limits),
+      progress: progress)
+    return Result(
+      kernels: trial.candidates.map(\.name), tolerances: seen.tolerances, rounded: seen.rounded,
+      certificate: found.certificate)
+  }
+}

@@ -1,0 +1,205 @@
+import ArgumentParser
+import NumKit
+import Reports
+import Tolerances
+
+/// Which tolerance right kernels deserve, on rows.
+struct ToleranceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tolerance",
+    abstract:
+      "The tolerance that a kernel deserves: what a right one cannot exceed, and what a test's own lets through.",
+    discussion: """
+      What a right kernel of the plan (formats, algorithms) can exceed on no such row is proven; what it exceeds once in \
+      a million rows is extrapolated from the rows that were run. 'numcheck tolerance attention' has flags of its own.
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "softmax (the default), logsoftmax, lse, …: an operation on rows.", valueName: "operation"))
+  var operation: RowOperation = .softmax
+
+  @Option(
+    help: ArgumentHelp(
+      "An algorithm of the plan, repeatable (default: all that subtract a maximum).", valueName: "name"))
+  var algorithm: [String] = []
+
+  @OptionGroup(title: "Rules") var lint: LintOptions
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+  @OptionGroup(title: "Question") var parameters: ParameterOptions
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    let configuration = try precision.configuration()
+    guard let format = configuration.storage.numberFormat, configuration.overflow == .special else {
+      throw UsageError("tolerance needs a floating-point --dtype, and no --overflow saturate")
+    }
+    let rules = try lint.rules
+    let algorithms = try chosen(configuration.storage)
+    try keepApart(outputs: report.files, inputs: [input.input] + parameters.files)
+    let source = try RowInput(input, operation: operation, dtype: configuration.storage)
+    let workers = try MemoryNeeds.threads(
+      threads, operation, length: source.rows.length, algorithms: algorithms.count)
+    let question = try QuestionInput(parameters, operation, source, seed: input.seed)
+    try question.check(operation, source)
+    let operation = operation
+    func study(_ rows: some RowSource) throws -> ToleranceStudy<RowQuestion>.Result {
+      let stored = StoredRows(
+        rows, parameters: question.parameters, targets: question.targets, configuration: configuration)
+      let trial = Trial(
+        RowQuestion(operation),
+        candidates: try algorithms.map {
+          try KernelCandidate($0, configuration, parameters: stored.kernelParameters)
+        }, format: format, threads: workers
+      ) { _ in RowProver(operation, format: format) }
+      let progress = Progress(total: rows.rowCount)
+      defer { progress.finish() }
+      return try ToleranceStudy(trial, rules: rules).run(on: stored, progress: progress.callback)
+    }
+    let found = try study(source.rows)
+    var passing: [[String]]?
+    if !rules.isEmpty && Defect.operations.contains(operation) && parameters.temperature.value == 1 {
+      // Some of the rows are enough to see what a rule lets through.
+      passing = try defects(rules, configuration, source, threads: workers)
+    }
+    let title =
+      "\(configuration.described(operation.rawValue)): \(Figures.count(source.rows.rowCount)) rows of "
+      + "\(Figures.count(source.rows.length))\(source.origin.phrase)"
+    var made = ToleranceReport(
+      operation: operation.rawValue, title: title, format: format, kernels: found.kernels,
+      tolerances: found.tolerances, rounded: found.rounded, rules: rules, passing: passing)
+    made.facts =
+      [
+        Fact("dtype", .text(configuration.storage.name)), Fact("compute", .text(configuration.compute.name)),
+        Fact("accumulate", .text(configuration.accumulator.name)),
+      ] + source.origin.facts + [
+        Fact("rows", .integer(source.rows.rowCount)), Fact("length", .integer(source.rows.length)),
+        Fact("certificate", .certificate(found.certificate)),
+      ]
+    made.note = found.certificate.line
+    try report.finish(made.report)
+  }
+
+  private func chosen(_ dtype: DType) throws -> [Algorithm] {
+    let all = Algorithm.all(for: operation, dtype: dtype).filter { !$0.isInteger }
+    if algorithm.isEmpty {
+      let shifted = all.filter { $0.arithmetic?.shift != .some(.none) }
+      return shifted.isEmpty ? all : shifted
+    }
+    return try algorithm.flatMap { $0.split(separator: ",").map(String.init) }.map { name in
+      guard let found = all.first(where: { $0.description == name }) else {
+        throw UsageError(
+          "no algorithm '\(name)' for \(operation.rawValue); there are: "
+            + all.map(\.description).joined(separator: ", "))
+      }
+      return found
+    }
+  }
+
+  private func defects(
+    _ rules: [ToleranceRule], _ configuration: KernelConfiguration, _ source: RowInput, threads: Int
+  ) throws -> [[String]] {
+    func run(_ rows: some RowSource) throws -> [MutationStudy.Outcome] {
+      try MutationStudy(operation, configuration, rules: rules, threads: threads).run(
+        on: FirstRows(rows, count: 64))
+    }
+    let outcomes = try run(source.rows)
+    return rules.indices.map { k in
+      outcomes.dropFirst().filter { !$0.isHarmless && $0.judgement.verdicts[k].accepts }.compactMap {
+        $0.defect?.name
+      }
+    }
+  }
+}
+
+/// Rules that are held against what a kernel deserves.
+struct LintOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A rule to judge: 'atol=X,rtol=X', 'ulp=X', 'nmse=X', or a name (\(RuleRegistry.all.map(\.name).joined(separator: ", "))); repeatable.",
+      valueName: "rule"))
+  var lint: [String] = []
+
+  var rules: [ToleranceRule] {
+    get throws {
+      try lint.map { text in
+        do { return try ToleranceRule(parsing: text) } catch { throw UsageError("--lint: \(error)") }
+      }
+    }
+  }
+}
+
+/// The first rows of others.
+private struct FirstRows<Rows: RowSource>: RowSource {
+  private let rows: Rows
+  let rowCount: Int
+  init(_ rows: Rows, count: Int) {
+    self.rows = rows
+    rowCount = Swift.min(count, rows.rowCount)
+  }
+  var length: Int { rows.length }
+  func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) throws {
+    try rows.read(row, into: buffer)
+  }
+}
+
+/// Which tolerance right kernels of attention deserve. Reached as `numcheck tolerance attention`.
+struct AttentionToleranceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tolerance-attention",
+    abstract: "The tolerance that an attention kernel deserves.",
+    usage: "numcheck tolerance attention [<options>]", shouldDisplay: false)
+
+  @OptionGroup(title: "Kernels") var kernels: AttentionKernelOptions
+  @OptionGroup(title: "Rules") var lint: LintOptions
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+  @OptionGroup(title: "Question") var question: AttentionQuestionOptions
+  @OptionGroup(title: "Input") var input: AttentionInputOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    let configuration = try precision.configuration()
+    guard let format = configuration.storage.numberFormat, configuration.overflow == .special else {
+      throw UsageError("tolerance needs a floating-point --dtype, and no --overflow saturate")
+    }
+    let rules = try lint.rules
+    try keepApart(outputs: report.files, inputs: input.inputs + [question.mask])
+    let source = try AttentionInput(input)
+    let parameters = try question.parameters(source)
+    let tensors = source.tensors
+    // Without a shift a kernel may overflow: it is of no plan unless it is named.
+    let runners = try kernels.runners(configuration, parameters).filter {
+      !kernels.algorithm.isEmpty || $0.algorithm != .naive
+    }
+    let stored = runners[0].stored(tensors)
+    var trial = Trial(
+      AttentionForward(parameters, logSumExp: false),
+      candidates: runners.map { AttentionCandidate($0, parameters, on: stored, given: tensors) },
+      format: format, threads: threads.count
+    ) { try AttentionProver($0 == .given ? tensors : stored, parameters, format: format) }
+    let rows = tensors.shape.heads * tensors.shape.queries
+    trial.chunk = max(1, min(64, rows / (2 * max(threads.count, 1))))
+    let progress = Progress(total: rows)
+    let found = try ToleranceStudy(trial, rules: rules).run(
+      on: AttentionQueries(tensors, stored: stored, block: trial.chunk), progress: progress.callback)
+    progress.finish()
+    var made = ToleranceReport(
+      operation: "attention",
+      title: "\(configuration.described("attention")): \(AttentionWords.size(tensors.shape)), "
+        + AttentionWords.question(parameters, tensors.shape), format: format, kernels: found.kernels,
+      tolerances: found.tolerances, rounded: found.rounded, rules: rules, passing: nil)
+    made.facts =
+      [
+        Fact("dtype", .text(configuration.storage.name)), Fact("compute", .text(configuration.compute.name)),
+        Fact("accumulate", .text(configuration.accumulator.name)),
+      ] + source.origin.facts + tensors.shape.facts + [
+        Fact("rows", .integer(rows)), Fact("length", .integer(tensors.shape.keys)),
+        Fact("certificate", .certificate(found.certificate)),
+      ]
+    made.note = found.certificate.line
+    try report.finish(made.report)
+  }
+}
