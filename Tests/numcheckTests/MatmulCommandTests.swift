@@ -154,7 +154,11 @@ import Testing
     #expect(try CommandRunner.run(arguments + ["--no-bug", "--check", "ulp.atPeak<=100"]).status == 0)
     #expect(try CommandRunner.run(arguments + ["--check", "ulp.atPeak<=0.01"]).status == 1)
     let overflow =
-      arguments + ["--dtype", "f16", "--accumulate", "f16", "--distribution", "constant", "--range", "20"]
+      arguments + [
+        "--dtype", "f16", "--accumulate", "f16", "--result-dtype", "f32", "--distribution", "constant",
+        "--range",
+        "20",
+      ]
     let outcome = try CommandRunner.run(overflow + ["--no-bug"])
     #expect(
       outcome.status == 1 && outcome.output.contains("overflow born in stage 'sum'"), "\(outcome.output)")

@@ -44,6 +44,12 @@ import Testing
       "layernorm", "--rows", "2", "--length", "4", "--distribution", "normal", "--range", "0", "--epsilon",
       "0",
     ],
+    ["mutate", "--rows", "2", "--length", "40"],
+    ["mutate", "lse", "--rows", "1", "--length", "9", "--rule", "ulp=2"],
+    ["mutate", "--list"],
+    ["tolerance", "lse", "--rows", "3", "--length", "40", "--dtype", "bf16", "--lint", "torch"],
+    ["tolerance", "--rows", "120", "--length", "8", "--lint", "nmse=1"],
+    ["tolerance", "attention", "--tokens", "5", "--head-size", "4", "--lint", "atol=1"],
     ["kvcache"], ["kvcache", "--measure", "--tokens", "8", "--dtype", "f16"],
     ["quantize", "--rows", "4", "--length", "64"],
     ["quantize", "--rows", "1", "--length", "1", "--range", "0"],
@@ -153,7 +159,7 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let csv = try CommandRunner.run(arguments + ["--format", "csv", "--columns", "all"], folder: folder)
     let facts = ["command", "dtype", "compute", "accumulate", "rows", "length"]
-    let shape = ["heads", "keyHeads", "queries", "keys", "headSize"]
+    let shape = ["heads", "keyHeads", "queries", "keys", "headSize", "columns", "scales", "resultDtype"]
     for path in try #require(CSV.rows(csv.output).first) where !(facts + shape).contains(path) {
       #expect(paths.contains(path), "\(path)")
     }
