@@ -70,7 +70,7 @@ final class Refinement {
     into truth: inout Truth
   ) {
     let middle = enclosure.middle(in: .f64)
-    truth.set(rounded ?? format.round(middle), scaled ?? ScaledValue(high: middle), at: i)
+    truth.set(rounded ?? format.round(middle), scaled ?? enclosure.unscaled, at: i)
     truth.certificate.maxPrecision = Self.precisionLimit
     if rounded == nil { truth.certificate.undecided += 1 } else { truth.certificate.mpfr += 1 }
   }

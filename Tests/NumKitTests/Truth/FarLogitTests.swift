@@ -1,4 +1,5 @@
 import NumKit
+import RealModule
 import Testing
 
 /// Logits so far below a row's largest that e^x has no exponent even in MPFR: only signs and sides of ties are left of them.
@@ -46,6 +47,21 @@ import Testing
       }
     }
     #expect(vanishing > 500 && zeros > 100)
+  }
+
+  /// What is left where the largest logits' share cancels, −e^x/(3 + e^x)², has its own size, from few bits.
+  @Test(arguments: [-400.0, -4e4, -5e4, -1e5, -1e8, -3.7e8])
+  func sizesOfVectorJacobianProducts(_ far: Double) {
+    var truth = Truth()
+    let parameters = OperationParameters(temperature: 1, cotangent: [0, 1, -1, 1])
+    [0, far, 0, 0].withUnsafeBufferPointer {
+      Reference(.softmaxVJP, format: .f64).answer($0, parameters: parameters, into: &truth)
+    }
+    #expect(truth.high[0] < 0 && truth.relativeError <= 0x1p-100)
+    #expect(truth.certificate.undecided == 0 && truth.certificate.maxPrecision <= 512)
+    let bits = Double(truth.exponent[0]) + Double.log2(-truth.high[0])
+    let expected = far / Double.log(2) - Double.log2(9)
+    #expect(abs(bits - expected) < 1e-14 * abs(far), "\(far): 2^\(bits), not 2^\(expected)")
   }
 
   /// A far group of values that cancel leaves the next one's side; the near ones' mean is a tie of f16.

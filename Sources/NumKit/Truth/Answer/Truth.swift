@@ -11,7 +11,8 @@ public struct Truth: Sendable {
   /// See `high`; 0 but for values that Double would overflow, underflow or hold with fewer bits.
   public internal(set) var exponent: [Int32] = []
   /// A proven bound on |(high + low)·2^exponent − exact| / |exact| over the row. It does not cover non-zero results
-  /// below 2^−2^29, which stand as ±2^−2^29, nor undecided ones.
+  /// below 2^−2^29, which stand as ±2^−2^29, nor ones of which the last precision shows the sign alone, which do so too, nor
+  /// undecided ones.
   public internal(set) var relativeError: Double = 0
   /// What proved this row.
   public internal(set) var certificate = Certificate()

@@ -257,7 +257,7 @@ final class EnclosedAttention {
     guard let y, let value, value.relativeError <= Refinement.relativeWidth else {
       guard isLast else { return false }
       let middle = x.middle(in: .f64)
-      truth.set(y ?? format.round(middle), value ?? ScaledValue(high: middle), at: i)
+      truth.set(y ?? format.round(middle), value ?? x.unscaled, at: i)
       if y == nil { truth.certificate.undecided += 1 } else { truth.certificate.mpfr += 1 }
       return true
     }

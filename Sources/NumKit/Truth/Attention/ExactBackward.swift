@@ -21,6 +21,8 @@ final class ExactBackward {
   /// Terms that may still be made: what is left behind is large and its results stay with the enclosures.
   private var budget = 0
   private static let budget = 1 << 22
+  /// Products of terms that one result may take where fractions are multiplied out.
+  private static let productLimit = 1 << 14
 
   private var scores: AttentionScores { weights.scores }
 
@@ -208,7 +210,7 @@ final class ExactBackward {
   ) -> Bool {
     var sum = given
     for fraction in sum.fractions { budget -= fraction.denominator.terms.count * fraction.power }
-    guard budget > 0, sum.divide() else { return false }
+    guard budget > 0, divide(&sum) else { return false }
     let factor = isScaled ? scale(d) : Rational(1)
     if sum.isRational && sum.whole.isZero {
       truth.setKnown(0, at: i, format)
@@ -224,6 +226,17 @@ final class ExactBackward {
       precision *= 2
     }
     return false
+  }
+
+  /// Divides until what is left begins with a term that does not cancel, by itself or multiplied out.
+  private func divide(_ sum: inout ExponentialFractions) -> Bool {
+    let given = sum
+    if sum.divide() { return true }
+    // Sorting them is most of the work.
+    budget -= 16 * Self.productLimit
+    guard budget > 0, let single = given.combined(limit: Self.productLimit) else { return false }
+    sum = single
+    return sum.divide()
   }
 
   /// factor·(whole + rest) in register 7; without a factor 1/√d is meant.

@@ -295,6 +295,13 @@ package struct Enclosure {
   /// Whether the value may be zero.
   package var containsZero: Bool { sign ?? 0 == 0 }
 
+  /// Whether the value's size is known to within a factor of 4: not where an end is 0, whose sign alone is known if it is open, nor
+  /// where one is the size of what has been rounded away.
+  package var hasSize: Bool {
+    guard !containsZero, nc_mpfr_is_zero(lower) == 0, nc_mpfr_is_zero(upper) == 0 else { return false }
+    return abs(nc_mpfr_get_exp(upper) - nc_mpfr_get_exp(lower)) <= 1
+  }
+
   /// The sign of every number inside; nil where they differ.
   package var sign: Int? {
     if mpfr_number_p(lower) == 0 || mpfr_number_p(upper) == 0 { return nil }

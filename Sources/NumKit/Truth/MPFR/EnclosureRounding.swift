@@ -95,6 +95,12 @@ extension Enclosure {
       high: high, low: low, exponent: Int32(exponent), relativeError: (width + 0x1p-106).nextUp)
   }
 
+  /// What stands for a value that has no `scaled` form at the last precision allowed: ±2^−2^29 where its sign alone is known.
+  var unscaled: ScaledValue {
+    guard let sign, sign != 0 else { return ScaledValue(high: middle(in: .f64)) }
+    return ScaledValue(high: Double(sign), exponent: ScaledValue.smallestExponent)
+  }
+
   /// What stands for a value of known sign too small for a 32-bit exponent: ±2^−2^29.
   private var vanishing: ScaledValue? {
     func tiny(_ x: mpfr_srcptr) -> Bool {

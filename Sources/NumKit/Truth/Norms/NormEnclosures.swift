@@ -104,7 +104,7 @@ final class NormEnclosures {
     let isClose = (scaled?.relativeError ?? .infinity) <= Refinement.relativeWidth
     guard isLast || rounded != nil && isClose else { return false }
     let middle = result.middle(in: .f64)
-    truth.set(rounded ?? format.round(middle), scaled ?? ScaledValue(high: middle), at: i)
+    truth.set(rounded ?? format.round(middle), scaled ?? result.unscaled, at: i)
     if rounded == nil {
       truth.certificate.undecided += 1
     } else if result.isExact {

@@ -9,8 +9,8 @@ import NumKitQuestions
 /// coefficient on the left is r·m_M², so r = 0 (the same with m). And 0 it is if and only if every C_g = 0, again by
 /// linear independence. So: rational if and only if all C_g vanish, which is decided in exact arithmetic on Doubles.
 ///
-/// Where the sum's sign is open, because C_M = 0 and what is left is beyond the precision or the exponents there are, it is
-/// taken relative to the largest logit that counts: with L the largest g of C_L ≠ 0,
+/// Where the sum has no sign or no size, because C_M = 0 and what is left is beyond the precision or the exponents there are, it
+/// is taken relative to the largest logit that counts: with L the largest g of C_L ≠ 0,
 /// Σ_g C_g e^g = e^L (C_L + Σ_{g<L} C_g e^(g−L)), whose bracket is not 0 and begins with an exact number. What then
 /// multiplies it is positive, however small.
 ///
@@ -44,7 +44,7 @@ enum EnclosedSoftmaxVJP: EnclosedOperation {
     difference(i, row, into: row.scratch(0))
     row.scratch(1).setProduct(nonnegative: row.sum, row.scratch(0))
     row.scratch(2).setDifference(row.scratch(1), row.kept(1))
-    if row.scratch(2).containsZero {
+    if !row.scratch(2).hasSize {
       let v = row.parameters.cotangent
       guard let lead = row.cotangents.lead(at: v[i], row.logits, v) else { return .known(0) }
       encloseFromLead(i, lead, row, into: result)

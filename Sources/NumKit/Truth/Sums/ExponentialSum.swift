@@ -78,6 +78,17 @@ struct ExponentialSum {
     return ExponentialSum(products)
   }
 
+  static func + (a: ExponentialSum, b: ExponentialSum) -> ExponentialSum { ExponentialSum(a.terms + b.terms) }
+
+  static func * (a: ExponentialSum, b: ExponentialSum) -> ExponentialSum {
+    var products: [Term] = []
+    products.reserveCapacity(a.terms.count * b.terms.count)
+    for x in a.terms {
+      for y in b.terms { products.append((x.exponent + y.exponent, x.coefficient * y.coefficient)) }
+    }
+    return ExponentialSum(products)
+  }
+
   /// self − c·e^x·other.
   func subtracting(_ c: Rational, _ x: Exponent, times other: ExponentialSum) -> ExponentialSum {
     ExponentialSum(terms + other.terms.map { ($0.exponent + x, -(c * $0.coefficient)) })
@@ -104,7 +115,7 @@ struct ExponentialSum {
 ///
 /// Long division in falling exponents, over all fractions at once, shows the rational part (the coefficient of e⁰) and the first
 /// exponent that does not cancel, after which an enclosure of what is left has a sign. If all remainders vanish the sum is
-/// rational. A sum that cancels only between fractions of different P, in all its terms, is not recognised.
+/// rational. Where fractions of different P cancel in term after term (`combined`) one fraction of them all shows it.
 struct ExponentialFractions {
   struct Fraction {
     var numerator: ExponentialSum
@@ -124,10 +135,13 @@ struct ExponentialFractions {
       return power == 2 ? n.coefficient / p.coefficient.squared : n.coefficient / p.coefficient
     }
 
+    /// P^k.
+    var divisor: ExponentialSum { power == 2 ? denominator.squared() : denominator }
+
     /// Takes the first term of the quotient away.
     mutating func divide() {
       guard let lead = numerator.lead else { return }
-      let whole = expanded ?? (power == 2 ? denominator.squared() : denominator)
+      let whole = expanded ?? divisor
       expanded = whole
       numerator = numerator.subtracting(quotient, lead.exponent, times: whole)
     }
@@ -155,6 +169,30 @@ struct ExponentialFractions {
       fractions.removeAll { $0.numerator.lead == nil }
     }
     return false
+  }
+
+  /// The same as one fraction N/D, D the product of all P^k; nil where that takes more than `limit` products of terms. Division then
+  /// ends: N either is the whole's times D, or has a first term that is not.
+  func combined(limit: Int) -> ExponentialFractions? {
+    var products = 0
+    /// Whether there is room for so many more.
+    func take(_ a: Int, _ b: Int) -> Bool {
+      products += a * b
+      return products <= limit
+    }
+    guard var numerator = fractions.first?.numerator, let first = fractions.first,
+      take(first.denominator.terms.count, first.denominator.terms.count)
+    else { return nil }
+    var denominator = first.divisor
+    for fraction in fractions.dropFirst() {
+      guard take(fraction.denominator.terms.count, fraction.denominator.terms.count) else { return nil }
+      let divisor = fraction.divisor
+      let (n, d) = (numerator.terms.count + denominator.terms.count, divisor.terms.count)
+      guard take(n, d), take(fraction.numerator.terms.count, denominator.terms.count) else { return nil }
+      numerator = numerator * divisor + fraction.numerator * denominator
+      denominator = denominator * divisor
+    }
+    return ExponentialFractions([Fraction(numerator, denominator, power: 1)])
   }
 
   /// Adds what is left to number 0 of `wide`, which has two more behind it. Overwrites `scratch`, of which there are six.

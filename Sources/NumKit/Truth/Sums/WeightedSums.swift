@@ -127,7 +127,7 @@ extension SumReference {
         }
         if isLast {
           let middle = result.middle(in: .f64)
-          truth.set(y ?? format.round(middle), value ?? ScaledValue(high: middle), at: k)
+          truth.set(y ?? format.round(middle), value ?? result.unscaled, at: k)
           if y == nil { truth.certificate.undecided += 1 } else { truth.certificate.mpfr += 1 }
         }
         return isLast
