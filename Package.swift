@@ -82,6 +82,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(name: "Quant", dependencies: numKit + ["CSchemes"], swiftSettings: swiftSettings),
     .target(name: "Reports", swiftSettings: swiftSettings),
+    .target(name: "Decoding", dependencies: numKit, swiftSettings: swiftSettings),
     .target(
       name: "Tolerances",
       dependencies: numKit + [.product(name: "RealModule", package: "swift-numerics")],
@@ -90,7 +91,7 @@ let package = Package(
     .executableTarget(
       name: "numcheck",
       dependencies: numKit + [
-        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "CFiles", "CLoops",
+        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "Decoding", "CFiles", "CLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -123,6 +124,8 @@ let package = Package(
     .testTarget(
       name: "GuestsTests", dependencies: numKit + ["Guests", "TensorFiles", "TestSupport"],
       swiftSettings: swiftSettings),
+    .testTarget(
+      name: "DecodingTests", dependencies: numKit + ["Decoding", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
       name: "TolerancesTests", dependencies: numKit + ["Tolerances", "TestSupport"],
       swiftSettings: swiftSettings),

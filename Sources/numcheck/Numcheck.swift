@@ -42,6 +42,7 @@ struct Numcheck: ParsableCommand {
       MutateCommand.self,
       ToleranceCommand.self,
       AttentionToleranceCommand.self,
+      SampleCommand.self,
       CacheCommand.self,
       QuantizeCommand.self,
       ActivationsCommand.self,

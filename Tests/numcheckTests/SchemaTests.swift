@@ -50,6 +50,7 @@ import Testing
     ["tolerance", "lse", "--rows", "3", "--length", "40", "--dtype", "bf16", "--lint", "torch"],
     ["tolerance", "--rows", "120", "--length", "8", "--lint", "nmse=1"],
     ["tolerance", "attention", "--tokens", "5", "--head-size", "4", "--lint", "atol=1"],
+    ["sample", "--rows", "3", "--length", "20", "--dtype", "bf16", "--top-p", "0.9", "--top-k", "7"],
     ["kvcache"], ["kvcache", "--measure", "--tokens", "8", "--dtype", "f16"],
     ["quantize", "--rows", "4", "--length", "64"],
     ["quantize", "--rows", "1", "--length", "1", "--range", "0"],
