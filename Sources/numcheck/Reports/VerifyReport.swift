@@ -84,7 +84,8 @@ struct VerifyReport {
     if parts.allSatisfy({ $0.kernel.finiteCount == 0 && $0.wrong.count == 0 }) {
       return ["nothing was checked: no row has a finite truth"]
     }
-    return parts.indices.compactMap { p in
+    // Of log-sum-exps beside outputs no bound is derived; what is asked first decides.
+    return parts.indices.prefix(1).compactMap { p in
       guard parts[p].verdict != .bug else { return nil }
       let name = partNames[p].isEmpty ? "" : "\(partNames[p]): "
       switch parts[p].bound {
@@ -138,6 +139,9 @@ extension VerifyReport {
   /// Which plan counts, and which the figures fit.
   private var planNotes: [String] {
     var notes: [String] = []
+    for p in parts.indices.dropFirst() where parts[p].bound == .none {
+      notes.append("of \(partNames[p]) no bound is derived: special values alone are checked")
+    }
     if let first = promised.first {
       let more = promised.count > 1 ? " and \(promised.count - 1) more, whichever allows most" : ""
       notes.append("held to\(claims.isEmpty ? "" : " what is claimed"): \(first)\(more)")

@@ -19,7 +19,7 @@ public enum RowHypothesisRegistry {
     { FlushSign($0) },
     { AccumulatorSign($0) },
     { ExponentialSign($0) },
-    { NarrowResultSign($0) },
+    { NarrowResultSign($0.format) },
     { RoundingSign($0) },
   ]
 
