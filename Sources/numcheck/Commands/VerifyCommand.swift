@@ -21,6 +21,10 @@ struct VerifyCommand: ParsableCommand {
       VerifyRows<CrossEntropyGradientQuestion>.self,
       VerifyRows<SoftmaxJacobianQuestion>.self,
       VerifyRows<SoftmaxVJPQuestion>.self,
+      VerifyAttention.self,
+      VerifyMatmul.self,
+      VerifyNorm<RMSNormQuestion>.self,
+      VerifyNorm<LayerNormQuestion>.self,
     ])
 
   func run() throws {

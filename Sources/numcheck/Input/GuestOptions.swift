@@ -52,6 +52,15 @@ struct GuestOptions: ParsableArguments {
     }
   }
 
+  /// The results' file, of one of these shapes.
+  func file(shapes: [[Int]], axis: Int? = nil) throws -> GuestFile {
+    guard let results else { throw UsageError("--results FILE: what the kernel computed is missing") }
+    return try GuestFile(
+      TensorSpecifier(argument: results).open(), name: ArgumentText.shown(results), shapes: shapes,
+      axis: axis,
+      format: dtype?.numberFormat)
+  }
+
   /// The results of an operation on the rows of `input`.
   func rows(_ operation: RowOperation, _ input: RowInput) throws -> GuestRows {
     guard let results else { throw UsageError("--results FILE: what the kernel computed is missing") }

@@ -20,6 +20,7 @@ struct VerifyReport {
   private let certificate: Certificate
   private let overflowedInputs: Int
   private let fits: [PlanFit]
+  private let hypotheses: [HypothesisFit]
   private let promised: [String]
   private let claims: Claims
 
@@ -45,12 +46,13 @@ struct VerifyReport {
     self.parts = found.parts.indices.map { p in
       let part = found.parts[p]
       return JudgedPart(
-        kernel: part.kernel, bound: part.bound, boundUlp: part.boundUlp, verdict: part.verdict,
+        kernel: part.kernel, bound: part.bound, boundUlp: part.boundUlp, verdict: found.verdict(ofPart: p),
         fault: found.fault(ofPart: p), wrong: found.wrong[p])
     }
     certificate = found.measurement.certificate
     overflowedInputs = found.measurement.overflowedInputs
     fits = found.fits
+    hypotheses = found.hypotheses
     self.promised = promised
     self.claims = claims
   }
@@ -68,7 +70,7 @@ struct VerifyReport {
     report.notes = [certificate.line] + planNotes
     report.findings = findings
     var section = Section()
-    section.blocks = [.table(table), .lines(whereLines)]
+    section.blocks = [.table(table), .lines(whereLines + hypothesisLines)]
     if parts.contains(where: { $0.wrong.count > 0 }) { section.blocks.append(.table(elements)) }
     if !fits.isEmpty { section.blocks.append(.table(planTable)) }
     report.sections = [section]
@@ -82,7 +84,8 @@ struct VerifyReport {
     if parts.allSatisfy({ $0.kernel.finiteCount == 0 && $0.wrong.count == 0 }) {
       return ["nothing was checked: no row has a finite truth"]
     }
-    return parts.indices.compactMap { p in
+    // Of log-sum-exps beside outputs no bound is derived; what is asked first decides.
+    return parts.indices.prefix(1).compactMap { p in
       guard parts[p].verdict != .bug else { return nil }
       let name = partNames[p].isEmpty ? "" : "\(partNames[p]): "
       switch parts[p].bound {
@@ -116,6 +119,7 @@ struct VerifyReport {
       guard let pattern = pattern(p) else { return .data(.none) }
       return Cell(text: pattern.text, value: .text(pattern.text))
     }
+    table.add(C.hypotheses) { _ in .data(.list(hypotheses.map(Self.value))) }
     table.add(C.plan) { _ in .data(.text(promised.joined(separator: "; "))) }
     table.add(ErrorColumns.certificate) { _ in .data(.certificate(certificate)) }
     table.add(ErrorColumns.witness) { .data(.witness(parts[$0].kernel.witness, .float(formats[$0]))) }
@@ -135,6 +139,9 @@ extension VerifyReport {
   /// Which plan counts, and which the figures fit.
   private var planNotes: [String] {
     var notes: [String] = []
+    for p in parts.indices.dropFirst() where parts[p].bound == .none {
+      notes.append("of \(partNames[p]) no bound is derived: special values alone are checked")
+    }
     if let first = promised.first {
       let more = promised.count > 1 ? " and \(promised.count - 1) more, whichever allows most" : ""
       notes.append("held to\(claims.isEmpty ? "" : " what is claimed"): \(first)\(more)")
@@ -194,6 +201,37 @@ extension VerifyReport {
     }
   }
 
+  /// What the kernel got wrong, a line each.
+  private var hypothesisLines: [String] {
+    hypotheses.map { fit in
+      if fit.isSign { return "shows \"\(fit.name)\": \(fit.evidence)" }
+      let rest = fit.items == 1 ? "row" : "rows"
+      return
+        "fits \"\(fit.name)\" within \(Figures.short(fit.maxUlp)) ulp (0 of \(Figures.count(fit.results)) results "
+        + "in \(Figures.count(fit.items)) \(rest) above the bound); as asked: "
+        + (fit.asked.aboveBound > 0
+          ? "\(Figures.count(fit.asked.aboveBound)) above it"
+          : "none above it, but off by \(Figures.short(fit.asked.meanUlp)) ulp in the mean, not "
+            + Figures.short(fit.meanUlp))
+    }
+  }
+
+  private static func value(_ fit: HypothesisFit) -> Value {
+    .object([
+      "name": .text(fit.name), "aboveBound": fit.isSign ? .none : .integer(fit.aboveBound),
+      "results": fit.isSign ? .none : .integer(fit.results),
+      "ulp": .object([
+        "max": fit.maxUlp.isNaN ? .none : .number(fit.maxUlp),
+        "mean": fit.meanUlp.isNaN ? .none : .number(fit.meanUlp),
+      ]), "evidence": fit.isSign ? .text(fit.evidence) : .none,
+    ])
+  }
+
+  /// What the likeliest hypotheses are called.
+  private var names: String? {
+    hypotheses.isEmpty ? nil : hypotheses.map(\.name).prefix(2).joined(separator: ", or ")
+  }
+
   /// One line that a person can act on.
   private var conclusion: String {
     var said: [String] = []
@@ -203,7 +241,10 @@ extension VerifyReport {
       if let fault = part.fault {
         let reason = fault.sentence(rows: part.kernel.rows, policy: policy)
         said.append(
-          "\(name) is wrong: \(reason)" + (pattern(p).map { ": \($0.text)" } ?? ""))
+          "\(name) is wrong: \(reason)" + (pattern(p).map { ": \($0.text)" } ?? "")
+            + (names.map { "; it looks like: \($0)" } ?? ""))
+      } else if part.verdict == .bug, let names {
+        said.append("\(name) is wrong, though no result is above its bound: \(names)")
       } else if part.kernel.finiteCount == 0 {
         said.append("\(name): no row has a finite truth, nothing to measure")
       } else {

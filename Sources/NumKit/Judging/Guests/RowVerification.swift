@@ -68,6 +68,16 @@ public struct RowVerification: Sendable {
     verification.overflow = overflow
     verification.threads = threads
     verification.known = plans.known
+    let context = RowContext(
+      operation: operation, parameters: source.kernelParameters, format: format, inputs: inputs,
+      claims: claims, rows: rows.rowCount, length: rows.length, results: results
+    ) { row in
+      var item = source.makeItem()
+      var given = item
+      _ = try source.read(row, given: &given, stored: &item)
+      return item
+    }
+    verification.suspects = RowHypothesisRegistry.suspects(context)
     let (findings, sights) = try verification.run(
       on: source, observer: RowSights(operation, candidates: 1), progress: progress)
     return RowFindings(

@@ -20,6 +20,8 @@ public struct Verification<Q: Question>: Sendable {
   public var promised: [GuestPlan<Q>]
   /// The plans that figures are tried on, to say which they fit.
   public var known: [GuestPlan<Q>] = []
+  /// What the kernel may have got wrong.
+  public var suspects = Suspects<Q>()
   /// What becomes of results too large for the format.
   public var overflow = Overflow.special
   /// How many items a thread takes at a time.
@@ -60,6 +62,7 @@ public struct Verification<Q: Question>: Sendable {
       progress: progress)
     var findings = GuestFindings(measurement: found, wrong: sights.first.parts)
     findings.fits = try fits(on: source, worst: findings)
+    findings.hypotheses = try explain(findings, on: source, suspects)
     return (findings, sights.second)
   }
 
@@ -117,9 +120,16 @@ public struct GuestFindings<Q: Question>: Sendable {
   public let wrong: [WrongResults]
   /// How the figures go with plans that kernels usually have.
   public internal(set) var fits: [PlanFit] = []
+  /// What the kernel got wrong, the likeliest first.
+  public internal(set) var hypotheses: [HypothesisFit] = []
 
   /// Each part's errors.
   public var parts: [Measurement<Q>.Part] { measurement.entries[0].parts }
+
+  /// What to make of a part: a bug, too, where no result is above its bound and yet they show what the kernel got wrong.
+  public func verdict(ofPart part: Int) -> Verdict {
+    part == 0 && !hypotheses.isEmpty ? .bug : parts[part].verdict
+  }
 
   /// The gravest fault of a part whose verdict is `bug`.
   public func fault(ofPart part: Int) -> Fault? {

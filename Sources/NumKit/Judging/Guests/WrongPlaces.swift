@@ -72,11 +72,14 @@ public struct WrongPlaces: Sendable {
     return nil
   }
 
+  private static func plural(_ noun: String) -> String { IndexPattern.plural(noun) }
+
   private func text(
     _ which: IndexPattern?, _ places: IndexPattern?, _ wrong: WrongResults, of columns: Int
   ) -> String {
     if case .block(let r) = which, case .block(let c) = places, r.count > 1, c.count > 1 {
-      return "one tile: \(noun)s \(r.lowerBound) to \(r.upperBound - 1), results \(c.lowerBound) to "
+      return
+        "one tile: \(Self.plural(noun)) \(r.lowerBound) to \(r.upperBound - 1), results \(c.lowerBound) to "
         + "\(c.upperBound - 1)"
     }
     let what = places.map { $0.text("result") } ?? "results here and there"
@@ -84,7 +87,7 @@ public struct WrongPlaces: Sendable {
     case (.all?, _): return "\(what) of every \(noun)"
     case (let which?, .all?): return which.text(noun)
     case (let which?, _): return "\(what) of \(which.text(noun))"
-    case (nil, _): return "\(what), in \(wrong.rowCount) of \(rows) \(noun)s"
+    case (nil, _): return "\(what), in \(wrong.rowCount) of \(rows) \(Self.plural(noun))"
     }
   }
 }
@@ -173,20 +176,26 @@ public enum IndexPattern: Sendable, Hashable {
     case .one(let i): return "\(noun) \(i)"
     case .first(1): return "the first \(noun)"
     case .last(1): return "the last \(noun)"
-    case .first(let n): return "the first \(n) \(noun)s"
-    case .last(let n): return "the last \(n) \(noun)s"
-    case .block(let r): return "\(noun)s \(r.lowerBound) to \(r.upperBound - 1)"
+    case .first(let n): return "the first \(n) \(Self.plural(noun))"
+    case .last(let n): return "the last \(n) \(Self.plural(noun))"
+    case .block(let r): return "\(Self.plural(noun)) \(r.lowerBound) to \(r.upperBound - 1)"
     case .allButFirst(1): return "every \(noun) but the first"
     case .allButFirst(let n): return "every \(noun) but the first \(n)"
     case .every(let k, let first):
       return "every \(k)\(Self.ordinal(k)) \(noun) from \(first) on"
-    case .part(let r, let k) where r.count == 1: return "lane \(r.lowerBound) of every \(k) \(noun)s"
+    case .part(let r, let k) where r.count == 1:
+      return "lane \(r.lowerBound) of every \(k) \(Self.plural(noun))"
     case .part(let r, let k):
-      if r.upperBound == k { return "the last \(r.count) of every \(k) \(noun)s" }
-      return "\(noun)s \(r.lowerBound) to \(r.upperBound - 1) of every \(k)"
+      if r.upperBound == k { return "the last \(r.count) of every \(k) \(Self.plural(noun))" }
+      return "\(Self.plural(noun)) \(r.lowerBound) to \(r.upperBound - 1) of every \(k)"
     case .slice(let i, let axis, let n):
       return "\(axis == 0 ? "index" : "head") \(i) of \(n) along axis \(axis)"
     }
+  }
+
+  /// `rows`, `queries`.
+  static func plural(_ noun: String) -> String {
+    noun.hasSuffix("y") ? noun.dropLast() + "ies" : noun + "s"
   }
 
   private static func ordinal(_ n: Int) -> String {

@@ -1,0 +1,157 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
+/// Outputs of attention, and log-sum-exps where there are any, held against proof. Of the log-sum-exps no bound is derived.
+public struct AttentionVerification: Sendable {
+  /// Queries, keys and values, as the kernel gets them.
+  public var tensors: AttentionInputs
+  /// What is asked.
+  public var parameters: AttentionParameters
+  /// What outputs are stored in.
+  public var format: NumberFormat
+  /// What log-sum-exps are stored in; nil where there are none.
+  public var lseFormat: NumberFormat?
+  /// What becomes of results too large for the format.
+  public var overflow = Overflow.special
+  /// What the kernel promises.
+  public var claims = Claims()
+  /// On how many threads.
+  public var threads = 1
+
+  /// The rest is as usual.
+  public init(
+    _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
+    lseFormat: NumberFormat? = nil
+  ) {
+    self.tensors = tensors
+    self.parameters = parameters
+    self.format = format
+    self.lseFormat = lseFormat
+  }
+
+  /// Holds `results`, an output and perhaps a log-sum-exp each query, against the answers.
+  ///
+  /// - Throws: `ClaimError` where claims fit no kernel, `UnfitAttention` where parameters do not fit; what `results` throws.
+  public func run(
+    _ name: String, _ results: any ResultSource<AttentionForward>, progress: (@Sendable (Int) -> Void)? = nil
+  ) throws -> JudgedGuest<AttentionForward> {
+    let promised = try plans(tensors, parameters)
+    var verification = Verification(
+      AttentionForward(parameters, logSumExp: lseFormat != nil), name, results: results,
+      formats: [format] + (lseFormat.map { [$0] } ?? []), promised: promised,
+      prover: prover(tensors, parameters))
+    verification.overflow = overflow
+    verification.threads = threads
+    verification.known = known
+    verification.suspects = AttentionHypothesisRegistry.suspects(
+      AttentionContext(verification: self, results: results))
+    let (findings, _) = try verification.run(
+      on: AttentionQueries(tensors, block: 1), observer: Nobody(), progress: progress)
+    return JudgedGuest(findings: findings, promised: promised.map(\.name))
+  }
+
+  private struct Nobody: Observer {
+    typealias Q = AttentionForward
+    mutating func merge(_ other: Nobody) {}
+  }
+
+  func prover(_ tensors: AttentionInputs, _ parameters: AttentionParameters)
+    -> @Sendable (Trial<AttentionForward>.Side) throws -> any Prover<AttentionForward>
+  {
+    let (format, lse, overflow) = (format, lseFormat ?? .f64, overflow)
+    return { _ in
+      try AttentionProver(tensors, parameters, format: format, lseFormat: lse, overflow: overflow)
+    }
+  }
+
+  /// The plans whose widest bound counts: scores and sums in f32 or the format, probabilities in that or, as many kernels have them, in
+  /// the outputs' format.
+  func plans(_ tensors: AttentionInputs, _ parameters: AttentionParameters) throws(ClaimError)
+    -> [GuestPlan<AttentionForward>]
+  {
+    var algorithms: [AttentionAlgorithm] = [.standard, .flash, .splitKV]
+    if case .clipped = parameters.softmax { algorithms = [.standard] }
+    if let name = claims.algorithm {
+      guard let one = AttentionAlgorithm(rawValue: name) else {
+        throw .algorithm(name, known: AttentionAlgorithm.allCases.map(\.rawValue))
+      }
+      algorithms = [one]
+    }
+    let compute = claims.compute ?? RowPlans.usual(format)
+    let accumulate = claims.accumulate ?? compute
+    var casts = [compute]
+    if format.precision < compute.precision && format.hasZero { casts.append(format) }
+    if let cast = claims.probabilities { casts = [cast] }
+    return algorithms.flatMap { algorithm in
+      casts.map { plan(algorithm, compute, accumulate, $0, tensors, parameters) }
+    }
+  }
+
+  private var known: [GuestPlan<AttentionForward>] {
+    let usual = RowPlans.usual(format)
+    var all = AttentionAlgorithm.allCases
+    if case .clipped = parameters.softmax { all = [.naive, .standard] }
+    var triples = [(usual, usual, usual)]
+    if format != usual && format.hasZero {
+      triples += [(usual, usual, format), (format, usual, format), (format, format, format)]
+    }
+    return all.flatMap { algorithm in
+      triples.map { plan(algorithm, $0.0, $0.1, $0.2, tensors, parameters) }
+    }
+  }
+
+  private func plan(
+    _ algorithm: AttentionAlgorithm, _ compute: NumberFormat, _ accumulate: NumberFormat,
+    _ cast: NumberFormat, _ tensors: AttentionInputs, _ parameters: AttentionParameters
+  ) -> GuestPlan<AttentionForward> {
+    let runner = AttentionRunner(
+      algorithm,
+      KernelConfiguration(
+        storage: .float(format), compute: compute, accumulator: accumulate, overflow: overflow),
+      probabilities: cast, splits: algorithm == .splitKV ? 4 : nil)
+    let name =
+      "\(algorithm.rawValue), \(RowPlans.precisions(compute, accumulate))"
+      + (cast == compute ? "" : ", probabilities in \(cast.name)")
+    return GuestPlan(name) { AttentionErrorModel(runner, tensors, parameters) }
+  }
+}
+
+/// What was asked of attention, for those who think up what else may have been answered.
+public struct AttentionContext: Sendable {
+  /// Tensors, parameters, formats and claims.
+  public let verification: AttentionVerification
+  /// The results.
+  public let results: any ResultSource<AttentionForward>
+  /// What was asked.
+  public var parameters: AttentionParameters { verification.parameters }
+  /// The tensors it was asked of.
+  public var tensors: AttentionInputs { verification.tensors }
+  /// Their sizes.
+  public var shape: AttentionShape { verification.tensors.shape }
+
+  /// The same kernel with other parameters, or on other tensors; nil where that is no question.
+  func alternative(
+    _ name: String, tensors: AttentionInputs? = nil, results: (any ResultSource<AttentionForward>)? = nil,
+    _ change: (inout AttentionParameters) -> Void = { _ in }
+  ) -> Alternative<AttentionForward>? {
+    var changed = parameters
+    change(&changed)
+    let tensors = tensors ?? self.tensors
+    guard changed.fits(tensors.shape), let plans = try? verification.plans(tensors, changed) else {
+      return nil
+    }
+    return Alternative(
+      name, plans: plans, change: { $0.tensors = tensors }, results: results,
+      prover: verification.prover(tensors, changed))
+  }
+
+  /// An additive mask of what `bias` says of each query and key of each head.
+  func additive(_ bias: (_ head: Int, _ query: Int, _ key: Int) -> Double) -> [Double] {
+    let isEach = parameters.mask.additive.count > shape.queries * shape.keys
+    return (0..<(isEach ? shape.heads : 1)).flatMap { h in
+      (0..<shape.queries).flatMap { i in (0..<shape.keys).map { bias(h, i, $0) } }
+    }
+  }
+}

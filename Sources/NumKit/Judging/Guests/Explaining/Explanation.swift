@@ -1,0 +1,119 @@
+import NumKitKernels
+import NumKitNumbers
+import NumKitQuestions
+import NumKitTruth
+
+/// What a kernel may have got wrong: other questions, alone and in pairs, and signs.
+public struct Suspects<Q: Question>: Sendable {
+  /// Other questions.
+  public var alternatives: [Alternative<Q>] = []
+  /// Two of them at once, tried where none fits alone; made only then.
+  public var pairs: @Sendable () -> [Alternative<Q>] = { [] }
+  /// What shows in the numbers.
+  public var signs: @Sendable () -> [any Sign<Q>] = { [] }
+
+  /// None.
+  public init() {}
+}
+
+extension Verification {
+  /// Names what the kernel got wrong.
+  ///
+  /// Other questions are tried on a few of the wrong items, and those that fit there on all wrong ones; where nothing is above its
+  /// bound, on items all over, and then one counts only if it explains nearly all of the error in at least two of them: a bound is
+  /// for the worst case, and a defect may hide below it.
+  func explain<S: ItemSource<Q>>(
+    _ findings: GuestFindings<Q>, on source: S, _ suspects: Suspects<Q>
+  ) throws -> [HypothesisFit] {
+    let wrong = findings.wrongItems
+    let first = Array(Set(findings.worstItems.prefix(4) + wrong.prefix(2) + wrong.suffix(2))).sorted()
+    let few = Array(first.prefix(6)) + (wrong.isEmpty ? Sample<S>.spread(source.itemCount, 6, []) : [])
+    let screen = Sample(source, Set(few).sorted())
+    var found = try signs(on: source, wrong: wrong, suspects)
+    let asked = try hold(
+      Alternative("as asked", plans: promised, prover: prover), on: screen)
+    guard asked.aboveBound > 0 || asked.meanUlp > 1 else { return found }
+    var fitting = try suspects.alternatives.map { ($0, try hold($0, on: screen)) }.filter {
+      Self.explains($0.1, asked)
+    }
+    if fitting.isEmpty && asked.aboveBound > 0 {
+      let two = Sample(source, Array(Set(few).sorted().prefix(2)))
+      let askedOfTwo = try hold(Alternative("as asked", plans: promised, prover: prover), on: two)
+      fitting = try suspects.pairs().map { ($0, try hold($0, on: two)) }.filter {
+        Self.explains($0.1, askedOfTwo)
+      }
+    }
+    fitting.sort { $0.1.meanUlp < $1.1.meanUlp }
+    let best = fitting.first?.1.meanUlp ?? 0
+    let near = fitting.prefix(3).filter { $0.1.meanUlp <= 1.5 * best + 0.25 }
+    guard !near.isEmpty else { return found }
+    let all = Sample(source, confirming(source, wrong, findings))
+    let askedOfAll = try hold(Alternative("as asked", plans: promised, prover: prover), on: all)
+    for (alternative, _) in near {
+      var fit = try hold(alternative, on: all)
+      guard Self.explains(fit, askedOfAll) else { continue }
+      if wrong.isEmpty && all.itemCount < 2 { continue }
+      fit.askedAboveBound = askedOfAll.aboveBound
+      fit.askedMeanUlp = askedOfAll.meanUlp
+      found.append(fit)
+    }
+    return found
+  }
+
+  /// Whether a wrong question's answer explains what that of the right one does not.
+  private static func explains(_ fit: HypothesisFit, _ asked: HypothesisFit) -> Bool {
+    guard fit.fits else { return false }
+    return asked.aboveBound > 0 || 16 * fit.meanUlp < asked.meanUlp
+  }
+
+  /// The items that an explanation must hold for: all, where more than half are wrong or none is; else the wrong ones.
+  private func confirming<S: ItemSource<Q>>(
+    _ source: S, _ wrong: [Int], _ findings: GuestFindings<Q>
+  ) -> [Int] {
+    let limit = 4096
+    let rows = findings.wrong.reduce(0) { Swift.max($0, $1.rowCount) }
+    if wrong.isEmpty { return Sample<S>.spread(source.itemCount, 64, []) }
+    if 2 * rows > source.itemCount { return Sample<S>.spread(source.itemCount, limit, []) }
+    return Array(wrong.prefix(limit))
+  }
+
+  /// Holds results against another question.
+  func hold<S: ItemSource<Q>>(_ alternative: Alternative<Q>, on source: S) throws -> HypothesisFit {
+    var trial = self.trial([Guest(name, alternative.results ?? results, plans: alternative.plans)])
+    trial.prover = alternative.prover
+    trial.chunk = 1
+    if source.itemCount < 8 { trial.threads = 1 }
+    let found = try trial.run(on: ChangedItems(source: source, change: alternative.change))
+    var fit = HypothesisFit(alternative.name)
+    fit.items = source.itemCount
+    var sum = 0.0
+    var finite = 0
+    for part in found.entries[0].parts {
+      fit.results += part.kernel.count
+      fit.aboveBound += part.kernel.wrong
+      sum += part.kernel.meanUlp * Double(part.kernel.finiteCount)
+      finite += part.kernel.finiteCount
+      fit.maxUlp = fit.maxUlp.isNaN ? part.kernel.maxUlp : Swift.max(fit.maxUlp, part.kernel.maxUlp)
+    }
+    fit.meanUlp = finite == 0 ? (fit.aboveBound > 0 ? .infinity : 0) : sum / Double(finite)
+    return fit
+  }
+
+  /// What shows in some of the wrong items and in some all over.
+  private func signs<S: ItemSource<Q>>(
+    on source: S, wrong: [Int], _ suspects: Suspects<Q>
+  ) throws -> [HypothesisFit] {
+    let signs = suspects.signs()
+    guard !signs.isEmpty else { return [] }
+    let items = Sample<S>.spread(source.itemCount, 32, Array(wrong.prefix(32)))
+    var trial = self.trial([Guest(name, results, plans: [])])
+    trial.threads = 1
+    let (_, sights) = try trial.run(on: Sample(source, items), observer: SignObserver(signs: signs))
+    return sights.signs.flatMap(\.findings)
+  }
+}
+
+extension GuestFindings {
+  /// Items with wrong results, of the first that there are.
+  var wrongItems: [Int] { Set(wrong.flatMap { $0.knownRows.prefix(4096) }).sorted() }
+}

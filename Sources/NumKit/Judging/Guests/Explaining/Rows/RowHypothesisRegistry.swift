@@ -1,0 +1,39 @@
+import NumKitQuestions
+
+/// What kernels over rows get wrong: one line a family.
+public enum RowHypothesisRegistry {
+  /// Other questions.
+  public static let families: [any RowHypotheses.Type] = [
+    ScaleHypotheses.self,
+    SumHypotheses.self,
+    RescaleHypotheses.self,
+    OrderHypotheses.self,
+    OperationHypotheses.self,
+    ParameterHypotheses.self,
+  ]
+
+  /// What shows in numbers.
+  static let signs: [@Sendable (RowContext) -> any Sign<RowQuestion>] = [
+    { CheatSign($0) },
+    { OverflowSign($0) },
+    { FlushSign($0) },
+    { AccumulatorSign($0) },
+    { ExponentialSign($0) },
+    { NarrowResultSign($0.format) },
+    { RoundingSign($0) },
+  ]
+
+  /// All that may be wrong where this was asked.
+  static func suspects(_ context: RowContext) -> Suspects<RowQuestion> {
+    let changes = families.flatMap { $0.changes(context) }
+    var suspects = Suspects<RowQuestion>()
+    suspects.alternatives = changes.map { $0.alternative(context) }
+    suspects.pairs = {
+      changes.indices.flatMap { i in
+        changes[(i + 1)...].compactMap { changes[i].and($0)?.alternative(context) }
+      }
+    }
+    suspects.signs = { RowHypothesisRegistry.signs.map { $0(context) } }
+    return suspects
+  }
+}

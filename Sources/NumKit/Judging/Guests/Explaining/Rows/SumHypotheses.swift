@@ -1,0 +1,45 @@
+import NumKitQuestions
+import RealModule
+
+/// Exponentials that the sum does not have, or that it has twice; no sum at all.
+enum SumHypotheses: RowHypotheses {
+  static func changes(_ context: RowContext) -> [RowChange] {
+    let n = context.length
+    guard context.operation.hasOneSum, n > 1 else { return [] }
+    var list: [RowChange] = []
+    func add(_ name: String, _ ratio: @escaping @Sendable (RowSum) -> Double) {
+      var change = RowChange(name)
+      change.sumRatio = ratio
+      list.append(change)
+    }
+    add(context.operation.isLogarithm ? "logarithm of the sum left out" : "not divided by the sum") {
+      1 / $0.sum
+    }
+    add("first element left out of the sum") { RowSum.sum($0.terms[1...]) / $0.sum }
+    add("maximum left out of the sum") { ($0.sum - 1) / $0.sum }
+    add("maximum counted twice in the sum") { ($0.sum + 1) / $0.sum }
+    if context.operation == .softmax || context.operation == .logSoftmax {
+      add("divided by the number of elements") { Double($0.z.count) / $0.sum }
+    }
+    for k in tails(n) {
+      add("\(name(k)) left out of the sum") { RowSum.sum($0.terms[..<($0.terms.count - k)]) / $0.sum }
+      add("\(name(k)) counted twice in the sum") {
+        ($0.sum + RowSum.sum($0.terms[($0.terms.count - k)...])) / $0.sum
+      }
+      var gone = RowChange("\(name(k)) left out")
+      gone.item = { item in
+        for i in item.values.indices.suffix(k) { item.values[i] = -.infinity }
+      }
+      if context.operation == .softmax || context.operation == .logSumExp { list.append(gone) }
+    }
+    return list
+  }
+
+  private static func name(_ k: Int) -> String { k == 1 ? "last element" : "last \(k) elements" }
+
+  /// Lengths of tails that kernels lose: an element, a block, what is left of whole blocks.
+  static func tails(_ n: Int) -> [Int] {
+    let blocks = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048].filter { 2 * $0 <= n }
+    return Set(blocks + blocks.map { n % $0 }.filter { $0 > 0 }).sorted()
+  }
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import Guests
+import NumKit
+import Reports
+import TensorFiles
+
+/// Judges outputs of attention.
+struct VerifyAttention: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attention",
+    abstract: "Judge outputs of attention, and its log-sum-exps.",
+    discussion: """
+      Queries, keys and values are taken exactly as the files have them; --results is o, shaped as the queries are but for \
+      the size of a value.
+      """)
+
+  @OptionGroup(title: "Results") var guest: GuestOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "The log-sum-exp of each query that the kernel computed, shaped [... heads, queries].",
+      valueName: "FILE[:TENSOR]"))
+  var lseResults: String?
+
+  @OptionGroup(title: "Question") var question: AttentionQuestionOptions
+  @OptionGroup(title: "Input") var input: AttentionInputOptions
+  @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    try keepApart(
+      outputs: report.files, inputs: input.inputs + [question.mask, lseResults] + guest.files)
+    let source = try AttentionInput(input)
+    let parameters = try question.parameters(source)
+    let shape = source.tensors.shape
+    let file = try guest.file(shapes: [source.outputShape + [shape.valueSize]])
+    let rounding = guest.inputFormat ?? (input.q == nil ? file.format : nil)
+    let tensors = rounding.map { source.tensors.rounded(to: $0, overflow: guest.overflow) } ?? source.tensors
+    var files = [file]
+    var isHeadsFirst = source.layout == .hnd || source.outputShape.count < 2
+    if let lseResults {
+      // Of tokens before heads too, log-sum-exps mostly stand heads first.
+      var shapes = [source.outputShape]
+      if !isHeadsFirst {
+        var other = source.outputShape
+        other.swapAt(other.count - 2, other.count - 1)
+        if other != source.outputShape { shapes.insert(other, at: 0) }
+      }
+      let lse = try TensorSpecifier(argument: lseResults).open()
+      isHeadsFirst = isHeadsFirst || lse.shape == shapes[0] && shapes.count > 1
+      files.append(try GuestFile(lse, name: ArgumentText.shown(lseResults), shapes: shapes))
+    }
+    let place = place(source, lseHeadsFirst: isHeadsFirst)
+    let results = SerialFile<AttentionForward>(
+      files, counts: [shape.valueSize, 1], number: { item, part in place(item.row, part) })
+    var verification = AttentionVerification(
+      tensors, parameters, format: file.format, lseFormat: files.count > 1 ? files[1].format : nil)
+    verification.overflow = guest.overflow
+    verification.claims = try guest.claimed
+    verification.threads = threads.count
+    let progress = Progress(total: shape.heads * shape.queries)
+    let found = try verification.run(file.name, results, progress: progress.callback)
+    progress.finish()
+    var made = VerifyReport(
+      command: "verify attention", candidate: file.name, formats: files.map(\.format),
+      policy: question.policy, parts: files.count > 1 ? ["o", "lse"] : [""], found.findings,
+      promised: found.promised, claims: verification.claims)
+    made.title =
+      "attention in \(file.format.name): \(AttentionWords.size(shape)), "
+      + AttentionWords.question(parameters, shape)
+    made.facts =
+      [
+        Fact("dtype", .text(file.format.name), inRows: true),
+        Fact("overflowMode", .text(guest.overflow.rawValue)),
+      ] + source.origin.facts + shape.facts + [
+        Fact("rows", .integer(shape.heads * shape.queries)), Fact("length", .integer(shape.keys)),
+        Fact("question", .text(AttentionWords.question(parameters, shape))),
+        Fact("policy", .text(question.policy.rawValue)),
+        Fact("certificate", .certificate(found.findings.measurement.certificate)),
+      ]
+    let rows = shape.heads * shape.queries
+    var places = WrongPlaces(
+      rows: rows, rowShape: source.headShape + [shape.queries], length: shape.valueSize)
+    places.noun = "query"
+    var logs = WrongPlaces(rows: rows, rowShape: places.rowShape, length: 1)
+    logs.noun = "query"
+    made.places = [places, logs]
+    try report.finish(made.report, limits: VerifyReport.limits + thresholds.limits)
+  }
+
+  /// Where the results of row head·queries + query stand in their file, as rows of it.
+  private func place(_ source: AttentionInput, lseHeadsFirst: Bool) -> @Sendable (Int, Int) -> Int {
+    let shape = source.outputShape
+    guard source.layout == .nhd, shape.count >= 2 else { return { row, _ in row } }
+    let (tokens, heads) = (shape[shape.count - 2], shape[shape.count - 1])
+    return { row, part in
+      if part == 1 && lseHeadsFirst { return row }
+      let (head, token) = (row / tokens, row % tokens)
+      return (head / heads * tokens + token) * heads + head % heads
+    }
+  }
+}

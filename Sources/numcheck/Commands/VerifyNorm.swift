@@ -1,0 +1,87 @@
+import ArgumentParser
+import Guests
+import NumKit
+import Reports
+import TensorFiles
+
+/// Judges results of a normalisation.
+struct VerifyNorm<N: NamedNorm>: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: N.operation.rawValue,
+      abstract: "Judge results of \(N.operation.rawValue). \(N.abstract)",
+      discussion: "Rows, weight and bias are taken exactly as the files have them.")
+  }
+
+  @OptionGroup(title: "Results") var guest: GuestOptions
+  @OptionGroup(title: "Question") var question: NormOptions
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    try keepApart(outputs: report.files, inputs: [input.input] + question.files + guest.files)
+    let source = try RowInput(input, dtype: guest.dtype)
+    let parameters = try question.parameters(N.operation, length: source.rows.length)
+    let file = try guest.file(shapes: [source.shape], axis: source.givenAxis)
+    let length = source.rows.length
+    let results = SerialFile<NormQuestion>([file], counts: [length]) { item, _ in item.row }
+    var verification = NormVerification(N.operation, format: file.format, parameters: parameters)
+    verification.overflow = guest.overflow
+    verification.claims = try guest.claimed
+    verification.threads = try MemoryNeeds.threads(
+      threads, N.operation.rawValue, length: length, algorithms: 4)
+    let progress = Progress(total: source.rows.rowCount)
+    let (found, count) = try run(
+      verification, file.name, results, on: source.rows,
+      roundedTo: guest.inputFormat ?? (source.format == nil ? file.format : nil),
+      progress.callback)
+    progress.finish()
+    var made = VerifyReport(
+      command: "verify \(N.operation.rawValue)", candidate: file.name, formats: [file.format], policy: .ieee,
+      parts: [""], found.findings, promised: found.promised, claims: verification.claims)
+    let rows = source.rows.rowCount
+    made.title =
+      "\(N.operation.rawValue) in \(file.format.name): \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
+      + "\(Figures.count(length))\(source.origin.phrase), epsilon \(Figures.number(parameters.epsilon))"
+    made.facts =
+      [
+        Fact("dtype", .text(file.format.name), inRows: true),
+        Fact("overflowMode", .text(guest.overflow.rawValue)),
+      ] + source.origin.facts + [
+        Fact("epsilon", .number(parameters.epsilon)), Fact("policy", .text(question.policy.rawValue)),
+        Fact("rows", .integer(rows), inRows: true), Fact("length", .integer(length), inRows: true),
+        Fact("certificate", .certificate(found.findings.measurement.certificate)),
+      ] + count.facts
+    made.findings = count.findings
+    made.places = [WrongPlaces(rows: rows, rowShape: source.otherShape, length: length)]
+    try report.finish(made.report, limits: VerifyReport.limits + thresholds.limits)
+  }
+
+  private func run(
+    _ verification: NormVerification, _ name: String, _ results: SerialFile<NormQuestion>,
+    on rows: any RowSource, roundedTo format: NumberFormat?, _ progress: (@Sendable (Int) -> Void)?
+  ) throws -> (JudgedGuest<NormQuestion>, InputCount) {
+    func open(_ rows: some RowSource) throws -> (JudgedGuest<NormQuestion>, InputCount) {
+      let counted = CountedRows(RoundedRows(source: rows, format: format))
+      let found = try verification.run(name, results, on: counted, progress: progress)
+      return (found, counted.count)
+    }
+    return try open(rows)
+  }
+}
+
+/// Rows rounded to a format, where there is one.
+private struct RoundedRows<Source: RowSource>: RowSource {
+  let source: Source
+  let format: NumberFormat?
+
+  var rowCount: Int { source.rowCount }
+  var length: Int { source.length }
+  func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) throws {
+    try source.read(row, into: buffer)
+    guard let format else { return }
+    for i in buffer.indices { buffer[i] = format.round(buffer[i]) }
+  }
+}
