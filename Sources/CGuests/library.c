@@ -73,7 +73,7 @@ static int transfer(int is_write, int descriptor, void *bytes, size_t length) {
 }
 
 static int answer(int32_t state, int32_t code) {
-  nc_wire_answer it = {state, code};
+  nc_wire_answer it = {state, code, 0};
   return transfer(1, NC_WIRE_CHANNEL, &it, sizeof it);
 }
 
@@ -89,6 +89,18 @@ static int look(size_t length, int is_fresh) {
   base = next == MAP_FAILED ? NULL : next;
   mapped = length;
   return base != NULL;
+}
+
+// A page that nobody may touch was: where, before the process ends as it would have.
+static void touched(int number, siginfo_t *information, void *context) {
+  (void)context;
+  char *place = information->si_addr;
+  if (base && place >= base && place < base + mapped) {
+    nc_wire_answer it = {NC_WIRE_TOUCHED, number, place - base};
+    transfer(1, NC_WIRE_CHANNEL, &it, sizeof it);
+    _exit(128 + number);
+  }
+  signal(number, SIG_DFL);
 }
 
 static int32_t call_kernel(int (*kernel)(const numcheck_call *)) {
@@ -124,6 +136,10 @@ int nc_serve_library(const char *path) {
   // Faults are for the parent to tell of, not for this process to recover from.
   const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
   for (size_t k = 0; k < sizeof faults / sizeof *faults; k++) signal(faults[k], SIG_DFL);
+  struct sigaction action = {.sa_sigaction = touched, .sa_flags = SA_SIGINFO};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGSEGV, &action, NULL);
+  sigaction(SIGBUS, &action, NULL);
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char *why = dlerror();

@@ -36,10 +36,10 @@ int nc_wire_add_guard(nc_wire_call *call, int64_t offset, int64_t length);
 
 /// What goes through the pipes. A request: how long the memory is now, and whether to look at it from another address.
 typedef struct { int64_t length, is_fresh; } nc_wire_request;
-/// An answer; `state` is one of these.
-typedef struct { int32_t state, code; } nc_wire_answer;
+/// An answer; `state` is one of these, `place` the byte of the memory that was touched and must not be.
+typedef struct { int32_t state, code; int64_t place; } nc_wire_answer;
 enum { NC_WIRE_LOADED = 1, NC_WIRE_RETURNED = 2, NC_WIRE_NO_LIBRARY = 3, NC_WIRE_NO_KERNEL = 4, NC_WIRE_OTHER_ABI = 5,
-       NC_WIRE_NO_MEMORY = 6 };
+       NC_WIRE_NO_MEMORY = 6, NC_WIRE_TOUCHED = 7 };
 /// The descriptors that the process of a library finds: the shared memory, and the channel of requests and answers.
 enum { NC_WIRE_MEMORY = 3, NC_WIRE_CHANNEL = 4 };
 

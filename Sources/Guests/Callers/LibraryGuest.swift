@@ -36,7 +36,16 @@ package final class LibraryGuest: GuestKernel {
   deinit { close() }
 
   /// The process of a library: serves it until its parent goes. Its exit status.
-  package static func serve(_ path: String) -> Int32 { nc_serve_library(path) }
+  package static func serve(_ path: [UInt8]) -> Int32 {
+    (path.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { nc_serve_library($0.baseAddress) }
+  }
+
+  /// Whether this process was started to serve one.
+  package static var isCalled: Bool {
+    var kind: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    return getsockopt(Int32(NC_WIRE_CHANNEL), SOL_SOCKET, SO_TYPE, &kind, &length) == 0
+  }
 
   package func restart(environment: [String: String]) {
     endProcess()
@@ -128,6 +137,9 @@ package final class LibraryGuest: GuestKernel {
       throw ended(.crash, "the process of \(path) is gone")
     }
     let answer = try receive("in a call of \(Self.shapes(call))")
+    if Int(answer.state) == NC_WIRE_TOUCHED {
+      throw ended(.crash, Self.touched(Int(answer.place), regions, offsets) + " in a call of \(Self.shapes(call))")
+    }
     guard Int(answer.state) == NC_WIRE_RETURNED else {
       throw ended(.start, "no memory of \(memory.count) bytes can be shared")
     }
@@ -164,6 +176,19 @@ package final class LibraryGuest: GuestKernel {
       }
     }
     return answer
+  }
+
+  /// What touched a page that nobody may: how far from the array that is nearest.
+  private static func touched(_ place: Int, _ regions: [ArrayRegion], _ offsets: [Int]) -> String {
+    var nearest = ("memory that is not its own", Int.max)
+    for (region, offset) in zip(regions, offsets) {
+      let (start, end) = (offset + region.start, offset + region.end)
+      let distance = place < start ? start - place : place - end + 1
+      if distance < nearest.1 {
+        nearest = ("\(distance == 1 ? "1 byte" : "\(distance) bytes") \(place < start ? "before" : "after the end of") \(region.name)", distance)
+      }
+    }
+    return "reads or writes \(nearest.0) (SIGSEGV)"
   }
 
   /// Makes the memory `length` bytes long at least.

@@ -44,13 +44,13 @@ package final class ProgramGuest: GuestKernel {
       guard case .name(let word) = piece else { continue }
       guard known.contains(word) else {
         throw GuestFault(
-          .start, "--exec: {\(word)} is nothing of this question; there are: "
+          .start, "{\(word)} is nothing of this question; there are: "
             + known.sorted().map { "{\($0)}" }.joined(separator: " "))
       }
       named.insert(word)
     }
     guard named.contains("results") else {
-      throw GuestFault(.start, "--exec '\(line)': must name {results}, the file to write")
+      throw GuestFault(.start, "'\(line)': must name {results}, the file to write")
     }
     folder = try PrivateFolder()
   }

@@ -10,6 +10,8 @@ struct ArrayRegion {
   /// Of the whole piece, and of its first element in it, in bytes.
   let length: Int
   let start: Int
+  /// Behind its last element, likewise.
+  let end: Int
   let isResult: Bool
 
   /// Room for an array whose rows are `rowGap` elements apart, in whole pages, its end (or start) as near to a page's as an
@@ -34,6 +36,7 @@ struct ArrayRegion {
     let bytes = (extent * type.guestWidth + 63) / 64 * 64
     length = max((bytes + page - 1) / page, 1) * page
     start = atStart ? 0 : length - bytes
+    end = start + extent * type.guestWidth
   }
 
   var width: Int { type.guestWidth }
@@ -77,7 +80,7 @@ struct ArrayRegion {
   /// What is not as it must be after a call, where memory was `before` then.
   func breaches(before: UnsafeRawBufferPointer, after: UnsafeRawBufferPointer, otherwise: Bool) -> [Breach] {
     var breaches: [Breach] = []
-    var end = 0
+    var seenTo = 0
     var changed: [Breach.Side: (bytes: Int, reach: Int)] = [:]
     func look(_ range: Range<Int>, _ side: Breach.Side) {
       var k = Self.firstDifference(before, after, range)
@@ -93,14 +96,14 @@ struct ArrayRegion {
     }
     var firstChanged: Int?
     forEachRun { byte, element, count in
-      look(end..<byte, end == 0 ? .before : .between)
-      end = byte + count * width
+      look(seenTo..<byte, seenTo == 0 ? .before : .between)
+      seenTo = byte + count * width
       if !isResult, firstChanged == nil {
-        let place = Self.firstDifference(before, after, byte..<end)
-        if place < end { firstChanged = element + (place - byte) / width }
+        let place = Self.firstDifference(before, after, byte..<seenTo)
+        if place < seenTo { firstChanged = element + (place - byte) / width }
       }
     }
-    look(end..<length, .after)
+    look(seenTo..<length, .after)
     for side in [Breach.Side.before, .after, .between] {
       if let seen = changed[side] {
         breaches.append(.outside(name, side, bytes: seen.bytes, reach: seen.reach))

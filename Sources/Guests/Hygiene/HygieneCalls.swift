@@ -20,7 +20,7 @@ package enum CallTrait: String, Sendable, CaseIterable {
   /// What it is, as part of a sentence.
   func words(_ call: PlannedCall, gaps: String) -> String {
     switch self {
-    case .strided: "of \(gaps)"
+    case .strided: "with \(gaps)"
     case .oddLength: "of an odd length"
     case .single: "of a single item"
     case .oddCount: "of an odd number of items"
@@ -78,10 +78,13 @@ struct HygieneCalls {
     }
     while kinds.count < (staysLoaded ? 16 : 12) { add(draw(usual), []) }
     kinds.shuffle(using: &random)
-    // The first call is a plain one: what it gives is what others give who call once.
-    if let first = kinds.firstIndex(where: { $0.traits.isEmpty }) { kinds.swapAt(0, first) }
+    // The first calls are plain ones: what the first gives is what others give who call once; the second finds other contents in the
+    // very place of the first.
+    for k in 0..<2 {
+      if let plain = kinds[k...].firstIndex(where: { $0.traits.isEmpty }) { kinds.swapAt(k, plain) }
+    }
     for k in kinds.indices {
-      kinds[k].conditions.isAtStart = k % 2 == 1
+      kinds[k].conditions.isAtStart = k % 8 >= 4
       kinds[k].conditions.fillsOtherwise = k % 4 >= 2
       if k > 0 {
         if !kinds[k].conditions.isFresh && kinds[k].items != kinds[k - 1].items {

@@ -7,6 +7,7 @@ enum ColumnRegistry {
     ("attention", AttentionColumns.all + ErrorColumns.errors.map { ErrorColumns.logSumExp($0) }),
     ("verify", VerifyColumns.all),
     ("mutate", MutationColumns.all), ("tolerance", ToleranceColumns.all),
+    ("invariance", CalledColumns.all),
     ("schemes", SchemeColumns.all),
     ("through", ThroughColumns.all),
     ("activations", ActivationColumns.all),
