@@ -10,7 +10,8 @@ import Testing
     ArrayRegion("x", .f32, shape, isResult: result, rowGap: gap, atStart: atStart, page: 4096)
   }
 
-  private func breaches(_ region: ArrayRegion, _ change: (UnsafeMutableRawBufferPointer) -> Void) -> [Breach] {
+  private func breaches(_ region: ArrayRegion, _ change: (UnsafeMutableRawBufferPointer) -> Void) -> [Breach]
+  {
     var memory = [UInt8](repeating: 0, count: region.length)
     memory.withUnsafeMutableBytes { region.fill($0, otherwise: false) }
     let before = memory

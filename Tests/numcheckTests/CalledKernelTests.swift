@@ -15,7 +15,8 @@ import Testing
     return folder.appendingPathComponent("k.so").path
   }
 
-  private static func verify(_ kernel: [String], _ more: [String] = [], status: Int32) throws -> [String: Any] {
+  private static func verify(_ kernel: [String], _ more: [String] = [], status: Int32) throws -> [String: Any]
+  {
     try CommandRunner.json(
       ["verify", "softmax"] + kernel + ["--rows", "40", "--length", "100", "--range", "5", "--timeout", "5"]
         + more, status: status)
@@ -71,7 +72,8 @@ import Testing
     let folder = try CommandRunner.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     // A program that any machine has: numcheck itself, whose kernel answers.
-    let own = "'\(CommandRunner.binary.path)' softmax --algorithm shifted --input {input} --output {results} >/dev/null"
+    let own =
+      "'\(CommandRunner.binary.path)' softmax --algorithm shifted --input {input} --output {results} >/dev/null"
     #expect(Self.kinds(try Self.verify(["--exec", own], status: 0)) == [])
     let program = folder.appendingPathComponent("p.sh")
     try "echo some words >&2; exit 3".write(to: program, atomically: true, encoding: .utf8)
@@ -98,13 +100,15 @@ import Testing
       ls t | wc -l
       kill -0 $(cat pid) 2>/dev/null && echo alive || echo gone
       """, in: folder)
-    #expect(shell.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) } == ["0", "gone"])
+    #expect(
+      shell.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) } == ["0", "gone"])
   }
 
   @Test func rubbishIsRefused() throws {
     let cases = [
       ["verify", "softmax", "--exec", "true"], ["verify", "softmax", "--exec", "true {results} {nothing}"],
-      ["verify", "softmax", "--plugin", "/nowhere.so"], ["verify", "softmax", "--invariance", "--results", "x.npy"],
+      ["verify", "softmax", "--plugin", "/nowhere.so"],
+      ["verify", "softmax", "--invariance", "--results", "x.npy"],
       ["verify", "softmax", "--exec", "a {results}", "--plugin", "b"],
       ["verify", "softmax", "--plugin", "b", "--results", "x.npy"],
       ["verify", "softmax", "--exec", "true {results}", "--timeout", "0"],

@@ -138,7 +138,8 @@ package final class LibraryGuest: GuestKernel {
     }
     let answer = try receive("in a call of \(Self.shapes(call))")
     if Int(answer.state) == NC_WIRE_TOUCHED {
-      throw ended(.crash, Self.touched(Int(answer.place), regions, offsets) + " in a call of \(Self.shapes(call))")
+      throw ended(
+        .crash, Self.touched(Int(answer.place), regions, offsets) + " in a call of \(Self.shapes(call))")
     }
     guard Int(answer.state) == NC_WIRE_RETURNED else {
       throw ended(.start, "no memory of \(memory.count) bytes can be shared")
@@ -185,7 +186,10 @@ package final class LibraryGuest: GuestKernel {
       let (start, end) = (offset + region.start, offset + region.end)
       let distance = place < start ? start - place : place - end + 1
       if distance < nearest.1 {
-        nearest = ("\(distance == 1 ? "1 byte" : "\(distance) bytes") \(place < start ? "before" : "after the end of") \(region.name)", distance)
+        nearest = (
+          "\(distance == 1 ? "1 byte" : "\(distance) bytes") \(place < start ? "before" : "after the end of") \(region.name)",
+          distance
+        )
       }
     }
     return "reads or writes \(nearest.0) (SIGSEGV)"
@@ -196,7 +200,8 @@ package final class LibraryGuest: GuestKernel {
     if let memory, memory.count >= length { return }
     if let memory { munmap(memory.baseAddress, memory.count) }
     memory = nil
-    guard ftruncate(descriptor, off_t(length)) == 0, let base = nc_map_shared(descriptor, Int64(length)) else {
+    guard ftruncate(descriptor, off_t(length)) == 0, let base = nc_map_shared(descriptor, Int64(length))
+    else {
       throw GuestFault(.start, "no memory of \(length) bytes can be shared")
     }
     memory = UnsafeMutableRawBufferPointer(start: base, count: length)
@@ -234,7 +239,9 @@ package final class LibraryGuest: GuestKernel {
     switch process.receive(&answer, from: channel, seconds: seconds) {
     case .done: return answer
     case .late:
-      throw ended(.hang, "did not end within \(seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)") s \(when)")
+      throw ended(
+        .hang,
+        "did not end within \(seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)") s \(when)")
     case .closed:
       let ending = process.wait(seconds: 5)
       throw ended(.crash, "\(ending.map(GuestProcess.words) ?? "closed its channel") \(when)")

@@ -12,7 +12,9 @@ import TensorFiles
 /// The files that programs read and write. They live in a folder of our own, so they are written as they are, in place.
 extension ProgramGuest {
   /// Writes an array, and says which bytes the file has.
-  static func write(_ array: GuestArray, to path: String, columnMajor: Bool = false) throws(GuestFault) -> [UInt8] {
+  static func write(_ array: GuestArray, to path: String, columnMajor: Bool = false) throws(GuestFault)
+    -> [UInt8]
+  {
     var bytes = array.bytes
     if columnMajor {
       var strides = [Int](repeating: 1, count: array.shape.count)
@@ -30,7 +32,9 @@ extension ProgramGuest {
     guard descriptor >= 0 else { throw GuestFault(.start, "\(path): cannot be written") }
     var done = 0
     while done < all.count {
-      let n = all.withUnsafeBytes { writeFile(descriptor, $0.baseAddress.map { $0 + done }, all.count - done) }
+      let n = all.withUnsafeBytes {
+        writeFile(descriptor, $0.baseAddress.map { $0 + done }, all.count - done)
+      }
       if n < 0 && errno == EINTR { continue }
       if n <= 0 { break }
       done += n
@@ -55,7 +59,8 @@ extension ProgramGuest {
       default: "|V\(array.width)"
       }
     let shape = array.shape.map(String.init).joined(separator: ", ") + (array.shape.count == 1 ? "," : "")
-    var text = "{'descr': '\(kind)', 'fortran_order': \(columnMajor ? "True" : "False"), 'shape': (\(shape)), }"
+    var text =
+      "{'descr': '\(kind)', 'fortran_order': \(columnMajor ? "True" : "False"), 'shape': (\(shape)), }"
     text += String(repeating: " ", count: (64 - (10 + text.utf8.count + 1) % 64) % 64) + "\n"
     let length = text.utf8.count
     return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 0xff), UInt8(length >> 8)] + Array(text.utf8)
@@ -87,7 +92,9 @@ extension ProgramGuest {
     var bytes = [UInt8](repeating: 0, count: length)
     var done = 0
     while done < length {
-      let n = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress.map { $0 + done }, length - done, off_t(done)) }
+      let n = bytes.withUnsafeMutableBytes {
+        pread(descriptor, $0.baseAddress.map { $0 + done }, length - done, off_t(done))
+      }
       if n < 0 && errno == EINTR { continue }
       if n <= 0 { break }
       done += n
@@ -97,8 +104,11 @@ extension ProgramGuest {
 
   /// What a program wrote, which must have the shape that was asked for. Numbers of a narrow format may come as f32, each one that the
   /// format has. nil where nothing is there that need not be.
-  static func read(_ result: GuestResult, from path: String, said: [String]) throws(GuestFault) -> GuestArray? {
-    func wrong(_ reason: String) -> GuestFault { GuestFault(.results, "{\(result.name)}: \(reason)", said: said) }
+  static func read(_ result: GuestResult, from path: String, said: [String]) throws(GuestFault) -> GuestArray?
+  {
+    func wrong(_ reason: String) -> GuestFault {
+      GuestFault(.results, "{\(result.name)}: \(reason)", said: said)
+    }
     guard let bytes = bytes(of: path) else {
       if result.isOptional { return nil }
       throw wrong("was not written")
@@ -106,7 +116,8 @@ extension ProgramGuest {
     do {
       let file = try bytes.withUnsafeBytes { try TensorFile(bytes: $0, path: path) }
       let named = file.tensors.contains { $0.name == result.name }
-      let tensor = named && file.tensors.count > 1 ? try file.tensor(named: result.name) : try file.onlyTensor()
+      let tensor =
+        named && file.tensors.count > 1 ? try file.tensor(named: result.name) : try file.onlyTensor()
       guard tensor.shape == result.shape else {
         throw wrong("has the shape \(tensor.shape), not \(result.shape)")
       }
@@ -118,8 +129,11 @@ extension ProgramGuest {
       }
       let values = try tensor.withDoubles { Array($0) }
       let array = try GuestArray(result.name, result.type, result.shape, values: values)
-      for i in values.indices where array.value(i) != values[i] && !(array.value(i).isNaN && values[i].isNaN) {
-        throw wrong("is \(tensor.elementType), and \(values[i]) at \(coordinates(i, in: result.shape)) is no \(result.type)")
+      for i in values.indices where array.value(i) != values[i] && !(array.value(i).isNaN && values[i].isNaN)
+      {
+        throw wrong(
+          "is \(tensor.elementType), and \(values[i]) at \(coordinates(i, in: result.shape)) is no \(result.type)"
+        )
       }
       return array
     } catch let fault as GuestFault {

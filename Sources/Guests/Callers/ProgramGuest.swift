@@ -44,7 +44,8 @@ package final class ProgramGuest: GuestKernel {
       guard case .name(let word) = piece else { continue }
       guard known.contains(word) else {
         throw GuestFault(
-          .start, "{\(word)} is nothing of this question; there are: "
+          .start,
+          "{\(word)} is nothing of this question; there are: "
             + known.sorted().map { "{\($0)}" }.joined(separator: " "))
       }
       named.insert(word)

@@ -126,7 +126,9 @@ struct ArrayRegion {
     var left: [Int] = []
     forEachRun { byte, element, count in
       for i in 0..<count where memory[byte + i * width] == pattern[0] {
-        if (1..<width).allSatisfy({ memory[byte + i * width + $0] == pattern[$0] }) { left.append(element + i) }
+        if (1..<width).allSatisfy({ memory[byte + i * width + $0] == pattern[$0] }) {
+          left.append(element + i)
+        }
       }
     }
     return left

@@ -97,7 +97,8 @@ package struct Hygiene {
     }
     first("unwritten") {
       guard case .unwritten(let name, let count, let place) = $0 else { return nil }
-      return "\(count == 1 ? "1 element" : "\(count) elements") of \(name) \(count == 1 ? "is" : "are") never written, the first at \(place)"
+      return
+        "\(count == 1 ? "1 element" : "\(count) elements") of \(name) \(count == 1 ? "is" : "are") never written, the first at \(place)"
     }
     for side in [Breach.Side.before, .after, .between] {
       first("out-of-bounds") {
@@ -161,11 +162,15 @@ package struct Hygiene {
   private func staleCalls(_ outcomes: [Outcome]) -> [Outcome] {
     var hits: [Outcome] = []
     for (before, now) in zip(outcomes, outcomes.dropFirst()) where now.isWrong {
-      guard let old = before.answer, let new = now.answer, before.call.inputs != now.call.inputs else { continue }
+      guard let old = before.answer, let new = now.answer, before.call.inputs != now.call.inputs else {
+        continue
+      }
       let pairs = zip(old.results, new.results)
       if !new.results.isEmpty, pairs.allSatisfy({ $0.bytes.starts(with: $1.bytes.prefix($0.bytes.count)) }),
         // Constants say nothing of where they come from.
-        new.results.contains(where: { array in (1..<max(array.count, 1)).contains { array.code($0) != array.code(0) } })
+        new.results.contains(where: { array in
+          (1..<max(array.count, 1)).contains { array.code($0) != array.code(0) }
+        })
       {
         hits.append(now)
       }

@@ -55,7 +55,8 @@ struct HygieneCalls {
       return (0..<n).map { (start + $0) % count }
     }
     var kinds: [PlannedCall] = []
-    func add(_ items: [Int], length: Int? = nil, gap: Int = 0, fresh: Bool = false, _ traits: Set<CallTrait>) {
+    func add(_ items: [Int], length: Int? = nil, gap: Int = 0, fresh: Bool = false, _ traits: Set<CallTrait>)
+    {
       kinds.append(
         PlannedCall(
           items: items, length: length, conditions: CallConditions(rowGap: gap, isFresh: fresh),

@@ -78,7 +78,9 @@ package struct Invariance {
     let permuted = all.shuffled(using: &random)
     cells.append(
       cell("\(problem.itemName)s permuted") { cell throws(GuestFault) in
-        guard count > 2 else { return cell.reason = "\(count) \(problem.itemName)\(count == 1 ? "" : "s") only" }
+        guard count > 2 else {
+          return cell.reason = "\(count) \(problem.itemName)\(count == 1 ? "" : "s") only"
+        }
         compare(try answer(permuted), permuted, base, all, &cell)
       })
     cells.append(
@@ -117,12 +119,15 @@ package struct Invariance {
     return cells
   }
 
-  private func answer(_ items: [Int], _ parameters: [GuestParameter] = []) throws(GuestFault) -> [GuestArray] {
+  private func answer(_ items: [Int], _ parameters: [GuestParameter] = []) throws(GuestFault) -> [GuestArray]
+  {
     try kernel.call(problem.call(items: items, parameters: parameters), CallConditions()).results
   }
 
   /// A cell whose calls fail says so.
-  private func cell(_ name: String, _ fill: (inout InvarianceCell) throws(GuestFault) -> Void) -> InvarianceCell {
+  private func cell(_ name: String, _ fill: (inout InvarianceCell) throws(GuestFault) -> Void)
+    -> InvarianceCell
+  {
     var cell = InvarianceCell(name)
     do throws(GuestFault) {
       try fill(&cell)

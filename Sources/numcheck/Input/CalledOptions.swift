@@ -78,7 +78,8 @@ struct CalledOptions: ParsableArguments {
       }
       let path = plugin ?? ""
       let library = LibraryGuest(
-        path.contains("/") ? path : "./" + path, program: [ServeLibraryCommand.executable, ServeLibraryCommand.name],
+        path.contains("/") ? path : "./" + path,
+        program: [ServeLibraryCommand.executable, ServeLibraryCommand.name],
         seconds: timeout.value)
       try library.load()
       return library
@@ -113,7 +114,8 @@ struct CalledOptions: ParsableArguments {
     }
     if invariance {
       do throws(GuestFault) {
-        results.invariance = try Invariance(kernel, problem, seed: seed, splits: (try? splitCounts()) ?? []).run()
+        results.invariance = try Invariance(kernel, problem, seed: seed, splits: (try? splitCounts()) ?? [])
+          .run()
       } catch {
         results.findings.append(GuestFinding(error.kind.rawValue, "--invariance: \(error)"))
       }

@@ -64,7 +64,8 @@ extension CalledOptions {
     var row = [Double](repeating: 0, count: length)
     for k in 0..<rows {
       try row.withUnsafeMutableBufferPointer { try source.rows.read(k, into: $0) }
-      input.bytes += try GuestArray("input", type, [length], values: row, overflow: verification.overflow).bytes
+      input.bytes += try GuestArray("input", type, [length], values: row, overflow: verification.overflow)
+        .bytes
     }
     let hasTarget = operation == .crossEntropy || operation == .crossEntropyGradient
     // A target may lie beyond a shorter length.

@@ -66,13 +66,17 @@ struct GuestOptions: ParsableArguments {
   /// The results of an operation on the rows of `input`.
   func rows(_ operation: RowOperation, _ input: RowInput) throws -> GuestRows {
     if called.isCalled {
-      if results != nil { throw UsageError("--results is a kernel's file: --exec and --plugin make their own") }
+      if results != nil {
+        throw UsageError("--results is a kernel's file: --exec and --plugin make their own")
+      }
       // They come when it is called.
       let format = dtype?.numberFormat ?? .f32
-      return GuestRows(name: "", format: format, source: HeldResults(GuestArray("results", .f32, [0], bytes: []), perRow: 0))
+      return GuestRows(
+        name: "", format: format, source: HeldResults(GuestArray("results", .f32, [0], bytes: []), perRow: 0))
     }
     guard let results else {
-      throw UsageError("what the kernel computed is missing: --results FILE, or --exec LINE, or --plugin FILE")
+      throw UsageError(
+        "what the kernel computed is missing: --results FILE, or --exec LINE, or --plugin FILE")
     }
     let name = ArgumentText.shown(results)
     let file = try RowFile(

@@ -54,7 +54,8 @@ enum CalledColumns {
   static let change = Column(
     "change", "change", .decides, "what was changed that changes no question", align: .left, key: true)
   static let bits = Column(
-    "bits", "bits", .decides, "the most bits by which a result differs; nothing where one is NaN and the other is not",
+    "bits", "bits", .decides,
+    "the most bits by which a result differs; nothing where one is NaN and the other is not",
     align: .left)
   static let differing = Column(
     "differ", "differing", .useful, "results whose bits are others")
