@@ -158,24 +158,25 @@ package struct Hygiene {
 
   // MARK: What is wrong only sometimes
 
-  /// Results that are those of the call before, bit by bit.
+  /// Results that are those of an earlier call, bit by bit.
   private func staleCalls(_ outcomes: [Outcome]) -> [Outcome] {
-    var hits: [Outcome] = []
-    for (before, now) in zip(outcomes, outcomes.dropFirst()) where now.isWrong {
-      guard let old = before.answer, let new = now.answer, before.call.inputs != now.call.inputs else {
-        continue
-      }
-      let pairs = zip(old.results, new.results)
-      if !new.results.isEmpty, pairs.allSatisfy({ $0.bytes.starts(with: $1.bytes.prefix($0.bytes.count)) }),
-        // Constants say nothing of where they come from.
-        new.results.contains(where: { array in
-          (1..<max(array.count, 1)).contains { array.code($0) != array.code(0) }
-        })
-      {
-        hits.append(now)
-      }
+    outcomes.filter { now in
+      now.isWrong && outcomes.prefix(now.index).contains { isStale(now, after: $0) }
     }
-    return hits
+  }
+
+  private func isStale(_ now: Outcome, after before: Outcome) -> Bool {
+    guard let old = before.answer, let new = now.answer, before.call.inputs != now.call.inputs else {
+      return false
+    }
+    let isSame = zip(old.results, new.results).allSatisfy {
+      $0.bytes.starts(with: $1.bytes.prefix($0.bytes.count))
+    }
+    // Constants say nothing of where they come from.
+    return isSame
+      && new.results.contains { array in
+        (1..<max(array.count, 1)).contains { array.code($0) != array.code(0) }
+      }
   }
 
   private func stale(_ hits: [Outcome], of outcomes: [Outcome]) -> [GuestFinding] {
@@ -183,7 +184,7 @@ package struct Hygiene {
     return [
       GuestFinding(
         "stale-results",
-        "call \(first.index + 1) gives the results of the call before, whose inputs were others (\(share(hits.count, outcomes)))"
+        "call \(first.index + 1) gives the results of an earlier call, whose inputs were others (\(share(hits.count, outcomes)))"
       )
     ]
   }
