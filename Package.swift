@@ -87,7 +87,13 @@ let package = Package(
       name: "Tolerances",
       dependencies: numKit + [.product(name: "RealModule", package: "swift-numerics")],
       swiftSettings: swiftSettings),
-    .target(name: "Guests", dependencies: numKit + ["TensorFiles"], swiftSettings: swiftSettings),
+    .target(name: "CGuests", cSettings: cSettings),
+    .target(
+      name: "Guests",
+      dependencies: numKit + [
+        "TensorFiles", "CGuests", "CFiles", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "numcheck",
       dependencies: numKit + [

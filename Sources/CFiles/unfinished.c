@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // Nobody writes more files at once.
@@ -54,6 +55,53 @@ void nc_unfinished_forget(const char *path) {
   }
 }
 
+// The groups of processes that this one started.
+static _Atomic pid_t groups[SLOTS];
+
+int nc_group_add(pid_t leader) {
+  for (int k = 0; k < SLOTS; k++) {
+    pid_t none = 0;
+    if (atomic_compare_exchange_strong(&groups[k], &none, leader)) return 1;
+  }
+  return 0;
+}
+
+void nc_group_forget(pid_t leader) {
+  for (int k = 0; k < SLOTS; k++) {
+    pid_t held = leader;
+    if (atomic_compare_exchange_strong(&groups[k], &held, 0)) return;
+  }
+}
+
+// Temporary folders, and all that is in them.
+static char *_Atomic folders[SLOTS];
+
+int nc_folder_add(const char *path) {
+  char *copy = strdup(path);
+  if (!copy) return 0;
+  for (int k = 0; k < SLOTS; k++) {
+    char *none = NULL;
+    if (atomic_compare_exchange_strong(&folders[k], &none, copy)) return 1;
+  }
+  free(copy);
+  return 0;
+}
+
+void nc_folder_remove(const char *path) {
+  pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/rm", "rm", "-rf", "--", path, (char *)NULL);
+    _exit(127);
+  }
+  int status;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  for (int k = 0; k < SLOTS; k++) {
+    char *held = atomic_load(&folders[k]);
+    // Not freed: a handler may be reading it.
+    if (held && strcmp(held, path) == 0 && atomic_compare_exchange_strong(&folders[k], &held, NULL)) return;
+  }
+}
+
 // What crash signals did before: a debugger's or the runtime's report.
 static struct sigaction earlier[NSIG];
 
@@ -71,8 +119,14 @@ static void end_process(int number, siginfo_t *information, void *context) {
   // A thread that faulted while it was busy does not wait for itself for ever.
   for (int k = 0; k < 1000 && atomic_load(&busy) > 0; k++) poll(NULL, 0, 1);
   for (int k = 0; k < SLOTS; k++) {
+    pid_t leader = atomic_load(&groups[k]);
+    if (leader > 0) kill(-leader, SIGKILL);
+  }
+  for (int k = 0; k < SLOTS; k++) {
     char *path = atomic_load(&slots[k]);
     if (path) unlink(path);
+    char *folder = atomic_load(&folders[k]);
+    if (folder) nc_folder_remove(folder);
   }
 #ifdef BUS_ADRERR
   if (number == SIGBUS && information->si_code == BUS_ADRERR) {

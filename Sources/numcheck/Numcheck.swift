@@ -48,6 +48,7 @@ struct Numcheck: ParsableCommand {
       ActivationsCommand.self,
       DialectCommand.self,
       ListCommand.self,
+      ServeLibraryCommand.self,
     ])
 
   static func main() {

@@ -1,5 +1,6 @@
 #pragma once
 #include <signal.h>
+#include <sys/types.h>
 
 /// Temporary files, and what removes them when a signal ends the process. In C because a signal handler may neither
 /// allocate nor wait for a lock.
@@ -14,6 +15,14 @@ void nc_files_end(const sigset_t *mask);
 /// and `nc_files_end`.
 int nc_unfinished_add(const char *path);
 void nc_unfinished_forget(const char *path);
+
+/// Notes that a process was started as the leader of a group, which a signal that ends this process kills; or that it is gone.
+int nc_group_add(pid_t leader);
+void nc_group_forget(pid_t leader);
+
+/// Notes that a folder is temporary with all that is in it; or removes it, and forgets it. Returns 0 where there is no room.
+int nc_folder_add(const char *path);
+void nc_folder_remove(const char *path);
 
 /// From now on every signal that would end the process removes temporary files first and then ends it as it would have.
 /// A signal that is ignored stays so, one that a parent handed on blocked is let through. A mapped file that was cut short

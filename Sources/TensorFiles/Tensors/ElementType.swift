@@ -88,7 +88,7 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// The smallest whole unit of storage: `elements` numbers in `bytes` bytes.
-  var unit: (elements: Int, bytes: Int) {
+  package var unit: (elements: Int, bytes: Int) {
     switch self {
     case .f64, .int64, .uint64: return (1, 8)
     case .f32, .int32, .uint32: return (1, 4)

@@ -54,7 +54,7 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
     let source = try RowInput(input, operation: Q.operation, dtype: guest.dtype)
     let question = try QuestionInput(parameters, Q.operation, source, seed: input.seed)
     try question.check(Q.operation, source)
-    let results = try guest.rows(Q.operation, source)
+    var results = try guest.rows(Q.operation, source)
     var verification = RowVerification(
       Q.operation, format: results.format, inputs: guest.inputFormat ?? source.format ?? results.format,
       parameters: question.parameters, targets: question.targets)
@@ -63,6 +63,7 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
     verification.claims = try guest.claimed
     verification.threads = try MemoryNeeds.threads(
       threads, Q.operation, length: source.rows.length, algorithms: 4)
+    let called = try guest.call(Q.operation, source, &verification, &results, seed: input.seed)
     let progress = Progress(total: source.rows.rowCount)
     let (found, count) = try run(verification, results, on: source.rows, progress: progress.callback)
     progress.finish()
@@ -79,7 +80,11 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
         rows: source.rows.rowCount, rowShape: source.otherShape,
         length: Q.operation.resultCount(length: source.rows.length))
     ]
-    try report.finish(made.report, limits: VerifyReport.limits + thresholds.limits)
+    var whole = made.report
+    if let called { whole.add(called) }
+    try report.finish(
+      whole,
+      limits: VerifyReport.limits + (called == nil ? [] : Report.calledLimits) + thresholds.limits)
   }
 
   /// Runs it, and counts what is no number among the inputs on the way.

@@ -39,6 +39,8 @@ struct GuestOptions: ParsableArguments {
     }
   }
 
+  @OptionGroup var called: CalledOptions
+
   /// The tensors that are read.
   var files: [String?] { [results] }
   /// What inputs are rounded to.
@@ -63,7 +65,19 @@ struct GuestOptions: ParsableArguments {
 
   /// The results of an operation on the rows of `input`.
   func rows(_ operation: RowOperation, _ input: RowInput) throws -> GuestRows {
-    guard let results else { throw UsageError("--results FILE: what the kernel computed is missing") }
+    if called.isCalled {
+      if results != nil {
+        throw UsageError("--results is a kernel's file: --exec and --plugin make their own")
+      }
+      // They come when it is called.
+      let format = dtype?.numberFormat ?? .f32
+      return GuestRows(
+        name: "", format: format, source: HeldResults(GuestArray("results", .f32, [0], bytes: []), perRow: 0))
+    }
+    guard let results else {
+      throw UsageError(
+        "what the kernel computed is missing: --results FILE, or --exec LINE, or --plugin FILE")
+    }
     let name = ArgumentText.shown(results)
     let file = try RowFile(
       TensorSpecifier(argument: results).open(), name: name, operation: operation, shape: input.shape,

@@ -23,6 +23,8 @@ public struct RowVerification: Sendable {
   public var claims = Claims()
   /// On how many threads.
   public var threads = 1
+  /// Whether it is said which plans the figures fit, and what may be wrong.
+  public var triesPlans = true
 
   /// The rest is as usual.
   public init(
@@ -67,7 +69,7 @@ public struct RowVerification: Sendable {
     ) { _ in RowProver(operation, format: format) }
     verification.overflow = overflow
     verification.threads = threads
-    verification.known = plans.known
+    if triesPlans { verification.known = plans.known }
     let context = RowContext(
       operation: operation, parameters: source.kernelParameters, format: format, inputs: inputs,
       claims: claims, rows: rows.rowCount, length: rows.length, results: results
@@ -77,7 +79,7 @@ public struct RowVerification: Sendable {
       _ = try source.read(row, given: &given, stored: &item)
       return item
     }
-    verification.suspects = RowHypothesisRegistry.suspects(context)
+    if triesPlans { verification.suspects = RowHypothesisRegistry.suspects(context) }
     let (findings, sights) = try verification.run(
       on: source, observer: RowSights(operation, candidates: 1), progress: progress)
     return RowFindings(

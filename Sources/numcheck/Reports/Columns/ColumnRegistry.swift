@@ -8,6 +8,7 @@ enum ColumnRegistry {
     ("verify", VerifyColumns.all),
     ("mutate", MutationColumns.all), ("tolerance", ToleranceColumns.all),
     ("sample", SampleColumns.all),
+    ("invariance", CalledColumns.all),
     ("schemes", SchemeColumns.all),
     ("through", ThroughColumns.all),
     ("activations", ActivationColumns.all),

@@ -1,0 +1,170 @@
+"""What the package promises, on kernels that are right and kernels that are not."""
+import numpy as np
+import pytest
+
+import numcheck as nc
+
+ml_dtypes = pytest.importorskip("ml_dtypes")
+
+
+def softmax(x):
+    f = x.astype(np.float32)
+    e = np.exp(f - f.max(axis=-1, keepdims=True))
+    return (e / e.sum(axis=-1, keepdims=True)).astype(x.dtype)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f16", "bf16"])
+def test_right_kernel(dtype):
+    report = nc.verify("softmax", softmax, dtype=dtype, shape=(24, 100), scale=3, invariance=True)
+    assert report.passed, report
+    assert report.calls > 12 and report.max_ulp <= report.bound_ulp and report.plan
+    assert set(report.invariance.values()) == {0}
+
+
+def kinds(kernel, **more):
+    return {f.kind for f in nc.verify("softmax", kernel, shape=(24, 100), **more).findings}
+
+
+def test_changed_input():
+    def kernel(x):
+        x[...] = softmax(x)
+        return x.copy()
+
+    assert kinds(kernel) == {"input-changed"}
+
+
+def test_overwritten_result():
+    kept = {}
+
+    def kernel(x):
+        y = kept.setdefault(x.shape, np.empty_like(x))
+        y[...] = softmax(x)
+        return y
+
+    assert kinds(kernel) == {"result-overwritten"}
+
+
+def test_stale_results():
+    kept = {}
+
+    def kernel(x):
+        key = (x.ctypes.data, x.shape)
+        if key not in kept:
+            kept[key] = (x, softmax(x))
+        return kept[key][1].copy()
+
+    assert "stale-results" in kinds(kernel)
+
+
+def test_strides():
+    def kernel(x):
+        return softmax(np.lib.stride_tricks.as_strided(x, x.shape, (x.shape[1] * x.itemsize, x.itemsize)))
+
+    assert "strides" in kinds(kernel)
+
+
+def test_later_calls():
+    calls = [0]
+
+    def kernel(x):
+        calls[0] += 1
+        return softmax(x) * np.float32(1 if calls[0] < 10 else 1.001)
+
+    assert kinds(kernel) == {"later-calls"}
+
+
+def test_odd_lengths():
+    def kernel(x):
+        if x.shape[1] % 4:
+            raise ValueError("lengths are multiples of 4")
+        return softmax(x)
+
+    assert kinds(kernel) == {"exception"}
+
+
+def test_wrong_results():
+    def zeros(x):
+        return np.zeros_like(x)
+
+    def wrong_shape(x):
+        return softmax(x)[:, :-1]
+
+    def wrong_dtype(x):
+        return softmax(x).astype(np.float64)
+
+    report = nc.verify("softmax", zeros, shape=(8, 64))
+    assert report.verdict == "bug" and report.wrong == 8 * 64 and not report.passed
+    assert kinds(wrong_shape) == kinds(wrong_dtype) == {"results"}
+
+
+def test_assert_accurate():
+    x = np.random.default_rng(1).standard_normal((8, 100), dtype=np.float32)
+    assert nc.assert_accurate("softmax", x, softmax(x)).wrong == 0
+    with pytest.raises(AssertionError):
+        nc.assert_accurate("softmax", x, softmax(x) * np.float32(1.001))
+    with pytest.raises(nc.KernelWrong):
+        nc.assert_accurate("softmax", x, softmax(x), max_ulp=0.1)
+
+
+def test_reference():
+    x = np.random.default_rng(2).standard_normal((8, 100), dtype=np.float32)
+    exact = np.exp(x.astype(np.longdouble))
+    exact /= exact.sum(axis=-1, keepdims=True)
+    assert (nc.reference("softmax", x, dtype="f64") == pytest.approx(exact.astype(float), rel=1e-15))
+    rounded = nc.reference("softmax", x, dtype="bf16")
+    assert rounded.dtype == ml_dtypes.bfloat16
+    assert nc.judge("softmax", x, rounded).max_ulp <= 0.5
+    q = np.random.default_rng(3).standard_normal((2, 5, 8), dtype=np.float32)
+    o, lse = nc.reference("attention", {"q": q, "k": q, "v": q}, options={"causal": True})
+    assert o.shape == q.shape and lse.shape == (2, 5)
+    assert (o[:, 0] == q[:, 0]).all()
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32", "f16", "bf16", "f8e4m3fn", "f8e5m2", "f8e4m3fnuz"])
+def test_codes_come_back(dtype):
+    from numcheck._arrays import array, codes, rounded, same_bits
+
+    c = rounded(np.array([[0.0, -0.0, 1.5], [-2.0, 0.125, 96.0]]), dtype)
+    assert same_bits(codes(array(c)), c)
+    assert (np.asarray(array(c), np.float64) == [[0, 0, 1.5], [-2, 0.125, 96]]).all()
+
+
+def test_bf16_rounds_once():
+    from numcheck._arrays import rounded
+
+    x = np.random.default_rng(4).standard_normal(1 << 16) * 2.0 ** np.random.default_rng(5).integers(-20, 20, 1 << 16)
+    # Just above and below halves, where rounding to f32 first would lose the side.
+    halves = (rounded(x, "bf16").codes.astype(np.uint32) << 16 | 0x8000).view(np.float32).astype(np.float64)
+    x = np.concatenate([x, halves, np.nextafter(halves, np.inf), np.nextafter(halves, -np.inf)])
+    got = (rounded(x, "bf16").codes.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+    spacing = 2.0 ** (np.floor(np.log2(np.abs(x))) - 7)
+    assert (np.abs(got - x) <= spacing / 2).all()
+
+
+def test_torch():
+    torch = pytest.importorskip("torch")
+    report = nc.verify("softmax", lambda x: torch.softmax(x, -1), dtype="bf16", shape=(16, 100), framework="torch")
+    assert report.passed, report
+    x = torch.randn(4, 9).to(torch.bfloat16)
+    assert nc.reference("softmax", x, dtype="bf16", framework="torch").dtype == torch.bfloat16
+
+
+def test_jax():
+    jax = pytest.importorskip("jax")
+    report = nc.verify("softmax", jax.nn.softmax, dtype="f32", shape=(16, 100), framework="jax")
+    assert report.passed, report
+
+
+def test_refusals():
+    with pytest.raises(ValueError):
+        nc.verify("softmax", softmax, dtype="f31")
+    with pytest.raises(ValueError):
+        nc.verify("softmin", softmax)
+    with pytest.raises(nc.NumcheckError):
+        nc.judge("softmax", np.ones((2, 3), np.float32), np.ones((2, 4), np.float32))
+
+
+def test_fixture(numcheck):
+    assert numcheck("softmax", softmax, shape=(8, 64)).passed
+    with pytest.raises(AssertionError):
+        numcheck("softmax", np.zeros_like, shape=(8, 64))

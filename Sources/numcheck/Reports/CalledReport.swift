@@ -1,0 +1,67 @@
+import Guests
+import Reports
+
+/// What is said of a kernel that was called, beside its results.
+extension Report {
+  mutating func add(_ called: CalledResults) {
+    facts += [
+      Fact("called.line", .text(ArgumentText.shown(called.line))),
+      Fact("called.calls", .integer(called.callCount)),
+      Fact("called.findings", .integer(called.findings.count)),
+    ]
+    for finding in called.findings {
+      findings.append(Finding(finding.kind, called.name, finding.message, warns: true))
+    }
+    let calls = "\(Figures.count(called.callCount)) \(called.callCount == 1 ? "call" : "calls")"
+    notes.append(
+      "called: \(ArgumentText.shown(called.line)) (\(calls), \(called.findings.isEmpty ? "nothing found" : "\(called.findings.count) found") beside its results)"
+    )
+    if !called.findings.isEmpty {
+      var kinds: [String] = []
+      for finding in called.findings where !kinds.contains(finding.kind) { kinds.append(finding.kind) }
+      let said = "\(called.name) is wrong beside its numbers: \(kinds.joined(separator: ", "))"
+      conclusion = conclusion.isEmpty ? said : conclusion + "; " + said
+    }
+    guard !called.invariance.isEmpty else { return }
+    typealias C = CalledColumns
+    let cells = called.invariance
+    var table = Table("invariance", rows: cells.count)
+    table.title = "what changes no question, and how many bits it changes"
+    table.add(C.change) { .text(cells[$0].name) }
+    table.add(C.bits) { k in
+      let cell = cells[k]
+      if let reason = cell.reason { return .none(reason, text: "not tried: \(reason)") }
+      return Cell(
+        text: cell.text, value: cell.bits.map { .integer($0) } ?? .none,
+        tone: cell.differing == 0 ? .good : .doubtful)
+    }
+    table.add(C.differing) { .count(cells[$0].differing) }
+    table.add(C.compared) { .count(cells[$0].compared) }
+    table.add(C.witness) { k in cells[k].witness.map { .text($0) } ?? Cell(text: "", value: .none) }
+    add(table)
+  }
+
+  /// What a kernel that is called is held to beside its numbers.
+  static var calledLimits: [Limit] {
+    var limit = Limit("called.findings", .equal, "0")
+    limit.isImplied = true
+    return [limit]
+  }
+}
+
+/// Columns of what changes no question.
+enum CalledColumns {
+  static let change = Column(
+    "change", "change", .decides, "what was changed that changes no question", align: .left, key: true)
+  static let bits = Column(
+    "bits", "bits", .decides,
+    "the most bits by which a result differs; nothing where one is NaN and the other is not",
+    align: .left)
+  static let differing = Column(
+    "differ", "differing", .useful, "results whose bits are others")
+  static let compared = Column("of", "compared", .useful, "results that were compared")
+  static let witness = Column(
+    "where", "where", .useful, "the result that differs most, with both codes", align: .left, prose: true)
+
+  static let all = [change, bits, differing, compared, witness]
+}

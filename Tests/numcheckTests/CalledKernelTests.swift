@@ -1,0 +1,125 @@
+import Foundation
+import Testing
+
+/// Kernels in libraries and programs, right and wrong, as `numcheck verify` calls them.
+@Suite struct CalledKernelTests {
+  private static let root = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
+  private static let library = root.appendingPathComponent("Examples/verify/library/kernels.c").path
+
+  /// Builds the example's library with a mistake, in `folder`.
+  private static func build(_ mistake: String, in folder: URL) throws -> String {
+    let shell = try Shell(
+      "cc -O1 -std=gnu11 -fPIC -shared -ffp-contract=off -DMISTAKE=\(mistake) "
+        + "-I'\(root.path)/Sources/CGuests/include' '\(library)' -o k.so -lm", in: folder)
+    try #require(shell.status == 0, "\(shell.errors)")
+    return folder.appendingPathComponent("k.so").path
+  }
+
+  private static func verify(_ kernel: [String], _ more: [String] = [], status: Int32) throws -> [String: Any]
+  {
+    try CommandRunner.json(
+      ["verify", "softmax"] + kernel + ["--rows", "40", "--length", "100", "--range", "5", "--timeout", "5"]
+        + more, status: status)
+  }
+
+  private static func kinds(_ report: [String: Any]) -> [String] {
+    ((report["findings"] as? [[String: Any]]) ?? []).compactMap { $0["kind"] as? String }
+  }
+
+  @Test func aRightLibraryHolds() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = try Self.build("NONE", in: folder)
+    for seed in 1...5 {
+      let report = try Self.verify(
+        ["--plugin", path], ["--seed", "\(seed)", "--invariance", "--dtype", seed % 2 == 0 ? "bf16" : "f32"],
+        status: 0)
+      #expect(Self.kinds(report) == [])
+      let cells = try #require(report["invariance"] as? [[String: Any]])
+      #expect(cells.count == 7 && cells.allSatisfy { $0["bits"] as? Int == 0 && $0["compared"] as? Int != 0 })
+    }
+  }
+
+  @Test(arguments: [
+    ("SWAPPED_STRIDE", ["unwritten", "strides"]), ("LOST_TAIL", ["unwritten"]), ("STALE", ["stale-results"]),
+    ("LATE", ["later-calls"]), ("CHANGES_INPUT", ["input-changed"]), ("OVERRUN", ["out-of-bounds"]),
+    ("CRASH", ["crash"]), ("HANG", ["time-out"]), ("ALL_ZEROS", []), ("F16_ACCUMULATOR", []),
+  ])
+  func aMistakeIsNamed(mistake: String, kinds: [String]) throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = try Self.build(mistake, in: folder)
+    let report = try Self.verify(["--plugin", path], status: 1)
+    #expect(Self.kinds(report).filter { !["out-of-bounds"].contains($0) || kinds.contains($0) } == kinds)
+    if kinds.isEmpty {
+      let results = try #require(report["results"] as? [[String: Any]])
+      #expect(results[0]["verdict"] as? String == "bug")
+    }
+  }
+
+  @Test func theTypesThatAreNarrow() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let right = try Self.verify(
+      ["--plugin", Self.build("NONE", in: folder)], ["--dtype", "f16", "--no-hygiene"], status: 0)
+    #expect((right["dtype"] as? String) == "f16")
+    let cut = try Self.verify(
+      ["--plugin", Self.build("TRUNCATION", in: folder)], ["--dtype", "bf16", "--no-hygiene"], status: 1)
+    #expect((cut["results"] as? [[String: Any]])?[0]["verdict"] as? String == "bug")
+  }
+
+  @Test func programsAreCalled() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    // A program that any machine has: numcheck itself, whose kernel answers.
+    let own =
+      "'\(CommandRunner.binary.path)' softmax --algorithm shifted --input {input} --output {results} >/dev/null"
+    #expect(Self.kinds(try Self.verify(["--exec", own], status: 0)) == [])
+    let program = folder.appendingPathComponent("p.sh")
+    try "echo some words >&2; exit 3".write(to: program, atomically: true, encoding: .utf8)
+    let failing = try Self.verify(["--exec", "sh '\(program.path)' {results}"], status: 1)
+    #expect(Self.kinds(failing) == ["failure"])
+    let message = ((failing["findings"] as? [[String: Any]])?[0]["message"] as? String) ?? ""
+    #expect(message.contains("status 3") && message.contains("some words"))
+    #expect(Self.kinds(try Self.verify(["--exec", "true {results}"], ["--no-hygiene"], status: 1)) == [])
+    let slow = try Self.verify(["--exec", "sleep 60; true {results}"], ["--timeout", "0.3"], status: 1)
+    #expect(Self.kinds(slow) == ["time-out"])
+  }
+
+  @Test func nothingOfAProgramIsLeft() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    // What it starts in the background ends with it, and its folder goes where the command is interrupted.
+    let shell = try Shell(
+      """
+      mkdir t; export TMPDIR="$PWD/t"
+      "$N" verify softmax --rows 2 --length 4 --exec 'sleep 61 & echo $! > pid; sleep 62; true {results}' & job=$!
+      while [ ! -s pid ]; do sleep 0.05; done
+      kill -TERM $job; wait $job
+      sleep 0.2
+      ls t | wc -l
+      kill -0 $(cat pid) 2>/dev/null && echo alive || echo gone
+      """, in: folder)
+    #expect(
+      shell.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) } == ["0", "gone"])
+  }
+
+  @Test func rubbishIsRefused() throws {
+    let cases = [
+      ["verify", "softmax", "--exec", "true"], ["verify", "softmax", "--exec", "true {results} {nothing}"],
+      ["verify", "softmax", "--plugin", "/nowhere.so"],
+      ["verify", "softmax", "--invariance", "--results", "x.npy"],
+      ["verify", "softmax", "--exec", "a {results}", "--plugin", "b"],
+      ["verify", "softmax", "--plugin", "b", "--results", "x.npy"],
+      ["verify", "softmax", "--exec", "true {results}", "--timeout", "0"],
+      ["verify", "softmax", "--exec", "true {results}", "--invariance", "--splits", "x"],
+      ["call-library", "/nowhere.so"],
+    ]
+    for arguments in cases {
+      let outcome = try CommandRunner.run(arguments)
+      #expect(outcome.status == 2, "\(arguments)")
+      #expect(outcome.errors.hasPrefix("numcheck: ") && outcome.errors.filter { $0 == "\n" }.count == 1)
+      #expect(outcome.output.isEmpty)
+    }
+  }
+}
