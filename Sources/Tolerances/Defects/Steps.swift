@@ -106,9 +106,7 @@ public struct Steps: Sendable {
   private func sum(_ z: [Double], _ e: [Double]) -> Double {
     let lost = unsummed(e.count)
     guard let block = unscaledBlock else {
-      var s = 0.0
-      for i in e.indices where !lost.contains(i) { s = accumulator.round(s + accumulator.round(e[i])) }
-      return s
+      return total(e.enumerated().map { lost.contains($0.offset) ? 0 : accumulator.round($0.element) }[...])
     }
     // Each block's exponentials are relative to the largest so far.
     var (s, m, start) = (0.0, -Double.infinity, 0)
@@ -119,6 +117,13 @@ public struct Steps: Sendable {
       start = end
     }
     return s
+  }
+
+  /// Halves of halves down to runs of 8: as kernels on many lanes add, and as the bound `shifted:pairwise` counts.
+  private func total(_ e: ArraySlice<Double>) -> Double {
+    if e.count <= 8 { return e.reduce(0) { accumulator.round($0 + $1) } }
+    let middle = e.startIndex + e.count / 2
+    return accumulator.round(total(e[..<middle]) + total(e[middle...]))
   }
 
   private func power(_ x: Double) -> Double {

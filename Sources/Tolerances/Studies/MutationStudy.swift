@@ -105,10 +105,10 @@ public struct MutationStudy: Sendable {
       prover.answer(item, into: &truths)
       let exact = FlatTruth(truths[0]).value
       var bounds = [Double](repeating: .nan, count: exact.count)
-      let shifted = Algorithm.all(for: operation, dtype: study.configuration.storage).first {
-        $0.description == "shifted"
+      let plan = Algorithm.all(for: operation, dtype: study.configuration.storage).first {
+        $0.description == "shifted:pairwise"
       }
-      if let shifted, let model = ErrorBounds(shifted, study.configuration, parameters: item.parameters) {
+      if let plan, let model = ErrorBounds(plan, study.configuration, parameters: item.parameters) {
         var profile = RowProfile()
         x.withUnsafeBufferPointer { profile.update($0, temperature: 1) }
         let worth = exact.withUnsafeBufferPointer { e in

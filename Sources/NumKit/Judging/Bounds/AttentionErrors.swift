@@ -67,9 +67,12 @@ package struct AttentionErrors {
     else { return .none }
     let width = truth.count
     guard let (divisor, relative) = weigh(profile) else { return .none }
+    // Where errors have no end, an output beside the largest number may overflow.
+    let mayOverflow =
+      precisions.narrowing.overflows(2 * largestValue) || precisions.storage.overflows(2 * largestValue)
     if !(relative < .infinity) {
       for col in 0..<width { bounds[col] = .infinity }
-      return relative.isNaN ? .none : .vacuous
+      return relative.isNaN || mayOverflow ? .none : .vacuous
     }
     bounds.withUnsafeMutableBufferPointer { b in
       guard let b = b.baseAddress else { return }
@@ -91,7 +94,7 @@ package struct AttentionErrors {
       }
       e += precisions.narrowing.error(size + e)
       e = precisions.stored(truth[col], e)
-      if e.isNaN { return .none }
+      if e.isNaN || e == .infinity && mayOverflow { return .none }
       bounds[col] = e * (1 + 0x1p-20)
       worst = Swift.max(worst, bounds[col])
       largest = Swift.max(largest, size)

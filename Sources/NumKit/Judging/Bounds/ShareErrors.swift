@@ -11,7 +11,10 @@ extension AttentionErrors {
     let (sigma, peak) = shares(profile, tile, gamma)
     let limit = 1 + 4 * c.exp
     let most = most(peak, n) * limit * (1 + gamma)
-    if a.overflows(most) || a.overflows(most * largestValue) { return nil }
+    if a.overflows(most) || a.overflows(most * largestValue * (1 + p.u)) { return nil }
+    // Two shares' outputs, each a mean of values but for its errors, are weighted by 1 and at most 1 before they are divided.
+    let output = (1 + gamma) * (1 + p.u) * limit / (1 - sigma) * (1 + a.growth(4))
+    if count > 1, !(sigma < 1) || a.overflows(2 * output * largestValue) { return nil }
     // Relative to its share's own maximum, which is not above the row's.
     for i in 0..<n {
       guard use(terms[i], atMost: limit, gamma, lift: lift) else { return nil }
