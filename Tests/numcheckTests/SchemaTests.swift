@@ -5,6 +5,7 @@ import Testing
 /// One shape for every command, and one schema that describes it.
 @Suite struct SchemaTests {
   private static let folder = CommandRunner.fixtures.appendingPathComponent("smollm2").path
+  private static let guests = CommandRunner.fixtures.appendingPathComponent("guests").path
   private static let hidden = folder + "/smollm2-hidden-bf16.safetensors"
   private static let weight = folder + "/smollm2-weights.gguf:blk.0.attn_k.weight"
   private static let attention = folder + "/smollm2-attn.safetensors"
@@ -78,6 +79,28 @@ import Testing
     ["reference", "attention", "--tokens", "4", "--output", "o.npy"],
     ["reference", "matmul", "--rows", "2", "--inner", "4", "--b-columns", "3", "--output", "o.npy"],
     ["reference", "layernorm", "--rows", "2", "--length", "4", "--output", "o.npy"],
+    ["verify", "softmax", "--input", guests + "/logits.npy", "--results", guests + "/softmax.npy"],
+    ["verify", "softmax", "--input", guests + "/logits.npy", "--results", guests + "/softmax-zeros.npy"],
+    ["verify", "softmax", "--input", guests + "/logits.npy", "--results", guests + "/softmax-unscaled.npy"],
+    [
+      "verify", "attention", "--q", guests + "/q.npy", "--k", guests + "/k.npy", "--v", guests + "/v.npy",
+      "--causal",
+      "--results", guests + "/attention.npy", "--lse-results", guests + "/attention-lse.npy",
+    ],
+    [
+      "verify", "rmsnorm", "--input", guests + "/logits.npy", "--weight", guests + "/weight.npy", "--results",
+      guests + "/rmsnorm-unweighted.npy",
+    ],
+    [
+      "verify", "matmul", "--a", guests + "/a.npy", "--b", guests + "/b.npy", "--results",
+      guests + "/product.npy",
+    ],
+    ["compare", guests + "/softmax.npy", guests + "/softmax-zeros.npy"],
+    [
+      "compare", guests + "/dump.npz", guests + "/dump-f16.npz", "--map", "*=model.*", "--budget",
+      "relativeL2<=1e-3",
+    ],
+    ["compare", hidden, hidden, "--budget", "cosine>=0.9", "--top", "3", "--sort", "ulp.max"],
     ["list", "formats"], ["list", "kernels"], ["list", "schemes"], ["list", "cures"],
     ["list", "distributions"], ["list", "figures"],
   ]

@@ -3,6 +3,7 @@
 #define NC_JUDGING_H
 
 #include "errors.h"
+#include "light_errors.h"
 #include "sweep.h"
 
 #endif

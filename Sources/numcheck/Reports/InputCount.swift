@@ -50,22 +50,36 @@ struct InputCount: Sendable {
   }
 }
 
-/// Rows that are counted as they are read, each once.
+/// Rows that are counted as they are read, each once however often that is.
 final class CountedRows<Source: RowSource>: RowSource {
   private let source: Source
-  private let state = Mutex(InputCount())
+  private let state = Mutex(Counted())
+
+  private struct Counted {
+    var count = InputCount()
+    /// A bit for each row that has been counted; empty as long as there is none.
+    var rows: [UInt64] = []
+  }
 
   init(_ source: Source) { self.source = source }
 
   var rowCount: Int { source.rowCount }
   var length: Int { source.length }
-  var count: InputCount { state.withLock { $0 } }
+  var count: InputCount { state.withLock { $0.count } }
 
   func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) throws {
     try source.read(row, into: buffer)
     var own = InputCount()
     own.add(row: row, UnsafeBufferPointer(buffer))
-    if own.nan + own.infinite > 0 { state.withLock { $0.merge(own) } }
+    guard own.nan + own.infinite > 0 else { return }
+    let (found, words) = (own, (rowCount + 63) / 64)
+    state.withLock { state in
+      if state.rows.isEmpty { state.rows = Array(repeating: 0, count: words) }
+      let bit: UInt64 = 1 << UInt64(row % 64)
+      if state.rows[row / 64] & bit != 0 { return }
+      state.rows[row / 64] |= bit
+      state.count.merge(found)
+    }
   }
 }
 

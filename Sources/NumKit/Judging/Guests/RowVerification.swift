@@ -80,8 +80,16 @@ public struct RowVerification: Sendable {
       return item
     }
     if triesPlans { verification.suspects = RowHypothesisRegistry.suspects(context) }
-    let (findings, sights) = try verification.run(
-      on: source, observer: RowSights(operation, candidates: 1), progress: progress)
+    var light: LightVerification.Found?
+    if let quick = LightVerification(self, rows: rows.rowCount, length: rows.length) {
+      let apart = spreadItems(rows.rowCount, 64, [])
+      light = try quick.run(
+        on: rows, results, apart: Set(apart), threads: threads, progress: progress)
+    }
+    var (findings, sights) = try verification.run(
+      on: source, only: light?.left, observer: RowSights(operation, candidates: 1),
+      progress: light == nil ? progress : nil)
+    if let light { findings = findings.adding(light, items: rows.rowCount, format: format) }
     return RowFindings(
       findings: findings, promised: verification.promised.map(\.name), conditioning: sights.conditioning,
       distribution: operation == .softmax ? sights.distributions[0] : nil)

@@ -52,14 +52,19 @@ public struct Verification<Q: Question>: Sendable {
     return trial
   }
 
-  /// Holds all results against the truth, watched by `observer`.
+  /// Holds all results against the truth, or those of `items` alone, watched by `observer`.
   public func run<S: ItemSource<Q>, O: Observer<Q>>(
-    on source: S, observer: @autoclosure () -> O, progress: (@Sendable (Int) -> Void)? = nil
+    on source: S, only items: [Int]? = nil, observer: @autoclosure () -> O,
+    progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> (findings: GuestFindings<Q>, observer: O) {
     let asked = trial([Guest(name, results, plans: promised)])
-    let (found, sights) = try asked.run(
-      on: source, observer: BothObservers(first: WrongSights(question), second: observer()),
-      progress: progress)
+    func measured(_ source: some ItemSource<Q>) throws -> (Measurement<Q>, BothObservers<WrongSights<Q>, O>) {
+      let (found, sights) = try asked.run(
+        on: source, observer: BothObservers(first: WrongSights(question), second: observer()),
+        progress: progress)
+      return (found, sights)
+    }
+    let (found, sights) = try items.map { try measured(Sample(source, $0)) } ?? measured(source)
     var findings = GuestFindings(measurement: found, wrong: sights.first.parts)
     findings.fits = try fits(on: source, worst: findings)
     findings.hypotheses = try explain(findings, on: source, suspects)
@@ -72,7 +77,7 @@ public struct Verification<Q: Question>: Sendable {
   /// Which plans the figures fit, tried on items all over and on the worst.
   private func fits<S: ItemSource<Q>>(on source: S, worst: GuestFindings<Q>) throws -> [PlanFit] {
     guard !known.isEmpty else { return [] }
-    let sample = Sample(source, Sample<S>.spread(source.itemCount, Self.sampleItems, worst.worstItems))
+    let sample = Sample(source, spreadItems(source.itemCount, Self.sampleItems, worst.worstItems))
     var all = trial(known.map { Guest($0.name, results, plans: [$0]) })
     all.chunk = 1
     let found = try all.run(on: sample)
@@ -81,7 +86,7 @@ public struct Verification<Q: Question>: Sendable {
         name: known[k].name, items: sample.itemCount,
         results: entry.parts.reduce(0) { $0 + $1.kernel.count },
         wrong: entry.parts.reduce(0) { $0 + $1.kernel.wrong },
-        bound: entry.parts.reduce(.sound) { $0.worse($1.bound) },
+        bound: entry.parts[0].bound,
         boundUlp: entry.parts[0].boundUlp)
     }
   }
@@ -103,13 +108,13 @@ struct Sample<S: ItemSource>: ItemSource {
   func read(_ index: Int, given: inout Q.Item, stored: inout Q.Item) throws -> InputChange {
     try source.read(items[index], given: &given, stored: &stored)
   }
+}
 
-  /// At most `limit` of `count` numbers, evenly apart, and `more` of them.
-  static func spread(_ count: Int, _ limit: Int, _ more: [Int]) -> [Int] {
-    let n = Swift.min(count, limit)
-    let even = (0..<n).map { n < 2 ? 0 : $0 * (count - 1) / (n - 1) }
-    return Set(even + more.filter { (0..<count).contains($0) }).sorted()
-  }
+/// At most `limit` of `count` numbers, evenly apart, and `more` of them.
+func spreadItems(_ count: Int, _ limit: Int, _ more: [Int]) -> [Int] {
+  let n = Swift.min(count, limit)
+  let even = (0..<n).map { n < 2 ? 0 : $0 * (count - 1) / (n - 1) }
+  return Set(even + more.filter { (0..<count).contains($0) }).sorted()
 }
 
 /// What was found of a guest's results.

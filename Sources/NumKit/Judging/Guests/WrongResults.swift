@@ -17,6 +17,15 @@ public struct WrongResult: Sendable, Hashable {
   /// What it may err by, in ulps; NaN where there is no bound.
   public let bound: Double
 
+  package init(row: Int, index: Int, computed: Double, exact: Double, ulp: Double, bound: Double) {
+    self.row = row
+    self.index = index
+    self.computed = computed
+    self.exact = exact
+    self.ulp = ulp
+    self.bound = bound
+  }
+
   /// Whether it is the one to show of two: wrong special values, then the larger error, then the earlier.
   func precedes(_ other: WrongResult) -> Bool {
     if ulp.isNaN != other.ulp.isNaN { return ulp.isNaN }
@@ -48,7 +57,7 @@ public struct WrongResults: Sendable {
   public init() {}
 
   /// Enters a row; `wrong` are its wrong results, in order.
-  mutating func add(row: Int, length: Int, wrong: [WrongResult]) {
+  package mutating func add(row: Int, length: Int, wrong: [WrongResult]) {
     guard !wrong.isEmpty else { return }
     var words = [UInt64](repeating: 0, count: (length + 63) / 64)
     for result in wrong { words[result.index / 64] |= 1 << UInt64(result.index % 64) }
@@ -77,7 +86,7 @@ public struct WrongResults: Sendable {
     bits = Dictionary(uniqueKeysWithValues: kept.map { ($0, bits[$0] ?? []) })
   }
 
-  mutating func merge(_ other: WrongResults) {
+  package mutating func merge(_ other: WrongResults) {
     count += other.count
     rowCount += other.rowCount
     if let theirs = other.span {

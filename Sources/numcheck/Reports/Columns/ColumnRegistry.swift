@@ -6,6 +6,7 @@ enum ColumnRegistry {
     ("kernels", ErrorColumns.all + ErrorColumns.errors.map { ErrorColumns.total($0) }),
     ("attention", AttentionColumns.all + ErrorColumns.errors.map { ErrorColumns.logSumExp($0) }),
     ("verify", VerifyColumns.all),
+    ("compare", CompareColumns.all),
     ("mutate", MutationColumns.all), ("tolerance", ToleranceColumns.all),
     ("sample", SampleColumns.all),
     ("invariance", CalledColumns.all),

@@ -72,11 +72,10 @@ struct PlantedRows: RowSource {
 }
 
 /// A defect by the name that it must be given.
-struct PlantedDefect: CustomTestStringConvertible, Sendable {
+struct PlantedDefect: Sendable {
   let name: String
   var temperature = 1.0
   let body: PlantedSoftmax.Body
-  var testDescription: String { name }
 
   static func all(_ rows: PlantedRows) -> [PlantedDefect] {
     typealias P = PlantedSoftmax

@@ -11,9 +11,9 @@ import Testing
       {
         isDebug = true; return true
       }())
-    return isDebug ? [(24, 512)] : [(64, 4096), (4, 49152)]
+    return isDebug ? [(6, 192)] : [(64, 4096), (4, 49152)]
   }()
-  static let seeds: [UInt64] = [1, 2]
+  static let seeds: [UInt64] = shapes[0].rows < 64 ? [1] : [1, 2]
 
   private func judge(
     _ rows: PlantedRows, temperature: Double = 1, claims: Claims = Claims(),
@@ -30,6 +30,8 @@ import Testing
     let (count, length) = Self.shapes[shape]
     let rows = PlantedRows(rows: count, length: length, seed: seed)
     for defect in PlantedDefect.all(rows) {
+      // Half an ulp in the mean takes some thousand results to be seen.
+      if defect.name.contains("truncated") && count * length < 1 << 16 { continue }
       let found = try judge(rows, temperature: defect.temperature, defect.body)
       let names = found.hypotheses.map(\.name)
       #expect(found.verdict(ofPart: 0) == .bug, "\(defect.name), \(count) x \(length)")

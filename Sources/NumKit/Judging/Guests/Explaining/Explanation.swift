@@ -27,7 +27,7 @@ extension Verification {
   ) throws -> [HypothesisFit] {
     let wrong = findings.wrongItems
     let first = Array(Set(findings.worstItems.prefix(4) + wrong.prefix(2) + wrong.suffix(2))).sorted()
-    let few = Array(first.prefix(6)) + (wrong.isEmpty ? Sample<S>.spread(source.itemCount, 6, []) : [])
+    let few = Array(first.prefix(6)) + (wrong.isEmpty ? spreadItems(source.itemCount, 6, []) : [])
     let screen = Sample(source, Set(few).sorted())
     var found = try signs(on: source, wrong: wrong, suspects)
     let asked = try hold(
@@ -72,8 +72,8 @@ extension Verification {
   ) -> [Int] {
     let limit = 4096
     let rows = findings.wrong.reduce(0) { Swift.max($0, $1.rowCount) }
-    if wrong.isEmpty { return Sample<S>.spread(source.itemCount, 64, []) }
-    if 2 * rows > source.itemCount { return Sample<S>.spread(source.itemCount, limit, []) }
+    if wrong.isEmpty { return spreadItems(source.itemCount, 64, []) }
+    if 2 * rows > source.itemCount { return spreadItems(source.itemCount, limit, []) }
     return Array(wrong.prefix(limit))
   }
 
@@ -105,7 +105,7 @@ extension Verification {
   ) throws -> [HypothesisFit] {
     let signs = suspects.signs()
     guard !signs.isEmpty else { return [] }
-    let items = Sample<S>.spread(source.itemCount, 32, Array(wrong.prefix(32)))
+    let items = spreadItems(source.itemCount, 32, Array(wrong.prefix(32)))
     var trial = self.trial([Guest(name, results, plans: [])])
     trial.threads = 1
     let (_, sights) = try trial.run(on: Sample(source, items), observer: SignObserver(signs: signs))

@@ -1,0 +1,175 @@
+import NumKit
+import TensorFiles
+
+/// How one tensor differs from another of the same shape: of a pair of dumps, the second held against the first.
+public struct DumpDifference: Sendable {
+  /// Elements.
+  public private(set) var count = 0
+  /// NaN in each.
+  public private(set) var nan = (first: 0, second: 0)
+  /// Elements that are infinite in the second and finite in the first.
+  public private(set) var overflow = 0
+  /// Elements that are not equal, NaN being equal to NaN.
+  public private(set) var different = 0
+  /// The largest difference in ulps at the first's number, of the coarser of both formats.
+  public private(set) var maxUlp = 0.0
+  /// Where that is.
+  public private(set) var worst: Int?
+  /// Energies, errors and products, of what is finite in both.
+  public private(set) var sums = ErrorSums()
+  private var ulpSum = ExactSum()
+
+  /// The mean difference in ulps.
+  public var meanUlp: Double { sums.finiteCount == 0 ? .nan : ulpSum.value / Double(sums.finiteCount) }
+
+  init() {}
+
+  mutating func add(
+    _ a: UnsafeBufferPointer<Double>, _ b: UnsafeBufferPointer<Double>, first: Int, _ format: NumberFormat
+  ) {
+    for i in a.indices {
+      let (x, y) = (a[i], b[i])
+      count += 1
+      if x.isNaN { nan.first += 1 }
+      if y.isNaN { nan.second += 1 }
+      if x.isFinite && y.isInfinite { overflow += 1 }
+      sums.add(exact: x, computed: y, error: y - x)
+      if x == y || x.isNaN && y.isNaN { continue }
+      different += 1
+      guard x.isFinite, y.isFinite else { continue }
+      let ulps = (y - x).magnitude / format.ulp(of: x)
+      ulpSum.add(ulps)
+      if ulps > maxUlp {
+        maxUlp = ulps
+        worst = first + i
+      }
+    }
+  }
+}
+
+/// Two tensors of two dumps.
+public struct DumpPair: Sendable {
+  /// The first's name.
+  public let name: String
+  /// The second's, where it has another.
+  public let otherName: String
+  /// Both.
+  public let first: TensorView
+  public let second: TensorView
+
+  /// Two tensors; throws `GuestError` where they cannot be compared.
+  init(_ first: TensorView, _ second: TensorView) throws {
+    guard first.shape == second.shape else {
+      throw GuestError("its shapes differ: \(first.shape) and \(second.shape)")
+    }
+    for view in [first, second] where view.elementType.dtype == nil && !view.elementType.isNumeric {
+      throw GuestError("its \(view.elementType) elements are no plain numbers")
+    }
+    guard first.count > 0 else { throw GuestError("it has no elements") }
+    (name, otherName) = (first.name, second.name)
+    (self.first, self.second) = (first, second)
+  }
+
+  /// The coarser of both formats; f64 where neither has one.
+  public var format: NumberFormat {
+    let formats = [first, second].compactMap(\.elementType.numberFormat)
+    return formats.min { $0.precision < $1.precision } ?? .f64
+  }
+
+  /// Compares them, in pieces.
+  public func difference() throws -> DumpDifference {
+    let piece = 1 << 14
+    var found = DumpDifference()
+    let format = format
+    try withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * piece) { room in
+      let (a, b) = (
+        UnsafeMutableBufferPointer(rebasing: room[..<piece]),
+        UnsafeMutableBufferPointer(rebasing: room[piece...])
+      )
+      for start in stride(from: 0, to: first.count, by: piece) {
+        let range = start..<min(start + piece, first.count)
+        try first.copyDoubles(range, into: a)
+        try second.copyDoubles(range, into: b)
+        found.add(
+          UnsafeBufferPointer(rebasing: a[..<range.count]), UnsafeBufferPointer(rebasing: b[..<range.count]),
+          first: start, format)
+      }
+    }
+    return found
+  }
+}
+
+/// Two dumps of tensors, matched by their names.
+public struct DumpComparison: Sendable {
+  /// What both have, in order.
+  public private(set) var pairs: [DumpPair] = []
+  /// What one has and the other has not, and what cannot be compared, and why.
+  public private(set) var leftOut: [(tensor: String, reason: String)] = []
+
+  /// The tensors of two files, in the order of the first or in that of `order`; `map` gives the name in the second of one in the first.
+  public init(
+    _ first: TensorFile, _ second: TensorFile, order: [String] = [], map: [NameRule] = []
+  ) throws {
+    let (views, others) = (first.views, second.views)
+    // Two files of one tensor each: names, which may be the files' own, say nothing.
+    if views.count == 1, others.count == 1, order.isEmpty, map.isEmpty {
+      pairs = [try DumpPair(views[0], others[0])]
+      return
+    }
+    let byName = Dictionary(others.map { (Spelling($0.name), $0) }, uniquingKeysWith: { a, _ in a })
+    let mine = Dictionary(views.map { (Spelling($0.name), $0) }, uniquingKeysWith: { a, _ in a })
+    var names = views.map(\.name)
+    if !order.isEmpty {
+      for name in order where mine[Spelling(name)] == nil {
+        leftOut.append((name, "stands in the order, but not in \(first.path)"))
+      }
+      let listed = Set(order.map { Spelling($0) })
+      names = order.filter { mine[Spelling($0)] != nil } + names.filter { !listed.contains(Spelling($0)) }
+    }
+    var used: Set<Spelling> = []
+    for name in names {
+      guard let view = mine[Spelling(name)] else { continue }
+      let other = map.lazy.compactMap { $0.apply(name) }.first ?? name
+      guard let match = byName[Spelling(other)] else {
+        let reason = other == name ? "" : " as \(other)"
+        leftOut.append((name, "is missing in \(second.path)\(reason)"))
+        continue
+      }
+      used.insert(Spelling(other))
+      do { pairs.append(try DumpPair(view, match)) } catch let error as GuestError {
+        leftOut.append((name, error.description))
+      }
+    }
+    for other in others where !used.contains(Spelling(other.name)) {
+      leftOut.append((other.name, "is missing in \(first.path)"))
+    }
+    for file in [first, second] {
+      for tensor in file.unreadable { leftOut.append((tensor.name, "\(file.path): \(tensor.reason)")) }
+    }
+  }
+}
+
+/// Names of the first dump and what the second calls them: `model.*=*`, a `*` on each side standing for the same.
+public struct NameRule: Sendable, Hashable {
+  private let from: [Substring]
+  private let to: [Substring]
+
+  /// A rule as it is written; nil where it is none.
+  public init?(_ text: String) {
+    let sides = text.split(separator: "=", omittingEmptySubsequences: false)
+    guard sides.count == 2, !sides[0].isEmpty, !sides[1].isEmpty else { return nil }
+    from = sides[0].split(separator: "*", omittingEmptySubsequences: false)
+    to = sides[1].split(separator: "*", omittingEmptySubsequences: false)
+    guard from.count <= 2, to.count <= from.count else { return nil }
+  }
+
+  /// The other name of `name`; nil where the rule does not speak of it.
+  func apply(_ name: String) -> String? {
+    guard from.count == 2 else { return name == from[0] ? String(to[0]) : nil }
+    guard name.hasPrefix(from[0]), name.hasSuffix(from[1]),
+      name.utf8.count >= from[0].utf8.count + from[1].utf8.count
+    else { return nil }
+    let middle = name.dropFirst(from[0].count).dropLast(from[1].count)
+    return to.count == 2 ? String(to[0]) + middle + String(to[1]) : String(to[0])
+  }
+}

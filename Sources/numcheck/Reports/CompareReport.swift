@@ -1,0 +1,138 @@
+import Guests
+import NumKit
+import Reports
+
+/// What is said of two dumps.
+struct CompareReport {
+  /// A tensor of both.
+  struct Entry {
+    let pair: DumpPair
+    let difference: DumpDifference
+  }
+
+  let first: String
+  let second: String
+  let entries: [Entry]
+  let leftOut: [(tensor: String, reason: String)]
+
+  /// Throws `UsageError` where limits or the figure to sort by are none of this report's.
+  func report(limits: [Limit], sort: String?, top: Int?) throws -> Report {
+    var report = Report(
+      "compare", title: "\(second) beside \(first): \(Figures.count(entries.count)) tensors")
+    report.facts = [Fact("first", .text(first)), Fact("second", .text(second))]
+    report.findings = leftOut.map { Finding("left-out", $0.tensor, $0.reason, warns: true) }
+    var table = table
+    if let sort { table.readingOrder = try sorted(table, by: sort) }
+    if let top { table.readingOrder = Array(table.readingOrder.prefix(top)) }
+    let hidden = entries.count - table.readingOrder.count
+    if hidden > 0 { report.notes = ["\(Figures.count(hidden)) more tensors are not shown"] }
+    report.add(table)
+    report.conclusion = try conclusion(report, limits)
+    if entries.isEmpty { report.gaps = ["nothing was compared: the two have no tensor in common"] }
+    if entries.isEmpty && limits.isEmpty {
+      throw UsageError("\(first) and \(second) have no tensor in common that can be compared" + reason)
+    }
+    return report
+  }
+
+  private var reason: String { leftOut.first.map { "; \($0.tensor): \($0.reason)" } ?? "" }
+
+  private var table: Table {
+    typealias C = CompareColumns
+    var table = Table(rows: entries.count)
+    table.setWitnesses { k in
+      entries[k].difference.worst.map { "element \($0)" }
+    }
+    func size(_ k: Int, _ x: Double) -> Cell {
+      let d = entries[k].difference
+      return .number(x, unless: d.sums.isAllLost ? "no number is left" : "there are no numbers")
+    }
+    table.add(C.tensor) { .text(entries[$0].pair.name) }
+    table.add(C.other) {
+      let pair = entries[$0].pair
+      return pair.name == pair.otherName ? .data(.text(pair.otherName)) : .text(pair.otherName)
+    }
+    table.add(C.types) {
+      let pair = entries[$0].pair
+      let (a, b) = (pair.first.elementType.name, pair.second.elementType.name)
+      return .text(a == b ? a : "\(a), \(b)")
+    }
+    table.add(C.count) { .count(entries[$0].difference.count) }
+    table.add(C.different) { .count(entries[$0].difference.different) }
+    table.add(C.maxUlp) { size($0, entries[$0].difference.maxUlp) }
+    table.add(C.meanUlp) { size($0, entries[$0].difference.meanUlp) }
+    table.add(C.relativeL2) { size($0, entries[$0].difference.sums.relativeL2) }
+    table.add(C.cosine) { size($0, entries[$0].difference.sums.cosine) }
+    table.add(SchemeColumns.sqnr) { size($0, entries[$0].difference.sums.sqnr) }
+    table.add(C.maxAbsolute) { size($0, entries[$0].difference.sums.maxAbsoluteError) }
+    table.add(C.firstNaN) { .count(entries[$0].difference.nan.first) }
+    table.add(C.secondNaN) { .count(entries[$0].difference.nan.second) }
+    table.add(C.overflow) { .count(entries[$0].difference.overflow) }
+    table.add(SchemeColumns.lost) { .count(entries[$0].difference.sums.lostCount) }
+    return table
+  }
+
+  /// Rows from the largest figure down.
+  private func sorted(_ table: Table, by figure: String) throws -> [Int] {
+    guard let c = table.columns.firstIndex(where: { $0.path == figure || $0.name == figure }) else {
+      let names = table.columns.filter { $0.alignment == .right }.map(\.path)
+      throw UsageError("--sort \(figure): no such figure; there are: \(names.joined(separator: ", "))")
+    }
+    func value(_ k: Int) -> Double { table.rows[k].cells[c].value.double ?? -.infinity }
+    return entries.indices.sorted { (value($0), $1) > (value($1), $0) }
+  }
+
+  /// The first, in order, that a limit does not hold for.
+  private func conclusion(_ report: Report, _ limits: [Limit]) throws -> String {
+    let same = entries.count { $0.difference.different == 0 }
+    let tail = leftOut.isEmpty ? "" : "; \(Figures.count(leftOut.count)) left out"
+    guard !limits.isEmpty else {
+      let part = entries.first { $0.difference.different > 0 }.map {
+        ", the first that differs is \($0.pair.name)"
+      }
+      return "\(Figures.count(same)) of \(Figures.count(entries.count)) tensors are equal\(part ?? "")\(tail)"
+    }
+    var held = report
+    do { try held.check(limits) } catch { throw UsageError("\(error)") }
+    let failed = Dictionary(
+      held.checks.filter { !$0.passed }.map { ($0.place, $0) }, uniquingKeysWith: { a, _ in a })
+    let broken = entries.filter { failed[label($0)] != nil }
+    guard let one = broken.first, let check = failed[label(one)] else {
+      return "every tensor keeps its budget\(tail)"
+    }
+    return "\(one.pair.name) is the first to leave its budget, \(Figures.count(broken.count)) of "
+      + "\(Figures.count(entries.count)) do: \(check.message)\(tail)"
+  }
+
+  private func label(_ entry: Entry) -> String { entry.pair.name }
+}
+
+/// Columns of comparisons of dumps.
+enum CompareColumns {
+  static let tensor = Column(
+    "tensor", "tensor", .decides, "the tensor's name in the first", align: .left, key: true)
+  static let other = Column("in B", "otherName", .useful, "its name in the second", align: .left)
+  static let types = Column("dtype", "types", .useful, "the elements of both", align: .left)
+  static let count = Column("elements", "count", .detail, "elements")
+  static let different = Column("differ", "different", .useful, "elements that are not equal; NaN equals NaN")
+  static let maxUlp = Column(
+    "max ulp", "ulp.max", .decides,
+    "the largest difference in ulps at the first's number, of the coarser of both formats", unit: "ulp",
+    hex: true)
+  static let meanUlp = Column("mean", "ulp.mean", .useful, "the mean difference", unit: "ulp")
+  static let relativeL2 = Column(
+    "rel L2", "relativeL2", .decides, "norm of the difference over norm of the first")
+  static let cosine = Column("cosine", "cosine", .decides, "the cosine between both")
+  static let maxAbsolute = Column(
+    "max diff", "maxAbsoluteError", .useful, "the largest absolute difference", hex: true)
+  static let firstNaN = Column("NaN in A", "nan.first", .useful, "NaN in the first", hidesZeros: true)
+  static let secondNaN = Column("NaN in B", "nan.second", .decides, "NaN in the second", hidesZeros: true)
+  static let overflow = Column(
+    "overflow", "overflow", .decides, "elements that are infinite in the second and finite in the first",
+    hidesZeros: true)
+
+  static let all = [
+    tensor, other, types, count, different, maxUlp, meanUlp, relativeL2, cosine, maxAbsolute, firstNaN,
+    secondNaN, overflow,
+  ]
+}

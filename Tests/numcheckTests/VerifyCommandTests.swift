@@ -1,0 +1,162 @@
+import Foundation
+import Testing
+
+/// Results from files: judged, named, refused.
+@Suite struct VerifyCommandTests {
+  private static let folder = CommandRunner.fixtures.appendingPathComponent("guests")
+
+  private func run(_ words: String) throws -> CommandRunner.Outcome {
+    try CommandRunner.run(words.split(separator: " ").map(String.init), folder: Self.folder)
+  }
+
+  private func result(_ words: String, status: Int32) throws -> [String: Any] {
+    let outcome = try run(words + " --format json")
+    #expect(outcome.status == status, "\(words): \(outcome.errors)")
+    let report = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+    return try #require((report?["results"] as? [[String: Any]])?.first)
+  }
+
+  private func names(_ result: [String: Any]) -> [String] {
+    (result["hypotheses"] as? [[String: Any]] ?? []).compactMap { $0["name"] as? String }
+  }
+
+  static let questions = [
+    (
+      "softmax --input logits.npy", "softmax.npy", "softmax-unscaled.npy",
+      "sum never rescaled, in blocks of 64"
+    ),
+    (
+      "attention --q q.npy --k k.npy --v v.npy --causal", "attention.npy", "attention-top-left.npy",
+      "causal, aligned top-left"
+    ),
+    ("matmul --a a.npy --b b.npy", "product.npy", "product-transposed.npy", "B transposed"),
+    (
+      "rmsnorm --input logits.npy --weight weight.npy", "rmsnorm.npy", "rmsnorm-unweighted.npy",
+      "weight left out"
+    ),
+  ]
+
+  @Test(arguments: questions) func bugsAreNamed(
+    _ question: String, _ right: String, _ wrong: String, _ name: String
+  ) throws {
+    let good = try result("verify \(question) --results \(right)", status: 0)
+    #expect(good["aboveBound"] as? Int == 0 && names(good).isEmpty)
+    let bad = try result("verify \(question) --results \(wrong)", status: 1)
+    #expect(bad["verdict"] as? String == "bug" && (bad["aboveBound"] as? Int ?? 0) > 0)
+    #expect(names(bad).first == name, "\(names(bad))")
+    let text = try run("verify \(question) --results \(wrong)").output
+    #expect(text.contains("fits \"\(name)\" within"), "\(text)")
+  }
+
+  @Test func claimsDecideWhichBoundCounts() throws {
+    let question = "verify softmax --input logits.npy --results softmax.npy"
+    func bound(_ claims: String) throws -> Double {
+      let bound = try result(question + claims, status: 0)["bound"] as? [String: Any]
+      return try #require(bound?["ulp"] as? Double)
+    }
+    let (usual, tree) = (try bound(""), try bound(" --claims algorithm=shifted:pairwise"))
+    #expect(tree < usual)
+    #expect(try bound(" --claims accumulate=bf16,algorithm=shifted:pairwise") > usual)
+    // What nobody can keep: an accumulator of f64 leaves f32 results half an ulp and no more.
+    let strict = try result(question + " --claims compute=f64", status: 1)
+    #expect(strict["verdict"] as? String == "bug")
+  }
+
+  @Test func limitsHoldBeside() throws {
+    let question = "verify softmax --input logits.npy --results softmax.npy"
+    #expect(try run(question + " --check ulp.max<=100").status == 0)
+    #expect(try run(question + " --check ulp.max<=0.25").status == 1)
+    #expect(try run(question + " --max-ulp 0.25").status == 1)
+  }
+
+  @Test(arguments: [
+    ("verify", "an operation comes after 'verify'"),
+    ("verify softmax --input logits.npy", "--results FILE: what the kernel computed is missing"),
+    (
+      "verify softmax --input logits.npy --results q.npy",
+      "q.npy: its shape is [2, 6, 8], but results here have [8, 256]"
+    ),
+    (
+      "verify lse --input logits.npy --results softmax.npy",
+      "softmax.npy: its shape is [8, 256], but results here have [8] or [8, 1]"
+    ),
+    ("verify softmax --input logits.npy --results nowhere.npy", "nowhere.npy: cannot open"),
+    ("verify softmax --input logits.npy --results dump.npz", "holds 6 tensors, name one as FILE:TENSOR"),
+    ("verify softmax --input logits.npy --results dump.npz:layer.9", "has no tensor 'layer.9'"),
+    (
+      "verify softmax --input logits.npy --results softmax.npy --dtype bf16",
+      "softmax.npy: result [0, 0] is 0.0"
+    ),
+    ("verify softmax --input logits.npy --results softmax.npy --dtype int8", "--dtype int8: an integer grid"),
+    (
+      "verify softmax --input logits.npy --results softmax.npy --claims fast",
+      "claim 'fast': must be NAME=VALUE"
+    ),
+    (
+      "verify softmax --input logits.npy --results softmax.npy --claims algorithm=magic",
+      "claim 'algorithm=magic': no such algorithm here"
+    ),
+    (
+      "verify matmul --a a.npy --b b.npy --results product.npy --claims compute=f32",
+      "claim 'compute' says nothing"
+    ),
+    (
+      "verify attention --q q.npy --k k.npy --v v.npy --results attention.npy --lse-results q.npy",
+      "q.npy: its shape is [2, 6, 8], but results here have [2, 6]"
+    ),
+    ("compare dump.npz dump-f16.npz", "have no tensor in common"),
+    ("compare dump.npz nowhere.npz", "nowhere.npz: cannot open"),
+    ("compare logits.npy q.npy", "its shapes differ: [8, 256] and [2, 6, 8]"),
+    ("compare dump.npz dump.npz --sort size", "--sort size: no such figure"),
+    ("compare dump.npz dump.npz --budget speed<=1", "no figure 'speed'"),
+    ("compare dump.npz dump.npz --budget fast", "must be FIGURE<=LIMIT"),
+    ("compare dump.npz dump.npz --map a=b=c", "--map 'a=b=c': must be A=B"),
+    ("compare dump.npz dump.npz --top 0", "--top must be 1 or more"),
+    ("compare dump.npz dump.npz --order nowhere.txt", "--order nowhere.txt: cannot be read"),
+  ])
+  func rubbishIsRefusedInOneLine(_ words: String, _ message: String) throws {
+    let outcome = try run(words)
+    #expect(outcome.status == 2 && outcome.output.isEmpty, "\(words): \(outcome.errors)")
+    #expect(outcome.errors.contains(message), "\(words): \(outcome.errors)")
+    #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+  }
+
+  @Test func integersAreNoResults() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    var header = "{'descr': '<i4', 'fortran_order': False, 'shape': (8, 256), }"
+    header += String(repeating: " ", count: 117 - header.utf8.count) + "\n"
+    let file = folder.appendingPathComponent("i.npy")
+    try Data(
+      [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + Array(header.utf8) + [UInt8](repeating: 0, count: 8192)
+    )
+    .write(to: file)
+    let outcome = try run("verify softmax --input logits.npy --results \(file.path)")
+    #expect(
+      outcome.status == 2 && outcome.errors.contains("int32 is no format of results"), "\(outcome.errors)")
+  }
+
+  // MARK: Dumps
+
+  @Test func theFirstToLeaveItsBudgetIsNamed() throws {
+    let words = "compare dump.npz dump-f16.npz --map *=model.* --budget relativeL2<=1e-3"
+    let outcome = try run(words)
+    #expect(outcome.status == 1)
+    #expect(
+      outcome.output.contains("layer.4 is the first to leave its budget, 2 of 5 do"), "\(outcome.output)")
+    #expect(outcome.output.contains("layer.3: is missing in dump-f16.npz as model.layer.3"))
+    #expect(outcome.output.contains("model.head: is missing in dump.npz"))
+    #expect(try run("compare dump.npz dump.npz --budget ulp.max<=0").status == 0)
+  }
+
+  @Test func theOrderIsThatOfAFile() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let order = folder.appendingPathComponent("order.txt")
+    try "layer.5\nlayer.9\nlayer.4\n".write(to: order, atomically: true, encoding: .utf8)
+    let outcome = try run(
+      "compare dump.npz dump-f16.npz --map *=model.* --budget relativeL2<=1e-3 --order \(order.path)")
+    #expect(outcome.output.contains("layer.5 is the first to leave its budget"), "\(outcome.output)")
+    #expect(outcome.output.contains("layer.9: stands in the order, but not in dump.npz"))
+  }
+}
