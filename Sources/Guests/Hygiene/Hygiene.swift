@@ -146,7 +146,7 @@ package struct Hygiene {
 
   private func faults(_ outcomes: [Outcome]) -> [GuestFinding] {
     var findings: [GuestFinding] = []
-    for kind in [GuestFault.Kind.start, .crash, .hang, .failure, .results, .unsupported] {
+    for kind in [GuestFault.Kind.start, .crash, .outOfBounds, .hang, .failure, .results, .unsupported] {
       let hits = outcomes.filter { $0.fault?.kind == kind }
       guard let first = hits.first, let fault = first.fault else { continue }
       let traits = kind == .unsupported ? "" : trait(of: hits, in: outcomes).map { ": in calls \($0)" } ?? ""
