@@ -2,7 +2,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 export NUMCHECK_STRICT := 1
 
-.PHONY: all demo test lint proofs arm64 fuzz sanitize client install bench deps clean
+.PHONY: all demo test lint proofs arm64 fuzz sanitize client install wheel wheel-test examples field bench deps clean
 
 all: deps
 	$(SWIFT) build -c release
@@ -50,6 +50,30 @@ install: deps
 	$(SWIFT) build -c release --product numcheck --static-swift-stdlib
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 "$$($(SWIFT) build -c release --static-swift-stdlib --show-bin-path)/numcheck" "$(DESTDIR)$(PREFIX)/bin/numcheck"
+
+	install -d "$(DESTDIR)$(PREFIX)/include"
+	install -m 644 Sources/CGuests/include/numcheck_kernel.h "$(DESTDIR)$(PREFIX)/include/numcheck_kernel.h"
+
+# A Python wheel in .build/wheels that carries the command, and MPFR, GMP and zlib beside it: a build of its own, for its libraries
+# are found from where it stands.
+wheel: deps
+	$(SWIFT) build -c release --product numcheck --static-swift-stdlib --scratch-path .build/wheel \
+	  -Xlinker -rpath -Xlinker '$$ORIGIN/../lib'
+	Scripts/wheel .build/wheel/release/numcheck .build/wheels
+
+# Installs the wheel in a fresh virtual environment and runs the package's tests there.
+wheel-test: wheel
+	Scripts/wheel-test
+
+# Kernels of others, right and wrong, in every way in: Examples/verify.
+examples: deps
+	$(SWIFT) build -c release --product numcheck
+	Examples/verify/run --numcheck .build/release/numcheck
+
+# Judges what can be installed from PyPI here, in a virtual environment, and writes Documentation/Field.md.
+field: deps
+	$(SWIFT) build -c release --product numcheck
+	Scripts/field
 
 bench: deps
 	Benchmarks/run

@@ -164,7 +164,8 @@ def hygiene(caller: Caller, problem: Problem, judge: Judge, seed: int) -> list[F
             f"({len(stale)} of {len(calls)} calls)"))
     judged = [c for c in calls if c.wrong is not None and not any(c is s for s in stale)]
     wrong = [c for c in judged if c.is_wrong]
-    if wrong and len(wrong) < len(judged):
+    # Where the first, plain call is wrong too, its results say what is.
+    if wrong and not judged[0].is_wrong:
         trait = _trait(wrong, judged)
         first = wrong[0].wrong or (0, 0)
         what = f"first call {calls.index(wrong[0]) + 1}, {first[0]} of {first[1]} results"
@@ -179,9 +180,11 @@ def hygiene(caller: Caller, problem: Problem, judge: Judge, seed: int) -> list[F
 def _is_stale(before: Call, now: Call) -> bool:
     if not before.results or not now.results or all(same_bits(a, b) for a, b in zip(before.given, now.given)):
         return False
-    old, new = before.results[0].codes.ravel(), now.results[0].codes.ravel()
-    n = min(old.size, new.size)
-    return n > 0 and old[:n].tobytes() == new[:n].tobytes() and bool((new != new[0]).any())
+    # Of the same shapes: a part of what was asked before may well be answered alike.
+    if [c.shape for c in before.given] != [c.shape for c in now.given]:
+        return False
+    new = now.results[0].codes.ravel()
+    return same_bits(before.results[0], now.results[0]) and bool((new != new[0]).any())
 
 
 def _trait(hits: list[Call], calls: list[Call]) -> str | None:

@@ -139,7 +139,8 @@ package final class LibraryGuest: GuestKernel {
     let answer = try receive("in a call of \(Self.shapes(call))")
     if Int(answer.state) == NC_WIRE_TOUCHED {
       throw ended(
-        .crash, Self.touched(Int(answer.place), regions, offsets) + " in a call of \(Self.shapes(call))")
+        .outOfBounds, Self.touched(Int(answer.place), regions, offsets) + " in a call of \(Self.shapes(call))"
+      )
     }
     guard Int(answer.state) == NC_WIRE_RETURNED else {
       throw ended(.start, "no memory of \(memory.count) bytes can be shared")

@@ -66,7 +66,7 @@ extension ProgramGuest {
     return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 0xff), UInt8(length >> 8)] + Array(text.utf8)
   }
 
-  private static func safetensorsHeader(_ array: GuestArray) -> [UInt8] {
+  static func safetensorsHeader(_ array: GuestArray) -> [UInt8] {
     let names = [
       "f64": "F64", "f32": "F32", "f16": "F16", "bf16": "BF16", "f8e4m3fn": "F8_E4M3", "int8": "I8",
       "uint8": "U8", "bool": "BOOL", "int32": "I32", "int64": "I64",

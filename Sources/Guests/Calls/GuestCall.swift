@@ -137,6 +137,8 @@ package struct GuestFault: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Kind: String, Sendable {
     /// It ended by a signal.
     case crash
+    /// It touched memory around an array that nobody may touch.
+    case outOfBounds = "out-of-bounds"
     /// It did not end in time.
     case hang = "time-out"
     /// It said that it failed.

@@ -146,7 +146,7 @@ package struct Hygiene {
 
   private func faults(_ outcomes: [Outcome]) -> [GuestFinding] {
     var findings: [GuestFinding] = []
-    for kind in [GuestFault.Kind.start, .crash, .hang, .failure, .results, .unsupported] {
+    for kind in [GuestFault.Kind.start, .crash, .outOfBounds, .hang, .failure, .results, .unsupported] {
       let hits = outcomes.filter { $0.fault?.kind == kind }
       guard let first = hits.first, let fault = first.fault else { continue }
       let traits = kind == .unsupported ? "" : trait(of: hits, in: outcomes).map { ": in calls \($0)" } ?? ""
@@ -166,12 +166,11 @@ package struct Hygiene {
   }
 
   private func isStale(_ now: Outcome, after before: Outcome) -> Bool {
-    guard let old = before.answer, let new = now.answer, before.call.inputs != now.call.inputs else {
-      return false
-    }
-    let isSame = zip(old.results, new.results).allSatisfy {
-      $0.bytes.starts(with: $1.bytes.prefix($0.bytes.count))
-    }
+    // Of the same shapes: a part of what was asked before may well be answered alike.
+    guard let old = before.answer, let new = now.answer, before.call.inputs != now.call.inputs,
+      before.call.inputs.map(\.shape) == now.call.inputs.map(\.shape)
+    else { return false }
+    let isSame = old.results == new.results
     // Constants say nothing of where they come from.
     return isSame
       && new.results.contains { array in
@@ -193,7 +192,8 @@ package struct Hygiene {
   private func conditional(_ outcomes: [Outcome]) -> [GuestFinding] {
     let judged = outcomes.filter { $0.judgement != nil }
     let wrong = judged.filter(\.isWrong)
-    guard !wrong.isEmpty, wrong.count < judged.count else { return [] }
+    // Where the first, plain call is wrong too, its results say what is.
+    guard let plain = judged.first, !plain.isWrong, !wrong.isEmpty else { return [] }
     let first = wrong[0]
     let amount = first.judgement.map { "\($0.wrong) of \($0.count) results" } ?? "results"
     guard let (trait, words) = traitAndWords(of: wrong, in: judged) else {

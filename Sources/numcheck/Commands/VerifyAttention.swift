@@ -34,10 +34,16 @@ struct VerifyAttention: ParsableCommand {
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source)
     let shape = source.tensors.shape
-    let file = try guest.file(shapes: [source.outputShape + [shape.valueSize]])
-    let rounding = guest.inputFormat ?? (input.q == nil ? file.format : nil)
-    let tensors = rounding.map { source.tensors.rounded(to: $0, overflow: guest.overflow) } ?? source.tensors
+    func rounded(_ format: NumberFormat) -> AttentionInputs {
+      guest.rounding(isGenerated: input.q == nil, format)
+        .map { source.tensors.rounded(to: $0, overflow: guest.overflow) } ?? source.tensors
+    }
+    let called = try guest.call(
+      rounded(guest.calledFormat), parameters, guest.inputFormat ?? guest.calledFormat, seed: input.seed)
+    let file = try guest.file(shapes: [source.outputShape + [shape.valueSize]], called: called)
+    let tensors = rounded(file.format)
     var files = [file]
+    if let called, called.given.contains("lse") { files.append(try called.file("lse")) }
     var isHeadsFirst = source.layout == .hnd || source.outputShape.count < 2
     if let lseResults {
       // Of tokens before heads too, log-sum-exps mostly stand heads first.
@@ -51,9 +57,12 @@ struct VerifyAttention: ParsableCommand {
       isHeadsFirst = isHeadsFirst || lse.shape == shapes[0] && shapes.count > 1
       files.append(try GuestFile(lse, name: ArgumentText.shown(lseResults), shapes: shapes))
     }
-    let place = place(source, lseHeadsFirst: isHeadsFirst)
+    let inFile = place(source, lseHeadsFirst: isHeadsFirst)
+    // A kernel that is called gives heads first, whatever the layout of files.
+    let isCalled = called != nil
     let results = SerialFile<AttentionForward>(
-      files, counts: [shape.valueSize, 1], number: { item, part in place(item.row, part) })
+      files, counts: [shape.valueSize, 1],
+      number: { item, part in isCalled ? item.row : inFile(item.row, part) })
     var verification = AttentionVerification(
       tensors, parameters, format: file.format, lseFormat: files.count > 1 ? files[1].format : nil)
     verification.overflow = guest.overflow
@@ -86,7 +95,8 @@ struct VerifyAttention: ParsableCommand {
     var logs = WrongPlaces(rows: rows, rowShape: places.rowShape, length: 1)
     logs.noun = "query"
     made.places = [places, logs]
-    try report.finish(made.report, limits: VerifyReport.limits + thresholds.limits)
+    try report.finish(
+      made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
   }
 
   /// Where the results of row head·queries + query stand in their file, as rows of it.

@@ -54,16 +54,17 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
     let source = try RowInput(input, operation: Q.operation, dtype: guest.dtype)
     let question = try QuestionInput(parameters, Q.operation, source, seed: input.seed)
     try question.check(Q.operation, source)
-    var results = try guest.rows(Q.operation, source)
+    let called = try guest.call(Q.operation, source, question, seed: input.seed)
+    let results = try guest.rows(Q.operation, source, called: called)
+    let rounding = guest.rounding(isGenerated: source.format == nil, results.format)
     var verification = RowVerification(
-      Q.operation, format: results.format, inputs: guest.inputFormat ?? source.format ?? results.format,
+      Q.operation, format: results.format, inputs: rounding ?? source.format ?? results.format,
       parameters: question.parameters, targets: question.targets)
-    verification.roundsInputs = guest.roundInputs != nil || source.format == nil
+    verification.roundsInputs = rounding != nil
     verification.overflow = guest.overflow
     verification.claims = try guest.claimed
     verification.threads = try MemoryNeeds.threads(
       threads, Q.operation, length: source.rows.length, algorithms: 4)
-    let called = try guest.call(Q.operation, source, &verification, &results, seed: input.seed)
     let progress = Progress(total: source.rows.rowCount)
     let (found, count) = try run(verification, results, on: source.rows, progress: progress.callback)
     progress.finish()
@@ -80,11 +81,8 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
         rows: source.rows.rowCount, rowShape: source.otherShape,
         length: Q.operation.resultCount(length: source.rows.length))
     ]
-    var whole = made.report
-    if let called { whole.add(called) }
     try report.finish(
-      whole,
-      limits: VerifyReport.limits + (called == nil ? [] : Report.calledLimits) + thresholds.limits)
+      made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
   }
 
   /// Runs it, and counts what is no number among the inputs on the way.

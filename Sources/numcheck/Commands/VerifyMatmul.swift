@@ -20,9 +20,14 @@ struct VerifyMatmul: ParsableCommand {
   func run() throws {
     try keepApart(outputs: report.files, inputs: [input.a, input.b] + guest.files)
     let source = try MatmulSource(input)
-    let file = try guest.file(shapes: [source.shape])
-    let rounding = guest.inputFormat ?? (input.a == nil ? file.format : nil)
-    let inputs = rounding.map { source.inputs.stored(as: .float($0), .none) } ?? source.inputs
+    func rounded(_ format: NumberFormat) -> (NumberFormat?, MatmulInputs) {
+      let rounding = guest.rounding(isGenerated: input.a == nil, format)
+      return (rounding, rounding.map { source.inputs.stored(as: .float($0), .none) } ?? source.inputs)
+    }
+    let called = try guest.call(
+      rounded(guest.calledFormat).1, guest.inputFormat ?? guest.calledFormat, seed: input.seed)
+    let file = try guest.file(shapes: [source.shape], called: called)
+    let (rounding, inputs) = rounded(file.format)
     let columns = inputs.b.count
     let results = SerialFile<MatmulQuestion>([file], counts: [columns]) { item, _ in item.row }
     let storage =
@@ -45,7 +50,8 @@ struct VerifyMatmul: ParsableCommand {
         Fact("certificate", .certificate(found.findings.measurement.certificate)),
       ]
     made.places = [WrongPlaces(rows: inputs.a.count, rowShape: source.shape.dropLast(), length: columns)]
-    try report.finish(made.report, limits: VerifyReport.limits + thresholds.limits)
+    try report.finish(
+      made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
   }
 
   /// What a tensor's elements are numbers of.

@@ -23,8 +23,15 @@ struct VerifyNorm<N: NamedNorm>: ParsableCommand {
   func run() throws {
     try keepApart(outputs: report.files, inputs: [input.input] + question.files + guest.files)
     let source = try RowInput(input, dtype: guest.dtype)
-    let parameters = try question.parameters(N.operation, length: source.rows.length)
-    let file = try guest.file(shapes: [source.shape], axis: source.givenAxis)
+    var parameters = try question.parameters(N.operation, length: source.rows.length)
+    if guest.called.isCalled {
+      // It gets them as arrays of the inputs' dtype.
+      let format = guest.inputFormat ?? guest.calledFormat
+      parameters.weight = parameters.weight.map { format.round($0, overflow: guest.overflow) }
+      parameters.bias = parameters.bias.map { format.round($0, overflow: guest.overflow) }
+    }
+    let called = try guest.call(N.operation, source, parameters, seed: input.seed)
+    let file = try guest.file(shapes: [source.shape], axis: source.givenAxis, called: called)
     let length = source.rows.length
     let results = SerialFile<NormQuestion>([file], counts: [length]) { item, _ in item.row }
     var verification = NormVerification(N.operation, format: file.format, parameters: parameters)
@@ -35,7 +42,7 @@ struct VerifyNorm<N: NamedNorm>: ParsableCommand {
     let progress = Progress(total: source.rows.rowCount)
     let (found, count) = try run(
       verification, file.name, results, on: source.rows,
-      roundedTo: guest.inputFormat ?? (source.format == nil ? file.format : nil),
+      roundedTo: guest.rounding(isGenerated: source.format == nil, file.format),
       progress.callback)
     progress.finish()
     var made = VerifyReport(
@@ -56,7 +63,8 @@ struct VerifyNorm<N: NamedNorm>: ParsableCommand {
       ] + count.facts
     made.findings = count.findings
     made.places = [WrongPlaces(rows: rows, rowShape: source.otherShape, length: length)]
-    try report.finish(made.report, limits: VerifyReport.limits + thresholds.limits)
+    try report.finish(
+      made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
   }
 
   private func run(

@@ -136,6 +136,14 @@ struct CalledResults {
   let arrays: [GuestArray]
   /// The outputs that were given.
   let given: Set<String>
+  /// The results of that name, as if they were read from a file.
+  func file(_ output: String) throws -> GuestFile {
+    guard let array = arrays.first(where: { $0.name == output }) else {
+      throw UsageError("\(name): gave no \(output)")
+    }
+    return try GuestFile(array.view(), name: name, shapes: [array.shape])
+  }
+
   var findings: [GuestFinding] = []
   var invariance: [InvarianceCell] = []
   var callCount = 0

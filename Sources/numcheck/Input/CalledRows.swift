@@ -2,75 +2,84 @@ import Guests
 import NumKit
 import TensorFiles
 
+/// What all questions to called kernels share.
 extension GuestOptions {
-  /// Calls the kernel, where one is, about the rows of `source`; `results` are then what it gave.
-  func call(
-    _ operation: RowOperation, _ source: RowInput, _ verification: inout RowVerification,
-    _ results: inout GuestRows, seed: UInt64
-  ) throws -> CalledResults? {
-    guard called.isCalled else { return nil }
-    // It gets arrays of a dtype: inputs are rounded to that before they are asked about.
-    verification.inputs = inputFormat ?? results.format
-    verification.roundsInputs = true
-    let answer = try called.rows(operation, source, verification, seed: seed)
-    let perRow = operation.resultCount(length: source.rows.length)
-    results = GuestRows(
-      name: answer.name, format: results.format, source: HeldResults(answer.arrays[0], perRow: perRow))
-    return answer
+  /// The format that a called kernel's results have.
+  var calledFormat: NumberFormat { dtype?.numberFormat ?? .f32 }
+
+  /// What inputs are rounded to before they are asked about: what is asked for, else the results' format where inputs are generated or
+  /// handed to a kernel, which gets arrays of one dtype; nil where they are taken as they are.
+  func rounding(isGenerated: Bool, _ format: NumberFormat) -> NumberFormat? {
+    inputFormat ?? (isGenerated || called.isCalled ? format : nil)
+  }
+
+  /// Numbers as an array for a kernel, rounded to `format`.
+  func array(_ name: String, _ values: [Double], _ shape: [Int], _ format: NumberFormat) throws -> GuestArray
+  {
+    try GuestArray(name, try Self.element(format), shape, values: values, overflow: overflow)
+  }
+
+  /// What an array's elements of that format are.
+  static func element(_ format: NumberFormat) throws -> ElementType {
+    guard let type = ElementType(.float(format)), type.unit.elements == 1, type.guestNumber != nil else {
+      throw UsageError("--dtype \(format.name): no array that a kernel is called with has it")
+    }
+    return type
+  }
+
+  /// Throws where arrays of so many numbers do not fit memory.
+  static func require(_ numbers: Int...) throws {
+    let bytes = numbers.reduce(0) { sum, count in
+      sum.addingReportingOverflow(Memory.product(count, 24)).overflow ? .max : sum + Memory.product(count, 24)
+    }
+    try Memory.require(bytes, for: "the arrays of a called kernel")
   }
 }
 
-/// A kernel over rows that is called: its question as arrays, and its results as rows.
-extension CalledOptions {
-  /// Calls it about all rows of `source`, rounded to `format`.
-  func rows(
-    _ operation: RowOperation, _ source: RowInput, _ verification: RowVerification, seed: UInt64
-  ) throws -> CalledResults {
-    let problem = try Self.problem(operation, source, verification)
-    var small = verification
-    small.triesPlans = false
-    small.threads = 1
-    return try run(problem, seed: seed) { call, results in
-      guard let input = call.inputs.first, let result = results.first, input.shape.count == 2 else {
+extension GuestOptions {
+  /// Calls the kernel, where one is, about the rows of `source`.
+  func call(
+    _ operation: RowOperation, _ source: RowInput, _ question: QuestionInput, seed: UInt64
+  ) throws -> CalledResults? {
+    guard called.isCalled else { return nil }
+    let (inputs, length) = (inputFormat ?? calledFormat, source.rows.length)
+    var verification = RowVerification(
+      operation, format: calledFormat, inputs: inputs, parameters: question.parameters,
+      targets: question.targets)
+    verification.roundsInputs = true
+    verification.triesPlans = false
+    verification.overflow = overflow
+    verification.claims = try claimed
+    return try called.run(try problem(operation, source, verification), seed: seed) {
+      [verification] call, results in
+      guard let input = call.inputs.first, let result = results.first else {
         return CallJudgement(wrong: 0, of: 0)
       }
-      let rows = HeldRows(input.values, length: input.shape[1])
-      var asked = small
+      var asked = verification
       if let targets = call.inputs.first(where: { $0.name == "target" }) {
         asked.targets = targets.values.map { Int($0) }
       }
-      let length = input.shape[1]
-      if asked.parameters.cotangent.count > length {
-        asked.parameters.cotangent = Array(asked.parameters.cotangent.prefix(length))
+      let n = input.shape[1]
+      if asked.parameters.cotangent.count > n, n < length {
+        asked.parameters.cotangent = Array(asked.parameters.cotangent.prefix(n))
       }
-      let perRow = operation.resultCount(length: length)
-      let found = try asked.run("call", HeldResults(result, perRow: perRow), on: rows)
-      return CallJudgement(wrong: found.findings.wrong[0].count, of: rows.rowCount * perRow)
+      let perRow = operation.resultCount(length: n)
+      let found = try asked.run(
+        "call", HeldResults([result], counts: [perRow]) { $0.row }, on: HeldRows(input.values, length: n))
+      return CallJudgement(wrong: found.findings.wrong[0].count, of: result.count)
     }
   }
 
-  private static func problem(
+  private func problem(
     _ operation: RowOperation, _ source: RowInput, _ verification: RowVerification
   ) throws -> GuestProblem {
     let (rows, length) = (source.rows.rowCount, source.rows.length)
-    guard let type = ElementType(.float(verification.inputs)), type.unit.elements == 1 else {
-      throw UsageError("--dtype \(verification.inputs.name): no array that a kernel is called with has it")
-    }
     let perRow = operation.resultCount(length: length)
-    let bytes = Memory.product(rows, length + perRow, 8)
-    try Memory.require(bytes, for: "inputs and results of \(rows) rows")
-    var input = GuestArray("input", type, [rows, length], bytes: [])
-    input.bytes.reserveCapacity(rows * length * type.guestWidth)
-    var row = [Double](repeating: 0, count: length)
-    for k in 0..<rows {
-      try row.withUnsafeMutableBufferPointer { try source.rows.read(k, into: $0) }
-      input.bytes += try GuestArray("input", type, [length], values: row, overflow: verification.overflow)
-        .bytes
-    }
+    try Self.require(Memory.product(rows, length), Memory.product(rows, perRow))
+    let input = try rowsArray(source.rows, verification.inputs)
     let hasTarget = operation == .crossEntropy || operation == .crossEntropyGradient
     // A target may lie beyond a shorter length.
-    let lengthAxes = hasTarget ? [] : [1]
-    var inputs = [GuestProblem.Input(input, perItem: 1, lengthAxes: lengthAxes)]
+    var inputs = [GuestProblem.Input(input, perItem: 1, lengthAxes: hasTarget ? [] : [1])]
     if hasTarget {
       let targets = verification.targets ?? Array(repeating: verification.parameters.target, count: rows)
       inputs.append(
@@ -79,50 +88,66 @@ extension CalledOptions {
     if operation == .softmaxVJP {
       inputs.append(
         .init(
-          try GuestArray("cotangent", type, [length], values: verification.parameters.cotangent), perItem: 0,
-          lengthAxes: [0]))
-    }
-    guard let resultType = ElementType(.float(verification.format)), resultType.unit.elements == 1 else {
-      throw UsageError("--dtype \(verification.format.name): no array that a kernel is called with has it")
+          try array("cotangent", verification.parameters.cotangent, [length], verification.inputs),
+          perItem: 0, lengthAxes: [0]))
     }
     let shape = RowFile.results(operation, [rows, length], 1)
     let axes = operation == .softmaxJacobian ? [1, 2] : operation.hasOneResult || hasTarget ? [] : [1]
     return GuestProblem(
       operation.rawValue, inputs: inputs,
-      outputs: [.init(GuestResult("results", resultType, shape), perItem: 1, lengthAxes: axes)],
+      outputs: [
+        .init(
+          GuestResult("results", try Self.element(verification.format), shape), perItem: 1, lengthAxes: axes)
+      ],
       parameters: [GuestParameter("temperature", verification.parameters.temperature)])
   }
-}
 
-/// Rows in memory.
-struct HeldRows: RowSource {
-  let rowCount: Int
-  let length: Int
-  private let values: [Double]
-
-  init(_ values: [Double], length: Int) {
-    self.values = values
-    self.length = length
-    rowCount = length == 0 ? 0 : values.count / length
+  /// All rows as one array.
+  private func rowsArray(_ rows: any RowSource, _ format: NumberFormat) throws -> GuestArray {
+    var all = GuestArray("input", try Self.element(format), [rows.rowCount, rows.length], bytes: [])
+    all.bytes.reserveCapacity(rows.rowCount * rows.length * all.width)
+    var row = [Double](repeating: 0, count: rows.length)
+    for k in 0..<rows.rowCount {
+      try row.withUnsafeMutableBufferPointer { try rows.read(k, into: $0) }
+      all.bytes += try array("input", row, [rows.length], format).bytes
+    }
+    return all
   }
 
-  func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) {
-    for k in 0..<length { buffer[k] = values[row * length + k] }
-  }
-}
-
-/// Results in memory, `perRow` of each row.
-struct HeldResults: ResultSource {
-  typealias Q = RowQuestion
-  private let array: GuestArray
-  private let perRow: Int
-
-  init(_ array: GuestArray, perRow: Int) {
-    self.array = array
-    self.perRow = perRow
-  }
-
-  func results(of item: RowQuestion.Item, into results: UnsafeMutableBufferPointer<Double>) {
-    for k in 0..<perRow { results[k] = array.value(item.row * perRow + k) }
+  /// Calls the kernel, where one is, about the rows of `source` with `parameters`, whose weight and bias are numbers of the inputs'
+  /// format.
+  func call(
+    _ operation: Normalization, _ source: RowInput, _ parameters: NormParameters, seed: UInt64
+  ) throws -> CalledResults? {
+    guard called.isCalled else { return nil }
+    let (inputs, length, rows) = (inputFormat ?? calledFormat, source.rows.length, source.rows.rowCount)
+    try Self.require(Memory.product(rows, length, 2))
+    var arrays = [GuestProblem.Input(try rowsArray(source.rows, inputs), perItem: 1, lengthAxes: [1])]
+    for (name, values) in [("weight", parameters.weight), ("bias", parameters.bias)] where !values.isEmpty {
+      arrays.append(.init(try array(name, values, [length], inputs), perItem: 0, lengthAxes: [0]))
+    }
+    let problem = GuestProblem(
+      operation.rawValue, inputs: arrays,
+      outputs: [
+        .init(
+          GuestResult("results", try Self.element(calledFormat), [rows, length]), perItem: 1, lengthAxes: [1])
+      ],
+      parameters: [GuestParameter("epsilon", parameters.epsilon)])
+    var verification = NormVerification(operation, format: calledFormat, parameters: parameters)
+    verification.overflow = overflow
+    verification.claims = try claimed
+    verification.triesPlans = false
+    return try called.run(problem, seed: seed) { [verification] call, results in
+      guard let input = call.inputs.first, let result = results.first else {
+        return CallJudgement(wrong: 0, of: 0)
+      }
+      var asked = verification
+      let n = input.shape[1]
+      asked.parameters.weight = Array(asked.parameters.weight.prefix(n))
+      asked.parameters.bias = Array(asked.parameters.bias.prefix(n))
+      let found = try asked.run(
+        "call", HeldResults([result], counts: [n]) { $0.row }, on: HeldRows(input.values, length: n))
+      return CallJudgement(wrong: found.findings.wrong[0].count, of: result.count)
+    }
   }
 }

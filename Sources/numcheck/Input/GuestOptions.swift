@@ -37,6 +37,9 @@ struct GuestOptions: ParsableArguments {
           "\(flag) \(dtype): an integer grid has no correctly rounded results without a scale")
       }
     }
+    if called.isCalled && results != nil {
+      throw ValidationError("--results is a file that there is: --exec and --plugin make their own")
+    }
   }
 
   @OptionGroup var called: CalledOptions
@@ -54,35 +57,42 @@ struct GuestOptions: ParsableArguments {
     }
   }
 
-  /// The results' file, of one of these shapes.
-  func file(shapes: [[Int]], axis: Int? = nil) throws -> GuestFile {
-    guard let results else { throw UsageError("--results FILE: what the kernel computed is missing") }
+  /// The results' file, of one of these shapes; or what a kernel gave that was called.
+  func file(shapes: [[Int]], axis: Int? = nil, called answer: CalledResults? = nil) throws -> GuestFile {
+    if let answer { return try answer.file("results") }
+    let results = try resultsFile
     return try GuestFile(
       TensorSpecifier(argument: results).open(), name: ArgumentText.shown(results), shapes: shapes,
       axis: axis,
       format: dtype?.numberFormat)
   }
 
-  /// The results of an operation on the rows of `input`.
-  func rows(_ operation: RowOperation, _ input: RowInput) throws -> GuestRows {
-    if called.isCalled {
-      if results != nil {
-        throw UsageError("--results is a kernel's file: --exec and --plugin make their own")
-      }
-      // They come when it is called.
-      let format = dtype?.numberFormat ?? .f32
-      return GuestRows(
-        name: "", format: format, source: HeldResults(GuestArray("results", .f32, [0], bytes: []), perRow: 0))
+  /// The results of an operation on the rows of `input`; or what a kernel gave that was called.
+  func rows(_ operation: RowOperation, _ input: RowInput, called answer: CalledResults? = nil) throws
+    -> GuestRows
+  {
+    let rows = input.rows.rowCount
+    if let answer, let array = answer.arrays.first {
+      let file = try RowFile(
+        array.view(), name: answer.name, operation: operation, shape: [rows, input.rows.length], axis: 1)
+      return GuestRows(name: answer.name, format: file.file.format, source: file)
     }
-    guard let results else {
-      throw UsageError(
-        "what the kernel computed is missing: --results FILE, or --exec LINE, or --plugin FILE")
-    }
+    let results = try resultsFile
     let name = ArgumentText.shown(results)
     let file = try RowFile(
       TensorSpecifier(argument: results).open(), name: name, operation: operation, shape: input.shape,
-      axis: input.givenAxis, rows: input.rows.rowCount, format: dtype?.numberFormat)
+      axis: input.givenAxis, rows: rows, format: dtype?.numberFormat)
     return GuestRows(name: name, format: file.file.format, source: file)
+  }
+
+  private var resultsFile: String {
+    get throws {
+      guard let results else {
+        throw UsageError(
+          "what the kernel computed is missing: --results FILE, or a kernel to call by --exec or --plugin")
+      }
+      return results
+    }
   }
 }
 

@@ -3,7 +3,14 @@ import Reports
 
 /// What is said of a kernel that was called, beside its results.
 extension Report {
-  mutating func add(_ called: CalledResults) {
+  /// With what was found of a called kernel, where there is one.
+  func adding(_ called: CalledResults?) -> Report {
+    var report = self
+    if let called { report.add(called) }
+    return report
+  }
+
+  private mutating func add(_ called: CalledResults) {
     facts += [
       Fact("called.line", .text(ArgumentText.shown(called.line))),
       Fact("called.calls", .integer(called.callCount)),
@@ -42,7 +49,8 @@ extension Report {
   }
 
   /// What a kernel that is called is held to beside its numbers.
-  static var calledLimits: [Limit] {
+  static func limits(of called: CalledResults?) -> [Limit] {
+    guard called != nil else { return [] }
     var limit = Limit("called.findings", .equal, "0")
     limit.isImplied = true
     return [limit]

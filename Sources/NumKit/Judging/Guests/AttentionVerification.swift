@@ -19,6 +19,8 @@ public struct AttentionVerification: Sendable {
   public var claims = Claims()
   /// On how many threads.
   public var threads = 1
+  /// Whether it is said which plans the figures fit, and what may be wrong.
+  public var triesPlans = true
 
   /// The rest is as usual.
   public init(
@@ -44,9 +46,11 @@ public struct AttentionVerification: Sendable {
       prover: prover(tensors, parameters))
     verification.overflow = overflow
     verification.threads = threads
-    verification.known = known
-    verification.suspects = AttentionHypothesisRegistry.suspects(
-      AttentionContext(verification: self, results: results))
+    if triesPlans {
+      verification.known = known
+      verification.suspects = AttentionHypothesisRegistry.suspects(
+        AttentionContext(verification: self, results: results))
+    }
     let (findings, _) = try verification.run(
       on: AttentionQueries(tensors, block: 1), observer: Nobody(), progress: progress)
     return JudgedGuest(findings: findings, promised: promised.map(\.name))

@@ -15,6 +15,8 @@ public struct MatmulVerification: Sendable {
   public var claims = Claims()
   /// On how many threads.
   public var threads = 1
+  /// Whether it is said which plans the figures fit, and what may be wrong.
+  public var triesPlans = true
 
   /// The rest is as usual.
   public init(_ inputs: MatmulInputs, storage: NumberFormat, format: NumberFormat) {
@@ -48,9 +50,11 @@ public struct MatmulVerification: Sendable {
     }
     var unclaimed = self
     unclaimed.claims.algorithm = nil
-    verification.known = formats.flatMap { (try? unclaimed.plans(inputs, $0)) ?? [] }
-    verification.suspects = MatmulHypothesisRegistry.suspects(
-      MatmulContext(verification: self, results: results))
+    if triesPlans {
+      verification.known = formats.flatMap { (try? unclaimed.plans(inputs, $0)) ?? [] }
+      verification.suspects = MatmulHypothesisRegistry.suspects(
+        MatmulContext(verification: self, results: results))
+    }
     let (findings, _) = try verification.run(
       on: MatmulRows(inputs, stored: inputs, dtype: .float(.f64)), observer: Nobody(), progress: progress)
     return JudgedGuest(findings: findings, promised: promised.map(\.name))

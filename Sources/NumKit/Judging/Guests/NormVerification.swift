@@ -17,6 +17,8 @@ public struct NormVerification: Sendable {
   public var claims = Claims()
   /// On how many threads.
   public var threads = 1
+  /// Whether it is said which plans the figures fit, and what may be wrong.
+  public var triesPlans = true
 
   /// The rest is as usual.
   public init(_ operation: Normalization, format: NumberFormat, parameters: NormParameters) {
@@ -51,8 +53,10 @@ public struct NormVerification: Sendable {
     ) { _ in NormProver(operation, format: format, overflow: overflow) }
     verification.overflow = overflow
     verification.threads = threads
-    verification.known = context.known
-    verification.suspects = NormHypothesisRegistry.suspects(context)
+    if triesPlans {
+      verification.known = context.known
+      verification.suspects = NormHypothesisRegistry.suspects(context)
+    }
     let (findings, _) = try verification.run(
       on: source, observer: NormSights(operation), progress: progress)
     return JudgedGuest(findings: findings, promised: verification.promised.map(\.name))
