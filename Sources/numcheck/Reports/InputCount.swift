@@ -37,35 +37,74 @@ struct InputCount: Sendable {
     }
   }
 
+  init() {}
+
+  /// Of a matrix that was read as f32.
+  init(_ found: NonFinite) {
+    (nan, infinite) = (found.nan, found.infinite)
+    firstNaN = found.firstNaN.map { Position(row: $0.row, column: $0.column) }
+    firstInfinity = found.firstInfinity.map { Position(row: $0.row, column: $0.column) }
+  }
+
+  /// Of a tensor whose profile was taken.
+  init(_ profile: TensorProfile) {
+    (nan, infinite) = (profile.nanCount, profile.infiniteCount)
+    firstNaN = profile.firstNaN.map { Position(row: $0.row, column: $0.column) }
+    firstInfinity = profile.firstInfinity.map { Position(row: $0.row, column: $0.column) }
+  }
+
+  /// Of a matrix in memory.
+  init(_ values: UnsafeBufferPointer<Float>, columns: Int) {
+    var found = NonFinite()
+    found.add(values, columns: columns)
+    self.init(found)
+  }
+
   var facts: [Fact] { [Fact("input.nan", .integer(nan)), Fact("input.inf", .integer(infinite))] }
 
   /// What people must know first. Infinities are no news where they mask.
-  var findings: [Finding] {
+  var findings: [Finding] { findings("") }
+
+  /// The same of what is at `place`, with more to say.
+  func findings(_ place: String, _ more: String = "") -> [Finding] {
     var parts: [String] = []
     if let firstNaN { parts.append("\(Figures.count(nan)) NaN (first at \(firstNaN.text))") }
     if let firstInfinity {
       parts.append("\(Figures.count(infinite)) infinite (first at \(firstInfinity.text))")
     }
-    return parts.isEmpty ? [] : [Finding("input", "", parts.joined(separator: ", "), warns: nan > 0)]
+    return parts.isEmpty
+      ? [] : [Finding("input", place, parts.joined(separator: ", ") + more, warns: nan > 0)]
   }
 }
 
 /// Rows that are counted as they are read, each once.
 final class CountedRows<Source: RowSource>: RowSource {
   private let source: Source
-  private let state = Mutex(InputCount())
+  private let state = Mutex((count: InputCount(), unanswered: UnansweredRows()))
+  /// What is asked of the rows, where some have no answer to it.
+  private let operation: RowOperation?
 
-  init(_ source: Source) { self.source = source }
+  init(_ source: Source, _ operation: RowOperation? = nil) {
+    self.source = source
+    self.operation = operation
+  }
 
   var rowCount: Int { source.rowCount }
   var length: Int { source.length }
-  var count: InputCount { state.withLock { $0 } }
+  var count: InputCount { state.withLock { $0.count } }
+  var unanswered: UnansweredRows { state.withLock { $0.unanswered } }
 
   func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) throws {
     try source.read(row, into: buffer)
     var own = InputCount()
     own.add(row: row, UnsafeBufferPointer(buffer))
-    if own.nan + own.infinite > 0 { state.withLock { $0.merge(own) } }
+    if own.nan + own.infinite == 0 { return }
+    var unanswered = UnansweredRows()
+    if let operation { unanswered.add(UnsafeBufferPointer(buffer), operation) }
+    state.withLock {
+      $0.count.merge(own)
+      $0.unanswered.merge(unanswered)
+    }
   }
 }
 
