@@ -78,7 +78,9 @@ nc_split_sums nc_split_errors(const float *x, const float *y, const float *ideal
   int both = nc_is_number(v) & nc_is_number(w), known = nc_is_number(u);     \
   double e = both ? (double)w - (double)v : 0.0;                             \
   double e0 = (both & known) ? (double)u - (double)v : e;                      \
-  int clipped = (v < low[k]) | (v > high[k]), zero = w == 0.0f;              \
+  /* A block that can say nothing but 0 loses its numbers to zero: it has no grid to clip to. */          \
+  int empty = (low[k] == 0.0f) & (high[k] == 0.0f);                          \
+  int clipped = ((v < low[k]) | (v > high[k])) & !empty, zero = w == 0.0f;   \
   double square = e * e, kept = (clipped | zero) ? 0.0 : e0 * e0;              \
   double rest = (clipped | zero) ? 0.0 : square;                               \
   c[j] += clipped ? square : 0.0;                                            \

@@ -18,7 +18,7 @@ public enum NaiveCrossEntropy: Kernel {
     let e = setting.scratch
     let s = shiftedExponentials(x, into: e, setting.summation, in: A.self, &stages).sum
     let p = stages.store(e[setting.target].divided(by: s), .probabilities)
-    y[0] = -C.log(p)
+    y[0] = -stages.store(C.log(p), .logarithm)
     stages.store(y, .output)
   }
 }

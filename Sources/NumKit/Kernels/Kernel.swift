@@ -113,6 +113,8 @@ public enum Stage: String, Sendable, CaseIterable {
   case variance
   /// Its square root and, where it is multiplied by, the reciprocal.
   case root = "rsqrt"
+  /// Scores with what a mask adds to them.
+  case mask
 }
 
 /// No storage between stages and nothing observed: the kernel alone.

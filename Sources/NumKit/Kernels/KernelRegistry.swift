@@ -23,6 +23,7 @@ public enum KernelRegistry {
     ShiftedCrossEntropy.self,
     ShiftedCrossEntropyGradient.self,
     ShiftedSoftmaxJacobian.self,
+    ComplementSoftmaxJacobian.self,
     DotSoftmaxVJP.self,
     ProductSoftmaxVJP.self,
   ]

@@ -87,16 +87,14 @@ private struct RunnerBody<C: Scalar, A: Scalar>: KernelVisitor {
     let overflow = configuration.overflow
     return { row, target, results, trace in
       workspace.load(row, target: target, resultCount: results.count)
-      switch workspace.prepare(K.operation) {
+      switch workspace.prepare(K.operation, &trace) {
       case .run:
         if case .integer(let format) = storage {
           var stages = OnIntegerGrid(format, trace: trace)
-          stages.trace.observe(workspace.x, .input)
           K.run(workspace.x, into: workspace.y, workspace.setting, accumulator: A.self, stages: &stages)
           trace = stages.trace
         } else {
           var stages = Observed(trace: trace)
-          stages.trace.observe(workspace.x, .input)
           K.run(workspace.x, into: workspace.y, workspace.setting, accumulator: A.self, stages: &stages)
           trace = stages.trace
         }
@@ -124,9 +122,9 @@ private func integerBody(
     }), let denominator = algorithm.variant.flatMap({ Int($0) })
   else { return nil }
   let workspace = KernelWorkspace<Double>(parameters: parameters, summation: .sequential)
-  return { row, target, results, _ in
+  return { row, target, results, trace in
     workspace.load(row, target: target, resultCount: results.count)
-    if case .fill(let value) = workspace.prepare(algorithm.operation) {
+    if case .fill(let value) = workspace.prepare(algorithm.operation, &trace) {
       return results.update(repeating: value)
     }
     var grid = IntegerGrid(format)

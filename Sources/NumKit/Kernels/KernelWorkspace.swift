@@ -48,16 +48,21 @@ final class KernelWorkspace<C: Scalar> {
     buffer.initialize(repeating: .zero)
   }
 
-  /// Divides by the temperature and applies the policy for infinite maxima.
-  func prepare(_ operation: RowOperation) -> Preparation {
+  /// Divides by the temperature and applies the policy for infinite maxima; `trace` sees the logits and the quotients.
+  func prepare(_ operation: RowOperation, _ trace: inout StageTrace) -> Preparation {
+    trace.observeLogits(x, isElementwise: operation == .sigmoid)
+    // Where the true class is masked the loss is infinite.
+    if operation == .crossEntropy && x[setting.target].exact == -.infinity { trace.excuseResult() }
+    if setting.cotangent.contains(where: { !$0.exact.isFinite }) { trace.excuseRow() }
     if parameters.temperature != 1 {
-      if let limit = divideByTemperature(operation) { return .fill(limit) }
+      if let limit = divideByTemperature(operation, &trace) { return .fill(limit) }
     }
     guard parameters.specialValues != .ieee, operation != .sigmoid, operation != .logSumExp else {
       return .run
     }
     let m = x.maximum()
     guard m.isInfinite else { return .run }
+    defer { trace.noteMasks(x) }
     if m.exact > 0 {
       keepOnly(m)
     } else if parameters.specialValues == .uniform {
@@ -73,7 +78,7 @@ final class KernelWorkspace<C: Scalar> {
   }
 
   /// The limit τ → 0 or τ → ∞, or x/τ; returns a number where the limit is one.
-  private func divideByTemperature(_ operation: RowOperation) -> Double? {
+  private func divideByTemperature(_ operation: RowOperation, _ trace: inout StageTrace) -> Double? {
     if parameters.temperature == .infinity {
       for i in x.indices where x[i].exact.isFinite { x[i] = .zero }
       return nil
@@ -84,6 +89,7 @@ final class KernelWorkspace<C: Scalar> {
         for i in x.indices where !x[i].isNaN && x[i] != .zero {
           x[i] = x[i] > .zero ? -C.lowest : .lowest
         }
+        trace.noteMasks(x, isElementwise: true)
         return nil
       }
       let m = x.maximum()
@@ -92,7 +98,10 @@ final class KernelWorkspace<C: Scalar> {
       keepOnly(m)
     } else {
       for i in x.indices { x[i] = x[i] / tau }
+      trace.observe(x, .scale)
+      return nil
     }
+    trace.noteMasks(x)
     return nil
   }
 

@@ -19,6 +19,7 @@ public enum NaiveLogSoftmax: Kernel {
     for i in y.indices { y[i] = y[i].divided(by: s) }
     stages.store(y, .probabilities)
     for i in y.indices { y[i] = C.log(y[i]) }
+    stages.store(y, .logarithm)
     stages.store(y, .output)
   }
 }

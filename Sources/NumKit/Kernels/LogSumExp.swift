@@ -19,7 +19,7 @@ public enum NaiveLogSumExp: Kernel {
     C.formExponentials(e)
     stages.store(e, .exponential)
     let s = stages.total(e, setting.summation, in: A.self)
-    y[0] = C(converting: A.log(s))
+    y[0] = C(converting: stages.store(A.log(s), .logarithm))
     stages.store(y, .output)
   }
 }

@@ -15,6 +15,8 @@ public struct RowArithmetic: Sendable, Hashable {
   public enum Ending: Sendable {
     /// Probabilities e/s, and what is made of them by one more operation each.
     case quotient
+    /// pᵢ Σ_{k≠i} pₖ on the diagonal of a Jacobian, else as `quotient`.
+    case productWithOthers
     /// m + log s.
     case logarithmOfSum
     /// m + log1p of the sum without the largest term.

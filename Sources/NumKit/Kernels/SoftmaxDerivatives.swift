@@ -24,6 +24,36 @@ public enum ShiftedSoftmaxJacobian: Kernel {
   }
 }
 
+/// pᵢ Σ_{k≠i} pₖ on the diagonal: what is left of 1 is added up from the others, so that nothing cancels where one logit leads.
+public enum ComplementSoftmaxJacobian: Kernel {
+  public static let operation = RowOperation.softmaxJacobian
+  public static let name = "complement"
+  public static let summary = "p_i times the sum of the others on the diagonal: nothing cancels"
+  public static let arithmetic: RowArithmetic? = RowArithmetic(shift: .maximum, ending: .productWithOthers)
+  public static let summations: [Summation] = [.sequential, .pairwise]
+
+  @inlinable
+  public static func run<C: Scalar, A: Scalar, S: Stages>(
+    _ x: UnsafeMutableBufferPointer<C>, into y: UnsafeMutableBufferPointer<C>,
+    _ setting: KernelSetting<C>, accumulator: A.Type, stages: inout S
+  ) {
+    let p = setting.scratch
+    softmaxProbabilities(x, into: p, setting.summation, in: A.self, &stages)
+    let n = x.count
+    for i in 0..<n {
+      let row = UnsafeMutableBufferPointer(rebasing: y[i * n..<(i + 1) * n])
+      _ = row.update(fromContentsOf: p)
+      // The last one stands in for this one, so that n − 1 are added.
+      row[i] = row[n - 1]
+      let others = UnsafeMutableBufferPointer(rebasing: row[..<(n - 1)])
+      let rest = stages.store(others.sum(setting.summation, in: A.self), .sum)
+      for j in 0..<n { row[j] = -(p[i] * p[j]) }
+      row[i] = p[i] * C(converting: rest)
+    }
+    stages.store(y, .output)
+  }
+}
+
 /// pᵢ (vᵢ − Σⱼ pⱼ vⱼ): the inner product first, as frameworks' backward passes do.
 public enum DotSoftmaxVJP: Kernel {
   public static let operation = RowOperation.softmaxVJP

@@ -14,6 +14,8 @@ public struct AttentionMask: Sendable, Hashable {
   public var causal: Bool
   /// What a query's own position is.
   public var alignment: Alignment
+  /// How many keys stand before the first query: query i is at `past` + i, whatever the number of keys. nil for `alignment`.
+  public var past: Int?
   /// How many keys before its own position a query sees; nil for all.
   public var left: Int?
   /// How many keys after its own position a query sees; nil for all.
@@ -27,11 +29,13 @@ public struct AttentionMask: Sendable, Hashable {
 
   /// Everything is seen unless said otherwise.
   public init(
-    causal: Bool = false, alignment: Alignment = .bottomRight, left: Int? = nil, right: Int? = nil,
+    causal: Bool = false, alignment: Alignment = .bottomRight, past: Int? = nil, left: Int? = nil,
+    right: Int? = nil,
     sinks: Int = 0, length: Int? = nil, additive: [Double] = []
   ) {
     self.causal = causal
     self.alignment = alignment
+    self.past = past
     self.left = left
     self.right = right
     self.sinks = sinks
@@ -41,7 +45,7 @@ public struct AttentionMask: Sendable, Hashable {
 
   /// What is added to the score of query `i` and key `j`: −∞ where it is hidden.
   public func bias(head: Int = 0, query i: Int, key j: Int, queries: Int, keys: Int) -> Double {
-    let position = alignment == .bottomRight ? i &+ (keys &- queries) : i
+    let position = i &+ (past ?? (alignment == .bottomRight ? keys &- queries : 0))
     if causal && j > position { return -.infinity }
     if let length, j >= length { return -.infinity }
     if j >= sinks {

@@ -22,6 +22,9 @@ public struct RowProfile: Sendable {
   /// Whether every element is finite or −∞, one at least is finite, and 0 < τ < ∞.
   public private(set) var isRegular = false
 
+  /// Whether the row has no answer in the reals: a NaN, +∞, or nothing but −∞.
+  public private(set) var isUnanswerable = false
+
   /// log Σ e^z.
   public var logSumExp: Double { maximum + Double.log(sum) }
 
@@ -40,9 +43,13 @@ public struct RowProfile: Sendable {
     minimum = .infinity
     hasMinusInfinity = false
     argmax = 0
+    var highest = -Double.infinity
+    isUnanswerable = false
     isRegular = temperature > 0 && temperature < .infinity
     for i in x.indices {
       let v = x[i] / temperature
+      highest = Swift.max(highest, x[i])
+      if x[i].isNaN { isUnanswerable = true }
       z[i] = v
       if v.isNaN || v.isInfinite && x[i] != -.infinity { isRegular = false }
       maximum = Swift.max(maximum, v)
@@ -50,6 +57,7 @@ public struct RowProfile: Sendable {
       if v > -.infinity { minimum = Swift.min(minimum, v) } else { hasMinusInfinity = true }
     }
     isRegular = isRegular && maximum.isFinite
+    isUnanswerable = isUnanswerable || highest.isInfinite
     guard isRegular else { return }
     sum = 0
     for i in z.indices {

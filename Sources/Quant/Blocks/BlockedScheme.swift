@@ -47,7 +47,7 @@ enum BlockRangeKind {
 /// blocks: what the band's blocks store, from left to right, then for each row its codes, packed without gaps
 /// (the first in the lowest bits; `highNibbleFirst` turns that round) and filled up to a byte.
 /// All is little-endian. Nothing is padded: blocks at the edges are smaller.
-protocol BlockedScheme: GridScheme {
+protocol BlockedScheme: GridScheme, ScaledScheme {
   var granularity: Granularity { get }
   var elementBits: Int { get }
   var highNibbleFirst: Bool { get }
@@ -228,7 +228,7 @@ extension BlockedScheme {
     }
   }
 
-  private func storedTensorScale(_ bytes: UnsafeRawPointer) -> Float {
+  func storedTensorScale(_ bytes: UnsafeRawPointer) -> Float {
     guard hasTensorScale else { return 1 }
     return Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
   }

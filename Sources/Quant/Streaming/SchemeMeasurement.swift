@@ -16,6 +16,8 @@ public struct SchemeMeasurement: Sendable {
   public let splitsScale: Bool
   /// Where it is.
   public private(set) var places: WorstPlaces
+  /// Blocks whose scales, offsets or sums overflow, vanish or are NaN.
+  public private(set) var scaleFaults = ScaleFaults()
 
   /// Bits an element, scales and all.
   public var bitsPerWeight: Double { Double(8 * storedBytes) / Double(elementCount) }
@@ -58,6 +60,7 @@ public struct SchemeMeasurement: Sendable {
     places = WorstPlaces(columns: columns, blockLength: blockLength)
     split = staged.bands is any LimitedScheme ? ErrorSplit() : nil
     splitsScale = staged.bands is any GridScheme
+    if let blocks = staged.bands as? StagedBlocks { scaleFaults = blocks.sharedFaults }
     // About 2^16 elements are enough to see it.
     divergenceStride = max(1, rows / max(1, (1 << 16) / max(columns, 1)))
   }
@@ -101,6 +104,10 @@ public struct SchemeMeasurement: Sendable {
       places.add(row: firstRow + row, x, y)
       if (firstRow + row) % divergenceStride == 0 { divergence.add(row: x, y) }
     }
+    if let scaled = scheme as? any ScaledScheme {
+      let faults = try scaled.scaleFaults(encoded, values, decoded: result, rows: rows, columns: columns)
+      scaleFaults.merge(faults)
+    }
     guard let grid = scheme as? any LimitedScheme else { return }
     try grid.decodeLimits(
       encoded, rows: rows, columns: columns, lowest: scratch[1], highest: scratch[2])
@@ -129,6 +136,7 @@ public struct SchemeMeasurement: Sendable {
     statistics.merge(other.statistics)
     places.merge(other.places)
     divergence.merge(other.divergence)
+    scaleFaults.merge(other.scaleFaults)
     if let part = other.split { split?.merge(part) }
   }
 }

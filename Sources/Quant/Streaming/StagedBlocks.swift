@@ -1,10 +1,12 @@
 /// Bands of a `BlockedScheme` whose scales, of the tensor or of its columns, are known.
-struct StagedBlocks: GridScheme {
+struct StagedBlocks: GridScheme, ScaledScheme {
   /// What the whole tensor's bytes begin with.
   let prefix: [UInt8]
   private let base: any BlockedScheme
   private let known: KnownBlocks
   let unrounded: (any Scheme)?
+  /// The faults of scales that all bands share.
+  let sharedFaults: ScaleFaults
 
   init(_ base: any BlockedScheme, _ survey: TensorSurvey) {
     self.base = base
@@ -30,6 +32,11 @@ struct StagedBlocks: GridScheme {
     }
     self.prefix = prefix
     known = KnownBlocks(tensor: tensor, blocks: blocks)
+    var faults = ScaleFaults()
+    for (chosen, restored) in zip(blocks?.chosen ?? [], blocks?.restored ?? []) {
+      faults.add(block: restored, vanished: restored.scale == 0 && chosen.scale != 0)
+    }
+    sharedFaults = faults
     let ideal = base.unrounded
     if let blocked = ideal as? any BlockedScheme, blocked.independentRows == nil {
       unrounded = StagedBlocks(blocked, survey)
@@ -59,6 +66,15 @@ struct StagedBlocks: GridScheme {
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) throws {
     try base.decode(bytes, layout(rows, columns), known, into: values)
+  }
+
+  func scaleFaults(
+    _ bytes: UnsafeRawBufferPointer, _ values: UnsafeBufferPointer<Float>,
+    decoded: UnsafeBufferPointer<Float>, rows: Int, columns: Int
+  ) throws -> ScaleFaults {
+    let layout = try layout(rows, columns)
+    guard known.blocks == nil, layout.count > 0, let y = bytes.baseAddress else { return ScaleFaults() }
+    return base.scaleFaults(y, values, decoded, layout, tensor: known.tensor)
   }
 
   func decodeLimits(

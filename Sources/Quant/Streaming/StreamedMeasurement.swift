@@ -17,6 +17,8 @@ public protocol BandSource: Sendable {
 public struct StreamedMeasurement: Sendable {
   /// What the first pass found.
   public let survey: TensorSurvey
+  /// What there is in it that is no number.
+  public let nonFinite: NonFinite
   /// How the tensor's numbers are spread.
   public let distribution: EmpiricalDistribution
   /// One for each scheme, in their order.
@@ -31,12 +33,15 @@ public struct StreamedMeasurement: Sendable {
     let reader = BandReader(source, elements: bandElements)
     var survey = TensorSurvey(columns: columns, for: schemes)
     var counter = EmpiricalDistribution.Counter()
-    try reader.forEach(unit: 1) { _, band in
+    var nonFinite = NonFinite()
+    try reader.forEach(unit: 1) { first, band in
       counter.add(band)
+      nonFinite.add(band, columns: columns, firstRow: first)
       survey.add(band)
     }
     distribution = EmpiricalDistribution(counter)
     self.survey = survey
+    self.nonFinite = nonFinite
     let workers = try schemes.map {
       Worker(
         try StagedScheme($0, rows: rows, columns: columns, survey: survey), rows: rows, columns: columns)

@@ -8,7 +8,8 @@ public struct SchemeStudy: Sendable {
     public let measurement: SchemeMeasurement
     /// The least error that as many bits could have cost this tensor; nil for a tensor without a distribution.
     public let floor: Floor?
-    /// Whether it loses no number, and no scheme that loses none has with as few bits a higher SQNR, or the same with fewer.
+    /// Whether it loses no number and no scale, and no scheme that loses none has with as few bits a higher SQNR, or the same with
+    /// fewer.
     public let isParetoBest: Bool
 
     /// The scheme's name.
@@ -23,6 +24,8 @@ public struct SchemeStudy: Sendable {
   public let entries: [Entry]
   /// Those that do not fit the shape, and why.
   public let skipped: [SkippedScheme]
+  /// What there is in the tensor that is no number.
+  public let nonFinite: NonFinite
 
   /// Measures every scheme that fits; none may. Throws what reading the tensor throws.
   public init(_ source: some BandSource, schemes: [any Scheme], threads: Int = 1) throws {
@@ -39,12 +42,14 @@ public struct SchemeStudy: Sendable {
     self.skipped = skipped
     guard !fitting.isEmpty else {
       entries = []
+      nonFinite = NonFinite()
       return
     }
     let run = try StreamedMeasurement(fitting, source, threads: threads)
+    nonFinite = run.nonFinite
     let floors = try Self.floors(run.measurements, run.distribution, threads: threads)
     let best = Self.paretoBest(
-      run.measurements.map { ($0.bitsPerWeight, $0.statistics.sqnr, Self.isWhole($0.statistics)) })
+      run.measurements.map { ($0.bitsPerWeight, $0.statistics.sqnr, Self.isWhole($0)) })
     entries = run.measurements.enumerated()
       .sorted { ($0.element.bitsPerWeight, $0.offset) < ($1.element.bitsPerWeight, $1.offset) }
       .map { index, measurement in
@@ -53,9 +58,11 @@ public struct SchemeStudy: Sendable {
       }
   }
 
-  /// Whether all is there to average over: averages over what is left say nothing beside averages over all.
-  private static func isWhole(_ statistics: ErrorSums) -> Bool {
-    statistics.lostCount == 0 && statistics.finiteCount > 0
+  /// Whether all is there to average over, for averages over what is left say nothing beside averages over all, and whether
+  /// all that is stored beside the codes is a number that means something.
+  static func isWhole(_ measurement: SchemeMeasurement) -> Bool {
+    let s = measurement.statistics
+    return s.lostCount == 0 && s.finiteCount > 0 && measurement.scaleFaults.count == 0
   }
 
   /// Of bits, SQNR and whether nothing was lost: which are not beaten by one that lost nothing.
@@ -110,7 +117,7 @@ public struct SchemeLimits: Hashable, Sendable {
 
   func allow(_ entry: SchemeStudy.Entry) -> Bool {
     entry.bitsPerWeight <= maxBits ?? .infinity && entry.statistics.sqnr >= minSqnr ?? -.infinity
-      && entry.statistics.lostCount == 0 && entry.statistics.finiteCount > 0
+      && SchemeStudy.isWhole(entry.measurement)
   }
 }
 

@@ -110,6 +110,15 @@ package struct Column: Sendable {
   }
 }
 
+extension Column {
+  /// The same as one that decides.
+  package var deciding: Column {
+    Column(
+      name, path, .decides, meaning, unit: unit, align: alignment, key: isKey, hex: hasHex,
+      hidesZeros: hidesZeros, prose: isProse)
+  }
+}
+
 /// What stands in a table: what people read, and what machines do.
 package struct Cell: Sendable {
   package var text: String

@@ -91,12 +91,18 @@ struct AttentionReferenceCommand: ParsableCommand {
       "reference attention",
       title: "attention\(what): \(AttentionWords.size(shape)), correctly rounded to \(dtype), "
         + "in \(ArgumentText.shown(output))")
-    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + shape.facts
+    let count = AttentionCount(source.tensors)
+    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + count.facts
+    made.facts += [Fact("input.rowsWithoutAnswer", .integer(parameters.blindQueries(shape)))] + shape.facts
     made.facts += [
       Fact("rows", .integer(shape.heads * shape.queries)), Fact("length", .integer(shape.keys)),
       Fact("question", .text(AttentionWords.question(parameters, shape))),
       Fact("backward", .flag(backward.backward)),
     ]
+    made.findings = count.findings
+    if let blind = BlindQueries.finding(parameters, shape, isBackward: backward.backward) {
+      made.findings.append(blind)
+    }
     made.describeReference(output, dtype: results, certificate)
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }

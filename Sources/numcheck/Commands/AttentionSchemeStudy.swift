@@ -47,14 +47,19 @@ extension AttentionCommand {
     }
     progress.finish()
     var made = Report("attention --scheme", title: "attention, \(AttentionWords.size(shape))")
-    made.facts = source.origin.facts + InputCount(source.tensors).facts
-    made.facts += [Fact("input.overflowed", .integer(overflowed))] + shape.facts
+    made.facts = source.origin.facts + AttentionCount(source.tensors).facts
+    made.facts += [
+      Fact("input.rowsWithoutAnswer", .integer(parameters.blindQueries(shape))),
+      Fact("input.overflowed", .integer(overflowed)),
+    ]
+    made.facts += shape.facts
     made.facts += [
       Fact("rows", .integer(shape.heads * shape.queries)), Fact("length", .integer(shape.keys)),
       Fact("certificate", .certificate(certificate)),
     ]
     made.notes = [AttentionWords.question(parameters, shape), certificate.line]
-    made.findings = InputCount(source.tensors).findings
+    made.findings = AttentionCount(source.tensors).findings
+    if let blind = BlindQueries.finding(parameters, shape) { made.findings.append(blind) }
     if overflowed > 0 {
       made.findings.append(
         Finding(

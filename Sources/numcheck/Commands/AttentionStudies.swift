@@ -26,13 +26,13 @@ extension AttentionCommand {
     progress.finish()
     var made = Report(
       "attention --fa3", title: "attention, \(AttentionWords.size(shape))\(source.origin.phrase)")
-    made.facts = source.origin.facts + InputCount(source.tensors).facts + shape.facts
+    made.facts = source.origin.facts + AttentionCount(source.tensors).facts + shape.facts
     made.facts += [
       Fact("rows", .integer(shape.heads * shape.queries)), Fact("length", .integer(shape.keys)),
       Fact("certificate", .certificate(certificate)),
     ]
     made.notes = [AttentionWords.question(parameters, shape), certificate.line]
-    made.findings = InputCount(source.tensors).findings
+    made.findings = AttentionCount(source.tensors).findings
     typealias A = AttentionColumns
     var table = Table(rows: ways.count)
     table.add(A.way) { .text(ways[$0].name) }

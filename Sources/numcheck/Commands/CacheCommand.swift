@@ -64,7 +64,7 @@ struct CacheCommand: ParsableCommand {
   func run() throws {
     let formats = try (cache.isEmpty ? Self.usual : cache).map { name in
       do {
-        return try CacheFormat(name, recent: recent)
+        return try format(name)
       } catch {
         throw UsageError(
           "--cache \(name): \(error); 'numcheck list schemes' names all, and @channelN is a scale for each channel of N tokens"
@@ -87,8 +87,8 @@ struct CacheCommand: ParsableCommand {
           "decoding starts with the first token: as many queries as keys, not \(shape.queries)")
       }
       tokens = length ?? shape.keys
-      origin = source.origin.facts + InputCount(source.tensors).facts
-      findings = InputCount(source.tensors).findings
+      origin = source.origin.facts + AttentionCount(source.tensors).facts
+      findings = AttentionCount(source.tensors).findings
       let runner = AttentionRunner(.flash, try precision.configuration())
       sums = try CacheExperiment(source.tensors, runner, threads: threads.count).run(formats)
     }
@@ -111,6 +111,13 @@ struct CacheCommand: ParsableCommand {
     made.findings = findings
     made.add(table)
     try report.finish(made)
+  }
+
+  /// A cache's format; where overflows saturate, casts that can do either do so too.
+  private func format(_ name: String) throws -> CacheFormat {
+    let plain = try CacheFormat(name, recent: recent)
+    guard precision.overflow == .saturate else { return plain }
+    return (try? CacheFormat(name + ":saturate", recent: recent)) ?? plain
   }
 
   /// Bits a number and bytes in all, of keys and of values, whose size may differ.

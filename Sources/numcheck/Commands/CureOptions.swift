@@ -93,7 +93,7 @@ struct CureOptions: ParsableArguments {
 /// Runs `quantize` with treatments.
 struct CureRun {
   let options: CureOptions
-  let input: InputOptions
+  let input: any InputChoice
   let schemes: [any Scheme]
   let threads: Int
 

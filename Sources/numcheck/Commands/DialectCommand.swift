@@ -20,7 +20,7 @@ struct DialectCommand: ParsableCommand {
   @Argument(help: "The second, e.g. mxfp4:floor.")
   var second: String
 
-  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Input") var input: RowOptions<AnyNumbers>
 
   @Option(
     help: ArgumentHelp(
@@ -33,7 +33,6 @@ struct DialectCommand: ParsableCommand {
     guard anchor.value > 0, Float(anchor.value) > 0, Float(anchor.value).isFinite else {
       throw ValidationError("--anchor must be a positive f32")
     }
-    if input.exhaustive { throw ValidationError("--exhaustive is not for dialect") }
   }
 
   func run() throws {
@@ -42,7 +41,8 @@ struct DialectCommand: ParsableCommand {
     let matrix = try Matrix(MatrixSource.only(input), scale: 8)
     let comparison = try DialectComparison(a, b, matrix.values, rows: matrix.rows, columns: matrix.columns)
     let dialect = DialectReport(
-      first: a.name, second: b.name, tensor: matrix.name, facts: input.facts, comparison: comparison,
+      first: a.name, second: b.name, tensor: matrix.name, facts: input.facts,
+      input: InputCount(matrix.values, columns: matrix.columns), comparison: comparison,
       boundaries: try BoundaryComparison(a, b, anchor: Float(anchor.value)))
     try report.finish(dialect.report)
   }

@@ -17,8 +17,9 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
       "Algorithm to run, repeatable; 'all' is the default. See 'numcheck list kernels'.", valueName: "name"))
   var algorithm: [String] = ["all"]
 
-  @OptionGroup(title: "Question") var parameters: ParameterOptions
-  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Question") var parameters: ParametersFor<ParametersOf<Q>>
+  @OptionGroup(title: "Input") var input: RowOptions<LogitsOf<Q>>
+  @OptionGroup(title: "Input") var all: ExhaustiveOptions
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
@@ -42,13 +43,15 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
     if output != nil && algorithms.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
     }
+    try all.check(input)
     try keepApart(outputs: [output] + report.files, inputs: [input.input] + parameters.files)
-    if input.exhaustive, input.length == 2, Q.operation == .softmax,
+    if all.exhaustive, input.length == 2, Q.operation == .softmax,
       let sweeps = sweeps(algorithms, configuration)
     {
       return try sweep(sweeps, of: algorithms, configuration)
     }
-    let source = try RowInput(input, operation: Q.operation, dtype: configuration.storage)
+    let source = try RowInput(
+      input, operation: Q.operation, dtype: configuration.storage, exhaustive: all.exhaustive)
     let workers = try MemoryNeeds.threads(
       threads, Q.operation, length: source.rows.length, algorithms: algorithms.count)
     let question = try QuestionInput(parameters, Q.operation, source, seed: input.seed)

@@ -76,7 +76,8 @@ struct NormCommand<N: NamedNorm>: ParsableCommand {
   var algorithm: [String] = ["all"]
 
   @OptionGroup(title: "Question") var question: NormOptions
-  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Input") var input: RowOptions<AnyNumbers>
+  @OptionGroup(title: "Input") var all: ExhaustiveOptions
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
@@ -100,8 +101,9 @@ struct NormCommand<N: NamedNorm>: ParsableCommand {
     if output != nil && algorithms.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
     }
+    try all.check(input)
     try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
-    let source = try RowInput(input, dtype: configuration.storage)
+    let source = try RowInput(input, dtype: configuration.storage, exhaustive: all.exhaustive)
     let workers = try MemoryNeeds.threads(
       threads, N.operation.rawValue, length: source.rows.length, algorithms: algorithms.count)
     let parameters = try question.parameters(N.operation, length: source.rows.length)
@@ -229,7 +231,8 @@ struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
   var outputType: DType?
 
   @OptionGroup(title: "Question") var question: NormOptions
-  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Input") var input: RowOptions<AnyNumbers>
+  @OptionGroup(title: "Input") var all: ExhaustiveOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
   @OptionGroup(title: "Report") var report: ReportOptions
 
@@ -237,8 +240,9 @@ struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
     guard let format = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
+    try all.check(input)
     try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
-    let source = try RowInput(input, dtype: roundInputs ?? dtype)
+    let source = try RowInput(input, dtype: roundInputs ?? dtype, exhaustive: all.exhaustive)
     let workers = try MemoryNeeds.threads(threads, N.operation.rawValue, length: source.rows.length)
     var parameters = try question.parameters(N.operation, length: source.rows.length)
     if let roundInputs {
@@ -253,7 +257,7 @@ struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
       output, name: N.operation.rawValue, dtype: dtype, as: outputType, input: source, overflow: overflow)
     let exact = parameters
     let proven = ProvenRows(source, resultsPerRow: source.rows.length, roundInputs: roundInputs, overflow)
-    let certificate = try proven.forEach(
+    let (certificate, count) = try proven.forEach(
       threads: workers,
       prover: {
         let reference = NormReference(N.operation, format: format, overflow: overflow)
@@ -271,11 +275,12 @@ struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
       title: "\(N.operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
         + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))"
     )
-    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts
+    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + count.facts
     made.facts += [
       Fact("rows", .integer(rows)), Fact("length", .integer(source.rows.length)),
       Fact("epsilon", .number(parameters.epsilon)),
     ]
+    made.findings = count.findings
     made.describeReference(output, dtype: format, certificate)
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }

@@ -19,7 +19,7 @@ struct QuantizeCommand: ParsableCommand {
       "Scheme to try, repeatable; '*' and '?' match. See 'numcheck list schemes'.", valueName: "name"))
   var scheme: [String] = []
 
-  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Input") var input: RowOptions<AnyNumbers>
 
   @Option(help: ArgumentHelp("Write the dequantized tensor (exactly one --scheme).", valueName: "FILE"))
   var output: String?
@@ -58,7 +58,6 @@ struct QuantizeCommand: ParsableCommand {
       throw ValidationError("--max-bits must be positive and finite")
     }
     if let least = minSqnr?.value, !least.isFinite { throw ValidationError("--min-sqnr must be finite") }
-    if input.exhaustive { throw ValidationError("--exhaustive is not for quantize") }
   }
 
   func run() throws {

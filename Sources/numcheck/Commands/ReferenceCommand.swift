@@ -40,6 +40,7 @@ struct ReferenceCommand: ParsableCommand {
 
   @OptionGroup(title: "Question") var parameters: ParameterOptions
   @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Input") var all: ExhaustiveOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @OptionGroup(title: "Report") var report: ReportOptions
@@ -48,8 +49,11 @@ struct ReferenceCommand: ParsableCommand {
     guard let format = dtype.numberFormat else {
       throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
     }
+    try all.check(input)
     try keepApart(outputs: [output] + report.files, inputs: [input.input] + parameters.files)
-    let source = try RowInput(input, operation: operation, dtype: roundInputs ?? dtype)
+    let source = try RowInput(
+      input, operation: operation, dtype: roundInputs ?? dtype,
+      exhaustive: all.exhaustive)
     let workers = try MemoryNeeds.threads(threads, operation, length: source.rows.length)
     let question = try QuestionInput(parameters, operation, source, seed: input.seed)
     try question.check(operation, source)
@@ -59,7 +63,7 @@ struct ReferenceCommand: ParsableCommand {
     let proven = ProvenRows(
       source, resultsPerRow: operation.resultCount(length: source.rows.length), roundInputs: roundInputs,
       overflow)
-    let certificate = try proven.forEach(
+    let (certificate, count) = try proven.forEach(
       threads: workers,
       prover: {
         let reference = Reference(operation, format: format, overflow: overflow)
@@ -76,8 +80,9 @@ struct ReferenceCommand: ParsableCommand {
       title: "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
         + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))"
     )
-    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts
+    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + count.facts
     made.facts += [Fact("rows", .integer(rows)), Fact("length", .integer(source.rows.length))]
+    made.findings = count.findings
     made.describeReference(output, dtype: format, certificate)
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }

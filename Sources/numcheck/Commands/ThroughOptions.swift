@@ -37,7 +37,7 @@ struct ThroughRun {
   let purpose: Purpose
   let options: ThroughOptions
   let cures: CureOptions
-  let input: InputOptions
+  let input: any InputChoice
   /// The schemes asked for; nil for a short list.
   let schemes: [any Scheme]?
   let threads: Int
@@ -119,7 +119,9 @@ struct ThroughRun {
     return ThroughReport(
       purpose: .softmax,
       title: "\(name): \(Figures.count(x.rows)) rows of \(Figures.count(x.columns)) logits",
-      facts: input.facts, softmax: results, skipped: skipped, certificate: certificate)
+      facts: input.facts,
+      input: x.values.withUnsafeBufferPointer { InputCount($0, columns: x.columns) }, softmax: results,
+      skipped: skipped, certificate: certificate)
   }
 
   private func matmul() throws -> ThroughReport {

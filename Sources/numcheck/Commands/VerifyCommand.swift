@@ -42,16 +42,18 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
   }
 
   @OptionGroup(title: "Results") var guest: GuestOptions
-  @OptionGroup(title: "Question") var parameters: ParameterOptions
-  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Question") var parameters: ParametersFor<ParametersOf<Q>>
+  @OptionGroup(title: "Input") var input: RowOptions<LogitsOf<Q>>
+  @OptionGroup(title: "Input") var all: ExhaustiveOptions
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func run() throws {
+    try all.check(input)
     try keepApart(
       outputs: report.files, inputs: [input.input] + parameters.files + guest.files)
-    let source = try RowInput(input, operation: Q.operation, dtype: guest.dtype)
+    let source = try RowInput(input, operation: Q.operation, dtype: guest.dtype, exhaustive: all.exhaustive)
     let question = try QuestionInput(parameters, Q.operation, source, seed: input.seed)
     try question.check(Q.operation, source)
     let called = try guest.call(Q.operation, source, question, seed: input.seed)
@@ -66,7 +68,8 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
     verification.threads = try MemoryNeeds.threads(
       threads, Q.operation, length: source.rows.length, algorithms: 4)
     let progress = Progress(total: source.rows.rowCount)
-    let (found, count) = try run(verification, results, on: source.rows, progress: progress.callback)
+    let (found, count, unanswered) = try run(
+      verification, results, on: source.rows, progress: progress.callback)
     progress.finish()
     var made = VerifyReport(
       command: "verify \(Q.operation.rawValue)", candidate: results.name, formats: [results.format],
@@ -75,7 +78,13 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
     made.title = title(source, verification)
     made.facts = facts(source, verification, found)
     made.facts += count.facts
+    made.facts.append(Fact("input.rowsWithoutAnswer", .integer(unanswered.count)))
     made.findings = count.findings
+    if let blind = unanswered.message(
+      rows: source.rows.rowCount, Q.operation, question.parameters.specialValues)
+    {
+      made.findings.append(Finding("rows-without-answer", "", blind, warns: true))
+    }
     made.places = [
       WrongPlaces(
         rows: source.rows.rowCount, rowShape: source.otherShape,
@@ -89,11 +98,11 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
   private func run(
     _ verification: RowVerification, _ results: GuestRows, on rows: any RowSource,
     progress: (@Sendable (Int) -> Void)?
-  ) throws -> (RowFindings, InputCount) {
-    func open(_ rows: some RowSource) throws -> (RowFindings, InputCount) {
-      let counted = CountedRows(rows)
+  ) throws -> (RowFindings, InputCount, UnansweredRows) {
+    func open(_ rows: some RowSource) throws -> (RowFindings, InputCount, UnansweredRows) {
+      let counted = CountedRows(rows, Q.operation)
       let found = try verification.run(results.name, results.source, on: counted, progress: progress)
-      return (found, counted.count)
+      return (found, counted.count, counted.unanswered)
     }
     return try open(rows)
   }
@@ -130,6 +139,7 @@ struct VerifyRows<Q: NamedOperation>: ParsableCommand {
       Fact("inputRounding.changed", .flag(m.inputsRounded)),
       Fact("inputRounding.maxUlp", .number(m.inherentUlp[0])),
       Fact("inputRounding.maxNormwise", .number(m.inherent[0])),
+      Fact("inputRounding.maxShare", .number(m.inherentShare[0])),
       Fact("certificate", .certificate(m.certificate)),
     ]
     return list

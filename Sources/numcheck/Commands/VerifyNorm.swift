@@ -15,7 +15,7 @@ struct VerifyNorm<N: NamedNorm>: ParsableCommand {
 
   @OptionGroup(title: "Results") var guest: GuestOptions
   @OptionGroup(title: "Question") var question: NormOptions
-  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Input") var input: RowOptions<AnyNumbers>
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
   @OptionGroup(title: "Report") var report: ReportOptions

@@ -22,6 +22,12 @@ struct AttentionQuestionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Keys before the first query: query i stands at N + i, whatever the number of keys.", valueName: "N"),
+    transform: Whole.number)
+  var past: Int?
+
+  @Option(
+    help: ArgumentHelp(
       "See no more than so many keys before one's own, and after.", valueName: "LEFT[,RIGHT]"))
   var window: String?
 
@@ -63,6 +69,11 @@ struct AttentionQuestionOptions: ParsableArguments {
     if causalAlignment != .bottomRight && !causal && window == nil {
       throw ValidationError("--causal-alignment is for --causal or --window")
     }
+    if past != nil && !causal && window == nil { throw ValidationError("--past is for --causal or --window") }
+    if past != nil && causalAlignment != .bottomRight {
+      throw ValidationError("--past and --causal-alignment both place the queries: take one")
+    }
+    if let past, !(0...1 << 40).contains(past) { throw ValidationError("--past must be 0 to \(1 << 40)") }
     if sinks > 0 && window == nil { throw ValidationError("--sinks is for --window") }
   }
 
@@ -87,7 +98,8 @@ struct AttentionQuestionOptions: ParsableArguments {
     if let padding, padding > shape.keys {
       throw UsageError("--padding \(padding): there are \(shape.keys) keys")
     }
-    p.mask = AttentionMask(causal: causal, alignment: causalAlignment, sinks: sinks, length: padding)
+    p.mask = AttentionMask(
+      causal: causal, alignment: causalAlignment, past: past, sinks: sinks, length: padding)
     if let window { (p.mask.left, p.mask.right) = try Self.window(window) }
     if let mask { p.mask.additive = try MaskFile(mask, shape, heads: input.headShape).additive }
     guard p.fits(shape) else { throw UnfitAttention() }
@@ -175,9 +187,15 @@ struct AttentionKernelOptions: ParsableArguments {
     help: ArgumentHelp("Put this finite score in place of hidden ones, as some kernels do.", valueName: "X"))
   var sentinel: Number?
 
+  @Flag(
+    help:
+      "Multiply hidden keys' values by 0, as kernels do that hide by adding to scores: 0 NaN is NaN.")
+  var multiplyHidden = false
+
   /// Whether nothing was asked for.
   var isDefault: Bool {
-    algorithm.isEmpty && probabilities == nil && pScale == nil && blockQ == nil && blockK == nil
+    !multiplyHidden && algorithm.isEmpty && probabilities == nil && pScale == nil && blockQ == nil
+      && blockK == nil
       && splits == nil && lazyRescale == nil && sentinel == nil
   }
 
@@ -232,7 +250,7 @@ struct AttentionKernelOptions: ParsableArguments {
       AttentionRunner(
         $0, configuration, probabilities: cast, probabilityScale: pScale?.value ?? 1, blockKeys: blockK ?? 64,
         splits: $0 == .splitKV ? splits ?? 4 : nil, laziness: lazyRescale?.value ?? 0,
-        sentinel: sentinel?.value)
+        sentinel: sentinel?.value, multipliesHidden: multiplyHidden)
     }
   }
 }

@@ -17,7 +17,7 @@ struct MatrixSource: BandSource {
   }
 
   /// The tensor of `view`, called `name`, as `options` want its rows.
-  init(_ view: TensorView, name: String, _ options: InputOptions) throws {
+  init(_ view: TensorView, name: String, _ options: any InputChoice) throws {
     self.name = name
     let source = try view.source(axis: options.axis)
     columns = source.length
@@ -31,7 +31,7 @@ struct MatrixSource: BandSource {
   }
 
   /// Generated rows.
-  init(_ options: InputOptions) {
+  init(_ options: any InputChoice) {
     rows = options.rows ?? 256
     columns = options.length ?? 1024
     shape = [rows, columns]
@@ -43,7 +43,7 @@ struct MatrixSource: BandSource {
   }
 
   /// The one tensor that `options` name, or generated rows.
-  static func only(_ options: InputOptions) throws -> MatrixSource {
+  static func only(_ options: any InputChoice) throws -> MatrixSource {
     guard let input = options.input else { return MatrixSource(options) }
     return try MatrixSource(
       TensorSpecifier(argument: input).open(), name: ArgumentText.shown(input), options)

@@ -39,8 +39,37 @@ struct PrecisionOptions: ParsableArguments {
   }
 }
 
-/// What the question needs beside its rows.
-struct ParameterOptions: ParsableArguments {
+/// The parameters of any operation.
+typealias ParameterOptions = ParametersFor<AnyParameters>
+
+/// Which parameters a command shows in its help.
+protocol ParameterUse {
+  static var takesTarget: Bool { get }
+  static var takesCotangent: Bool { get }
+}
+
+/// Those of any operation.
+enum AnyParameters: ParameterUse {
+  static let takesTarget = true
+  static let takesCotangent = true
+}
+
+/// Those of one.
+enum ParametersOf<Q: NamedOperation>: ParameterUse {
+  static var takesTarget: Bool { Q.operation == .crossEntropy || Q.operation == .crossEntropyGradient }
+  static var takesCotangent: Bool { Q.operation == .softmaxVJP }
+}
+
+/// What a question needs beside its rows, as it was asked.
+protocol ParameterChoice {
+  var temperature: Number { get }
+  var policy: SpecialValues { get }
+  var target: String { get }
+  var cotangent: String? { get }
+}
+
+/// What the question needs beside its rows. What the command does not take is understood, to be refused in its own words.
+struct ParametersFor<Use: ParameterUse>: ParsableArguments, ParameterChoice {
   @Option(help: "Temperature: logits are divided by it; 0 and inf are the limits.")
   var temperature: Number = Number(1)
 
@@ -50,13 +79,13 @@ struct ParameterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Target of the cross-entropy: an index for all rows, or a tensor of indices, one a row.",
-      valueName: "N|FILE[:TENSOR]"))
+      valueName: "N|FILE[:TENSOR]", visibility: Use.takesTarget ? .default : .hidden))
   var target: String = "0"
 
   @Option(
     help: ArgumentHelp(
       "Cotangent v of the vector-Jacobian product (default: N(0,1) from the seed).",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]", visibility: Use.takesCotangent ? .default : .hidden))
   var cotangent: String?
 
   /// The tensors that are read.
@@ -65,85 +94,6 @@ struct ParameterOptions: ParsableArguments {
   func validate() throws {
     guard temperature.value >= 0 else { throw ValidationError("--temperature must be 0 or more") }
   }
-}
-
-/// Where rows come from.
-struct InputOptions: ParsableArguments {
-  @Argument(help: ArgumentHelp("The same as --input.", valueName: "FILE[:TENSOR]"))
-  var file: String?
-
-  @Option(
-    name: .customLong("input"),
-    help: ArgumentHelp(
-      "Read the tensor of a .npy, .npz, .safetensors (or its index.json) or .gguf file; '-' is standard input.",
-      valueName: "FILE[:TENSOR]"))
-  var givenInput: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The axis that rows run along; negative counts from the last.", valueName: "k"),
-    transform: Whole.number)
-  var axis: Int = -1
-
-  @Option(
-    name: .customLong("distribution"),
-    help: ArgumentHelp(
-      "Generate logits from: \(Distribution.allCases.map(\.rawValue).joined(separator: ", ")) (default: uniform)."
-    ))
-  var givenDistribution: Distribution?
-
-  @Option(
-    name: .customLong("range"),
-    help: "Range R of the generated logits: [-R, R], or the scale of the distribution (default: 10).")
-  var givenRange: Number?
-
-  @Option(
-    help: ArgumentHelp("Rows to generate, or to read at most (default: 256, or all of a file)."),
-    transform: Whole.number)
-  var rows: Int?
-
-  @Option(
-    help: "Logits in a generated row (default: 1024; 32 for the Jacobian).", transform: Whole.number)
-  var length: Int?
-
-  @Flag(
-    help:
-      "Instead of a sample run every row of --length finite numbers of the dtype: up to all pairs in 16 bits."
-  )
-  var exhaustive = false
-
-  @Option(help: "Seed of everything random.", transform: Whole.seed)
-  var seed: UInt64 = 1
-
-  func validate() throws {
-    if let file, let givenInput, file != givenInput {
-      throw ValidationError("'\(file)' and --input '\(givenInput)' are two inputs: name one")
-    }
-    if let rows, rows < 1 { throw ValidationError("--rows must be 1 or more") }
-    if let rows, rows > 1 << 40 { throw ValidationError("--rows must be at most \(1 << 40)") }
-    if let length, length < 1 { throw ValidationError("--length must be 1 or more") }
-    if let length, length > 1 << 28 { throw ValidationError("--length must be at most \(1 << 28)") }
-    guard range.isFinite else { throw ValidationError("--range must be finite") }
-    if exhaustive && (length == nil || rows != nil || input != nil) {
-      throw ValidationError("--exhaustive needs --length, and neither --rows nor --input")
-    }
-    for (flag, isGiven) in [
-      ("--length", length != nil), ("--distribution", givenDistribution != nil),
-      ("--range", givenRange != nil),
-    ] where isGiven && input != nil {
-      throw ValidationError("\(flag) is for generated rows, not for --input")
-    }
-    if input == nil && axis != -1 { throw ValidationError("--axis is for --input") }
-  }
-}
-
-extension InputOptions {
-  /// The tensor to read; nil for generated rows.
-  var input: String? { givenInput ?? file }
-  /// What generated logits come from.
-  var distribution: Distribution { givenDistribution ?? .uniform }
-  /// R of generated logits.
-  var range: Double { givenRange?.value ?? 10 }
 }
 
 /// How much of the machine is used.

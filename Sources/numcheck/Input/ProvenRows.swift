@@ -23,19 +23,21 @@ struct ProvenRows {
   private final class Worker {
     let answer: Answer
     var certificate = Certificate()
+    var count = InputCount()
     init(_ answer: @escaping Answer) { self.answer = answer }
   }
 
-  /// Gives `body` the results of each row; `prover` makes what answers on one thread.
+  /// Gives `body` the results of each row, and returns what was no number among those given; `prover` makes what answers on one thread.
   func forEach(
     threads: Int, prover: () -> Answer, body: (UnsafeBufferPointer<Double>) throws -> Void
-  ) throws -> Certificate {
+  ) throws -> (Certificate, InputCount) {
     let count = source.rows.rowCount
     let size = Swift.max(
       threads, Swift.min(count, (1 << 18) / Swift.max(source.rows.length, resultsPerRow)))
     let results = UnsafeMutableBufferPointer<Double>.allocate(capacity: size * resultsPerRow)
     defer { results.deallocate() }
     var certificate = Certificate()
+    var found = InputCount()
     var start = 0
     while start < count {
       let batch = Swift.min(size, count - start)
@@ -46,18 +48,24 @@ struct ProvenRows {
             start + i, worker,
             into: UnsafeMutableBufferPointer(
               rebasing: results[(i * resultsPerRow)..<((i + 1) * resultsPerRow)]))
-        }, merge: { $0.certificate.merge($1.certificate) })
+        },
+        merge: {
+          $0.certificate.merge($1.certificate)
+          $0.count.merge($1.count)
+        })
+      found.merge(worker.count)
       certificate.merge(worker.certificate)
       for i in 0..<batch {
         try body(UnsafeBufferPointer(rebasing: results[(i * resultsPerRow)..<((i + 1) * resultsPerRow)]))
       }
       start += batch
     }
-    return certificate
+    return (certificate, found)
   }
 
   private func answer(_ row: Int, _ worker: Worker, into results: UnsafeMutableBufferPointer<Double>) throws {
     var x = try source.row(row)
+    x.withUnsafeBufferPointer { worker.count.add(row: row, $0) }
     if let roundInputs {
       let given = x
       _ = KernelConfiguration(storage: roundInputs, overflow: overflow).roundInputs(given, into: &x)

@@ -5,7 +5,7 @@ struct QuestionInput {
   var parameters: OperationParameters
   var targets: [Int]?
 
-  init(_ options: ParameterOptions, _ operation: RowOperation, _ input: RowInput, seed: UInt64) throws {
+  init(_ options: any ParameterChoice, _ operation: RowOperation, _ input: RowInput, seed: UInt64) throws {
     parameters = OperationParameters(
       temperature: options.temperature.value, specialValues: options.policy)
     let length = input.rows.length

@@ -9,9 +9,12 @@ struct RowInput {
   /// The rows' axis, from 0.
   let axis: Int
 
-  /// `operation` has its own length by default; nil for a question that has not.
-  init(_ options: InputOptions, operation: RowOperation? = nil, dtype: DType? = nil) throws {
-    if options.exhaustive {
+  /// Every row there is of `options.length` numbers, or what `options` ask for. `operation` has its own length by default; nil for a
+  /// question that has not.
+  init(
+    _ options: any InputChoice, operation: RowOperation? = nil, dtype: DType? = nil, exhaustive: Bool = false
+  ) throws {
+    if exhaustive {
       let all = try Self.exhaustive(dtype, length: options.length ?? 0)
       rows = all
       origin = .exhaustive

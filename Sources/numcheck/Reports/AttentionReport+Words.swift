@@ -47,13 +47,7 @@ extension AttentionReport {
         + "index \(w.index): \(w.size)"
     ]
     lines += w.lines(.float(e.runner.outputFormat))
-    for (what, birth) in [("NaN", e.sights.trace.firstNaN), ("overflow", e.sights.trace.firstOverflow)] {
-      guard let birth else { continue }
-      lines.append(
-        "  first \(what) born in stage '\(birth.stage.rawValue)' of head \(birth.row / queries), query "
-          + "\(birth.row % queries), index \(birth.index)")
-    }
-    return lines
+    return lines + e.sights.trace.lines { "head \($0 / queries), query \($0 % queries)" }
   }
 
   /// One line that a person can act on.
@@ -73,7 +67,7 @@ extension AttentionReport {
       let errors =
         "RMSE \(Figures.short(best.sums.rmse)), \(Figures.short(best.totalSums.rmse)) in all"
       switch result.caution(best) {
-      case .tooLong, .tooLarge:
+      case .tooLong, .tooLarge, .cancelling:
         parts.append(
           "\(name): \(errors), but no bound can promise it: scores too large, rows too long or values that cancel"
         )
@@ -90,6 +84,8 @@ extension AttentionReport {
           "\(name) keeps its bound (\(errors)), yet outputs may be off by \(Figures.short(100 * share)) %")
       case nil: parts.append("\(name) holds: \(errors)")
       }
+    } else if !bugs.isEmpty {
+      parts.append("no algorithm that was tried holds in \(configuration.storage) on these queries")
     }
     return warning + parts.joined(separator: "; ")
   }
@@ -124,7 +120,10 @@ enum AttentionWords {
       parts.append("softmax clipped from [\(Figures.number(l)), \(Figures.number(u))]")
     }
     let m = p.mask
-    if m.causal { parts.append("causal" + (m.alignment == .topLeft ? " from the top left" : "")) }
+    if m.causal {
+      parts.append("causal" + (m.alignment == .topLeft && m.past == nil ? " from the top left" : ""))
+    }
+    if let past = m.past { parts.append("the first query after \(Figures.count(past)) keys") }
     if let left = m.left {
       let right = m.right.map { ",\(Figures.count($0))" } ?? ""
       parts.append("window \(Figures.count(left))\(right)")
@@ -200,19 +199,32 @@ extension AttentionInput.Origin {
   }
 }
 
-extension InputCount {
-  /// Of queries, keys and values together; positions are rows and columns of the first tensor that has any.
+/// What is no number among queries, keys and values.
+struct AttentionCount {
+  private let counts: [(name: String, count: InputCount)]
+
   init(_ tensors: AttentionInputs) {
-    self.init()
     let shape = tensors.shape
-    for (values, width) in [
-      (tensors.q, shape.headSize), (tensors.k, shape.headSize), (tensors.v, shape.valueSize),
-    ] where width > 0 {
+    counts = [
+      ("q", tensors.q, shape.headSize), ("k", tensors.k, shape.headSize), ("v", tensors.v, shape.valueSize),
+    ].map { name, values, width in
+      var count = InputCount()
       values.withUnsafeBufferPointer { buffer in
-        for row in 0..<buffer.count / width {
-          add(row: row, UnsafeBufferPointer(rebasing: buffer[row * width..<(row + 1) * width]))
+        for row in 0..<buffer.count / Swift.max(width, 1) {
+          count.add(row: row, UnsafeBufferPointer(rebasing: buffer[row * width..<(row + 1) * width]))
         }
       }
+      return (name, count)
     }
   }
+
+  /// Of all three together.
+  var facts: [Fact] {
+    var all = InputCount()
+    for (_, count) in counts { all.merge(count) }
+    return all.facts
+  }
+
+  /// A line each; rows are heads times tokens.
+  var findings: [Finding] { counts.flatMap { $0.count.findings($0.name) } }
 }

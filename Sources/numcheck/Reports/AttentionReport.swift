@@ -19,11 +19,12 @@ struct AttentionReport {
     report.notes =
       [AttentionWords.question(experiment.parameters, shape), result.certificate.line]
       + BoundBasis.statements(result.entries.map { (basis($0), $0.bound) })
-    report.findings = InputCount(experiment.tensors).findings
+    report.findings = AttentionCount(experiment.tensors).findings
     if result.overflowedInputs > 0 {
       report.findings.append(
         Finding("input", "", "\(overflow); the truth is that of the inputs as stored", warns: true))
     }
+    if let blind = BlindQueries.finding(experiment.parameters, shape) { report.findings.append(blind) }
     report.findings += softmaxFindings
     var section = Section()
     section.blocks = [.table(table), .table(stageTable), .lines(witnessLines)]
@@ -43,8 +44,11 @@ struct AttentionReport {
         .text((experiment.runners.first?.probabilities ?? configuration.compute).name)),
       Fact("overflowMode", .text(configuration.overflow.rawValue)),
     ]
-    list += origin.facts + InputCount(experiment.tensors).facts
-    list += [Fact("input.overflowed", .integer(result.overflowedInputs))]
+    list += origin.facts + AttentionCount(experiment.tensors).facts
+    list += [
+      Fact("input.rowsWithoutAnswer", .integer(experiment.parameters.blindQueries(shape))),
+      Fact("input.overflowed", .integer(result.overflowedInputs)),
+    ]
     list += shape.facts
     list += [
       Fact("rows", .integer(result.rows)), Fact("length", .integer(shape.keys)),
@@ -52,6 +56,7 @@ struct AttentionReport {
       Fact("policy", .text(p.specialValues.rawValue)),
       Fact("inputRounding.changed", .flag(result.inputsRounded)),
       Fact("inputRounding.maxNormwise", .number(result.inherent)),
+      Fact("inputRounding.maxShare", .number(result.inherentShare)),
       Fact("certificate", .certificate(result.certificate)),
       Fact("baseline.maxAbsoluteError", .number(result.baselineError)),
       Fact("baseline.limit", .number(result.baselineLimit)),
@@ -136,7 +141,7 @@ struct AttentionReport {
     table.add(C.headroom) {
       .headroom(entries[$0].sights.trace, overflowedInputs: result.overflowedInputs)
     }
-    table.add(A.stages) { i in .data(.list(Self.stages.map { stage in Self.stage(entries[i], stage) })) }
+    table.add(A.stages) { i in .data(.list(stages.map { stage in Self.stage(entries[i], stage) })) }
     table.add(C.firstNaN) { .data(.birth(entries[$0].sights.trace.firstNaN)) }
     table.add(C.firstOverflow) { .data(.birth(entries[$0].sights.trace.firstOverflow)) }
     table.add(C.certificate) { _ in .data(.certificate(result.certificate)) }
@@ -150,6 +155,23 @@ struct AttentionReport {
   private static let stages: [Stage] = [
     .input, .scores, .scale, .exponential, .sum, .probabilities, .weighted, .output,
   ]
+  /// Those of some attention only, behind what they follow.
+  private static let rareStages: [(Stage, after: Stage)] = [
+    (.root, .input), (.mask, .scale), (.logarithm, .output),
+  ]
+
+  /// The stages of this run: the rare ones where something was seen in them, of the logarithm only births.
+  private var stages: [Stage] {
+    var list = Self.stages
+    for (stage, place) in Self.rareStages {
+      let isSeen = result.entries.contains {
+        $0.sights.overflowRows(stage) + $0.sights.nanRows(stage) > 0
+          || stage != .logarithm && $0.sights.trace.headroom(stage) != nil
+      }
+      if isSeen, let i = list.firstIndex(of: place) { list.insert(stage, at: i + 1) }
+    }
+    return list
+  }
 
   private static func stage(_ e: AttentionMeasurement.Entry, _ stage: Stage) -> Value {
     .object([
@@ -167,7 +189,7 @@ struct AttentionReport {
     table.title = "headroom in bits, stage by stage"
     table.readingOrder = result.readingOrder
     table.add(ErrorColumns.algorithm) { .text(entries[$0].runner.algorithm.rawValue) }
-    for stage in Self.stages {
+    for stage in stages {
       let column = Column(
         stage.rawValue, "stages.\(stage.rawValue)", .useful,
         "bits of headroom; rows whose first overflow or NaN was born there", unit: "bits")

@@ -38,7 +38,7 @@ struct BackwardReport {
       "attention backward",
       title: AttentionWords.heading("attention backward", configuration, experiment.runners.first, shape)
         + origin.phrase + ", " + gradient)
-    let input = InputCount(experiment.tensors)
+    let input = AttentionCount(experiment.tensors)
     report.facts = configuration.facts
     report.facts += [
       Fact(
@@ -48,6 +48,7 @@ struct BackwardReport {
     ]
     report.facts += origin.facts + input.facts + shape.facts
     report.facts += [
+      Fact("input.rowsWithoutAnswer", .integer(experiment.parameters.blindQueries(shape))),
       Fact("rows", .integer(shape.heads * shape.queries)), Fact("length", .integer(shape.keys)),
       Fact("question", .text(question)), Fact("policy", .text(experiment.parameters.specialValues.rawValue)),
       Fact("inputRounding.changed", .flag(result.inputsRounded)),
@@ -55,6 +56,9 @@ struct BackwardReport {
     ]
     report.notes = [question, result.certificate.line]
     report.findings = input.findings
+    if let blind = BlindQueries.finding(experiment.parameters, shape, isBackward: true) {
+      report.findings.append(blind)
+    }
     var section = Section()
     section.blocks = [.table(table), .lines(witnessLines)]
     report.sections = [section]
@@ -68,7 +72,9 @@ struct BackwardReport {
     typealias A = AttentionColumns
     let lines = lines
     func standing(_ i: Int) -> Standing {
-      Standing(lines[i].errors.kernel, overflowedInputs: 0, dtype: configuration.storage)
+      Standing(
+        lines[i].errors.kernel, overflowedInputs: 0, dtype: configuration.storage,
+        othersHaveTruths: !result.isEmpty)
     }
     func size(_ i: Int, _ x: Double, unless reason: String) -> Cell { standing(i).size(x, unless: reason) }
     var table = Table(rows: lines.count)
@@ -134,7 +140,10 @@ struct BackwardReport {
           + (share.isNaN
             ? (e[gradient].sums.maxAbsoluteError == 0 ? "0 %" : "all") : "\(Figures.short(100 * share)) %")
       }
+      let missing = all.filter { e[$0].kernel.finiteTruths == 0 }.map(\.rawValue)
+      let verb = missing.count == 1 ? "has" : "have"
       return "\(name) is off by \(parts.joined(separator: ", ")) (relative L1)"
+        + (missing.isEmpty ? "" : ", \(Figures.list(missing)) \(verb) no finite truth")
     }.joined(separator: "; ")
   }
 }

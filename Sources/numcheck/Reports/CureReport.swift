@@ -37,6 +37,13 @@ struct CureReport {
   var report: Report {
     var report = Report("quantize --cure")
     report.facts = facts
+    var input = InputCount()
+    for tensor in tensors {
+      let own = InputCount(tensor.study.profile)
+      input.merge(own)
+      report.findings += own.findings(isSingle ? "" : tensor.name)
+    }
+    report.facts += input.facts
     report.title =
       isSingle
       ? tensors[0].heading

@@ -7,6 +7,7 @@ struct DialectReport {
   let second: String
   let tensor: String
   let facts: [Fact]
+  let input: InputCount
   let comparison: DialectComparison
   let boundaries: BoundaryComparison
 
@@ -16,7 +17,7 @@ struct DialectReport {
     let c = comparison
     var report = Report("dialect", title: "\(first) and \(second) on \(tensor)")
     report.facts =
-      facts + [
+      facts + input.facts + [
         Fact("first", .text(first)), Fact("second", .text(second)), Fact("tensor", .text(tensor)),
         Fact("blockLength", .integer(c.blockLength)), Fact("blocks", .integer(c.blockCount)),
         Fact("differingBlocks", .integer(c.differingBlocks)), Fact("share", .number(c.share)),
@@ -28,6 +29,7 @@ struct DialectReport {
       "\(Figures.count(c.differingBlocks)) of \(Figures.count(c.blockCount)) blocks of \(c.blockLength) differ "
         + "(\(Figures.short(100 * c.share)) %)"
     ]
+    report.findings = input.findings
     for (name, s) in [(first, c.first), (second, c.second)] where s.lostCount > 0 {
       report.findings.append(
         Finding(

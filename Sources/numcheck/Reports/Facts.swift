@@ -81,14 +81,16 @@ extension Double {
 extension Fault {
   /// What is wrong, of `rows` rows, under a policy for special values.
   func sentence(rows: Int, policy: SpecialValues) -> String {
-    func after(_ stage: Stage?) -> String {
-      stage.map { ", after an overflow in '\($0.rawValue)'" } ?? ""
+    func after(_ birth: StageTrace.Birth?) -> String {
+      guard let birth else { return "" }
+      if birth.isLogarithmOfZero { return ", after the logarithm of a 0" }
+      return ", after an overflow\(birth.isNegative ? " to -inf" : "") in '\(birth.stage.rawValue)'"
     }
     switch self {
-    case .nan(let n, let stage):
-      return "NaN in \(Figures.count(n)) of \(Figures.count(rows)) rows" + after(stage)
-    case .overflow(let n, let stage):
-      return "\(Figures.count(n)) finite results came out infinite" + after(stage)
+    case .nan(let n, let birth):
+      return "NaN in \(Figures.count(n)) of \(Figures.count(rows)) rows" + after(birth)
+    case .overflow(let n, let birth):
+      return "\(Figures.count(n)) finite results came out infinite" + after(birth)
     case .special(let n):
       return
         "\(Figures.count(n)) results should be NaN or infinite under policy '\(policy.rawValue)' and are not"
@@ -101,12 +103,27 @@ extension Fault {
   }
 }
 
+extension StageTrace {
+  /// Where what went wrong was born, a line each; `row` spells a row, `place` is what an index is one of.
+  func lines(place: String = "index", _ row: (Int) -> String) -> [String] {
+    let births: [(String, Birth?)] = [
+      ("NaN", firstNaN), ("infinity", firstOverflow), ("logarithm of a 0", firstLogarithmOfZero),
+    ]
+    return births.compactMap { what, birth in
+      birth.map {
+        "  first \(what) born in stage '\($0.stage.rawValue)' of \(row($0.row)), \(place) \($0.index)"
+          + ($0.isNegative && !$0.isLogarithmOfZero ? " (-inf)" : "")
+      }
+    }
+  }
+}
+
 /// A share as percent, or as a factor where it is large.
 func percentOrFactor(_ x: Double) -> String {
   x > 10 ? "a factor of \(Figures.short(1 + x))" : "\(Figures.short(100 * x)) %"
 }
 
-extension InputOptions {
+extension InputChoice {
   /// Where rows come from, for machines.
   var facts: [Fact] {
     if let input {

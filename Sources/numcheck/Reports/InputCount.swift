@@ -37,16 +37,43 @@ struct InputCount: Sendable {
     }
   }
 
+  init() {}
+
+  /// Of a matrix that was read as f32.
+  init(_ found: NonFinite) {
+    (nan, infinite) = (found.nan, found.infinite)
+    firstNaN = found.firstNaN.map { Position(row: $0.row, column: $0.column) }
+    firstInfinity = found.firstInfinity.map { Position(row: $0.row, column: $0.column) }
+  }
+
+  /// Of a tensor whose profile was taken.
+  init(_ profile: TensorProfile) {
+    (nan, infinite) = (profile.nanCount, profile.infiniteCount)
+    firstNaN = profile.firstNaN.map { Position(row: $0.row, column: $0.column) }
+    firstInfinity = profile.firstInfinity.map { Position(row: $0.row, column: $0.column) }
+  }
+
+  /// Of a matrix in memory.
+  init(_ values: UnsafeBufferPointer<Float>, columns: Int) {
+    var found = NonFinite()
+    found.add(values, columns: columns)
+    self.init(found)
+  }
+
   var facts: [Fact] { [Fact("input.nan", .integer(nan)), Fact("input.inf", .integer(infinite))] }
 
   /// What people must know first. Infinities are no news where they mask.
-  var findings: [Finding] {
+  var findings: [Finding] { findings("") }
+
+  /// The same of what is at `place`, with more to say.
+  func findings(_ place: String, _ more: String = "") -> [Finding] {
     var parts: [String] = []
     if let firstNaN { parts.append("\(Figures.count(nan)) NaN (first at \(firstNaN.text))") }
     if let firstInfinity {
       parts.append("\(Figures.count(infinite)) infinite (first at \(firstInfinity.text))")
     }
-    return parts.isEmpty ? [] : [Finding("input", "", parts.joined(separator: ", "), warns: nan > 0)]
+    return parts.isEmpty
+      ? [] : [Finding("input", place, parts.joined(separator: ", ") + more, warns: nan > 0)]
   }
 }
 
@@ -54,31 +81,41 @@ struct InputCount: Sendable {
 final class CountedRows<Source: RowSource>: RowSource {
   private let source: Source
   private let state = Mutex(Counted())
+  /// What is asked of the rows, where some have no answer to it.
+  private let operation: RowOperation?
 
   private struct Counted {
     var count = InputCount()
+    var unanswered = UnansweredRows()
     /// A bit for each row that has been counted; empty as long as there is none.
     var rows: [UInt64] = []
   }
 
-  init(_ source: Source) { self.source = source }
+  init(_ source: Source, _ operation: RowOperation? = nil) {
+    self.source = source
+    self.operation = operation
+  }
 
   var rowCount: Int { source.rowCount }
   var length: Int { source.length }
   var count: InputCount { state.withLock { $0.count } }
+  var unanswered: UnansweredRows { state.withLock { $0.unanswered } }
 
   func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) throws {
     try source.read(row, into: buffer)
     var own = InputCount()
     own.add(row: row, UnsafeBufferPointer(buffer))
     guard own.nan + own.infinite > 0 else { return }
-    let (found, words) = (own, (rowCount + 63) / 64)
+    var unanswered = UnansweredRows()
+    if let operation { unanswered.add(UnsafeBufferPointer(buffer), operation) }
+    let (found, others, words) = (own, unanswered, (rowCount + 63) / 64)
     state.withLock { state in
       if state.rows.isEmpty { state.rows = Array(repeating: 0, count: words) }
       let bit: UInt64 = 1 << UInt64(row % 64)
       if state.rows[row / 64] & bit != 0 { return }
       state.rows[row / 64] |= bit
       state.count.merge(found)
+      state.unanswered.merge(others)
     }
   }
 }

@@ -37,6 +37,7 @@ struct KernelReport {
     ]
     list += origin.facts + input.facts
     list += [
+      Fact("input.rowsWithoutAnswer", .integer(result.unanswered.count)),
       Fact("input.overflowed", .integer(result.overflowedInputs)),
       Fact("input.overflowedRows", .integer(result.overflowedRows)),
       Fact("temperature", .number(parameters.temperature)),
@@ -47,6 +48,7 @@ struct KernelReport {
       Fact("inputRounding.changed", .flag(result.inputsRounded)),
       Fact("inputRounding.maxUlp", .number(result.inherentUlp)),
       Fact("inputRounding.maxNormwise", .number(result.inherent)),
+      Fact("inputRounding.maxShare", .number(result.inherentShare)),
       Fact("certificate", .certificate(result.certificate)),
     ]
     return list
@@ -58,6 +60,9 @@ struct KernelReport {
       list.append(
         Finding(
           "input", "", "\(overflow); the truth of those rows is that of the inputs as stored", warns: true))
+    }
+    if let blind = result.unanswered.message(rows: result.rows, operation, parameters.specialValues) {
+      list.append(Finding("rows-without-answer", "", blind, warns: true))
     }
     return list
   }
@@ -151,12 +156,7 @@ struct KernelReport {
       lines.append(line)
     }
     lines += w.lines(dtype)
-    if let birth = result.entries[i].trace.firstNaN ?? result.entries[i].trace.firstOverflow {
-      let what = result.entries[i].trace.firstNaN != nil ? "NaN" : "infinity"
-      lines.append(
-        "  first \(what) born in stage '\(birth.stage.rawValue)' of row \(birth.row), index \(birth.index)")
-    }
-    return lines
+    return lines + result.entries[i].trace.lines { "row \($0)" }
   }
 }
 
@@ -183,18 +183,31 @@ extension KernelReport {
     return warning + parts.joined(separator: "; ")
   }
 
+  private func hasPairwise(_ algorithm: Algorithm) -> Bool {
+    Algorithm.all(for: operation, dtype: configuration.storage).contains {
+      $0.kernel == algorithm.kernel && $0.summation == .pairwise
+    }
+  }
+
   private func advice(_ best: ExperimentResult.Entry) -> String {
     let name = best.algorithm.description
     let ulp = Figures.short(best.kernel.maxUlp)
     switch result.caution(best, configuration) {
     case .tooLong:
       return "\(name) errs by \(ulp) ulp at most, but no bound can promise it: rows of "
-        + "\(Figures.count(result.length)) are too long for sums in \(configuration.accumulator.name); "
-        + "try a pairwise sum or --accumulate f32"
+        + "\(Figures.count(result.length)) are too long for sums in \(configuration.accumulator.name)"
+        + Advice.more(
+          [best.algorithm.summation == .sequential && hasPairwise(best.algorithm) ? "a pairwise sum" : nil]
+            + [Advice.finer(than: configuration.accumulator).map { "--accumulate \($0)" }])
     case .tooLarge:
       return
         "\(name) errs by \(ulp) ulp at most, but no bound can promise it: logits of this size are too large for "
-        + "\(configuration.compute.name); try --compute f32"
+        + configuration.compute.name
+        + Advice.more([Advice.finer(than: configuration.compute).map { "--compute \($0)" }])
+    case .cancelling:
+      return
+        "\(name) errs by \(ulp) ulp at most, but no bound can promise it: 1 - p cancels where one logit leads; "
+        + "\(ComplementSoftmaxJacobian.name) adds up the others instead"
     case .inputs(let share):
       return "\(name) is right to \(ulp) ulp for the inputs it got, but rounding the inputs to "
         + "\(configuration.storage) alone moves results by \(percentOrFactor(share)): no kernel can mend that, "

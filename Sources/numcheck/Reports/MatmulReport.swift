@@ -20,10 +20,16 @@ struct MatmulReport {
       guard entry.parts[0].verdict == .vacuous else { return nil }
       return
         "\(entry.candidate.name) errs by \(measured.error(entry)), but no bound can promise it: sums of "
-        + "\(Figures.count(source.inputs.a.inner)) in \(configuration.accumulator) may lose all; try --accumulate f32 "
-        + "or a shorter run"
+        + "\(Figures.count(source.inputs.a.inner)) in \(configuration.accumulator) may lose all; "
+        + (Advice.tries([accumulators, "a shorter run"]) ?? "")
     }
     return report
+  }
+
+  /// A wider accumulator than this one.
+  private var accumulators: String? {
+    guard case .float(let format) = configuration.accumulator else { return nil }
+    return Advice.finer(than: format).map { "--accumulate \($0)" }
   }
 
   /// What was asked, in one line.

@@ -33,6 +33,7 @@ struct MeasurementReport<Q: Question> {
       Fact("inputRounding.changed", .flag(result.inputsRounded)),
       Fact("inputRounding.maxUlp", .number(result.inherentUlp[0])),
       Fact("inputRounding.maxNormwise", .number(result.inherent[0])),
+      Fact("inputRounding.maxShare", .number(result.inherentShare[0])),
       Fact("certificate", .certificate(result.certificate)),
     ]
   }
@@ -101,13 +102,7 @@ struct MeasurementReport<Q: Question> {
     let entry = result.entries[i]
     var lines = ["worst result: \(entry.candidate.name), row \(w.row), \(place) \(w.index): \(w.size)"]
     lines += w.lines(results)
-    if let birth = entry.trace.firstNaN ?? entry.trace.firstOverflow {
-      let what = entry.trace.firstNaN != nil ? "NaN" : "overflow"
-      lines.append(
-        "  first \(what) born in stage '\(birth.stage.rawValue)' of row \(birth.row), \(place) \(birth.index)"
-      )
-    }
-    return lines
+    return lines + entry.trace.lines(place: place) { "row \($0)" }
   }
 
   /// One line that a person can act on; `advice` is what to say of an entry that is worth a sentence of its own.
@@ -134,15 +129,19 @@ struct MeasurementReport<Q: Question> {
   private func plain(_ entry: Entry) -> String {
     let part = entry.parts[0]
     let name = entry.candidate.name
+    let (own, inherent) = (
+      Swift.max(part.kernel.maxNormwise, part.kernel.maxShare),
+      Swift.max(result.inherent[0], result.inherentShare[0])
+    )
     switch part.verdict {
     case .vacuous:
       return "\(name) errs by \(error(entry)), but no bound can promise it"
-    case .illConditioned where result.inherent[0] > part.kernel.maxNormwise:
+    case .illConditioned where inherent > own:
       return
         "\(name) errs by \(error(entry)) for the numbers it got, but storing them in \(storage) alone moves "
-        + "results by \(percentOrFactor(result.inherent[0]))"
+        + "results by \(percentOrFactor(inherent))"
     case .illConditioned:
-      return "\(name) keeps its bound, yet results may be off by \(percentOrFactor(part.kernel.maxNormwise))"
+      return "\(name) keeps its bound, yet results may be off by \(percentOrFactor(own))"
     case .ok, .bug:
       switch part.bound {
       case .sound: return "\(name) holds: \(error(entry)) at most, every result within its bound"

@@ -70,7 +70,11 @@ struct NormReport {
     let other =
       operation == .layerNorm && entry.candidate.name.hasPrefix("naive")
       ? "the mean is large beside the variance; a two-pass kernel can promise more"
-      : "try --compute f32 or --accumulate f32"
+      : Advice.tries(
+        [
+          Advice.finer(than: configuration.compute).map { "--compute \($0)" },
+          Advice.finer(than: configuration.accumulator).map { "--accumulate \($0)" },
+        ]) ?? "numbers of this size leave no digits"
     return "\(entry.candidate.name) errs by \(measured), but no bound can promise it: \(other)"
   }
 }

@@ -13,11 +13,9 @@ struct QuantizeReport {
 
     var size: String { "\(Figures.count(rows)) x \(Figures.count(columns))" }
 
-    /// Elements that no scheme can be blamed for.
-    var nonFinite: Int {
-      study.entries.first.map { $0.statistics.count - $0.statistics.finiteCount - $0.statistics.lostCount }
-        ?? 0
-    }
+    /// What no scheme can be blamed for.
+    var input: InputCount { InputCount(study.nonFinite) }
+    var nonFinite: Int { study.nonFinite.nan + study.nonFinite.infinite }
   }
 
   let tensors: [Tensor]
@@ -33,6 +31,10 @@ struct QuantizeReport {
   var report: Report {
     var report = Report("quantize")
     report.facts = facts
+    // Of all tensors together.
+    var input = InputCount()
+    for tensor in tensors { input.merge(tensor.input) }
+    report.facts += input.facts
     if isSingle, let only = tensors.first {
       report.title = "\(only.name): \(only.size)"
       report.facts += [Fact("rows", .integer(only.rows)), Fact("length", .integer(only.columns))]
@@ -59,11 +61,9 @@ struct QuantizeReport {
 
   private func section(_ tensor: Tensor) -> Section {
     var section = Section(title: isSingle ? "" : "\(tensor.name): \(tensor.size)")
-    if tensor.nonFinite > 0 {
-      section.findings.append(
-        Finding(
-          "input", isSingle ? "" : tensor.name,
-          "\(Figures.count(tensor.nonFinite)) NaN or infinite; no figure is of them", warns: true))
+    section.findings = tensor.input.findings(isSingle ? "" : tensor.name, "; no figure is of them")
+    section.findings += tensor.study.entries.compactMap {
+      scaleFinding($0, isSingle ? $0.name : "\(tensor.name) \($0.name)")
     }
     section.blocks = [.table(table(tensor))]
     func place(_ scheme: String) -> String { isSingle ? scheme : "\(tensor.name) \(scheme)" }
@@ -79,6 +79,19 @@ struct QuantizeReport {
     return section
   }
 
+  /// What is wrong with what a scheme stores beside its codes.
+  private func scaleFinding(_ entry: SchemeStudy.Entry, _ place: String) -> Finding? {
+    let faults = entry.measurement.scaleFaults
+    var parts: [String] = []
+    func say(_ n: Int, _ what: String) {
+      if n > 0 { parts.append("\(Figures.count(n)) \(n == 1 ? "block" : "blocks") \(what)") }
+    }
+    say(faults.overflowed, "with a scale or sum that is infinite as stored")
+    say(faults.underflowed, "whose scale is too small: nothing is left of them")
+    say(faults.nan, "with a scale or sum that is NaN as stored")
+    return parts.isEmpty ? nil : Finding("scales", place, parts.joined(separator: ", "), warns: true)
+  }
+
   private func table(_ tensor: Tensor) -> Table {
     typealias S = SchemeColumns
     let entries = tensor.study.entries
@@ -91,6 +104,9 @@ struct QuantizeReport {
     table.add(S.pareto) { .flag(entries[$0].isParetoBest, yes: "*", no: "") }
     table.add(S.bits) { .number(entries[$0].bitsPerWeight) }
     table.add(S.lost) { .count(entries[$0].statistics.lostCount) }
+    table.add(S.scaleOverflow) { .count(entries[$0].measurement.scaleFaults.overflowed) }
+    table.add(S.scaleUnderflow) { .count(entries[$0].measurement.scaleFaults.underflowed) }
+    table.add(S.scaleNaN) { .count(entries[$0].measurement.scaleFaults.nan) }
     table.add(S.sqnr) { figure($0) { $0.sqnr } }
     table.add(S.mse) { figure($0) { $0.mse } }
     table.add(S.maxAbsolute) { figure($0) { $0.maxAbsoluteError } }
@@ -137,7 +153,13 @@ struct QuantizeReport {
       (S.rounding, \.elementRounding), (S.clipping, \.clipping), (S.flushed, \.flushToZero),
       (S.scales, \.scaleRounding),
     ]
+    // Where the scales have a share the others do not sum to 100 without it: all four must be seen.
+    let scalesCount = entries.contains {
+      guard let split = $0.measurement.split, $0.measurement.splitsScale else { return false }
+      return split.scaleRounding.magnitude > 5e-4 * split.total
+    }
     for (column, part) in parts {
+      let column = scalesCount ? column.deciding : column
       table.add(column) { i in
         let m = entries[i].measurement
         guard let split = m.split else { return .none("the scheme does not tell what its blocks can say") }
@@ -180,7 +202,7 @@ struct QuantizeReport {
     if tensor.study.entries.isEmpty { return "no scheme fits \(tensor.size)" }
     guard let limits else {
       let best = tensor.study.entries.filter(\.isParetoBest).map(\.name)
-      if best.isEmpty { return "none keeps every number finite" }
+      if best.isEmpty { return "none keeps every number finite and every scale" }
       return "best for their size (*): " + best.joined(separator: ", ")
     }
     guard let found = tensor.study.recommended(limits) else {

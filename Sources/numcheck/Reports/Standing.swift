@@ -13,7 +13,10 @@ struct Standing {
   /// - Parameters:
   ///   - statistics: what was measured.
   ///   - overflowedInputs: finite inputs that `dtype` cannot hold.
-  init(_ statistics: ErrorStatistics, overflowedInputs: Int, dtype: DType) {
+  ///   - othersHaveTruths: whether other results of the run have finite truths: without any the whole run says so.
+  init(
+    _ statistics: ErrorStatistics, overflowedInputs: Int, dtype: DType, othersHaveTruths: Bool = false
+  ) {
     let s = statistics
     var parts: [String] = []
     if s.nanRows > 0 { parts.append("NaN in \(Figures.count(s.nanRows)) of \(Figures.count(s.rows)) rows") }
@@ -28,6 +31,7 @@ struct Standing {
       overflowedInputs == 0
       ? nil
       : "\(Figures.count(overflowedInputs)) \(overflowedInputs == 1 ? "input overflows" : "inputs overflow") \(dtype)"
+    hasTruth = s.rows == 0 || s.finiteTruths > 0 || !othersHaveTruths
     if s.rows > 0 && s.nanRows == s.rows {
       missing = "every row has a NaN"
     } else if s.finiteCount == 0 {
@@ -36,6 +40,9 @@ struct Standing {
       missing = nil
     }
   }
+
+  /// Whether some truth is finite: where none is, nothing was held against anything, and a count of 0 is no pass.
+  private let hasTruth: Bool
 
   /// Whether errors have a size.
   var isMeasured: Bool { missing == nil }
@@ -51,7 +58,9 @@ struct Standing {
   }
 
   /// A count of rows or results that are wrong.
-  func count(_ n: Int) -> Cell { .count(n, caveat: n > 0 ? nil : inputs) }
+  func count(_ n: Int) -> Cell {
+    .count(n, caveat: n > 0 ? nil : inputs ?? (hasTruth ? nil : "no row has a finite truth"))
+  }
 }
 
 extension Table {

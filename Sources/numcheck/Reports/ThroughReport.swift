@@ -7,6 +7,7 @@ struct ThroughReport {
   let purpose: Purpose
   let title: String
   let facts: [Fact]
+  var input = InputCount()
   /// For `softmax`.
   var softmax: [(name: String, bits: Double, errors: ThroughSoftmax)] = []
   /// For the others: errors of each factor alone, and of all.
@@ -24,11 +25,12 @@ struct ThroughReport {
       case .attention: "attention"
       }
     var report = Report("quantize --through \(purpose.rawValue)", title: "\(title), through \(way)")
-    report.facts = facts + [Fact("certificate", .certificate(certificate))]
+    report.facts = facts + input.facts + [Fact("certificate", .certificate(certificate))]
     // Every treatment proves both sides: the tensor as given anew.
     report.notes = [note, certificate.line + "; both sides of every treatment"]
     report.add(purpose == .softmax ? softmaxTable : partsTable)
-    report.findings = skipped.map { Finding("not-tried", $0.name, $0.reason, leads: false) }
+    report.findings = input.findings
+    report.findings += skipped.map { Finding("not-tried", $0.name, $0.reason, leads: false) }
     return report
   }
 

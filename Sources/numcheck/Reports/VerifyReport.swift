@@ -81,7 +81,7 @@ struct VerifyReport {
 
   /// Why an absence of faults is no pass.
   private var gaps: [String] {
-    if parts.allSatisfy({ $0.kernel.finiteCount == 0 && $0.wrong.count == 0 }) {
+    if parts.allSatisfy({ $0.kernel.finiteTruths == 0 && $0.wrong.count == 0 }) {
       return ["nothing was checked: no row has a finite truth"]
     }
     // Of log-sum-exps beside outputs no bound is derived; what is asked first decides.
@@ -245,7 +245,7 @@ extension VerifyReport {
             + (names.map { "; it looks like: \($0)" } ?? ""))
       } else if part.verdict == .bug, let names {
         said.append("\(name) is wrong, though no result is above its bound: \(names)")
-      } else if part.kernel.finiteCount == 0 {
+      } else if part.kernel.finiteTruths == 0 {
         said.append("\(name): no row has a finite truth, nothing to measure")
       } else {
         let ulp = Figures.short(part.kernel.maxUlp)

@@ -62,7 +62,7 @@ import Testing
 
   /// Section 3: 2^−52 relative.
   @Test func tier0Exponential() async {
-    let bound = 0x1p-52
+    let bound = CertifiedBounds.exponential0
     let worst = await Self.forChunks(6_000_000) { range in
       let exact = Exact()
       var random = RandomSource(seed: 41, row: range.lowerBound)
@@ -90,7 +90,7 @@ import Testing
         let dl = i % 2 == 0 ? 0 : dh.ulp * (random.uniform() - 0.5)
         let (e, k) = certifiedExponentialPair(dh, dl)
         let error = exact.relativeError(e.high, e.low, k, of: dh, dl)
-        worst = max(worst, error / (0x1p-100 + dh.magnitude * 0x1p-103))
+        worst = max(worst, error / CertifiedBounds.exponential2(of: dh))
       }
       return worst
     }
@@ -108,11 +108,13 @@ import Testing
         let dh = Self.exponent(i, &random, parts: 1024, reach: 1900)
         let dl = i % 2 == 0 ? 0 : dh.ulp * (random.uniform() - 0.5)
         let (e, k) = lowWordExponential(dh, dl)
-        worst = max(worst, exact.relativeError(e.high, e.low, k, of: dh, dl) / 0x1p-74)
+        worst = max(worst, exact.relativeError(e.high, e.low, k, of: dh, dl) / CertifiedBounds.exponential1)
       }
       return worst
     }
-    print("tier 1 exp: largest error 2^\(log2(worst * 0x1p-74)), bound 2^-74")
+    print(
+      "tier 1 exp: largest error 2^\(log2(worst * CertifiedBounds.exponential1)), bound 2^\(log2(CertifiedBounds.exponential1))"
+    )
     #expect(worst <= 1 && worst >= 0x1p-8)
   }
 

@@ -18,6 +18,8 @@ package struct AttentionErrors {
   let keyCount: Int
   /// Bounds |v|.
   let largestValue: Double
+  /// Whether some value is not finite.
+  private let hasWildValues: Bool
   let scoring: ScoreErrors
 
   // One row's.
@@ -55,24 +57,32 @@ package struct AttentionErrors {
     self.runner = runner
     self.parameters = parameters
     keyCount = tensors.shape.keys
-    largestValue = tensors.isFinite.v ? tensors.largestValue : .infinity
+    largestValue = tensors.largestValue
+    hasWildValues = !tensors.isFinite.v
   }
 
   /// Writes a bound on each output's absolute error into `bounds`; `values` are the head's, `truth` the exact outputs in Double.
+  /// nil where a value that is seen is not finite.
   package mutating func bound(
     _ profile: AttentionProfile, values: UnsafePointer<Double>, truth: [Double], into bounds: inout [Double]
-  ) -> RowBound {
-    guard profile.isRegular, largestValue.isFinite, !precisions.widening.overflows(largestValue),
+  ) -> RowBound? {
+    guard profile.isRegular, !precisions.widening.overflows(largestValue),
       prepare(profile)
-    else { return .none }
+    else { return RowBound.none }
     let width = truth.count
-    guard let (divisor, relative) = weigh(profile) else { return .none }
+    if hasWildValues {
+      if runner.multipliesHidden { return RowBound.none }
+      for j in profile.keys {
+        for c in 0..<width where !values[j * width + c].isFinite { return nil }
+      }
+    }
+    guard let (divisor, relative) = weigh(profile) else { return RowBound.none }
     // Where errors have no end, an output beside the largest number may overflow.
     let mayOverflow =
       precisions.narrowing.overflows(2 * largestValue) || precisions.storage.overflows(2 * largestValue)
     if !(relative < .infinity) {
       for col in 0..<width { bounds[col] = .infinity }
-      return relative.isNaN || mayOverflow ? .none : .vacuous
+      return relative.isNaN || mayOverflow ? RowBound.none : .vacuous
     }
     bounds.withUnsafeMutableBufferPointer { b in
       guard let b = b.baseAddress else { return }
@@ -90,16 +100,16 @@ package struct AttentionErrors {
       var e = bounds[col] + relative * size + constant / divisor
       if runner.algorithm == .flash { e += a.rounding(size + e) }
       if e < .infinity && precisions.narrowing.overflows(size + e) && !precisions.storesAsComputed {
-        return .none
+        return RowBound.none
       }
       e += precisions.narrowing.error(size + e)
       e = precisions.stored(truth[col], e)
-      if e.isNaN || e == .infinity && mayOverflow { return .none }
+      if e.isNaN || e == .infinity && mayOverflow { return RowBound.none }
       bounds[col] = e * (1 + 0x1p-20)
       worst = Swift.max(worst, bounds[col])
       largest = Swift.max(largest, size)
     }
-    return worst >= largest && largest > 0 ? .vacuous : .sound
+    return worst >= largest && largest > 0 ? RowBound.vacuous : .sound
   }
 
   // MARK: Scores and exponentials

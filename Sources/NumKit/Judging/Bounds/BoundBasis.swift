@@ -24,7 +24,9 @@ public struct BoundBasis: Sendable, Hashable {
     case .logarithmOfOnePlus: used.append((.log1p, accumulator))
     case .logarithmOfSum, .exponentialOfDifference, .difference: used.append((.log, accumulator))
     case .logarithmOfProbability: used.append((.log, compute))
-    case .quotient, .productOfDifference, .differenceOfProducts, .reciprocal, .reciprocalOfSmaller: break
+    case .quotient, .productWithOthers, .productOfDifference, .differenceOfProducts, .reciprocal,
+      .reciprocalOfSmaller:
+      break
     }
     self.init(used)
   }

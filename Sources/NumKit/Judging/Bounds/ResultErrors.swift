@@ -1,4 +1,5 @@
 import CJudging
+import NumKitKernels
 import RealModule
 
 typealias Exact = UnsafeBufferPointer<Double>
@@ -172,6 +173,7 @@ extension RowErrors {
 
   func jacobian(_ truth: Exact, _ bounds: Bounds) {
     let b = z.indices.map(probabilityError)
+    let sumsOthers = self.bounds.arithmetic.ending == .productWithOthers
     for i in z.indices {
       for j in z.indices {
         let pi = Computed(exact: p[i], error: b[i])
@@ -180,11 +182,27 @@ extension RowErrors {
           // 1 − pᵢ without cancellation.
           other = Computed(exact: p[i] > 0x1p-60 ? truth[i * count + i] / p[i] : 1, error: b[i])
           other.error += c.u * other.upper
+          if sumsOthers { other = sumOfOthers(i, exact: other.exact, b) }
         }
         let product = pi.product(other)
         bounds[i * count + j] = product.error + c.rounding(product.upper)
       }
     }
+  }
+
+  /// Σ_{j≠i} pⱼ as computed: each probability's error, what the accumulator makes of their additions, the conversions.
+  private func sumOfOthers(_ i: Int, exact: Double, _ errors: [Double]) -> Computed {
+    var (magnitudes, error) = (0.0, 0.0)
+    for j in z.indices where j != i {
+      let term = precisions.widening(Computed(exact: p[j], error: errors[j]))
+      magnitudes += term.upper
+      error += term.error
+    }
+    error += a.growth(self.bounds.algorithm.summation.depth(count - 1)) * magnitudes
+    // What Double's own sum loses.
+    error += 0x1p-52 * Double(count) * magnitudes
+    let sum = Computed(exact: exact, error: error)
+    return a.overflows(magnitudes + error) ? .unknown : precisions.narrowing(sum)
   }
 
   func vectorJacobian(_ truth: Exact, _ bounds: Bounds) {

@@ -39,7 +39,8 @@ struct ScoreErrors {
     let before = parameters.placement == .before
     after = before ? 1 : scale
     // Queries (multiplied first, perhaps) and keys on their way into the accumulator.
-    func largest(_ x: [Double]) -> Double { x.reduce(0) { Swift.max($0, $1.magnitude) } }
+    // What is not finite is no part of a score that is.
+    func largest(_ x: [Double]) -> Double { x.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 } }
     let widening = precisions.widening
     let k = largest(tensors.k)
     let q = largest(tensors.q) * (before ? scale * (1 + scaleError) * (1 + c.u) : 1)

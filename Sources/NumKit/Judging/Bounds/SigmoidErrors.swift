@@ -3,7 +3,8 @@ import RealModule
 /// Sigmoid: each result is of its own element.
 extension ErrorBounds {
   func sigmoidError(_ z: Double, _ truth: Double) -> Double {
-    if z.isNaN { return .nan }
+    // A NaN stays one, and is its own element's alone.
+    if z.isNaN { return precisions.compute.format.hasNaN ? 0 : .nan }
     // Of an infinity every algorithm makes exactly 0 or 1.
     if z.isInfinite { return precisions.computeIsUnbounded ? 0 : .nan }
     let e = finiteError(z)

@@ -23,6 +23,8 @@ public struct ErrorStatistics: Sendable {
   public private(set) var rows = 0
   /// Results.
   public private(set) var count = 0
+  /// Results whose truth is finite.
+  public private(set) var finiteTruths = 0
   /// Rows with a NaN whose truth has none.
   public private(set) var nanRows = 0
   /// Results that are infinite (in a saturating format: never) where the truth, rounded to the format, is finite.
@@ -52,6 +54,8 @@ public struct ErrorStatistics: Sendable {
   public private(set) var maxRelative = 0.0
   /// The largest over rows of (largest absolute error) / (largest magnitude of the truth).
   public private(set) var maxNormwise = 0.0
+  /// The largest relative error of a result that carries at least `Verdict.leastShare` of its row's Σ |truth|.
+  public private(set) var maxShare = 0.0
   /// The result with the largest error in ulps; one with a wrong special value before any other.
   public private(set) var witness: Witness?
   /// The first result above its bound.
@@ -105,6 +109,7 @@ public struct ErrorStatistics: Sendable {
     }
     maxAbsolute = Swift.max(maxAbsolute, sight.worst)
     slack.add(truth.relativeError, scale: sight.scale, unit)
+    if sight.relative > maxShare { addShares(computed, flat) }
     if sight.scale > 0 {
       maxNormwise = Swift.max(maxNormwise, sight.worst / sight.scale)
       maxUlpAtPeak = Swift.max(maxUlpAtPeak, sight.worst / unit.size(at: sight.scale))
@@ -112,6 +117,17 @@ public struct ErrorStatistics: Sendable {
     if sight.hasNaN && !sight.truthHasNaN { nanRows += 1 }
     if overflowed && bounds == nil && isLost(computed, truth, flat, unit, scale: sight.scale) {
       lostRows += 1
+    }
+  }
+
+  /// Judges by themselves the results that carry a share of their row.
+  private mutating func addShares(_ computed: UnsafeBufferPointer<Double>, _ flat: FlatTruth) {
+    var mass = 0.0
+    for t in flat.value[..<computed.count] where t.isFinite { mass += t.magnitude }
+    for i in computed.indices {
+      let t = flat.value[i].magnitude
+      guard t.isFinite, t > 0, t >= Verdict.leastShare * mass, computed[i].isFinite else { continue }
+      maxShare = Swift.max(maxShare, flat.error(of: computed[i], at: i) / t)
     }
   }
 
@@ -142,6 +158,7 @@ public struct ErrorStatistics: Sendable {
     var truthHasNaN = false
     var worst = 0.0
     var scale = 0.0
+    var relative = 0.0
   }
 
   private static let block = 1024
@@ -170,6 +187,7 @@ public struct ErrorStatistics: Sendable {
         }
       }
       guard seen.regular != 0 else { return false }
+      finiteTruths += block.count
       underflow += seen.underflow
       if seen.ulp >= Self.leastVectorUlp {
         sum.add(seen.sum)
@@ -184,6 +202,7 @@ public struct ErrorStatistics: Sendable {
       sight.worst = Swift.max(sight.worst, seen.absolute)
       sight.scale = Swift.max(sight.scale, seen.scale)
       maxRelative = Swift.max(maxRelative, seen.relative)
+      sight.relative = Swift.max(sight.relative, seen.relative)
       if seen.ulp > maxUlp || witness == nil, let i = ulps.firstIndex(of: seen.ulp) {
         maxUlp = seen.ulp
         offer(
@@ -216,6 +235,7 @@ public struct ErrorStatistics: Sendable {
     if let bounds, exact.isFinite { maxBoundUlp = Swift.max(maxBoundUlp, bounds[i] / size) }
     if t.isNaN { sight.truthHasNaN = true }
     if y.isNaN && !t.isNaN { sight.hasNaN = true }
+    if t.isFinite && exact.isFinite { finiteTruths += 1 }
     guard y.isFinite && t.isFinite && exact.isFinite else {
       return addSpecial(row, i, y, t, flat, unit, bounds?[i])
     }
@@ -228,7 +248,9 @@ public struct ErrorStatistics: Sendable {
     histogram.add(ulps)
     sight.worst = Swift.max(sight.worst, absolute)
     sight.scale = Swift.max(sight.scale, exact.magnitude)
-    maxRelative = Swift.max(maxRelative, flat.relative(absolute, of: y, at: i))
+    let relative = flat.relative(absolute, of: y, at: i)
+    maxRelative = Swift.max(maxRelative, relative)
+    sight.relative = Swift.max(sight.relative, relative)
     if ulps > maxUlp || (witness == nil && ulps >= maxUlp) {
       maxUlp = ulps
       offer(Witness(row: row, index: i, computed: y, exact: exact, ulp: ulps))
@@ -305,6 +327,7 @@ public struct ErrorStatistics: Sendable {
   public mutating func merge(_ other: ErrorStatistics) {
     rows += other.rows
     count += other.count
+    finiteTruths += other.finiteTruths
     nanRows += other.nanRows
     overflow += other.overflow
     underflow += other.underflow
@@ -319,6 +342,7 @@ public struct ErrorStatistics: Sendable {
     maxAbsolute = Swift.max(maxAbsolute, other.maxAbsolute)
     maxRelative = Swift.max(maxRelative, other.maxRelative)
     maxNormwise = Swift.max(maxNormwise, other.maxNormwise)
+    maxShare = Swift.max(maxShare, other.maxShare)
     if let witness = other.witness { offer(witness) }
     if let theirs = other.boundWitness {
       if let mine = boundWitness {

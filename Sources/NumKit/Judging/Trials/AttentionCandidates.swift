@@ -102,8 +102,8 @@ struct AttentionErrorModel: ErrorModel {
     guard row.part == 0 else { return RowBound.none }
     let shape = stored.shape
     let start = shape.keyHead(of: item.head) * shape.keys * shape.valueSize
-    let kind = stored.v.withUnsafeBufferPointer { v -> RowBound in
-      guard let v = v.baseAddress else { return .none }
+    let kind = stored.v.withUnsafeBufferPointer { v -> RowBound? in
+      guard let v = v.baseAddress else { return RowBound.none }
       return errors.bound(profile, values: v + start, truth: Array(exact), into: &bounds)
     }
     for c in bounds.indices { results[c] = bounds[c] }

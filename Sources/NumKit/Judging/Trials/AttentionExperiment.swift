@@ -90,6 +90,7 @@ public struct AttentionExperiment: Sendable {
       entries: entries, baselineError: error,
       baselineLimit: 2 * error + (baseline == nil ? 0 : 2 * sights.slack), inputsRounded: found.inputsRounded,
       overflowedInputs: found.overflowedInputs, inherent: found.inherent[0],
+      inherentShare: found.inherentShare[0],
       certificate: found.certificate, heads: sights.heads(baseline?.candidate as? BaselineCandidate),
       regularRows: sights.regular, saturatedRows: sights.saturated, rows: found.items)
   }
@@ -169,6 +170,8 @@ public struct AttentionMeasurement: Sendable {
   public let overflowedInputs: Int
   /// The largest relative change of a row's truth, by its norm, that storing the inputs makes.
   public let inherent: Double
+  /// The largest relative change that it makes to an output that carries a share of its row (`Verdict.leastShare`).
+  public let inherentShare: Double
   /// What proved the truths.
   public let certificate: Certificate
   /// Each head.

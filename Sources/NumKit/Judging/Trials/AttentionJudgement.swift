@@ -20,7 +20,7 @@ extension AttentionMeasurement {
   }
 
   /// Whether no query had anything to hold an output against.
-  public var isEmpty: Bool { entries.allSatisfy { $0.kernel.finiteCount == 0 } }
+  public var isEmpty: Bool { entries.allSatisfy { $0.kernel.finiteTruths == 0 } }
 
   /// The algorithm whose outputs are nearest to the truth of the inputs as given; nil where all are bugs, or nothing was measured.
   public var best: Entry? {
@@ -34,9 +34,7 @@ extension AttentionMeasurement {
     case .ok, .bug: return nil
     case .vacuous: return .tooLarge
     case .illConditioned:
-      if inherent > entry.kernel.maxNormwise { return .inputs(inherent) }
-      let near = entry.kernel.borderlineSpecials
-      return near > 0 ? .borderline(results: near) : .conditioning(entry.kernel.maxNormwise)
+      return Caution(entry.kernel, inherent: inherent, inherentShare: inherentShare)
     }
   }
 
@@ -79,7 +77,7 @@ extension BackwardMeasurement {
 
   /// Whether no gradient had anything to hold a result against.
   public var isEmpty: Bool {
-    entries.allSatisfy { e in AttentionGradient.allCases.allSatisfy { e[$0].kernel.finiteCount == 0 } }
+    entries.allSatisfy { e in AttentionGradient.allCases.allSatisfy { e[$0].kernel.finiteTruths == 0 } }
   }
 }
 

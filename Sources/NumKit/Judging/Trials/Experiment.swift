@@ -82,11 +82,16 @@ public struct Experiment: Sendable {
           algorithm: algorithms[k], kernel: part.kernel, total: part.total,
           distribution: operation == .softmax ? sights.distributions[k] : nil, bound: part.bound,
           boundUlp: part.boundUlp, trace: entry.trace,
-          verdict: Verdict(part.kernel, inherent: found.inherent[0], bound: part.bound, unit: unit))
+          verdict: Verdict(
+            part.kernel, inherent: found.inherent[0], inherentShare: found.inherentShare[0],
+            bound: part.bound,
+            unit: unit))
       },
       certificate: found.certificate, conditioning: sights.conditioning, inherent: found.inherent[0],
-      inherentUlp: found.inherentUlp[0], inputsRounded: found.inputsRounded,
-      overflowedInputs: found.overflowedInputs, overflowedRows: found.overflowedItems, rows: found.items,
+      inherentUlp: found.inherentUlp[0], inherentShare: found.inherentShare[0],
+      inputsRounded: found.inputsRounded,
+      overflowedInputs: found.overflowedInputs, overflowedRows: found.overflowedItems,
+      unanswered: sights.unanswered, rows: found.items,
       length: length)
   }
 }
@@ -153,12 +158,16 @@ public struct ExperimentResult: Sendable {
   public let inherent: Double
   /// The largest error in ulps that rounding the inputs alone causes.
   public let inherentUlp: Double
+  /// The largest relative change that it made to a result that carries a share of its row (`Verdict.leastShare`).
+  public let inherentShare: Double
   /// Whether some input was not a number of the format.
   public let inputsRounded: Bool
   /// Finite inputs that the format cannot hold: as stored they are infinite or NaN.
   public let overflowedInputs: Int
   /// Rows that hold any.
   public let overflowedRows: Int
+  /// Rows, as given, that have no answer in the reals.
+  public let unanswered: UnansweredRows
   /// Rows.
   public let rows: Int
   /// Elements in a row.

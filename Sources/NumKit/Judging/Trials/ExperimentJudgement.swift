@@ -18,10 +18,10 @@ extension Verdict: Comparable {
 
 /// What is wrong with an algorithm whose verdict is `bug`.
 public enum Fault: Sendable, Hashable {
-  /// NaN in rows whose truth has none; in which stage an overflow came before it.
-  case nan(rows: Int, after: Stage?)
-  /// Finite results that came out infinite.
-  case overflow(results: Int, after: Stage?)
+  /// NaN in rows whose truth has none; which infinity came before it in the first of them.
+  case nan(rows: Int, after: StageTrace.Birth?)
+  /// Finite results that came out infinite; the first infinity on the way to them.
+  case overflow(results: Int, after: StageTrace.Birth?)
   /// Results that should be NaN or infinite and are not.
   case special(results: Int)
   /// An overflow inside that spoils results, or loses so many of them to zero.
@@ -31,15 +31,17 @@ public enum Fault: Sendable, Hashable {
 
   /// The gravest of what statistics and trace of a faulty algorithm show.
   init(_ statistics: ErrorStatistics, _ trace: StageTrace) {
-    let birth = trace.firstOverflow?.stage
     if statistics.nanRows > 0 {
-      self = .nan(rows: statistics.nanRows, after: birth)
+      // Formats without infinities overflow to NaN, which is then the first to be born.
+      self = .nan(
+        rows: statistics.nanRows, after: trace.firstNaN == nil ? trace.firstOverflow : trace.causeOfNaN)
     } else if statistics.overflow > 0 {
-      self = .overflow(results: statistics.overflow, after: birth)
+      self = .overflow(
+        results: statistics.overflow, after: trace.causeOfInfinity ?? trace.firstHarm ?? trace.firstOverflow)
     } else if statistics.specialMismatches > 0 {
       self = .special(results: statistics.specialMismatches)
-    } else if statistics.aboveBound == 0, let birth {
-      self = .spoiled(by: birth, lost: statistics.underflow)
+    } else if statistics.aboveBound == 0, let birth = trace.firstHarm ?? trace.firstOverflow {
+      self = .spoiled(by: birth.stage, lost: statistics.underflow)
     } else {
       self = .aboveBound(results: statistics.aboveBound)
     }
@@ -52,6 +54,8 @@ public enum Caution: Sendable, Hashable {
   case tooLong
   /// No bound can promise its errors: the numbers are too large for the compute format.
   case tooLarge
+  /// No bound can promise its errors: 1 − p cancels where one logit leads.
+  case cancelling
   /// Rounding the inputs alone moves results by this share of them.
   case inputs(Double)
   /// So many results are as near to the largest number as the bound is wide: rounding decides whether they overflow.
@@ -77,8 +81,8 @@ extension ExperimentResult {
     }
   }
 
-  /// Whether no row had anything to hold a result against.
-  public var isEmpty: Bool { entries.allSatisfy { $0.kernel.finiteCount == 0 } }
+  /// Whether no row had anything to hold a result against: a finite truth.
+  public var isEmpty: Bool { entries.allSatisfy { $0.kernel.finiteTruths == 0 } }
 
   /// The algorithm to take: a promise that holds before a small error that nothing promises, then the smaller error, then the
   /// smaller bound. nil where all are bugs, or nothing was measured.
@@ -95,12 +99,27 @@ extension ExperimentResult {
     switch entry.verdict {
     case .ok, .bug: return nil
     case .vacuous:
+      if entry.algorithm.operation == .softmaxJacobian, entry.algorithm.arithmetic?.ending == .quotient {
+        return .cancelling
+      }
       // From n·u of a quarter on, sums alone may lose all.
       return Double(length) * configuration.accumulator.unitRoundoff >= 0.25 ? .tooLong : .tooLarge
     case .illConditioned:
-      if inherent > entry.kernel.maxNormwise { return .inputs(inherent) }
-      let near = entry.kernel.borderlineSpecials
-      return near > 0 ? .borderline(results: near) : .conditioning(entry.kernel.maxNormwise)
+      return Caution(entry.kernel, inherent: inherent, inherentShare: inherentShare)
+    }
+  }
+}
+
+extension Caution {
+  /// What makes answers that keep their bound be off by much: rounded inputs, the edge of overflow, or conditioning.
+  init(_ kernel: ErrorStatistics, inherent: Double, inherentShare: Double) {
+    let (own, inputs) = (Swift.max(kernel.maxNormwise, kernel.maxShare), Swift.max(inherent, inherentShare))
+    if inputs > own {
+      self = .inputs(inputs)
+    } else if kernel.borderlineSpecials > 0 {
+      self = .borderline(results: kernel.borderlineSpecials)
+    } else {
+      self = .conditioning(own)
     }
   }
 }

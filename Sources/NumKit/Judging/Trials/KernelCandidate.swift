@@ -67,6 +67,8 @@ extension ErrorBounds: ErrorModel {
     _ row: ResultRow, of item: RowQuestion.Item, _ profile: RowProfile, exact: UnsafeBufferPointer<Double>,
     into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound? {
-    bound(profile, target: item.parameters.target, truth: exact, into: bounds)
+    // What has no answer takes no bound away from rows that have one; a sigmoid answers for each element.
+    if profile.isUnanswerable && algorithm.operation != .sigmoid { return nil }
+    return bound(profile, target: item.parameters.target, truth: exact, into: bounds)
   }
 }

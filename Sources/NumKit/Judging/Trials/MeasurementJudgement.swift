@@ -16,7 +16,7 @@ extension Measurement {
   }
 
   /// Whether no row had anything to hold a result against.
-  public var isEmpty: Bool { entries.allSatisfy { $0.parts[0].kernel.finiteCount == 0 } }
+  public var isEmpty: Bool { entries.allSatisfy { $0.parts[0].kernel.finiteTruths == 0 } }
 
   /// Which candidate to take: a promise that holds before a small error that nothing promises, then the smaller error at a row's
   /// peak, then the smaller bound. nil where all are bugs, or nothing was measured.

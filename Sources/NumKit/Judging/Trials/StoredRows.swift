@@ -56,6 +56,8 @@ struct RowSights: Observer {
   private(set) var distributions: [DistributionStatistics]
   /// The largest condition number; NaN where no row had one.
   private(set) var conditioning = Double.nan
+  /// Rows without an answer, as given.
+  private(set) var unanswered = UnansweredRows()
 
   init(_ operation: RowOperation, candidates: Int) {
     self.operation = operation
@@ -64,6 +66,7 @@ struct RowSights: Observer {
 
   mutating func see(stored: Answered<RowQuestion>, given: Answered<RowQuestion>) {
     note(stored.profile.conditioning(operation, target: stored.item.parameters.target))
+    unanswered.add(given.item.values, operation)
   }
 
   mutating func see(
@@ -76,6 +79,7 @@ struct RowSights: Observer {
 
   mutating func merge(_ other: RowSights) {
     for k in distributions.indices { distributions[k].merge(other.distributions[k]) }
+    unanswered.merge(other.unanswered)
     note(other.conditioning)
   }
 

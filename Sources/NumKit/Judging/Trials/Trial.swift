@@ -129,6 +129,8 @@ public struct Measurement<Q: Question>: Sendable {
   public let inherent: [Double]
   /// The largest such change in ulps.
   public let inherentUlp: [Double]
+  /// The largest relative change of a result that carries a share of its row (`Verdict.leastShare`).
+  public let inherentShare: [Double]
   /// Whether storing changed an input.
   public let inputsRounded: Bool
   /// Finite inputs that the format cannot hold, where the source counts them.

@@ -27,6 +27,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
   private var certificate = Certificate()
   private var inherent: [Double]
   private var inherentUlp: [Double]
+  private var inherentShare: [Double]
   private var inputsRounded = false
   private var overflowedInputs = 0
   private var overflowedItems = 0
@@ -51,6 +52,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
       repeating: Array(repeating: .init(trial.overflow), count: parts), count: candidates.count)
     inherent = Array(repeating: 0, count: parts)
     inherentUlp = inherent
+    inherentShare = inherent
   }
 
   func measure(_ index: Int, of source: some ItemSource<Q>) throws {
@@ -165,8 +167,24 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
         inherentUlp[row.part] = Swift.max(
           inherentUlp[row.part], (t - other).magnitude / trial.formats[row.part].ulp(of: t))
       }
+      inherentShare[row.part] = Swift.max(inherentShare[row.part], largestShare(r, row))
       if scale > 0 { inherent[row.part] = Swift.max(inherent[row.part], worst / scale) }
     }
+  }
+
+  /// The largest relative change of a result that carries a share of its row.
+  private func largestShare(_ r: Int, _ row: ResultRow) -> Double {
+    let (given, stored) = (flatOfGiven[r].value, flat[r].value)
+    var mass = 0.0
+    for i in 0..<row.count where given[i].isFinite { mass += given[i].magnitude }
+    var worst = 0.0
+    for i in 0..<row.count where given[i].isFinite && stored[i].isFinite && given[i] != 0 {
+      let size = given[i].magnitude
+      if size >= Verdict.leastShare * mass {
+        worst = Swift.max(worst, (given[i] - stored[i]).magnitude / size)
+      }
+    }
+    return worst
   }
 
   func merge(_ other: TrialWorker) {
@@ -185,6 +203,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
     for p in inherent.indices {
       inherent[p] = Swift.max(inherent[p], other.inherent[p])
       inherentUlp[p] = Swift.max(inherentUlp[p], other.inherentUlp[p])
+      inherentShare[p] = Swift.max(inherentShare[p], other.inherentShare[p])
     }
     inputsRounded = inputsRounded || other.inputsRounded
     overflowedInputs += other.overflowedInputs
@@ -196,12 +215,14 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
       var e = Measurement<Q>.Entry(candidate: candidates[k], parts: parts[k], trace: traces[k])
       for p in e.parts.indices {
         e.parts[p].verdict = Verdict(
-          e.parts[p].kernel, inherent: inherent[p], bound: e.parts[p].bound, unit: .ulp(trial.formats[p]))
+          e.parts[p].kernel, inherent: inherent[p], inherentShare: inherentShare[p], bound: e.parts[p].bound,
+          unit: .ulp(trial.formats[p]))
       }
       return e
     }
     return Measurement(
       entries: judged, certificate: certificate, inherent: inherent, inherentUlp: inherentUlp,
+      inherentShare: inherentShare,
       inputsRounded: inputsRounded, overflowedInputs: overflowedInputs, overflowedItems: overflowedItems,
       items: items)
   }

@@ -74,7 +74,7 @@ extension AttentionRow {
         }
       }
       m = new
-      sum = sum + exponentials(tile, less: new, from: .zero, &stages)
+      sum = stages.store(sum + exponentials(tile, less: new, from: .zero, &stages), .sum)
       weigh(tile, in: P.self, &stages)
     }
     for c in output.indices { output[c] = C(converting: total[c] / sum) }
@@ -85,7 +85,9 @@ extension AttentionRow {
   private func split<P: Scalar, S: Stages>(block: Int, in: P.Type, _ stages: inout S) -> Double {
     // The merged result so far is `merged`, its LSE `lse`. A sink is a share whose result is 0.
     var lse = sink.map { A(converting: $0) }
-    var merged = [A](repeating: .zero, count: total.count)
+    let merged = UnsafeMutableBufferPointer<A>.allocate(capacity: total.count)
+    merged.initialize(repeating: .zero)
+    defer { merged.deallocate() }
     for part in tiles(block) {
       score(part, &stages)
       guard let m = largest(part) else { continue }
@@ -105,8 +107,10 @@ extension AttentionRow {
       for c in total.indices {
         let old: A = merged[c] * a
         let new: A = total[c] / sum
-        merged[c] = (old + new * b) / both
+        merged[c] = old + new * b
       }
+      stages.store(merged, .weighted)
+      for c in merged.indices { merged[c] = merged[c] / both }
       lse = top + A.log(both)
     }
     for c in output.indices { output[c] = C(converting: merged[c]) }

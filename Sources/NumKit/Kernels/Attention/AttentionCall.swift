@@ -20,6 +20,9 @@ struct AttentionCall {
     var row = memory.row(runner, parameters, d)
     var loaded = -1
     var inputs = StageTrace()
+    // Which keys and their values are finite, and whose norms overflow.
+    var isFinite = [Bool](repeating: true, count: m)
+    var overflowed: [Int] = []
     let block = runner.tile(keys: m)
     for index in rows {
       let (h, i) = (index / n, index % n)
@@ -27,27 +30,38 @@ struct AttentionCall {
       if kv != loaded {
         loaded = kv
         inputs = StageTrace()
-        inputs.startRow(index)
+        overflowed.removeAll()
         for j in 0..<m {
+          inputs.startRow(index)
           load(tensors.k[(kv * m + j) * d..<(kv * m + j + 1) * d], memory.vector, &inputs)
-          normalise(memory.vector, A.self)
+          isFinite[j] = C.peak(memory.vector).isFinite
+          if isOverflow(normalise(memory.vector, A.self)) && isFinite[j] { overflowed.append(j) }
           for c in 0..<d { row.keys[c * m + j] = A(converting: memory.vector[c]) }
           load(tensors.v[(kv * m + j) * dv..<(kv * m + j + 1) * dv], memory.value, &inputs)
+          isFinite[j] = isFinite[j] && C.peak(memory.value).isFinite
           for c in 0..<dv { row.values[j * dv + c] = A(converting: memory.value[c]) }
         }
       }
       var stages = Observed(trace: StageTrace())
       stages.trace.startRow(index, like: inputs)
       load(tensors.q[index * d..<(index + 1) * d], memory.vector, &stages.trace)
-      normalise(memory.vector, A.self)
-      let isBefore = parameters.placement == .before
-      let scale = C(rounding: parameters.scale ?? 1 / Double(d).squareRoot())
-      for c in 0..<d {
-        row.query[c] = A(converting: isBefore ? memory.vector[c] * scale : memory.vector[c])
+      if let norm = normalise(memory.vector, A.self) { _ = stages.store(norm, .root) }
+      if parameters.placement == .before {
+        let scale = C(rounding: parameters.scale ?? 1 / Double(d).squareRoot())
+        for c in 0..<d { memory.vector[c] = memory.vector[c] * scale }
+        stages.store(memory.vector, .scale)
       }
+      for c in 0..<d { row.query[c] = A(converting: memory.vector[c]) }
       row.sink = parameters.softmax.sink(head: h).map { C(rounding: $0) }
       let lse: Double
       if look(&row, head: h, query: i) {
+        // What nobody sees excuses nothing, and what is added to a score is an input too.
+        if row.range.contains(where: {
+          row.bias[$0] != -.infinity && !(isFinite[$0] && row.bias[$0].isFinite)
+        }) {
+          stages.trace.excuseRow()
+        }
+        for j in overflowed where row.seen[j] { stages.trace.observeOverflow(at: j, .root) }
         var show: (([Double]) -> Void)?
         if let inspect {
           let first = row.range.lowerBound
@@ -89,31 +103,38 @@ struct AttentionCall {
     trace.observe(y, .input)
   }
 
-  /// Divides by the norm, whose sum runs in A; the quotient is rounded to C.
-  private func normalise<C: Scalar, A: Scalar>(_ x: UnsafeMutableBufferPointer<C>, _: A.Type) {
-    guard let norm = parameters.norm else { return }
+  /// Divides by the norm, whose sum runs in A, and returns it; the quotient is rounded to C. nil where there is none.
+  @discardableResult
+  private func normalise<C: Scalar, A: Scalar>(_ x: UnsafeMutableBufferPointer<C>, _: A.Type) -> A? {
+    guard let norm = parameters.norm else { return nil }
     var s = A.zero
     for c in x.indices { s = A.fusedMultiplyAdd(A(converting: x[c]), A(converting: x[c]), s) }
     if norm.kind == .rms { s = s / A(rounding: Double(x.count)) }
     let r = A.sqrt(s + A(rounding: norm.epsilon))
     for c in x.indices { x[c] = x[c].divided(by: r) }
+    return r
   }
+
+  private func isOverflow<A: Scalar>(_ norm: A?) -> Bool { norm?.isInfinite ?? false }
 
   /// Finds what the query sees; false where that is nothing.
   func look<C: Scalar, A: Scalar>(_ row: inout AttentionRow<C, A>, head: Int, query: Int) -> Bool {
     let (n, m) = (shape.queries, shape.keys)
     var first = m
     var last = -1
+    var isBiased = false
     for j in 0..<m {
       let b = parameters.mask.bias(head: head, query: query, key: j, queries: n, keys: m)
       row.bias[j] = b
+      isBiased = isBiased || b != 0 && b != -.infinity
       row.seen[j] = b != -.infinity || row.sentinel != nil
       if row.seen[j] {
         first = Swift.min(first, j)
         last = j
       }
     }
-    row.range = first <= last ? first..<last + 1 : 0..<0
+    row.isBiased = isBiased
+    row.range = first > last ? 0..<0 : row.multipliesHidden ? 0..<m : first..<last + 1
     return first <= last
   }
 
@@ -181,6 +202,7 @@ struct AttentionMemory<C: Scalar, A: Scalar> {
       total: part(sums, d + m * d + m * dv + m, dv), output: part(compute, d + dv, dv),
       scale: parameters.placement == .after ? scale : nil, cap: parameters.softcap.map { C(rounding: $0) },
       sentinel: runner.sentinel.map { C(rounding: $0) }, softmax: parameters.softmax,
+      multipliesHidden: runner.multipliesHidden,
       laziness: C(rounding: runner.laziness),
       spread: runner.probabilityScale == 1
         ? nil : (C(rounding: runner.probabilityScale), A(rounding: 1 / runner.probabilityScale)), sink: nil,

@@ -45,6 +45,8 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   /// A finite score put in place of a hidden one, as some kernels do; nil leaves hidden keys out.
   let sentinel: C?
   let softmax: AttentionSoftmax
+  /// Whether hidden keys' values are multiplied, by 0.
+  let multipliesHidden: Bool
   /// How far a maximum may grow before the accumulator is rescaled.
   let laziness: C
   /// What probabilities are multiplied by before the cast, and what undoes it; nil for 1.
@@ -53,6 +55,8 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   var sink: C?
   /// The keys that any query of these may see.
   var range: Range<Int>
+  /// Whether some seen key has something added to its score.
+  var isBiased = false
 
   /// Scores of the keys in `range`: products and sum in A, the rest in C.
   func score<S: Stages>(_ range: Range<Int>, _ stages: inout S) {
@@ -79,10 +83,14 @@ struct AttentionRow<C: Scalar, A: Scalar> {
       var s = scores[j]
       if let scale { s = s * scale }
       if let cap { s = cap * C.tanh(s / cap) }
-      if bias[j] != 0 { s = s + C(rounding: bias[j]) }
       scores[j] = s
     }
     stages.store(part, .scale)
+    guard isBiased else { return }
+    for j in range where seen[j] && bias[j] != 0 && bias[j] != -.infinity {
+      scores[j] = scores[j] + C(rounding: bias[j])
+    }
+    stages.store(part, .mask)
   }
 
   /// The largest seen score in `range`; nil where none is seen.
@@ -114,7 +122,7 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   func weigh<P: Scalar, S: Stages>(_ range: Range<Int>, in: P.Type, _ stages: inout S) {
     let width = total.count
     guard let sums = total.baseAddress, let v = values.baseAddress else { return }
-    for j in range where seen[j] {
+    for j in range where seen[j] || multipliesHidden {
       let p = cast(scores[j], to: P.self)
       let row = v + j * width
       for c in 0..<width { sums[c] = A.fusedMultiplyAdd(p, row[c], sums[c]) }

@@ -53,12 +53,16 @@ public struct AttentionRunner: Sendable {
   /// A finite score in place of hidden ones, as kernels without an exact mask use; nil leaves hidden keys out.
   public var sentinel: Double?
 
+  /// Whether hidden keys' values are multiplied by their weight of 0, as kernels do that hide by adding to scores: a NaN or an
+  /// infinity among them then spoils what does not see it. Tiles in which nothing is seen are passed over all the same.
+  public var multipliesHidden: Bool
+
   /// Tiles of 64 keys unless given.
   public init(
     _ algorithm: AttentionAlgorithm, _ configuration: KernelConfiguration,
     probabilities: NumberFormat? = nil, probabilityScale: Double = 1, blockKeys: Int = 64, splits: Int? = nil,
     laziness: Double = 0,
-    sentinel: Double? = nil
+    sentinel: Double? = nil, multipliesHidden: Bool = false
   ) {
     self.algorithm = algorithm
     self.configuration = configuration
@@ -68,6 +72,7 @@ public struct AttentionRunner: Sendable {
     self.splits = splits
     self.laziness = laziness
     self.sentinel = sentinel
+    self.multipliesHidden = multipliesHidden
   }
 
   /// The format of the outputs.

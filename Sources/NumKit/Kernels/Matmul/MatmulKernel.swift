@@ -101,7 +101,7 @@ final class MatmulKernel<A: Scalar, T: Scalar> {
           let own = T(rounding: inputs.a.scales[index])
           for j in totals.indices { totals[j] = T(converting: sums[j]) * scales[j] * own }
         }
-        trace.observe(totals, .scale, signed: true)
+        trace.observe(totals, .scale)
       }
     }
     let format = configuration.result
@@ -126,7 +126,7 @@ final class MatmulKernel<A: Scalar, T: Scalar> {
       for j in 0..<width { sums[j] = A.fusedMultiplyAdd(a, b[j], sums[j]) }
     }
     guard configuration.accumulator == .int32 else {
-      return trace.observe(self.sums, .sum, signed: true)
+      return trace.observe(self.sums, .sum)
     }
     for j in 0..<width {
       let exact = sums[j].exact

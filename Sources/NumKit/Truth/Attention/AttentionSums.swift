@@ -59,7 +59,9 @@ final class AttentionSums {
     }
     guard worst < 0x1p-20 else { return false }
     // e^x − 1 ≤ 1.01 x. Weights that count have |d| ≤ 640.
-    weightError = 0x1p-99 + Swift.min(spread, 640) * 0x1p-101 + 1.01 * worst
+    weightError =
+      2 * CertifiedBounds.exponential2 + Swift.min(spread, 640) * 4 * CertifiedBounds.exponential2Slope
+      + 1.01 * worst
     nc_exponentials2(
       differenceHigh.base, differenceLow.base, PairFunctions.table.baseAddress, weightHigh.base,
       weightLow.base, exponents.base, count)
@@ -75,7 +77,7 @@ final class AttentionSums {
     guard let log = PairFunctions.log(total) else { return nil }
     let y = maximum + log
     let size = maximum.high.magnitude + log.high.magnitude
-    return (y, maximumError + 1.01 * totalError + 0x1p-96 * (1 + log.high.magnitude) + 0x1p-100 * size)
+    return (y, maximumError + 1.01 * totalError + CertifiedBounds.logarithm(log.high) + 0x1p-100 * size)
   }
 
   /// The probability of the visible key at `place`, in Double.

@@ -28,7 +28,7 @@ extension FastReference {
 
   /// log(1 + ε) ≤ 1.01 ε for the relative errors ε of sums that occur here.
   private func error(_ log: Pair, _ sumError: Double) -> Double {
-    1.01 * sumError + 0x1p-96 * (1 + log.high.magnitude)
+    1.01 * sumError + CertifiedBounds.logarithm(log.high)
   }
 
   func logSumExp(_ format: NumberFormat, _ pending: inout [Int], _ truth: inout Truth) {

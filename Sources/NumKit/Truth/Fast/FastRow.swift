@@ -61,12 +61,12 @@ final class FastRow {
 
   /// Bound on the relative error of the sum: the exponentials' 2, four additions, their exponents' Σ pⱼ|dⱼ| ≤ log n.
   static func sumError(count: Int, roundings: Double) -> Double {
-    (7 + roundings * Double.log(Double(count) + 1)) * 0x1p-53
+    CertifiedBounds.exponential0 + (5 + roundings * Double.log(Double(count) + 1)) * 0x1p-53
   }
   var sumError: Double { Self.sumError(count: x.count, roundings: exponentRoundings) }
 
   /// The relative error of a quotient e/sum is at most `quotientConstant` + `quotientSlope`·|x − m|.
-  var quotientConstant: Double { sumError + 7 * units }
+  var quotientConstant: Double { sumError + CertifiedBounds.exponential0 + 5 * units }
   var quotientSlope: Double { exponentRoundings * units / temperature }
 
   /// The same over the whole row.
@@ -120,12 +120,13 @@ final class FastRow {
 
   /// Bound on the relative error of `sum2`: the exponentials', the exponents' mean, n/8 + 16 additions of pairs.
   var sum2Error: Double {
-    0x1p-99 + (Double(x.count) / 8 + 16 + 2 * Double.log(Double(x.count) + 1)) * 0x1p-102
+    2 * CertifiedBounds.exponential2
+      + (Double(x.count) / 8 + 16 + 2 * Double.log(Double(x.count) + 1)) * 0x1p-102
   }
 
   /// The relative error of a tier 2 quotient is at most `quotient2Constant` + `quotient2Slope`·|d|.
-  var quotient2Constant: Double { sum2Error + 0x1p-99 }
-  var quotient2Slope: Double { 0x1p-101 }
+  var quotient2Constant: Double { sum2Error + 2 * CertifiedBounds.exponential2 }
+  var quotient2Slope: Double { 4 * CertifiedBounds.exponential2Slope }
 
   var worstQuotient2Error: Double { quotient2Constant + quotient2Slope * spread }
 

@@ -19,8 +19,8 @@ final class FastSigmoidRow {
 /// 1/(1 + e^−z) = e^min(z, 0) / (1 + e^−|z|) by tier 2, each element by itself.
 extension FastReference {
   /// The bound of section 9: numerator and denominator each within that of the exponential, and a division.
-  private static let constant = 0x1p-98
-  private static let slope = 0x1p-102
+  private static let constant = CertifiedBounds.sigmoid
+  private static let slope = CertifiedBounds.sigmoidSlope
 
   func sigmoid(
     _ format: NumberFormat, _ x: UnsafeBufferPointer<Double>, _ temperature: Double, _ pending: inout [Int],

@@ -17,7 +17,7 @@ final class LowWordRow {
   private(set) var unproven: [Int] = []
 
   /// Section 7: relative error of an exponential.
-  static let exponentialError = 0x1p-74
+  static let exponentialError = CertifiedBounds.exponential1
   /// What a temperature adds to it for each |d|.
   private static let slope = 0x1p-101
 
@@ -89,7 +89,7 @@ final class LowWordRow {
 
   /// log(1 + ε) ≤ 1.01 ε for the relative error ε of the sum, and the logarithm's own.
   private static func logError(_ log: Pair, _ sumError: Double) -> Double {
-    1.01 * sumError + 0x1p-96 * (1 + log.high.magnitude)
+    1.01 * sumError + CertifiedBounds.logarithm(log.high)
   }
 
   /// Writes the rounding of one value known to within `error`, or leaves it open.

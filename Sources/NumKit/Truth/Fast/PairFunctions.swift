@@ -22,7 +22,7 @@ enum PairFunctions {
     return table
   }()
 
-  /// e^d = (high + low)·2^exponent for |d| ≤ 2^29: relative error at most `exponentialError(d)`.
+  /// e^d = (high + low)·2^exponent for |d| ≤ 2^29: relative error at most `CertifiedBounds.exponential2(of: d)`.
   static func exp(_ d: Pair) -> (Pair, exponent: Int) {
     var result = Pair(0)
     var k = 0.0
@@ -32,10 +32,7 @@ enum PairFunctions {
     return (result, Int(k))
   }
 
-  /// Section 6 of Documentation/CertifiedReference.md: 2^−100 + |d|·2^−103.
-  static func exponentialError(_ d: Double) -> Double { 0x1p-100 + d.magnitude * 0x1p-103 }
-
-  /// log s for 2^−900 ≤ s ≤ 2^900, with an absolute error of at most 2^−96 (1 + |log s|); nil if the first guess, which nothing
+  /// log s for 2^−900 ≤ s ≤ 2^900, with an absolute error of at most `CertifiedBounds.logarithm`; nil if the first guess, which nothing
   /// is assumed of, was no good.
   ///
   /// log s = a + log(s e^−a) for any a; the second logarithm is of a number near 1.

@@ -57,7 +57,8 @@ extension SumReference {
     let flushes = Double(n / 64 + 1)
     let summation = 1.02 * (68 * 68 + flushes * (68 + flushes)) * 0x1p-106
     // Weights below 2^−900 are left out; those that count have |d| ≤ 640.
-    let weights = 0x1p-99 + Swift.min(row.spread, 640) * 0x1p-101
+    let weights =
+      2 * CertifiedBounds.exponential2 + Swift.min(row.spread, 640) * 4 * CertifiedBounds.exponential2Slope
     let error =
       1.01 * (summation + weights) * magnitude.base[k] + Double(n) * 0x1p-899 * largestValue
       + Double(n) * 0x1p-1073

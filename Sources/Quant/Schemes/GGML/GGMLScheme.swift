@@ -16,13 +16,15 @@ public enum GGMLSchemes {
 }
 
 /// A scheme of fixed blocks that know nothing of each other; a row holds a whole number of them.
-protocol GGMLScheme: LimitedScheme {
+protocol GGMLScheme: LimitedScheme, ScaledScheme {
   /// The elements of a block.
   static var blockLength: Int { get }
   /// The bytes of a block.
   static var blockBytes: Int { get }
   /// The bytes of a block that hold its elements' codes; all others are scales.
   static var codePlaces: CodeBytes { get }
+  /// Where a block stores Float16 beside its codes.
+  static var halves: [Int] { get }
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer)
   static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>)

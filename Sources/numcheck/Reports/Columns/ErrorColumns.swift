@@ -6,8 +6,9 @@ enum ErrorColumns {
   static let verdict = Column(
     "verdict", "verdict", .decides,
     "ok; bug: a wrong special value, results lost to an overflow inside, or an error above a sound bound; ill-conditioned: the "
-      + "kernel keeps its bound and an answer is still off by more than an eighth of itself, because of rounded inputs or the "
-      + "row's conditioning; vacuous: the bound says nothing, which is never a pass", align: .left)
+      + "kernel keeps its bound and an answer (a row by its norm, or a result that carries a thirty-second of its row's sum) is "
+      + "still off by more than an eighth of itself, because of rounded inputs or the row's conditioning; vacuous: the bound says nothing, which is never a pass",
+    align: .left)
   static let nanRows = Column("NaN rows", "nanRows", .decides, "rows with a NaN whose truth has none")
   static let overflow = Column(
     "overflow", "overflow", .decides,

@@ -13,11 +13,21 @@ enum SchemeColumns {
     "treatment", "treatment", .decides, "the scheme and what is done to help it", align: .left, key: true)
   static let pareto = Column(
     "", "paretoBest", .decides,
-    "whether it loses no number and none that loses none has, with as few bits, a higher SQNR", align: .left)
+    "whether it loses no number and no scale, and none that loses none has, with as few bits, a higher SQNR",
+    align: .left)
   static let bits = Column(
     "bits", "bitsPerWeight", .decides, "bits an element, scales and all that is stored", unit: "bits")
   static let lost = Column(
     "lost", "lost", .decides, "finite numbers that became NaN or infinite; no average counts them",
+    hidesZeros: true)
+  static let scaleOverflow = Column(
+    "scale inf", "scaleFaults.overflowed", .decides, "blocks that store an infinite scale, offset or sum",
+    hidesZeros: true)
+  static let scaleUnderflow = Column(
+    "scale 0", "scaleFaults.underflowed", .decides,
+    "blocks of numbers other than 0 whose scale is so small that nothing is left of them", hidesZeros: true)
+  static let scaleNaN = Column(
+    "scale NaN", "scaleFaults.nan", .decides, "blocks that store a scale, offset or sum that is NaN",
     hidesZeros: true)
   static let sqnr = Column(
     "SQNR dB", "sqnr", .decides, "the energy of the tensor over that of the error", unit: "dB")
@@ -97,7 +107,8 @@ enum SchemeColumns {
   }
 
   static let all = [
-    tensor, scheme, treatment, pareto, bits, lost, sqnr, mse, maxAbsolute, relativeL1, relativeL2, cosine,
+    tensor, scheme, treatment, pareto, bits, lost, scaleOverflow, scaleUnderflow, scaleNaN, sqnr, mse,
+    maxAbsolute, relativeL1, relativeL2, cosine,
     divergence, overFloor, lloydMax, gaussianBound, rounding, clipping, flushed, scales, splitTotal,
     worstChannel, worstBlock, warnings, rest, restored, restFlushed, output, take, sacrifices, rows, length,
     nonFinite, massive, recommended, conclusion, kind, blocks, smallest, boundaries, below, above, ulps,

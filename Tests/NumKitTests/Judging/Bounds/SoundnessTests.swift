@@ -72,7 +72,8 @@ final class AttentionInvariants {
         var limits = judge.right
         let bound = q.tensors.v.withUnsafeBufferPointer {
           errors[k]?.bound(
-            reference.profile, values: $0.baseAddress!, truth: judge.flat.value, into: &limits) ?? .none
+            reference.profile, values: $0.baseAddress!, truth: judge.flat.value, into: &limits)
+            ?? RowBound.none
         }
         let y = Array(result.output[row * shape.valueSize..<(row + 1) * shape.valueSize])
         judge.check(
