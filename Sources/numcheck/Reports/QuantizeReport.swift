@@ -65,7 +65,9 @@ struct QuantizeReport {
           "input", isSingle ? "" : tensor.name,
           "\(Figures.count(tensor.nonFinite)) NaN or infinite; no figure is of them", warns: true))
     }
-    section.blocks = [.table(table(tensor))]
+    let table = table(tensor)
+    section.blocks = [.table(table)]
+    section.charts = [.tradeOff(table)]
     func place(_ scheme: String) -> String { isSingle ? scheme : "\(tensor.name) \(scheme)" }
     for e in tensor.study.entries {
       section.findings += e.measurement.disagreements().map {

@@ -15,12 +15,14 @@ enum SchemeColumns {
     "", "paretoBest", .decides,
     "whether it loses no number and none that loses none has, with as few bits, a higher SQNR", align: .left)
   static let bits = Column(
-    "bits", "bitsPerWeight", .decides, "bits an element, scales and all that is stored", unit: "bits")
+    "bits", "bitsPerWeight", .decides, "bits an element, scales and all that is stored", unit: "bits",
+    sense: .lowerIsBetter)
   static let lost = Column(
     "lost", "lost", .decides, "finite numbers that became NaN or infinite; no average counts them",
-    hidesZeros: true)
+    hidesZeros: true, sense: .lowerIsBetter)
   static let sqnr = Column(
-    "SQNR dB", "sqnr", .decides, "the energy of the tensor over that of the error", unit: "dB")
+    "SQNR dB", "sqnr", .decides, "the energy of the tensor over that of the error", unit: "dB",
+    sense: .higherIsBetter)
   static let mse = Column("MSE", "mse", .detail, "the mean squared error")
   static let maxAbsolute = Column(
     "max error", "maxAbsoluteError", .decides, "the largest absolute error", hex: true)

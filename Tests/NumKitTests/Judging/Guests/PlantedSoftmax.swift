@@ -1,5 +1,6 @@
 import Foundation
 import NumKit
+import Testing
 
 /// Softmax kernels in f32 with one defect each, over rows of N(0,1), as results from outside.
 struct PlantedSoftmax: ResultSource {
