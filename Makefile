@@ -2,7 +2,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 export NUMCHECK_STRICT := 1
 
-.PHONY: all demo test lint proofs arm64 fuzz sanitize client install wheel wheel-test examples field bench deps clean
+.PHONY: all demo test lint proofs arm64 fuzz sanitize client gate pages examples field wheel wheel-test install dist bench deps clean
 
 all: deps
 	$(SWIFT) build -c release
@@ -45,14 +45,28 @@ sanitize: deps
 client: deps
 	Scripts/client
 
-# A binary that runs without the toolchain: Swift's standard library linked statically, MPFR and GMP dynamically.
+# This repository's own numbers, held to numcheck.yml and numcheck.lock; the report as a page, too.
+gate: deps
+	$(SWIFT) build -c release --product numcheck
+	.build/release/numcheck gate --report html=.build/gate.html
+
+# Pages of every kind in a headless browser, where there is one: see Scripts/page-test.
+pages: deps
+	$(SWIFT) build -c release --product numcheck
+	Scripts/pages .build/release/numcheck
+
+# A binary that runs without the toolchain: Swift's standard library linked statically, MPFR, GMP and SQLite dynamically; with
+# completions for bash, zsh and fish and a manual page.
 install: deps
 	$(SWIFT) build -c release --product numcheck --static-swift-stdlib
-	install -d "$(DESTDIR)$(PREFIX)/bin"
-	install -m 755 "$$($(SWIFT) build -c release --static-swift-stdlib --show-bin-path)/numcheck" "$(DESTDIR)$(PREFIX)/bin/numcheck"
-
+	Scripts/install "$$($(SWIFT) build -c release --static-swift-stdlib --show-bin-path)/numcheck" "$(DESTDIR)$(PREFIX)"
 	install -d "$(DESTDIR)$(PREFIX)/include"
 	install -m 644 Sources/CGuests/include/numcheck_kernel.h "$(DESTDIR)$(PREFIX)/include/numcheck_kernel.h"
+
+# .build/dist: a tarball that runs from any folder with the libraries beside it, and a package for Debian where dpkg-deb is.
+dist: deps
+	$(SWIFT) build -c release --product numcheck --static-swift-stdlib -Xlinker -rpath -Xlinker '$$ORIGIN/../lib'
+	Scripts/dist "$$($(SWIFT) build -c release --static-swift-stdlib --show-bin-path)/numcheck" .build/dist
 
 # A Python wheel in .build/wheels that carries the command, and MPFR, GMP and zlib beside it: a build of its own, for its libraries
 # are found from where it stands.

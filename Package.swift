@@ -51,6 +51,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     .systemLibrary(
@@ -94,10 +96,16 @@ let package = Package(
         "TensorFiles", "CGuests", "CFiles", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
+    .target(
+      name: "Gate",
+      dependencies: [
+        "Reports", .product(name: "Yams", package: "Yams"), .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "numcheck",
       dependencies: numKit + [
-        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "Decoding", "CFiles", "CLoops",
+        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "Decoding", "Gate", "CFiles", "CLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -135,6 +143,8 @@ let package = Package(
     .testTarget(
       name: "TolerancesTests", dependencies: numKit + ["Tolerances", "TestSupport"],
       swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GateTests", dependencies: ["Gate", "Reports", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
       name: "numcheckTests", dependencies: ["numcheck", "TensorFiles", "TestSupport"],
       exclude: ["Snapshots"],

@@ -100,6 +100,52 @@ package enum Escaping {
     return needsQuotes ? "\"" + mapped(field) { $0 == "\"" ? "\"\"" : nil } + "\"" : field
   }
 
+  /// The message of a GitHub workflow command.
+  package static func workflow(_ text: String) -> String {
+    mapped(line(text)) { scalar in
+      switch scalar {
+      case "%": "%25"
+      case "\r": "%0D"
+      case "\n": "%0A"
+      default: nil
+      }
+    }
+  }
+
+  /// A property of a GitHub workflow command.
+  package static func workflowProperty(_ text: String) -> String {
+    mapped(workflow(text)) { scalar in
+      switch scalar {
+      case ":": "%3A"
+      case ",": "%2C"
+      default: nil
+      }
+    }
+  }
+
+  /// A description in TAP: no directive, no escape of its own.
+  package static func tap(_ text: String) -> String {
+    mapped(line(text)) { $0 == "#" ? "\\#" : $0 == "\\" ? "\\\\" : nil }
+  }
+
+  /// A path as a relative reference of a URI (RFC 3986): bytes of UTF-8, all but plain ones as `%XX`. A part that looks like a
+  /// scheme gets `./` in front.
+  package static func uri(_ path: String) -> String {
+    var out = ""
+    for byte in path.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "-"),
+        UInt8(ascii: "_"), UInt8(ascii: "~"):
+        out.unicodeScalars.append(Unicode.Scalar(byte))
+      default:
+        let digits = String(byte, radix: 16, uppercase: true)
+        out += "%" + (byte < 16 ? "0" : "") + digits
+      }
+    }
+    return out
+  }
+
   /// `text` with some scalars replaced.
   private static func mapped(_ text: String, _ replacement: (Unicode.Scalar) -> String?) -> String {
     var out = String.UnicodeScalarView()

@@ -48,6 +48,8 @@ struct Numcheck: ParsableCommand {
       QuantizeCommand.self,
       ActivationsCommand.self,
       DialectCommand.self,
+      GateCommand.self,
+      HistoryCommand.self,
       ListCommand.self,
       ServeLibraryCommand.self,
     ])
@@ -78,7 +80,7 @@ struct Numcheck: ParsableCommand {
   }
 
   /// One line for a usage error or an unreadable input.
-  private static func message(of error: any Error) -> String {
+  static func message(of error: any Error) -> String {
     // The parser's own messages may take several lines; ours are lines, whatever names are in them.
     guard String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") else { return "\(error)" }
     let text = message(for: error)

@@ -23,6 +23,12 @@ package enum EmitterRegistry {
     MarkdownEmitter.self,
     CSVEmitter.self,
     JUnitEmitter.self,
+    HTMLEmitter.self,
+    SARIFEmitter.self,
+    GitHubEmitter.self,
+    SummaryEmitter.self,
+    GitLabEmitter.self,
+    TAPEmitter.self,
   ]
 
   package static func named(_ name: String) -> (any Emitter.Type)? { all.first { $0.name == name } }

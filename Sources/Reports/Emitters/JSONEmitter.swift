@@ -7,9 +7,7 @@ package enum JSONEmitter: Emitter {
   package static let schema = "numcheck/2"
 
   package static func text(_ report: Report, _ style: Style) -> String {
-    var out = ""
-    write(document(report), to: &out, indent: 0)
-    return out + "\n"
+    JSONText.of(document(report))
   }
 
   private static func document(_ report: Report) -> Value {
@@ -62,42 +60,4 @@ package enum JSONEmitter: Emitter {
       "message": check.passed ? .none : .text(check.message),
     ])
   }
-
-  /// Two-space indented; numbers that are not finite as strings.
-  private static func write(_ value: Value, to out: inout String, indent: Int) {
-    let pad = String(repeating: " ", count: 2 * indent + 2)
-    let close = String(repeating: " ", count: 2 * indent)
-    switch value {
-    case .none: out += "null"
-    case .flag(let b): out += b ? "true" : "false"
-    case .integer(let n): out += String(n)
-    case .unsigned(let n): out += String(n)
-    case .number(let x): out += x.isFinite ? digits(x) : quoted(Figures.number(x))
-    case .text(let s): out += quoted(s)
-    case .list(let list) where list.isEmpty: out += "[]"
-    case .members(let members) where members.isEmpty: out += "{}"
-    case .list(let list):
-      out += "[\n"
-      for (i, item) in list.enumerated() {
-        out += pad
-        write(item, to: &out, indent: indent + 1)
-        out += i + 1 < list.count ? ",\n" : "\n"
-      }
-      out += close + "]"
-    case .members(let members):
-      out += "{\n"
-      for (i, member) in members.enumerated() {
-        out += pad + quoted(member.name) + ": "
-        write(member.value, to: &out, indent: indent + 1)
-        out += i + 1 < members.count ? ",\n" : "\n"
-      }
-      out += close + "}"
-    }
-  }
-
-  private static func digits(_ x: Double) -> String {
-    x == x.rounded() && x.magnitude < 1e15 && !(x == 0 && x.sign == .minus) ? "\(Int(x))" : "\(x)"
-  }
-
-  private static func quoted(_ s: String) -> String { "\"" + Escaping.json(s) + "\"" }
 }

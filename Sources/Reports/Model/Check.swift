@@ -11,6 +11,8 @@ package struct Check: Sendable {
   package let message: String
   /// Whether the command itself asks for it, so that it is told of only where it fails.
   package let isImplied: Bool
+  /// Where it is written down; nil for a flag.
+  package var location: Location?
 
   package enum Outcome: Sendable, Hashable {
     case passed, failed
@@ -107,13 +109,13 @@ package struct Limit: Sendable, Equatable {
     let left = Self.trimmed(text[..<found.range.lowerBound])
     let right = Self.trimmed(text[found.range.upperBound...])
     let colon = left.lastIndex(of: ":")
-    let path = colon.map { left[left.index(after: $0)...] } ?? left
+    let path = colon.map { Self.trimmed(left[left.index(after: $0)...]) } ?? left
     // No order needs to be kept with an infinity, and none is with NaN.
     let isExact = found.relation == .equal || found.relation == .unequal
     guard !path.isEmpty, !right.isEmpty, !right.contains(where: { "<>=!".contains($0) }),
       Double(right).map({ $0.isFinite || $0.isInfinite && isExact }) ?? true
     else { throw .form(text) }
-    selector = colon.map { String(left[..<$0]) } ?? ""
+    selector = colon.map { String(Self.trimmed(left[..<$0])) } ?? ""
     figure = String(path)
     relation = found.relation
     bound = String(right)

@@ -23,6 +23,8 @@ package struct Report: Sendable {
   package var gaps: [String] = []
   /// What a person should do, in one line; that of the sections where it is empty.
   package var conclusion = ""
+  /// The line that makes it again, as a shell reads it; empty where nobody knows.
+  package var commandLine = ""
 
   package init(command: String, version: String, title: String = "") {
     self.command = command
@@ -53,6 +55,8 @@ package struct Section: Sendable {
   package var notes: [String] = []
   package var findings: [Finding] = []
   package var blocks: [Block] = []
+  /// Pictures of its figures, for pages.
+  package var charts: [Chart] = []
   package var conclusion = ""
 
   package init(title: String = "") { self.title = title }
@@ -145,10 +149,11 @@ extension Report {
       : conclusion
   }
 
-  /// Adds a section that is one table.
-  package mutating func add(_ table: Table) {
+  /// Adds a section that is one table, and pictures of it.
+  package mutating func add(_ table: Table, _ charts: [Chart] = []) {
     var section = Section()
     section.blocks = [.table(table)]
+    section.charts = charts
     sections.append(section)
   }
 }

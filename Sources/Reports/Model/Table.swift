@@ -76,7 +76,17 @@ package struct Column: Sendable {
   /// Whether its cells are sentences that may take several lines.
   package let isProse: Bool
 
+  /// Which way it is better; nil where no way is, or nobody is to hold a later run to it.
+  package let sense: Sense?
+
   package enum Alignment: Sendable { case left, right }
+
+  /// What a later run is held to.
+  package enum Sense: String, Sendable, Codable {
+    case lowerIsBetter, higherIsBetter
+    /// A bound on the others: neither is better.
+    case bound
+  }
 
   /// From what must be seen to what only machines read.
   package enum Importance: Int, Sendable, Comparable, CaseIterable {
@@ -95,7 +105,7 @@ package struct Column: Sendable {
   package init(
     _ name: String, _ path: String, _ importance: Importance, _ meaning: String, unit: String = "",
     align alignment: Alignment = .right, key isKey: Bool = false, hex: Bool = false, hidesZeros: Bool = false,
-    prose: Bool = false
+    prose: Bool = false, sense: Sense? = nil
   ) {
     self.name = name
     self.path = path
@@ -107,6 +117,7 @@ package struct Column: Sendable {
     hasHex = hex
     self.hidesZeros = hidesZeros
     isProse = prose
+    self.sense = sense
   }
 }
 

@@ -66,7 +66,8 @@ extension AttentionCommand {
           "input", "", "\(Figures.count(overflowed)) overflow f16, in which f16 and its like take them",
           warns: true))
     }
-    made.add(Self.table(entries))
+    let table = Self.table(entries)
+    made.add(table, [.bars("the error of each scheme", of: table, [AttentionColumns.rmse])])
     try report.finish(made)
   }
 

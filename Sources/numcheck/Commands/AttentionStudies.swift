@@ -43,7 +43,7 @@ extension AttentionCommand {
       return .number(
         sums[i].rmse / standard.rmse, unless: "the standard has no error, or nothing is finite")
     }
-    made.add(table)
+    made.add(table, [.bars("the error of each way", of: table, [A.rmse])])
     try report.finish(made)
   }
 
@@ -83,7 +83,8 @@ extension AttentionCommand {
       title: "share of rows whose softmax Jacobian has a norm below \(Figures.number(threshold)), "
         + "against the head size")
     made.facts = [Fact("threshold", .number(threshold)), Fact("seed", .unsigned(input.seed))]
-    made.add(table)
+    made.add(
+      table, [.lines("rows that no longer learn", of: table, x: A.headSize, y: A.saturated, by: A.scale)])
     try report.finish(made)
   }
 }

@@ -109,7 +109,11 @@ struct CacheCommand: ParsableCommand {
       Fact("recent", .integer(recent)),
     ]
     made.findings = findings
-    made.add(table)
+    var charts = [Chart.bars("bits a number", of: table, [A.bitsPerNumber])]
+    if sums != nil {
+      charts.append(.points("error against size", of: table, x: A.bitsPerNumber, y: A.rmse))
+    }
+    made.add(table, charts)
     try report.finish(made)
   }
 

@@ -10,7 +10,7 @@ final class Progress: Sendable {
   init(total: Int, what: String = "rows") {
     self.total = total
     self.what = what
-    shown = isatty(STDERR_FILENO) == 1
+    shown = isatty(STDERR_FILENO) == 1 && ReportTaker.current == nil
   }
 
   var callback: (@Sendable (Int) -> Void)? {

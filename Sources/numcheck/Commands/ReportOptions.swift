@@ -51,6 +51,10 @@ struct ReportOptions: ParsableArguments {
   /// nothing, or not all, could be checked.
   func finish(_ report: Report, limits: [Limit] = []) throws {
     var report = report
+    if let taker = ReportTaker.current {
+      return try taker.take(report, limits + check.map { try Limit(parsing: $0) })
+    }
+    report.commandLine = Invocation.line
     do {
       try report.check(limits + check.map { try Limit(parsing: $0) })
       try choice.check(report)

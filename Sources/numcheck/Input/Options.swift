@@ -111,6 +111,7 @@ struct ThreadOptions: ParsableArguments {
 
   /// As many as asked for, or as there is memory for where each takes `bytes`.
   func count(each bytes: Int) -> Int {
-    Memory.threads(threads ?? ProcessInfo.processInfo.activeProcessorCount, each: bytes)
+    let usual = ReportTaker.current?.threads ?? ProcessInfo.processInfo.activeProcessorCount
+    return Memory.threads(threads ?? usual, each: bytes)
   }
 }

@@ -72,6 +72,7 @@ struct ActivationsReport {
     report.findings = findings + leftOut.map(\.finding)
     var section = Section()
     section.blocks = [.table(table), .table(seriesTable)]
+    section.charts = series.map { .course($0.series) }
     report.sections = [section]
     if showsAll || entries.count == 1 { report.sections += entries.map(details) }
     report.gaps = leftOut.map { "not all was checked: \($0)" }

@@ -27,7 +27,12 @@ struct AttentionReport {
     if let blind = BlindQueries.finding(experiment.parameters, shape) { report.findings.append(blind) }
     report.findings += softmaxFindings
     var section = Section()
+    let table = table
     section.blocks = [.table(table), .table(stageTable), .lines(witnessLines)]
+    section.charts = [
+      .errors(table), .spread(result.entries.map { ($0.runner.algorithm.rawValue, $0.kernel) }),
+      .sinks(result.heads),
+    ]
     report.sections = [section]
     report.conclusion = conclusion
     if result.isEmpty { report.gaps = ["nothing was checked: no query has a finite truth"] }

@@ -78,7 +78,9 @@ struct CureReport {
       title: [isSingle ? "" : tensor.heading, isOne ? "" : group.plain.name].filter { !$0.isEmpty }
         .joined(separator: ", "))
     if let finding = finding(group, tensor) { section.findings.append(finding) }
-    section.blocks = [.table(table(group, tensor))]
+    let table = table(group, tensor)
+    section.blocks = [.table(table)]
+    section.charts = [.bars("what each treatment makes of the tensor", of: table, [SchemeColumns.sqnr])]
     section.findings += group.skipped.map { notTried($0, tensor) }
     guard isList else { return section }
     section.findings += group.sacrificing.map {

@@ -21,7 +21,11 @@ struct KernelReport {
       + BoundBasis.statements(result.entries.map { (basis($0), $0.bound) })
     report.findings = findings
     var section = Section()
+    let table = table
     section.blocks = [.table(table), .lines(witnessLines)]
+    section.charts = [
+      .errors(table), .spread(result.entries.map { ($0.algorithm.description, $0.kernel) }),
+    ]
     report.sections = [section]
     report.conclusion = conclusion
     if result.isEmpty { report.gaps = ["nothing was checked: no row has a finite truth"] }

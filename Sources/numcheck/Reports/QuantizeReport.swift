@@ -65,7 +65,9 @@ struct QuantizeReport {
     section.findings += tensor.study.entries.compactMap {
       scaleFinding($0, isSingle ? $0.name : "\(tensor.name) \($0.name)")
     }
-    section.blocks = [.table(table(tensor))]
+    let table = table(tensor)
+    section.blocks = [.table(table)]
+    section.charts = [.tradeOff(table)]
     func place(_ scheme: String) -> String { isSingle ? scheme : "\(tensor.name) \(scheme)" }
     for e in tensor.study.entries {
       section.findings += e.measurement.disagreements().map {

@@ -26,7 +26,8 @@ struct SweepReport {
       Fact("rows", .integer(pairs), inRows: true), Fact("length", .integer(2), inRows: true),
     ]
     report.findings = findings
-    report.add(table)
+    let table = table
+    report.add(table, [.bars("the largest error", of: table, [ErrorColumns.maxUlp])])
     report.conclusion = claims.joined(separator: "; ")
     return report
   }

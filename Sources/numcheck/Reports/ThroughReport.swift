@@ -28,7 +28,18 @@ struct ThroughReport {
     report.facts = facts + input.facts + [Fact("certificate", .certificate(certificate))]
     // Every treatment proves both sides: the tensor as given anew.
     report.notes = [note, certificate.line + "; both sides of every treatment"]
-    report.add(purpose == .softmax ? softmaxTable : partsTable)
+    if purpose == .softmax {
+      let table = softmaxTable
+      typealias T = ThroughColumns
+      report.add(
+        table, [.bars("the largest change of a probability", of: table, [T.maxChange, T.changeBound])])
+    } else {
+      let table = partsTable
+      let sides = (parts.first?.errors.map(\.0) ?? []).enumerated().map { k, name in
+        ThroughColumns.Part(name: name, isWhole: k + 1 == parts.first?.errors.count).sqnr
+      }
+      report.add(table, [.bars("what is left of the result", of: table, sides)])
+    }
     report.findings = input.findings
     report.findings += skipped.map { Finding("not-tried", $0.name, $0.reason, leads: false) }
     return report

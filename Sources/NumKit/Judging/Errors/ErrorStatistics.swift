@@ -83,6 +83,9 @@ public struct ErrorStatistics: Sendable {
   /// The `q`-quantile of the error in ulps, to within 0.8 %; never above the maximum.
   public func quantileUlp(_ q: Double) -> Double { Swift.min(histogram.quantile(q), maxUlp) }
 
+  /// How many errors lie in each octave of ulps: see `Histogram.octaves`.
+  package var ulpOctaves: [(from: Double, count: UInt64)] { histogram.octaves }
+
   /// Adds the results of row number `row`. `bounds`, if any, are absolute errors that a correct kernel cannot exceed;
   /// `overflowed` says that an infinity or a NaN was born inside the kernel on this row.
   public mutating func add(

@@ -50,6 +50,19 @@ public struct Histogram: Sendable {
     return Self.upperEnd(buckets.count - 1)
   }
 
+  /// Counts by octave, from the first that has any to the last: `from` is its lower end; 0 is the first of what is below 2^−24.
+  package var octaves: [(from: Double, count: UInt64)] {
+    var list: [(from: Double, count: UInt64)] = [(0, buckets[0])]
+    for octave in 0..<Self.octaves {
+      let counts = buckets[(1 + octave * Self.perOctave)...].prefix(Self.perOctave)
+      list.append((Double.powerOfTwo(Self.lowest + octave), counts.reduce(0, +)))
+    }
+    guard let first = list.firstIndex(where: { $0.count > 0 }),
+      let last = list.lastIndex(where: { $0.count > 0 })
+    else { return [] }
+    return Array(list[first...last])
+  }
+
   private static func index(_ x: Double) -> Int {
     guard x >= Double.powerOfTwo(lowest) else { return 0 }
     let raw = Int(x.bitPattern >> 45) - (1023 + lowest) * perOctave

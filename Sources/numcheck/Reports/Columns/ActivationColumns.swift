@@ -9,9 +9,11 @@ enum ActivationColumns {
   static let length = Column("channels", "length", .machine, "elements in a row: channels")
   static let finite = Column("finite", "finite", .machine, "elements that are numbers")
   static let zeros = Column("zeros", "zeros", .detail, "elements that are zero")
-  static let nan = Column("NaN", "nan", .decides, "elements that are NaN", hidesZeros: true)
+  static let nan = Column(
+    "NaN", "nan", .decides, "elements that are NaN", hidesZeros: true, sense: .lowerIsBetter)
   static let firstNaN = Column("first NaN", "firstNaN", .machine, "the first of them")
-  static let infinite = Column("inf", "infinite", .decides, "elements that are infinite", hidesZeros: true)
+  static let infinite = Column(
+    "inf", "infinite", .decides, "elements that are infinite", hidesZeros: true, sense: .lowerIsBetter)
   static let firstInfinity = Column("first inf", "firstInfinity", .machine, "the first of them")
   static let smallest = Column("min", "min", .decides, "the smallest number")
   static let largest = Column("max", "max", .decides, "the largest number")
@@ -23,7 +25,8 @@ enum ActivationColumns {
   static let skewness = Column("skewness", "skewness", .detail, "the third standardized moment")
   static let kurtosis = Column(
     "kurtosis", "kurtosis", .decides, "the fourth standardized moment: 3 for a normal distribution")
-  static let maxMagnitude = Column("max |a|", "maxMagnitude", .machine, "the largest magnitude")
+  static let maxMagnitude = Column(
+    "max |a|", "maxMagnitude", .machine, "the largest magnitude", sense: .lowerIsBetter)
   static let minMagnitude = Column(
     "min |a|", "minMagnitude", .machine, "the smallest magnitude that is not 0")
   static let dynamicRange = Column(
@@ -31,7 +34,8 @@ enum ActivationColumns {
     unit: "bits")
   static let outlierChannels = Column(
     "outliers", "outlierChannels", .decides, "channels that are outliers in 6 % of the tokens")
-  static let massive = Column("massive", "massive.count", .decides, "massive activations", hidesZeros: true)
+  static let massive = Column(
+    "massive", "massive.count", .decides, "massive activations", hidesZeros: true, sense: .lowerIsBetter)
   static let nearMisses = Column(
     "near misses", "massive.nearMissCount", .detail, "those that pass half of each limit, but not both limits"
   )

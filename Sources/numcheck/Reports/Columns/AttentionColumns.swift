@@ -2,7 +2,8 @@ import Reports
 
 /// Columns of attention's reports.
 enum AttentionColumns {
-  static let rmse = Column("RMSE", "rmse", .decides, "the root mean square error of all outputs", hex: true)
+  static let rmse = Column(
+    "RMSE", "rmse", .decides, "the root mean square error of all outputs", hex: true, sense: .lowerIsBetter)
   static let relativeL1 = Column("rel L1", "relativeL1", .detail, "sum of |error| over sum of |truth|")
   static let cosine = Column("cosine", "cosine", .machine, "the cosine between outputs and truth")
   static let oneMinusCosine = Column(
@@ -44,7 +45,7 @@ enum AttentionColumns {
   static let summary = Column("what", "summary", .machine, "what it does", align: .left)
   static let lost = Column(
     "lost", "lost", .decides, "outputs that are not finite though the truth is; no other figure counts them",
-    hidesZeros: true)
+    hidesZeros: true, sense: .lowerIsBetter)
   static let compared = Column("compared", "compared", .machine, "outputs that the figures are of")
   static let maxError = Column("max error", "maxAbsoluteError", .decides, "the largest absolute error")
   static let relativeError = Column(

@@ -1,3 +1,4 @@
+import Gate
 import Reports
 
 /// Every figure that a report can have: what `list figures` shows, and what the schema must know.
@@ -14,5 +15,6 @@ enum ColumnRegistry {
     ("through", ThroughColumns.all),
     ("activations", ActivationColumns.all),
     ("lists", ListColumns.all),
+    ("gate", GateColumns.all),
   ]
 }

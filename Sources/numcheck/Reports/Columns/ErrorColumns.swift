@@ -7,25 +7,28 @@ enum ErrorColumns {
     "verdict", "verdict", .decides,
     "ok; bug: a wrong special value, results lost to an overflow inside, or an error above a sound bound; ill-conditioned: the "
       + "kernel keeps its bound and an answer (a row by its norm, or a result that carries a thirty-second of its row's sum) is "
-      + "still off by more than an eighth of itself, because of rounded inputs or the row's conditioning; vacuous: the bound says nothing, which is never a pass",
+      + "still off by more than an eighth of itself, because of rounded inputs or the row's conditioning; vacuous: the bound "
+      + "says nothing, which is never a pass",
     align: .left)
-  static let nanRows = Column("NaN rows", "nanRows", .decides, "rows with a NaN whose truth has none")
+  static let nanRows = Column(
+    "NaN rows", "nanRows", .decides, "rows with a NaN whose truth has none", sense: .lowerIsBetter)
   static let overflow = Column(
     "overflow", "overflow", .decides,
-    "results that are infinite where the truth, rounded to the format, is finite", hidesZeros: true)
+    "results that are infinite where the truth, rounded to the format, is finite", hidesZeros: true,
+    sense: .lowerIsBetter)
   static let underflow = Column(
     "underflow", "underflow", .useful,
     "results that are zero where the truth, rounded to the format, is not", hidesZeros: true)
   static let specialMismatches = Column(
     "special", "specialMismatches", .useful,
-    "results that should be NaN or infinite and are not", hidesZeros: true)
+    "results that should be NaN or infinite and are not", hidesZeros: true, sense: .lowerIsBetter)
   static let maxUlp = Column(
     "max ulp", "ulp.max", .decides,
     "the kernel's own largest error, against the truth of the inputs as rounded to the format", unit: "ulp",
-    hex: true)
+    hex: true, sense: .lowerIsBetter)
   static let p99 = Column(
     "p99", "ulp.p99", .detail, "99 % of the errors are below this, to within 0.8 %", unit: "ulp")
-  static let mean = Column("mean", "ulp.mean", .detail, "the mean error", unit: "ulp")
+  static let mean = Column("mean", "ulp.mean", .detail, "the mean error", unit: "ulp", sense: .lowerIsBetter)
   static let rms = Column("rms", "ulp.rms", .detail, "the root mean square error", unit: "ulp")
   static let atPeak = Column(
     "at peak", "ulp.atPeak", .detail, "the largest error in ulps of the row's largest result", unit: "ulp")
@@ -35,7 +38,8 @@ enum ErrorColumns {
     "max rel", "maxRelativeError", .detail, "the largest relative error", hex: true)
   static let bound = Column(
     "bound", "bound.ulp", .decides,
-    "the largest error that a correct kernel of this algorithm may make on these rows", unit: "ulp")
+    "the largest error that a correct kernel of this algorithm may make on these rows", unit: "ulp",
+    sense: .bound)
   static let boundKind = Column(
     "bound kind", "bound.kind", .machine,
     "sound: it holds, underflow included (given: with the measured accuracy of these functions of the platform); vacuous: "

@@ -16,21 +16,23 @@ enum SchemeColumns {
     "whether it loses no number and no scale, and none that loses none has, with as few bits, a higher SQNR",
     align: .left)
   static let bits = Column(
-    "bits", "bitsPerWeight", .decides, "bits an element, scales and all that is stored", unit: "bits")
+    "bits", "bitsPerWeight", .decides, "bits an element, scales and all that is stored", unit: "bits",
+    sense: .lowerIsBetter)
   static let lost = Column(
     "lost", "lost", .decides, "finite numbers that became NaN or infinite; no average counts them",
-    hidesZeros: true)
+    hidesZeros: true, sense: .lowerIsBetter)
   static let scaleOverflow = Column(
     "scale inf", "scaleFaults.overflowed", .decides, "blocks that store an infinite scale, offset or sum",
-    hidesZeros: true)
+    hidesZeros: true, sense: .lowerIsBetter)
   static let scaleUnderflow = Column(
     "scale 0", "scaleFaults.underflowed", .decides,
     "blocks of numbers other than 0 whose scale is so small that nothing is left of them", hidesZeros: true)
   static let scaleNaN = Column(
     "scale NaN", "scaleFaults.nan", .decides, "blocks that store a scale, offset or sum that is NaN",
-    hidesZeros: true)
+    hidesZeros: true, sense: .lowerIsBetter)
   static let sqnr = Column(
-    "SQNR dB", "sqnr", .decides, "the energy of the tensor over that of the error", unit: "dB")
+    "SQNR dB", "sqnr", .decides, "the energy of the tensor over that of the error", unit: "dB",
+    sense: .higherIsBetter)
   static let mse = Column("MSE", "mse", .detail, "the mean squared error")
   static let maxAbsolute = Column(
     "max error", "maxAbsoluteError", .decides, "the largest absolute error", hex: true)

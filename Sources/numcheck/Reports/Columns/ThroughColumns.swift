@@ -3,24 +3,28 @@ import Reports
 /// Columns of reports on errors where a tensor is used.
 enum ThroughColumns {
   static let maxDivergence = Column(
-    "KL nats", "klDivergence.max", .decides, "the largest divergence KL(p || p') of a row", unit: "nats")
+    "KL nats", "klDivergence.max", .decides, "the largest divergence KL(p || p') of a row", unit: "nats",
+    sense: .lowerIsBetter)
   static let meanDivergence = Column(
     "mean KL", "klDivergence.mean", .decides, "the mean divergence of a row", unit: "nats")
   static let divergenceBound = Column(
     "KL bound", "klDivergence.bound", .decides,
     "what it cannot exceed: D^2/8 for the spread D of a row's errors",
     unit: "nats")
-  static let maxChange = Column("max dp", "maxChange", .decides, "the largest change of a probability")
+  static let maxChange = Column(
+    "max dp", "maxChange", .decides, "the largest change of a probability", sense: .lowerIsBetter)
   static let changeBound = Column(
     "dp bound", "changeBound", .decides, "what it cannot exceed: tanh(D/4) for the spread D of a row's errors"
   )
   static let topFlips = Column(
-    "top-1 flips", "top1Flips", .decides, "rows whose most probable entry is another one after")
+    "top-1 flips", "top1Flips", .decides, "rows whose most probable entry is another one after",
+    sense: .lowerIsBetter)
   static let ties = Column(
     "ties", "topTies", .decides,
     "rows whose most probable entry has an equal after: which is taken is then chance")
   static let lostRows = Column(
-    "lost rows", "lostRows", .decides, "rows with NaN or +inf before or after; they are in no other figure")
+    "lost rows", "lostRows", .decides, "rows with NaN or +inf before or after; they are in no other figure",
+    sense: .lowerIsBetter)
   static let rows = Column("rows", "rows", .machine, "rows compared")
 
   /// The figures of an error of which `part` is the cause.

@@ -1,0 +1,113 @@
+/// For a browser: one page that needs nothing beside it. The verdict first, then what was checked, what there is to know, figures in
+/// tables that sort and filter, pictures of them, and the line that makes it all again.
+package enum HTMLEmitter: Emitter {
+  package static let name = "html"
+  package static let summary = "for a browser: one page with tables and charts, that loads nothing"
+
+  package static func text(_ report: Report, _ style: Style) -> String {
+    var page = PageWriter()
+    page.begin(title: "numcheck \(report.command): \(word(report.status))")
+    page.add("<header>")
+    page.element("p", class: "tool", "numcheck \(report.version), \(report.command)")
+    page.element("h1", report.title.isEmpty ? report.command : report.title)
+    page.add("<p class=\"verdict \(report.status.rawValue)\"><strong>\(word(report.status))</strong> ")
+    page.add(Escaping.xml(report.verdictLine) + "</p>")
+    page.paragraphs([report.wholeConclusion], class: "conclusion")
+    page.add("</header>\n<main id=\"main\">\n")
+    checks(report, &page)
+    if !report.findings.isEmpty {
+      page.section("To be known") { $0.findings(report.findings) }
+    }
+    for section in report.sections { self.section(section, style, &page) }
+    if !report.notes.isEmpty {
+      page.section("How it was found") { $0.paragraphs(report.notes) }
+    }
+    facts(report, &page)
+    if !report.commandLine.isEmpty {
+      page.section("Make it again") { page in
+        page.add("<pre tabindex=\"0\"><code>\(Escaping.xml(report.commandLine))</code></pre>\n")
+      }
+    }
+    page.add("</main>\n")
+    return page.ended()
+  }
+
+  private static func word(_ status: Report.Status) -> String {
+    switch status {
+    case .ok: "ok"
+    case .failed: "FAILED"
+    case .unchecked: "not checked"
+    }
+  }
+
+  private static func checks(_ report: Report, _ page: inout PageWriter) {
+    let asked = report.checks.filter { !$0.isImplied || !$0.passed }
+    if asked.isEmpty && report.uncheckedReason == nil { return }
+    var table = Table("checks", rows: asked.count)
+    table.readingOrder =
+      table.rows.indices.filter { !asked[$0].passed } + table.rows.indices.filter { asked[$0].passed }
+    table.add(outcome) { i in
+      switch asked[i].outcome {
+      case .passed: .text("passed", tone: .good)
+      case .failed: .text("FAILED", tone: .bad)
+      case .withoutValue: .text("not checked", tone: .doubtful)
+      }
+    }
+    table.add(place) { .text(asked[$0].place) }
+    table.add(limit) { .text(asked[$0].name) }
+    table.add(value) { .text(Value.spelled(asked[$0].value)) }
+    table.add(message) { .text(asked[$0].message) }
+    if asked.contains(where: { $0.location != nil }) {
+      table.add(line) { .text(asked[$0].location?.text ?? "") }
+    }
+    page.section("Checks") { page in
+      if let reason = report.uncheckedReason { page.paragraphs([reason]) }
+      page.table(table, Array(table.columns.indices), caption: "Checks")
+    }
+  }
+
+  private static let outcome = Column("outcome", "outcome", .decides, "whether the limit held", align: .left)
+  private static let place = Column(
+    "where", "where", .decides, "what the figure is of", align: .left, key: true)
+  private static let limit = Column("limit", "limit", .decides, "what was asked for", align: .left)
+  private static let value = Column("value", "value", .decides, "the figure")
+  private static let message = Column(
+    "what happened", "message", .decides, "what failed, by how much, where", align: .left, prose: true)
+  private static let line = Column("line", "line", .decides, "where the check is written", align: .left)
+
+  private static func section(_ section: Section, _ style: Style, _ page: inout PageWriter) {
+    page.section(section.title.isEmpty ? "Figures" : section.title) { page in
+      page.paragraphs([section.title.isEmpty ? "" : section.conclusion], class: "conclusion")
+      page.findings(section.findings.filter(\.leads))
+      page.paragraphs(section.notes)
+      for chart in section.charts where !chart.isEmpty { page.chart(chart) }
+      for block in section.blocks {
+        switch block {
+        case .lines(let lines): page.prose(lines)
+        case .verbatim(let lines):
+          page.add("<pre tabindex=\"0\">\(lines.map(Escaping.xml).joined(separator: "\n"))</pre>\n")
+        case .table(let table):
+          guard table.audience != .machines, !table.rows.isEmpty else { continue }
+          let shown = Selection(table, style.columns).shown
+          page.table(table, shown, caption: table.title.isEmpty ? table.key : table.title)
+          page.list(table.reasons(shown))
+        }
+      }
+      page.findings(section.findings.filter { !$0.leads })
+    }
+  }
+
+  private static func facts(_ report: Report, _ page: inout PageWriter) {
+    let facts = report.facts.filter { $0.value.isScalar && $0.value != .none }
+    if facts.isEmpty { return }
+    page.section("Facts") { page in
+      page.add("<dl>\n")
+      for fact in facts {
+        page.add(
+          "<div><dt>\(Escaping.xml(fact.path))</dt><dd>\(Escaping.xml(Value.spelled(fact.value)))</dd></div>\n"
+        )
+      }
+      page.add("</dl>\n")
+    }
+  }
+}

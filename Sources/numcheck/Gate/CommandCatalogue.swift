@@ -1,0 +1,75 @@
+import ArgumentParser
+import Foundation
+import Gate
+
+/// The program's commands and flags, from what the parser itself knows of them: every command that there is can be gated.
+enum CommandCatalogue {
+  /// What only says where a report goes, or is asked of the whole run.
+  private static let ours: Set<String> = [
+    "help", "version", "format", "report", "columns", "wide", "check", "threads",
+  ]
+  private static let notGated: Set<String> = ["gate", "history", "list", "help"]
+
+  static func made() throws -> Catalogue {
+    let help: Help
+    do {
+      help = try JSONDecoder().decode(Help.self, from: Data(Numcheck._dumpHelp().utf8))
+    } catch { throw UsageError("the parser does not tell its flags: \(error)") }
+    let commands = help.command.subcommands ?? []
+    let shown = commands.filter { $0.shouldDisplay ?? true }.map(\.commandName)
+    return Catalogue(
+      commands.filter { !notGated.contains($0.commandName) }.flatMap { command -> [Catalogue.Command] in
+        if shown.contains(command.commandName) { return self.commands(command, after: "") }
+        // One word for the parser and two for people: see `Arguments`. Other hidden ones are nobody's to ask for.
+        guard let first = shown.first(where: { command.commandName.hasPrefix($0 + "-") }) else { return [] }
+        return [made(command, first + " " + command.commandName.dropFirst(first.count + 1))]
+      })
+  }
+
+  /// A command, or those that it consists of.
+  private static func commands(_ command: Help.Command, after start: String) -> [Catalogue.Command] {
+    let name = start + command.commandName
+    let parts = (command.subcommands ?? []).filter { $0.commandName != "help" }
+    if !parts.isEmpty { return parts.flatMap { commands($0, after: name + " ") } }
+    return [made(command, name)]
+  }
+
+  private static func made(_ command: Help.Command, _ name: String) -> Catalogue.Command {
+    let arguments = command.arguments ?? []
+    return Catalogue.Command(
+      name: name, summary: command.abstract ?? "", flags: arguments.flatMap(flags),
+      takesArguments: arguments.contains { $0.kind == "positional" })
+  }
+
+  private static func flags(_ argument: Help.Argument) -> [Catalogue.Flag] {
+    if argument.kind == "positional" { return [] }
+    return (argument.names ?? []).filter { $0.kind == "long" && !ours.contains($0.name) }.map {
+      Catalogue.Flag(
+        name: $0.name, isSwitch: argument.kind == "flag", isRepeating: argument.isRepeating ?? false,
+        values: argument.allValues ?? [], summary: argument.abstract ?? "")
+    }
+  }
+
+  /// The parser's own description of itself.
+  private struct Help: Decodable {
+    let command: Command
+
+    struct Command: Decodable {
+      let commandName: String
+      let shouldDisplay: Bool?
+      let abstract: String?
+      let arguments: [Argument]?
+      let subcommands: [Command]?
+    }
+
+    struct Argument: Decodable {
+      let kind: String
+      let names: [Name]?
+      let isRepeating: Bool?
+      let abstract: String?
+      let allValues: [String]?
+    }
+
+    struct Name: Decodable { let kind: String, name: String }
+  }
+}

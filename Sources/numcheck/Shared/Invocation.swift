@@ -1,0 +1,36 @@
+import Foundation
+
+/// The line that started this process, as a shell reads it, without what only says where reports go.
+enum Invocation {
+  static var line: String { line(ArgumentText.given) }
+
+  static func line(_ arguments: [String]) -> String {
+    var kept: [String] = []
+    var skips = false
+    for argument in arguments {
+      if skips {
+        skips = false
+      } else if ["--report", "--format", "--history"].contains(argument) {
+        skips = true
+      } else if !["--report=", "--format=", "--history="].contains(where: argument.hasPrefix) {
+        kept.append(argument)
+      }
+    }
+    return (["numcheck"] + kept.map { quoted(ArgumentText.shown($0)) }).joined(separator: " ")
+  }
+
+  /// Between quotes where a shell would read more than letters.
+  static func quoted(_ word: String) -> String {
+    let isPlain =
+      !word.isEmpty
+      && word.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"):
+          true
+        default: "-_./:=,@+%".utf8.contains(byte)
+        }
+      }
+    return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+  }
+}
