@@ -131,14 +131,16 @@ extension GuestFindings {
     entry.parts[0].kernel.merge(light.statistics)
     entry.parts[0].total.merge(light.statistics)
     entry.parts[0].verdict = Verdict(
-      entry.parts[0].kernel, inherent: measurement.inherent[0], bound: entry.parts[0].bound,
+      entry.parts[0].kernel, inherent: measurement.inherent[0], inherentShare: measurement.inherentShare[0],
+      bound: entry.parts[0].bound,
       unit: .ulp(format))
     var certificate = measurement.certificate
     certificate.merge(light.certificate)
     var all = GuestFindings(
       measurement: Measurement(
         entries: [entry], certificate: certificate, inherent: measurement.inherent,
-        inherentUlp: measurement.inherentUlp, inputsRounded: measurement.inputsRounded,
+        inherentUlp: measurement.inherentUlp, inherentShare: measurement.inherentShare,
+        inputsRounded: measurement.inputsRounded,
         overflowedInputs: measurement.overflowedInputs, overflowedItems: measurement.overflowedItems,
         items: items), wrong: wrong)
     all.fits = fits
