@@ -63,7 +63,8 @@ extension Verification {
   /// Whether a wrong question's answer explains what that of the right one does not.
   private static func explains(_ fit: HypothesisFit, _ asked: HypothesisFit) -> Bool {
     guard fit.fits else { return false }
-    return asked.aboveBound > 0 || 16 * fit.meanUlp < asked.meanUlp
+    // Of few items more must be explained: two may be off by as much by chance.
+    return asked.aboveBound > 0 || (fit.items < 6 ? 64 : 16) * fit.meanUlp < asked.meanUlp
   }
 
   /// The items that an explanation must hold for: all, where more than half are wrong or none is; else the wrong ones.

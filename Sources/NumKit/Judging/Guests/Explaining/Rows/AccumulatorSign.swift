@@ -15,6 +15,8 @@ struct AccumulatorSign: Sign {
   private let format: NumberFormat
   private var candidates: [(format: NumberFormat, isOn: Bool, chance: Double)]
   private var rows = 0
+  /// Sums that were seen: the same row again is no new evidence.
+  private var sums: Set<UInt64> = []
 
   init(_ context: RowContext) {
     operation = context.operation
@@ -36,6 +38,7 @@ struct AccumulatorSign: Sign {
     guard (sum - exact).magnitude > 4 * tolerance * exact else { return }
     // Nor does a 1, or what is a number of every format.
     guard (sum - NumberFormat.f8e5m2.round(sum)).magnitude > tolerance * sum || sum > 0x1p15 else { return }
+    guard sums.insert(sum.bitPattern >> 30).inserted else { return }
     rows += 1
     for k in candidates.indices where candidates[k].isOn {
       let step = candidates[k].format.ulp(of: sum)
