@@ -27,13 +27,14 @@ def binary() -> str:
 
 
 def run(arguments: Sequence[str], *, timeout: float | None = None) -> tuple[int, str]:
-    """Runs the command; its exit status (0 all held, 1 a check failed) and what it wrote on standard output.
+    """Runs the command; its exit status (0 all held, 1 a check failed, 2 with a report where there was nothing to check) and what it
+    wrote on standard output.
 
-    Raises ``NumcheckError`` with its message where the status is neither.
+    Raises ``NumcheckError`` with its message where it refused what it was asked.
     """
     done = subprocess.run(
         [binary(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
-    if done.returncode not in (0, 1):
+    if done.returncode not in (0, 1) and not (done.returncode == 2 and done.stdout):
         message = done.stderr.decode("utf-8", "replace").strip() or f"ended with status {done.returncode}"
         raise NumcheckError(message.removeprefix("numcheck: "))
     return done.returncode, done.stdout.decode("utf-8", "replace")

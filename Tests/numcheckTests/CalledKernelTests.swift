@@ -17,9 +17,11 @@ import Testing
 
   private static func verify(_ kernel: [String], _ more: [String] = [], status: Int32) throws -> [String: Any]
   {
-    try CommandRunner.json(
+    let report = try CommandRunner.json(
       ["verify", "softmax"] + kernel + ["--rows", "40", "--length", "100", "--range", "5", "--timeout", "5"]
         + more, status: status)
+    #expect(try SchemaValidator().errors(report) == [])
+    return report
   }
 
   private static func kinds(_ report: [String: Any]) -> [String] {
