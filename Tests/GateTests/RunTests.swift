@@ -170,3 +170,22 @@ import Reports
     #expect(chart.series[0].points.map(\.x) == [1, 10, 100] && chart.series[0].points.map(\.y) == [1, 2, 3])
   }
 }
+
+/// What a command asks for by itself and a file asks for again.
+@Suite struct AskedTwiceTests {
+  private typealias S = GateSamples
+
+  @Test func isOneCheckAtTheFilesLine() throws {
+    let file = try S.read("checks:\n  - name: c\n    run: softmax\n    limit: verdict != bug")
+    let results = S.run(file) { _ in
+      var report = S.report([.init(verdict: "bug")])
+      try report.check([Limit(parsing: "verdict!=bug"), Limit(parsing: "nanRows==0")])
+      return report
+    }
+    let report = S.report(file, results)
+    #expect(report.checks.map(\.name) == ["nanRows==0", "verdict!=bug"])
+    #expect(report.checks[1].location?.line == 4 && report.checks[0].location?.line == 2)
+    // The verdict's reason goes with it.
+    #expect(report.checks[1].message.hasSuffix("; it holds"))
+  }
+}

@@ -70,6 +70,18 @@ import Reports
     #expect(page.contains("class=\"n more\"") && page.contains("data-v=\"1.5\""))
   }
 
+  /// Many that passed are folded away, what failed is not.
+  @Test func whatPassedIsFolded() throws {
+    var report = Samples.report((0..<40).map { "row \($0)" })
+    try report.check([Limit(parsing: "ulp.max<=30")])
+    let page = HTMLEmitter.text(report, Style())
+    let folded = try #require(page.range(of: "<summary>29 passed</summary>"))
+    #expect(
+      page[..<folded.lowerBound].contains(">FAILED</td>")
+        && !page[..<folded.lowerBound].contains(">passed</td>"))
+    #expect(Self.isBalanced(page))
+  }
+
   @Test func chartsSayWhatTheyCannotDraw() throws {
     let page = HTMLEmitter.text(try Self.report(), Style())
     #expect(page.matches(of: /<svg\s/).count == 4)

@@ -45,6 +45,11 @@ package struct GateReport {
     return report
   }
 
+  /// Why a verdict is what it is: the report's conclusion.
+  private func reason(_ check: Check, _ result: CheckResult) -> String {
+    check.name.contains("verdict") && !result.conclusion.isEmpty ? "; " + result.conclusion : ""
+  }
+
   private func add(_ result: CheckResult, to report: inout Report) {
     func placed(_ place: String) -> String { place.isEmpty ? result.name : "\(result.name): \(place)" }
     let pinned = lock[result.index]
@@ -54,7 +59,7 @@ package struct GateReport {
     for check in result.checks + (pinned?.checks ?? []) {
       var one = Check(
         check.name, placed(check.place), check.outcome, value: check.value, limit: check.limit,
-        message: check.passed ? "" : "\(result.name): \(check.message)")
+        message: check.passed ? "" : "\(result.name): \(check.message)\(reason(check, result))")
       one.location = check.location ?? result.location
       report.checks.append(one)
     }
@@ -125,7 +130,8 @@ package struct GateReport {
     if results.isEmpty { return "nothing was checked" }
     guard let first = bad.first else {
       return results.contains { $0.outcome == .notRun }
-        ? "not all was run" : "all \(counted(results.count, "check")) hold"
+        ? "not all was run"
+        : results.count == 1 ? "the check holds" : "all \(counted(results.count, "check")) hold"
     }
     let more = bad.count > 1 ? " and \(counted(bad.count - 1, "other"))" : ""
     return "\(first.name)\(more) \(bad.count > 1 ? "do" : "does") not hold; to see why: \(first.commandLine)"

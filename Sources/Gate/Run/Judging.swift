@@ -18,6 +18,12 @@ enum GateJudge {
         throw GateError(Self.message(error, limit), at: limit.location)
       }
       for k in before..<report.checks.count { report.checks[k].location = limit.location }
+      // What the command asks for by itself and the file asks for too is one check, the file's.
+      let asked = report.checks[before...]
+      let same = report.checks[..<before].indices.filter { k in
+        asked.contains { $0.name == report.checks[k].name && $0.place == report.checks[k].place }
+      }
+      for k in same.reversed() { report.checks.remove(at: k) }
     }
     let vacuous = report.vacuousResults
     var allowed: [String] = []

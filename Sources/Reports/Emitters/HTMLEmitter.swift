@@ -43,27 +43,39 @@ package enum HTMLEmitter: Emitter {
   private static func checks(_ report: Report, _ page: inout PageWriter) {
     let asked = report.checks.filter { !$0.isImplied || !$0.passed }
     if asked.isEmpty && report.uncheckedReason == nil { return }
-    var table = Table("checks", rows: asked.count)
-    table.readingOrder =
-      table.rows.indices.filter { !asked[$0].passed } + table.rows.indices.filter { asked[$0].passed }
+    let (bad, good) = (asked.filter { !$0.passed }, asked.filter(\.passed))
+    page.section("Checks") { page in
+      if let reason = report.uncheckedReason { page.paragraphs([reason]) }
+      // Hundreds that passed are there, and in nobody's way.
+      guard good.count > mostPassed else { return page.table(table(bad + good), caption: "Checks") }
+      if !bad.isEmpty { page.table(table(bad), caption: "What did not hold") }
+      page.add("<details><summary>\(Figures.count(good.count)) passed</summary>\n")
+      page.table(table(good), caption: "What held")
+      page.add("</details>\n")
+    }
+  }
+
+  private static let mostPassed = 12
+
+  private static func table(_ checks: [Check]) -> Table {
+    var table = Table("checks", rows: checks.count)
     table.add(outcome) { i in
-      switch asked[i].outcome {
+      switch checks[i].outcome {
       case .passed: .text("passed", tone: .good)
       case .failed: .text("FAILED", tone: .bad)
       case .withoutValue: .text("not checked", tone: .doubtful)
       }
     }
-    table.add(place) { .text(asked[$0].place) }
-    table.add(limit) { .text(asked[$0].name) }
-    table.add(value) { .text(Value.spelled(asked[$0].value)) }
-    table.add(message) { .text(asked[$0].message) }
-    if asked.contains(where: { $0.location != nil }) {
-      table.add(line) { .text(asked[$0].location?.text ?? "") }
+    table.add(place) { .text(checks[$0].place) }
+    table.add(limit) { .text(checks[$0].name) }
+    table.add(value) { i in
+      checks[i].value.double.map { .number($0) } ?? .text(Value.spelled(checks[i].value))
     }
-    page.section("Checks") { page in
-      if let reason = report.uncheckedReason { page.paragraphs([reason]) }
-      page.table(table, Array(table.columns.indices), caption: "Checks")
+    if checks.contains(where: { !$0.message.isEmpty }) { table.add(message) { .text(checks[$0].message) } }
+    if checks.contains(where: { $0.location != nil }) {
+      table.add(line) { .text(checks[$0].location?.text ?? "") }
     }
+    return table
   }
 
   private static let outcome = Column("outcome", "outcome", .decides, "whether the limit held", align: .left)

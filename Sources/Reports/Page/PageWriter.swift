@@ -94,6 +94,11 @@ struct PageWriter {
     out += "</figure>\n"
   }
 
+  /// A table, all of it.
+  mutating func table(_ table: Table, caption: String) {
+    self.table(table, Array(table.columns.indices), caption: caption)
+  }
+
   /// A table: `shown` columns, the others behind a switch.
   mutating func table(_ table: Table, _ shown: [Int], caption: String) {
     let id = nextID()
