@@ -2,7 +2,7 @@ import Reports
 
 /// The JSON Schema of a gate's file, for editors: made from what the program has, so that it knows every flag.
 package enum GateSchema {
-  package static let id = "https://numcheck.dev/schema/numcheck-gate-1.json"
+  package static let id = "urn:numcheck:schema:numcheck-gate-1"
 
   package static func text(_ catalogue: Catalogue) -> String {
     var flags = Definitions()

@@ -79,7 +79,7 @@ package struct Limit: Sendable, Equatable {
       case .atMost: "above"
       case .atLeast: "below"
       case .equal: "not"
-      case .unequal: "what it must not be:"
+      case .unequal: "and must not be"
       case .below: "not below"
       case .above: "not above"
       }

@@ -220,11 +220,13 @@ enum HeadHypotheses: AttentionHypotheses {
   static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
     let (shape, t) = (context.shape, context.tensors)
     var list: [Alternative<AttentionForward>?] = []
-    if shape.keyHeads > 1 && shape.keyHeads < shape.heads {
-      list.append(keys(context, "kv head h mod Hkv") { $0 % shape.keyHeads })
-    }
-    if shape.keyHeads < shape.heads {
-      list.append(keys(context, "the first kv head for every head") { _ in 0 })
+    // Batches stand among the heads; how many there are is not said.
+    for batches in 1...shape.keyHeads where shape.keyHeads % batches == 0 && shape.heads % batches == 0 {
+      let (h, kv) = (shape.heads / batches, shape.keyHeads / batches)
+      if kv == h { continue }
+      let each = batches == 1 ? "" : ", \(batches) batches"
+      if kv > 1 { list.append(keys(context, "kv head h mod Hkv\(each)") { $0 / h * kv + $0 % h % kv }) }
+      list.append(keys(context, "the first kv head for every head\(each)") { $0 / h * kv })
     }
     if shape.heads > 1 {
       func rows(_ name: String, _ other: @escaping @Sendable (Int, Int) -> Int) {
