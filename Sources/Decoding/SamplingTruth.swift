@@ -17,9 +17,8 @@ public struct SamplingTruth: Sendable {
 
   /// Decides; every comparison is proven. nil for logits that are not finite or −∞, or all −∞.
   ///
-  /// Sums of e^x are compared with p as correctly rounded quotients (`SumReference.weightedSums`): p is a Double, so a quotient
-  /// whose Double is another lies on that side of it. Where it is the same the rest decides, and where there is none they are equal,
-  /// which happens only among equal logits (Lindemann, Weierstrass).
+  /// Where the sum of Doubles is too near to p, the sign of Σ e^x of the kept less p Σ e^x of all is that of a weighted sum, which is
+  /// proven (`SumReference.weightedSums`). They are equal only among equal logits (Lindemann, Weierstrass).
   public init?(_ logits: [Double], _ rule: SamplingRule) {
     guard logits.contains(where: \.isFinite), logits.allSatisfy({ $0.isFinite || $0 == -.infinity }) else {
       return nil
@@ -103,9 +102,17 @@ private struct Cut {
     let slack = Double(logits.count + 2) * 0x1p-52
     if estimate > p + slack { return true }
     if estimate < p - slack { return false }
-    let truth = proven(count)
-    if truth.rounded[0] != p { return truth.rounded[0] > p }
-    return (truth.high[0] - p) + truth.low[0] >= 0
+    // Σ e^x of the first less p Σ e^x of all: each of the first stands there twice, with the values 1 and −p. Its sign is proven, however
+    // near it is to 0, which it is only among equal logits.
+    let terms = Array(logits.prefix(count)) + logits
+    let values = Array(repeating: 1.0, count: count) + Array(repeating: -p, count: logits.count)
+    var truth = Truth()
+    terms.withUnsafeBufferPointer { l in
+      values.withUnsafeBufferPointer {
+        SumReference(format: .f64).weightedSums(l, values: $0, parameters: parameters, into: &truth)
+      }
+    }
+    return truth.high[0] >= 0
   }
 
   private func proven(_ count: Int) -> Truth {

@@ -183,7 +183,7 @@ import Testing
       let liar = Liar(
         says: honest, does: try MatmulCandidate(does.0, deed, inputs.stored(as: does.1, does.2)))
       let found = try Self.measure([honest, liar], inputs, claim)
-      #expect(found.entries[0].parts[0].verdict == .ok, "\(says)")
+      #expect(found.entries[0].parts[0].verdict != .bug, "\(says)")
       #expect(found.entries[1].parts[0].kernel.aboveBound > 0, "\(says) by \(does)")
       #expect(found.entries[1].parts[0].verdict == .bug, "\(says) by \(does)")
     }

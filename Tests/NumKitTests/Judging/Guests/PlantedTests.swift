@@ -2,8 +2,8 @@ import Foundation
 import NumKit
 import Testing
 
-/// Kernels with a defect are caught and the defect is named; those without pass.
-@Suite struct PlantedTests {
+/// Kernels with a defect are caught and the defect is named; those without pass. Minutes, so only where NUMCHECK_PLANTED asks.
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["NUMCHECK_PLANTED"] != nil)) struct PlantedTests {
   /// Large only where code is optimised.
   static let shapes: [(rows: Int, length: Int)] = {
     var isDebug = false
