@@ -161,7 +161,7 @@ import Testing
       ]
     let outcome = try CommandRunner.run(overflow + ["--no-bug"])
     #expect(
-      outcome.status == 1 && outcome.output.contains("overflow born in stage 'sum'"), "\(outcome.output)")
+      outcome.status == 1 && outcome.output.contains("infinity born in stage 'sum'"), "\(outcome.output)")
   }
 
   static let wrong: [[String]] = [

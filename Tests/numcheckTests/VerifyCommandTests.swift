@@ -71,7 +71,7 @@ import Testing
 
   @Test(arguments: [
     ("verify", "an operation comes after 'verify'"),
-    ("verify softmax --input logits.npy", "--results FILE: what the kernel computed is missing"),
+    ("verify softmax --input logits.npy", "what the kernel computed is missing: --results FILE"),
     (
       "verify softmax --input logits.npy --results q.npy",
       "q.npy: its shape is [2, 6, 8], but results here have [8, 256]"
