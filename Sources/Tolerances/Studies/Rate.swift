@@ -50,7 +50,4 @@ public struct Rate: Sendable, Hashable {
     }
     return Swift.min(sum, 1)
   }
-
-  /// How often a run of `rows` rows has one, at the share seen.
-  public func ofRun(rows: Int) -> Double { 1 - Double.exp(Double(rows) * Double.log(onePlus: -share)) }
 }

@@ -24,16 +24,6 @@ public struct ToleranceStudy<Q: Question>: Sendable {
     public let rounded: KernelTolerance
     /// How the truth was proven.
     public let certificate: Certificate
-
-    /// The most that any of the kernels needs; nil where one has no such figure.
-    public func most(_ figure: (KernelTolerance) -> Double?) -> Double? {
-      var most: Double?
-      for t in tolerances {
-        guard let x = figure(t) else { return nil }
-        most = Swift.max(most ?? x, x)
-      }
-      return most
-    }
   }
 
   /// Asks every kernel about every item.

@@ -38,7 +38,9 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
 
   mutating func run() throws {
     let configuration = try precision.configuration()
-    let algorithms = try chosenAlgorithms(configuration.storage)
+    let algorithms = try AlgorithmNames.chosen(
+      algorithm, from: Algorithm.all(for: Q.operation, dtype: configuration.storage),
+      for: "\(Q.operation.rawValue) in \(configuration.storage)")
     if output == nil && outputType != nil { throw UsageError("--as is for --output") }
     if output != nil && algorithms.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
@@ -140,21 +142,5 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
       try results.withUnsafeBufferPointer { try writer.append($0) }
     }
     return try writer.finished()
-  }
-
-  private func chosenAlgorithms(_ dtype: DType) throws -> [Algorithm] {
-    let all = Algorithm.all(for: Q.operation, dtype: dtype)
-    var chosen: [Algorithm] = []
-    for name in algorithm.flatMap({ $0.split(separator: ",").map(String.init) }) {
-      let matches = name == "all" ? all : all.filter { $0.description == name }
-      if matches.isEmpty {
-        throw UsageError(
-          "no algorithm '\(name)' for \(Q.operation.rawValue) in \(dtype); there are: "
-            + all.map(\.description).joined(separator: ", "))
-      }
-      for match in matches where !chosen.contains(match) { chosen.append(match) }
-    }
-    if chosen.isEmpty { throw UsageError("--algorithm names none") }
-    return chosen
   }
 }

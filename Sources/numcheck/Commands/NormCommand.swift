@@ -96,7 +96,8 @@ struct NormCommand<N: NamedNorm>: ParsableCommand {
 
   func run() throws {
     let configuration = try precision.configuration()
-    let algorithms = try chosenAlgorithms()
+    let algorithms = try AlgorithmNames.chosen(
+      algorithm, from: NormAlgorithm.all(for: N.operation), for: N.operation.rawValue)
     if output == nil && outputType != nil { throw UsageError("--as is for --output") }
     if output != nil && algorithms.count != 1 {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
@@ -119,22 +120,6 @@ struct NormCommand<N: NamedNorm>: ParsableCommand {
       return [try writer.finished()]
     }
     try deliver(files ?? []) { try report.finish(found.report, limits: thresholds.limits) }
-  }
-
-  private func chosenAlgorithms() throws -> [NormAlgorithm] {
-    let all = NormAlgorithm.all(for: N.operation)
-    var chosen: [NormAlgorithm] = []
-    for name in algorithm.flatMap({ $0.split(separator: ",").map(String.init) }) {
-      let matches = name == "all" ? all : all.filter { $0.description == name }
-      if matches.isEmpty {
-        throw UsageError(
-          "no algorithm '\(name)' for \(N.operation.rawValue); there are: "
-            + all.map(\.description).joined(separator: ", "))
-      }
-      for match in matches where !chosen.contains(match) { chosen.append(match) }
-    }
-    if chosen.isEmpty { throw UsageError("--algorithm names none") }
-    return chosen
   }
 }
 

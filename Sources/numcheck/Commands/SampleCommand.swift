@@ -56,14 +56,7 @@ struct SampleCommand: ParsableCommand {
     let algorithms =
       try algorithm.isEmpty
       ? all.filter { $0.arithmetic?.shift != .some(.none) }
-      : algorithm.flatMap { $0.split(separator: ",").map(String.init) }.map { name in
-        guard let found = all.first(where: { $0.description == name }) else {
-          throw UsageError(
-            "no algorithm '\(name)' for softmax; there are: \(all.map(\.description).joined(separator: ", "))"
-          )
-        }
-        return found
-      }
+      : AlgorithmNames.chosen(algorithm, from: all, for: "softmax")
     try keepApart(outputs: report.files, inputs: [input.input])
     let source = try RowInput(input, dtype: configuration.storage)
     let workers = try MemoryNeeds.threads(

@@ -88,14 +88,7 @@ struct ToleranceCommand: ParsableCommand {
       let shifted = all.filter { $0.arithmetic?.shift != .some(.none) }
       return shifted.isEmpty ? all : shifted
     }
-    return try algorithm.flatMap { $0.split(separator: ",").map(String.init) }.map { name in
-      guard let found = all.first(where: { $0.description == name }) else {
-        throw UsageError(
-          "no algorithm '\(name)' for \(operation.rawValue); there are: "
-            + all.map(\.description).joined(separator: ", "))
-      }
-      return found
-    }
+    return try AlgorithmNames.chosen(algorithm, from: all, for: operation.rawValue)
   }
 
   private func defects(
