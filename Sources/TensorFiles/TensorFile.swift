@@ -38,20 +38,6 @@ public final class TensorFile: Sendable {
   private let sources: [ByteSource]
   private let reasons: [Spelling: String]
 
-  /// What a reader found in a file.
-  struct Content {
-    var tensors: [TensorInfo] = []
-    var sources: [ByteSource] = []
-    var unreadable: [UnreadableTensor] = []
-    var metadata: [String: String] = [:]
-    /// Why a tensor of that name is not there.
-    var reasons: [Spelling: String] = [:]
-
-    mutating func lost(_ names: [String], _ reason: String) {
-      for name in names { reasons[Spelling(name)] = reason }
-    }
-  }
-
   /// Opens the file at `path`, or reads standard input where that is `-`.
   public static func open(_ path: FilePath) throws -> TensorFile {
     if path == "-" { return try read(descriptor: 0, path: "standard input", name: "stdin") }
@@ -90,11 +76,11 @@ public final class TensorFile: Sendable {
       )
     }
     self.kind = kind
-    let content: Content
+    let content: FileContent
     switch kind {
     case .npy:
       let info = try npyTensor(file, 0..<file.bytes.count, name: name, path: file.path)
-      content = Content(tensors: [info], sources: [.file(file)])
+      content = FileContent(tensors: [info], sources: [.file(file)])
     case .npz: content = try npzContent(file)
     case .gguf: content = try GGUF.content(of: file)
     case .safetensors: content = try SafeTensors.content(of: file)
@@ -151,20 +137,4 @@ public final class TensorFile: Sendable {
     let names = tensors.prefix(shown).map(\.name.quoted).joined(separator: ", ")
     return tensors.count > shown ? "\(names), and \(tensors.count - shown) more" : names
   }
-}
-
-/// Something in a file that cannot be read as a tensor.
-public struct UnreadableTensor: Sendable, Hashable, CustomStringConvertible {
-  /// The tensor's name; of an index, that of one of its files.
-  public let name: String
-  /// Why it cannot be read.
-  public internal(set) var reason: String
-
-  init(_ name: String, _ reason: String) {
-    self.name = name
-    self.reason = reason
-  }
-
-  /// Both, on one line.
-  public var description: String { "\(name.quoted.printable): \(reason.printable)" }
 }

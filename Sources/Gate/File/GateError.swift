@@ -15,7 +15,7 @@ package struct GateError: Error, CustomStringConvertible, Equatable {
 }
 
 /// What there is instead of what was written.
-func hint(_ name: String, in names: [String]) -> String {
+func didYouMean(_ name: String, in names: [String]) -> String {
   let near = Names.near(name, in: names)
   if near.isEmpty { return "; there are: " + names.joined(separator: ", ") }
   return "; did you mean \(Figures.list(near).replacing(" and ", with: " or "))?"

@@ -37,7 +37,7 @@ package struct GateReader {
     var file = GateFile(path: path)
     let members = try root.members()
     for (key, _) in members where !Self.fileKeys.contains(key.name) {
-      throw key.wrong("unknown key '\(key.name)'" + hint(key.name, in: Self.fileKeys))
+      throw key.wrong("unknown key '\(key.name)'" + didYouMean(key.name, in: Self.fileKeys))
     }
     // Defaults count for all checks, wherever they stand.
     for (_, value) in members where value.name == "defaults" { try readDefaults(value) }
@@ -78,7 +78,7 @@ package struct GateReader {
     let known = catalogue.allFlags.map(\.name)
     for (key, value) in try value.members() {
       guard known.contains(key.name) else {
-        throw key.wrong("no command has a flag '\(key.name)'" + hint(key.name, in: known))
+        throw key.wrong("no command has a flag '\(key.name)'" + didYouMean(key.name, in: known))
       }
       defaults.append((key.name, value))
     }
@@ -108,7 +108,7 @@ package struct GateReader {
     let (command, words) = try self.command(run)
     let keys = Self.checkKeys + command.flags.map(\.name)
     for (key, _) in members where !keys.contains(key.name) {
-      throw key.wrong("'\(command.name)' has no '\(key.name)'" + hint(key.name, in: keys))
+      throw key.wrong("'\(command.name)' has no '\(key.name)'" + didYouMean(key.name, in: keys))
     }
     var check = GateCheck(name: "", family: "", arguments: [], location: item.location)
     check.family = try value("name")?.text() ?? command.name
@@ -160,7 +160,8 @@ package struct GateReader {
       }
     }
     throw run.wrong(
-      "unknown command '\(words.first ?? "")'" + hint(words.first ?? "", in: catalogue.commands.map(\.name)))
+      "unknown command '\(words.first ?? "")'"
+        + didYouMean(words.first ?? "", in: catalogue.commands.map(\.name)))
   }
 }
 

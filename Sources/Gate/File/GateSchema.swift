@@ -7,7 +7,7 @@ package enum GateSchema {
   package static func text(_ catalogue: Catalogue) -> String {
     var flags = Definitions()
     let checks = catalogue.commands.map { check($0, &flags) }
-    let defaults = catalogue.allFlags.map { Value.Member($0.name, flags.reference($0)) }
+    let defaults = catalogue.allFlags.map { JSONValue.Member($0.name, flags.reference($0)) }
     return JSONText.of(
       .object([
         "$schema": .text("https://json-schema.org/draft/2020-12/schema"), "$id": .text(id),
@@ -40,9 +40,9 @@ package enum GateSchema {
 
   /// Flags that several commands share are written once.
   private struct Definitions {
-    private(set) var list: [Value.Member] = []
+    private(set) var list: [JSONValue.Member] = []
 
-    mutating func reference(_ flag: Catalogue.Flag) -> Value {
+    mutating func reference(_ flag: Catalogue.Flag) -> JSONValue {
       let value = GateSchema.flag(flag)
       var name = "flag.\(flag.name)"
       var number = 1
@@ -56,28 +56,28 @@ package enum GateSchema {
     }
   }
 
-  private static let scalar: Value = .object([
+  private static let scalar: JSONValue = .object([
     "type": .list(["string", "number", "boolean"].map { .text($0) })
   ])
-  private static let aScalar: Value = .object(["$ref": .text("#/$defs/scalar")])
-  private static let string: Value = .object(["type": .text("string"), "minLength": .integer(1)])
-  private static let boolean: Value = .object(["type": .text("boolean")])
-  private static let positive: Value = .object(["type": .text("number"), "exclusiveMinimum": .integer(0)])
-  private static let share: Value = .object([
+  private static let aScalar: JSONValue = .object(["$ref": .text("#/$defs/scalar")])
+  private static let string: JSONValue = .object(["type": .text("string"), "minLength": .integer(1)])
+  private static let boolean: JSONValue = .object(["type": .text("boolean")])
+  private static let positive: JSONValue = .object(["type": .text("number"), "exclusiveMinimum": .integer(0)])
+  private static let share: JSONValue = .object([
     "type": .text("number"), "minimum": .integer(0), "maximum": .integer(1000),
   ])
 
-  private static func whole(_ least: Int, _ most: Int) -> Value {
+  private static func whole(_ least: Int, _ most: Int) -> JSONValue {
     .object(["type": .text("integer"), "minimum": .integer(least), "maximum": .integer(most)])
   }
 
-  private static func described(_ text: String, _ value: Value) -> Value {
+  private static func described(_ text: String, _ value: JSONValue) -> JSONValue {
     guard case .members(let members) = value else { return value }
     return .members([.init("description", .text(text))] + members)
   }
 
   /// One, or a list of at least one.
-  private static func oneOrMore(_ item: Value) -> Value {
+  private static func oneOrMore(_ item: JSONValue) -> JSONValue {
     .object([
       "oneOf": .list([
         item, .object(["type": .text("array"), "minItems": .integer(1), "items": item]),
@@ -85,7 +85,7 @@ package enum GateSchema {
     ])
   }
 
-  private static func flag(_ flag: Catalogue.Flag) -> Value {
+  private static func flag(_ flag: Catalogue.Flag) -> JSONValue {
     if flag.isSwitch { return described(flag.summary, boolean) }
     var one = aScalar
     // Aliases are taken too, so that names are examples.
@@ -98,7 +98,7 @@ package enum GateSchema {
   }
 
   /// Keys of a check that are no flags, `run` and `matrix` aside.
-  private static let own: [(String, Value)] = [
+  private static let own: [(String, JSONValue)] = [
     ("name", described("What it is called; each of a file otherwise.", string)),
     ("arguments", described("Arguments that are no flags.", oneOrMore(aScalar))),
     (
@@ -125,9 +125,9 @@ package enum GateSchema {
     ("time-limit", described("Seconds that it may take.", positive)),
   ]
 
-  private static func check(_ command: Catalogue.Command, _ definitions: inout Definitions) -> Value {
-    let values: Value = .object(["$ref": .text("#/$defs/values")])
-    let keys: [Value.Member] =
+  private static func check(_ command: Catalogue.Command, _ definitions: inout Definitions) -> JSONValue {
+    let values: JSONValue = .object(["$ref": .text("#/$defs/values")])
+    let keys: [JSONValue.Member] =
       [
         .init(
           "run",
@@ -145,7 +145,7 @@ package enum GateSchema {
       ] + own.map { .init($0.0, .object(["$ref": .text("#/$defs/check.\($0.0)")])) }
     // A key of the gate's own comes before a flag of that name.
     let flags = command.flags.filter { f in !keys.contains { $0.name == f.name } }.map {
-      Value.Member($0.name, definitions.reference($0))
+      JSONValue.Member($0.name, definitions.reference($0))
     }
     return .object([
       "title": .text(command.name), "type": .text("object"), "required": .list([.text("run")]),

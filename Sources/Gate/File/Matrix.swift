@@ -19,7 +19,7 @@ enum Matrix {
     for (key, values) in axes {
       guard command.flag(key.name) != nil else {
         throw key.wrong(
-          "'\(command.name)' has no '\(key.name)'" + hint(key.name, in: command.flags.map(\.name)))
+          "'\(command.name)' has no '\(key.name)'" + didYouMean(key.name, in: command.flags.map(\.name)))
       }
       let items = try values.items()
       if items.isEmpty { throw values.wrong("'\(key.name)' has no value to try") }
@@ -36,7 +36,8 @@ enum Matrix {
     for item in try excluded.items() {
       let members = try item.members().map { key, value in
         guard axes.contains(where: { $0.key.name == key.name }) else {
-          throw key.wrong("'\(key.name)' is no axis of the matrix" + hint(key.name, in: axes.map(\.key.name)))
+          throw key.wrong(
+            "'\(key.name)' is no axis of the matrix" + didYouMean(key.name, in: axes.map(\.key.name)))
         }
         return (key.name, try value.itemsOrOne().map { try $0.text() })
       }

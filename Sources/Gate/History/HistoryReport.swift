@@ -26,7 +26,7 @@ package struct HistoryReport {
   package var report: Report {
     var report = Report(
       command: "history", version: version,
-      title: "\(file): \(counted(runs.count, "run")), \(counted(series.count, "figure"))")
+      title: "\(file): \(quantity(runs.count, "run")), \(quantity(series.count, "figure"))")
     report.facts = [Fact("input.name", .text(file)), Fact("history.runs", .integer(runs.count))]
     var section = Section()
     section.blocks = [.table(table)]

@@ -24,7 +24,7 @@ package struct GateReport {
 
   package var report: Report {
     var report = Report(
-      command: "gate", version: version, title: "\(path): \(counted(results.count, "check"))")
+      command: "gate", version: version, title: "\(path): \(quantity(results.count, "check"))")
     func count(_ outcomes: CheckResult.Outcome...) -> Int {
       results.count { outcomes.contains(outcome($0)) }
     }
@@ -39,7 +39,7 @@ package struct GateReport {
     report.sections = [section]
     for result in results { add(result, to: &report) }
     if results.count < total {
-      report.gaps.append("\(counted(total - results.count, "check")) of \(total) did not run here")
+      report.gaps.append("\(quantity(total - results.count, "check")) of \(total) did not run here")
     }
     report.conclusion = conclusion
     return report
@@ -131,15 +131,15 @@ package struct GateReport {
     guard let first = bad.first else {
       return results.contains { $0.outcome == .notRun }
         ? "not all was run"
-        : results.count == 1 ? "the check holds" : "all \(counted(results.count, "check")) hold"
+        : results.count == 1 ? "the check holds" : "all \(quantity(results.count, "check")) hold"
     }
-    let more = bad.count > 1 ? " and \(counted(bad.count - 1, "other"))" : ""
+    let more = bad.count > 1 ? " and \(quantity(bad.count - 1, "other"))" : ""
     return "\(first.name)\(more) \(bad.count > 1 ? "do" : "does") not hold; to see why: \(first.commandLine)"
   }
 }
 
 /// `1 check`, `1,000 checks`.
-func counted(_ n: Int, _ what: String) -> String { "\(Figures.count(n)) \(what)\(n == 1 ? "" : "s")" }
+func quantity(_ n: Int, _ what: String) -> String { "\(Figures.count(n)) \(what)\(n == 1 ? "" : "s")" }
 
 /// Columns of the gate's reports and of its history's.
 package enum GateColumns {

@@ -78,7 +78,7 @@ struct Encoded: Codable, Equatable {
     let kind: String
     let text: String
 
-    init(_ value: Value) {
+    init(_ value: JSONValue) {
       switch value {
       case .flag(let b): (kind, text) = ("flag", b ? "true" : "false")
       case .integer(let n): (kind, text) = ("integer", "\(n)")
@@ -89,7 +89,7 @@ struct Encoded: Codable, Equatable {
       }
     }
 
-    func value() throws -> Value {
+    func value() throws -> JSONValue {
       switch kind {
       case "flag": return .flag(text == "true")
       case "integer": return try .integer(Self.read(Int(text)))

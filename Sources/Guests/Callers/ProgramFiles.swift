@@ -21,7 +21,7 @@ extension ProgramGuest {
       for axis in strides.indices.dropFirst() { strides[axis] = strides[axis - 1] * array.shape[axis - 1] }
       let width = array.width
       for i in 0..<array.count {
-        let to = zip(coordinates(i, in: array.shape), strides).reduce(0) { $0 + $1.0 * $1.1 }
+        let to = zip(multiIndex(i, in: array.shape), strides).reduce(0) { $0 + $1.0 * $1.1 }
         for k in 0..<width { bytes[to * width + k] = array.bytes[i * width + k] }
       }
     }
@@ -132,7 +132,7 @@ extension ProgramGuest {
       for i in values.indices where array.value(i) != values[i] && !(array.value(i).isNaN && values[i].isNaN)
       {
         throw wrong(
-          "is \(tensor.elementType), and \(values[i]) at \(coordinates(i, in: result.shape)) is no \(result.type)"
+          "is \(tensor.elementType), and \(values[i]) at \(multiIndex(i, in: result.shape)) is no \(result.type)"
         )
       }
       return array

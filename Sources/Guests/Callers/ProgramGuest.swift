@@ -113,13 +113,13 @@ package final class ProgramGuest: GuestKernel {
       answer.untouched.append(result.type.fillIsUnique ? [] : left)
       if result.type.fillIsUnique, let first = left.first {
         answer.breaches.append(
-          .unwritten(result.name, count: left.count, first: coordinates(first, in: result.shape)))
+          .unwritten(result.name, count: left.count, first: multiIndex(first, in: result.shape)))
       }
     }
     for (input, path, bytes) in written where Self.bytes(of: path) != bytes {
       let now = try? Self.read(GuestResult(input.name, input.type, input.shape), from: path, said: [])
       let first = now.flatMap { now in (0..<input.count).first { now.code($0) != input.code($0) } } ?? 0
-      answer.breaches.append(.input(input.name, first: coordinates(first, in: input.shape)))
+      answer.breaches.append(.input(input.name, first: multiIndex(first, in: input.shape)))
     }
     return answer
   }

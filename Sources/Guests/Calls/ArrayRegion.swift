@@ -47,7 +47,7 @@ struct ArrayRegion {
     guard count > 0 else { return }
     let row = shape.last ?? 1
     for first in stride(from: 0, to: count, by: row) {
-      let place = zip(coordinates(first, in: shape), strides).reduce(0) { $0 + $1.0 * $1.1 }
+      let place = zip(multiIndex(first, in: shape), strides).reduce(0) { $0 + $1.0 * $1.1 }
       try body(start + place * width, first, row)
     }
   }
@@ -109,11 +109,11 @@ struct ArrayRegion {
         breaches.append(.outside(name, side, bytes: seen.bytes, reach: seen.reach))
       }
     }
-    if let firstChanged { breaches.append(.input(name, first: coordinates(firstChanged, in: shape))) }
+    if let firstChanged { breaches.append(.input(name, first: multiIndex(firstChanged, in: shape))) }
     if isResult, type.fillIsUnique {
       let left = untouched(after, otherwise: otherwise)
       if let first = left.first {
-        breaches.append(.unwritten(name, count: left.count, first: coordinates(first, in: shape)))
+        breaches.append(.unwritten(name, count: left.count, first: multiIndex(first, in: shape)))
       }
     }
     return breaches

@@ -105,7 +105,7 @@ extension GuestArray {
 }
 
 /// The index in a shape of element `index` in row-major order.
-package func coordinates(_ index: Int, in shape: [Int]) -> [Int] {
+package func multiIndex(_ index: Int, in shape: [Int]) -> [Int] {
   var rest = index
   var place = [Int](repeating: 0, count: shape.count)
   for axis in shape.indices.reversed() where shape[axis] > 0 {

@@ -130,7 +130,7 @@ package struct Hygiene {
         let part = answer.untouched.firstIndex(where: { !$0.isEmpty })
       {
         let left = answer.untouched[part]
-        let place = coordinates(left[0], in: answer.results[part].shape)
+        let place = multiIndex(left[0], in: answer.results[part].shape)
         return [
           GuestFinding(
             "unwritten",

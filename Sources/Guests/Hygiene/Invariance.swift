@@ -179,7 +179,7 @@ package struct Invariance {
       return "0x" + String(repeating: "0", count: max(0, array.width * 2 - digits.count)) + digits
     }
     cell.witness =
-      "\(problem.itemName) \(item), \(array.name)\(coordinates(index, in: array.shape)): \(array.type.guestValue(a)) (\(hex(a))) "
+      "\(problem.itemName) \(item), \(array.name)\(multiIndex(index, in: array.shape)): \(array.type.guestValue(a)) (\(hex(a))) "
       + "against \(array.type.guestValue(b)) (\(hex(b)))"
   }
 }

@@ -29,17 +29,6 @@ public enum DType: Sendable, Hashable, CustomStringConvertible {
   }
 
   public var description: String { name }
-
-  /// The dtype of a canonical name or alias, in any case; nil if there is none.
-  public init?(_ name: String) {
-    let wanted = name.lowercased()
-    guard
-      let entry = FormatRegistry.all.first(where: {
-        $0.dtype.name == wanted || $0.aliases.contains(wanted)
-      })
-    else { return nil }
-    self = entry.dtype
-  }
 }
 
 /// An integer grid: codes from `min` to `max`, each times a scale that stands beside the tensor.

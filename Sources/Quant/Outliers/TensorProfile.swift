@@ -19,11 +19,11 @@ public struct TensorProfile: Sendable {
   /// Elements that are NaN.
   public internal(set) var nanCount = 0
   /// The first NaN.
-  public internal(set) var firstNaN: Place?
+  public internal(set) var firstNaN: TensorPlace?
   /// Elements that are ±∞.
   public internal(set) var infiniteCount = 0
   /// The first infinity.
-  public internal(set) var firstInfinity: Place?
+  public internal(set) var firstInfinity: TensorPlace?
 
   /// The smallest number; NaN where there is none, as for all that follow.
   public internal(set) var smallest = Float.nan
@@ -47,7 +47,7 @@ public struct TensorProfile: Sendable {
   /// What casts would lose.
   public internal(set) var losses: [FormatLoss] = []
   /// The largest magnitudes, largest first, of equal ones the first.
-  public internal(set) var largestPlaces: [Place] = []
+  public internal(set) var largestPlaces: [TensorPlace] = []
   /// The massive activations.
   public internal(set) var massive = MassiveActivations()
   /// Elements by ⌊log2|a|⌋: the first exponent and how many have it and those after it. Zeros are not among them.
@@ -96,7 +96,7 @@ public struct MassiveActivations: Sendable {
   /// How many there are.
   public internal(set) var count = 0
   /// The largest of them, at most 64.
-  public internal(set) var places: [Place] = []
+  public internal(set) var places: [TensorPlace] = []
   /// The channels that hold any, and how many.
   public internal(set) var channels: [Int: Int] = [:]
   /// max |a| of all others; NaN where there are no massive ones.
@@ -104,7 +104,7 @@ public struct MassiveActivations: Sendable {
   /// How many pass half of each limit, but not both limits.
   public internal(set) var nearMissCount = 0
   /// The largest of those, at most 64.
-  public internal(set) var nearMisses: [Place] = []
+  public internal(set) var nearMisses: [TensorPlace] = []
 
   /// The channels, ascending.
   public var sortedChannels: [Int] { channels.keys.sorted() }

@@ -53,7 +53,9 @@ extension TensorProfile {
 
   private mutating func take(_ first: FirstPass) {
     let columns = columns
-    func place(_ index: Int, _ value: Float) -> Place { Place(index: index, columns: columns, value: value) }
+    func place(_ index: Int, _ value: Float) -> TensorPlace {
+      TensorPlace(index: index, columns: columns, value: value)
+    }
     zeroCount = Int(first.zeroCount)
     nanCount = first.nanCount
     infiniteCount = first.infiniteCount
@@ -162,9 +164,11 @@ extension TensorProfile {
     massive.channels = found.channels
     if found.count > 0 { massive.restMagnitude = found.restMagnitude }
     massive.nearMissCount = found.nearMissCount
-    massive.places = found.places.entries.map { Place(index: $0.index, columns: columns, value: $0.value) }
+    massive.places = found.places.entries.map {
+      TensorPlace(index: $0.index, columns: columns, value: $0.value)
+    }
     massive.nearMisses = found.nearMisses.entries.map {
-      Place(index: $0.index, columns: columns, value: $0.value)
+      TensorPlace(index: $0.index, columns: columns, value: $0.value)
     }
   }
 }

@@ -40,12 +40,12 @@ package enum CSVEmitter: Emitter {
   }
 
   /// Whether it fits a field: one value, or a list of such.
-  private static func isField(_ value: Value) -> Bool {
+  private static func isField(_ value: JSONValue) -> Bool {
     if case .list(let list) = value { return list.allSatisfy(\.isScalar) }
     return value.isScalar
   }
 
-  private static func field(_ value: Value) -> String {
+  private static func field(_ value: JSONValue) -> String {
     switch value {
     case .none, .members: ""
     case .flag(let b): b ? "1" : "0"
@@ -53,7 +53,7 @@ package enum CSVEmitter: Emitter {
     case .unsigned(let n): String(n)
     case .number(let x): Figures.number(x)
     case .text(let s): Escaping.csv(s)
-    case .list(let list): Escaping.csv(list.map { Value.spelled($0) }.joined(separator: " "))
+    case .list(let list): Escaping.csv(list.map { JSONValue.spelled($0) }.joined(separator: " "))
     }
   }
 }

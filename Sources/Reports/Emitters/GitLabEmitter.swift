@@ -31,7 +31,7 @@ package enum GitLabEmitter: Emitter {
 
   private static func issue(
     _ name: String, _ message: String, _ severity: String, _ fingerprint: String, _ location: Location
-  ) -> Value {
+  ) -> JSONValue {
     .object([
       "description": .text(Escaping.line(message)), "check_name": .text("numcheck/\(name)"),
       "fingerprint": .text(fingerprint), "severity": .text(severity),

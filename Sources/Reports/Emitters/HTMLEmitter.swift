@@ -69,7 +69,7 @@ package enum HTMLEmitter: Emitter {
     table.add(place) { .text(checks[$0].place) }
     table.add(limit) { .text(checks[$0].name) }
     table.add(value) { i in
-      checks[i].value.double.map { .number($0) } ?? .text(Value.spelled(checks[i].value))
+      checks[i].value.double.map { .number($0) } ?? .text(JSONValue.spelled(checks[i].value))
     }
     if checks.contains(where: { !$0.message.isEmpty }) { table.add(message) { .text(checks[$0].message) } }
     if checks.contains(where: { $0.location != nil }) {
@@ -116,7 +116,7 @@ package enum HTMLEmitter: Emitter {
       page.add("<dl>\n")
       for fact in facts {
         page.add(
-          "<div><dt>\(Escaping.xml(fact.path))</dt><dd>\(Escaping.xml(Value.spelled(fact.value)))</dd></div>\n"
+          "<div><dt>\(Escaping.xml(fact.path))</dt><dd>\(Escaping.xml(JSONValue.spelled(fact.value)))</dd></div>\n"
         )
       }
       page.add("</dl>\n")

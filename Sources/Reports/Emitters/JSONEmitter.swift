@@ -10,13 +10,13 @@ package enum JSONEmitter: Emitter {
     JSONText.of(document(report))
   }
 
-  private static func document(_ report: Report) -> Value {
-    var members: [(path: String, value: Value)] = [
+  private static func document(_ report: Report) -> JSONValue {
+    var members: [(path: String, value: JSONValue)] = [
       ("schema", .text(schema)), ("version", .text(report.version)), ("command", .text(report.command)),
     ]
     members += report.facts.map { ($0.path, $0.value) }
     // Tables of one key are one list.
-    var lists: [(key: String, rows: [Value])] = [("results", [])]
+    var lists: [(key: String, rows: [JSONValue])] = [("results", [])]
     for table in report.tables where table.audience != .people {
       if !lists.contains(where: { $0.key == table.key }) { lists.append((table.key, [])) }
       guard let place = lists.firstIndex(where: { $0.key == table.key }) else { continue }
@@ -31,9 +31,9 @@ package enum JSONEmitter: Emitter {
   }
 
   /// Figures at their paths; those without a value are null, and `withoutValue` says why.
-  private static func row(_ row: Table.Row, _ columns: [Column]) -> Value {
-    var members: [(path: String, value: Value)] = []
-    var reasons: [Value.Member] = []
+  private static func row(_ row: Table.Row, _ columns: [Column]) -> JSONValue {
+    var members: [(path: String, value: JSONValue)] = []
+    var reasons: [JSONValue.Member] = []
     for (column, cell) in zip(columns, row.cells) {
       members.append((column.path, cell.value))
       if column.hasHex, let x = cell.value.double {
@@ -41,19 +41,19 @@ package enum JSONEmitter: Emitter {
       }
       if cell.value == .none, let reason = cell.caveat { reasons.append(.init(column.path, .text(reason))) }
     }
-    guard case .members(let nested) = Value.nested(members), !reasons.isEmpty else {
+    guard case .members(let nested) = JSONValue.nested(members), !reasons.isEmpty else {
       return .nested(members)
     }
     return .members(nested + [.init("withoutValue", .members(reasons))])
   }
 
-  private static func finding(_ finding: Finding) -> Value {
+  private static func finding(_ finding: Finding) -> JSONValue {
     .object([
       "kind": .text(finding.kind), "message": .text(finding.message), "where": .text(finding.place),
     ])
   }
 
-  private static func check(_ check: Check) -> Value {
+  private static func check(_ check: Check) -> JSONValue {
     .object([
       "name": .text(check.name), "where": .text(check.place), "passed": .flag(check.passed),
       "value": check.value, "limit": check.limit,

@@ -34,7 +34,7 @@ package enum JUnitEmitter: Emitter {
       + report.facts.filter { $0.value.isScalar && $0.value != .none }
     return "    <properties>\n"
       + facts.map {
-        "      <property name=\"\(Escaping.xml($0.path))\" value=\"\(Escaping.xml(Value.spelled($0.value)))\"/>\n"
+        "      <property name=\"\(Escaping.xml($0.path))\" value=\"\(Escaping.xml(JSONValue.spelled($0.value)))\"/>\n"
       }.joined() + "    </properties>\n"
   }
 

@@ -28,17 +28,17 @@ package enum SARIFEmitter: Emitter {
           rule: rule("unchecked", "not all was checked"), "unchecked", "error", reason,
           Fingerprint.of([report.command, "unchecked"]), place: "", at: nil))
     }
-    let driver: Value = .object([
+    let driver: JSONValue = .object([
       "name": .text("numcheck"), "version": .text(report.version),
       "semanticVersion": .text(report.version),
       "rules": .list(
         rules.map { .object(["id": .text($0.id), "shortDescription": .object(["text": .text($0.summary)])]) }
       ),
     ])
-    let invocation: Value = .object([
+    let invocation: JSONValue = .object([
       "executionSuccessful": .flag(report.status != .unchecked)
     ])
-    let run: Value = .object([
+    let run: JSONValue = .object([
       "tool": .object(["driver": driver]), "columnKind": .text("unicodeCodePoints"),
       "automationDetails": .object(["id": .text("numcheck/\(Escaping.line(report.command))/")]),
       "invocations": .list([invocation]), "results": .list(results),
@@ -53,8 +53,8 @@ package enum SARIFEmitter: Emitter {
   private static func result(
     rule: Int, _ id: String, _ level: String, _ message: String, _ fingerprint: String, place: String,
     at location: Location?
-  ) -> Value {
-    var members: [Value.Member] = []
+  ) -> JSONValue {
+    var members: [JSONValue.Member] = []
     if let location {
       members.append(
         .init(

@@ -20,7 +20,7 @@ package enum TAPEmitter: Emitter {
   private static func diagnostic(_ check: Check) -> String {
     var fields = [
       ("message", check.message), ("severity", check.outcome == .failed ? "fail" : "error"),
-      ("value", Value.spelled(check.value)), ("limit", Value.spelled(check.limit)),
+      ("value", JSONValue.spelled(check.value)), ("limit", JSONValue.spelled(check.limit)),
     ]
     if let location = check.location { fields.append(("at", location.text)) }
     return "  ---\n" + fields.map { "  \($0.0): \"\(Escaping.json($0.1))\"\n" }.joined() + "  ...\n"

@@ -5,8 +5,8 @@ package struct Check: Sendable {
   /// What the figure is of: an algorithm, a tensor; empty for the run.
   package let place: String
   package let outcome: Outcome
-  package let value: Value
-  package let limit: Value
+  package let value: JSONValue
+  package let limit: JSONValue
   /// What failed, by how much, where; empty where it passed.
   package let message: String
   /// Whether the command itself asks for it, so that it is told of only where it fails.
@@ -23,7 +23,8 @@ package struct Check: Sendable {
   package var passed: Bool { outcome == .passed }
 
   package init(
-    _ name: String, _ place: String = "", _ outcome: Outcome, value: Value, limit: Value, message: String,
+    _ name: String, _ place: String = "", _ outcome: Outcome, value: JSONValue, limit: JSONValue,
+    message: String,
     implied isImplied: Bool = false
   ) {
     self.name = name

@@ -37,11 +37,11 @@ package struct Report: Sendable {
 package struct Fact: Sendable {
   /// Where it stands in JSON: `dtype`, `input.overflowed`.
   package let path: String
-  package let value: Value
+  package let value: JSONValue
   /// Whether tables for machines (CSV) repeat it in each row.
   package let isInRows: Bool
 
-  package init(_ path: String, _ value: Value, inRows: Bool = false) {
+  package init(_ path: String, _ value: JSONValue, inRows: Bool = false) {
     self.path = path
     self.value = value
     isInRows = inRows

@@ -133,7 +133,7 @@ extension Column {
 /// What stands in a table: what people read, and what machines do.
 package struct Cell: Sendable {
   package var text: String
-  package var value: Value
+  package var value: JSONValue
   /// Why it has no value, or why no limit on its value can hold: `NaN in 4 of 4 rows`.
   package var caveat: String?
   /// Whether the caveat is a fault of what was measured, so that a limit on it has failed, rather than nothing to look at.
@@ -143,7 +143,7 @@ package struct Cell: Sendable {
   /// How it is meant, for colours.
   package enum Tone: Sendable { case plain, good, doubtful, bad }
 
-  package init(text: String, value: Value, caveat: String? = nil, tone: Tone = .plain) {
+  package init(text: String, value: JSONValue, caveat: String? = nil, tone: Tone = .plain) {
     self.text = text
     self.value = value
     self.caveat = caveat
@@ -202,5 +202,5 @@ extension Cell {
   }
 
   /// What machines alone are told.
-  package static func data(_ value: Value) -> Cell { Cell(text: "", value: value) }
+  package static func data(_ value: JSONValue) -> Cell { Cell(text: "", value: value) }
 }

@@ -58,7 +58,7 @@ struct Checker {
   }
 
   private struct Figure {
-    let value: Value
+    let value: JSONValue
     var caveat: String?
     var isSpoiled = false
   }
@@ -94,7 +94,7 @@ struct Checker {
   private func check(
     _ limit: Limit, _ figure: Figure, against other: Figure?, at label: String, witness: String?
   ) throws(LimitError) -> Check {
-    let bound: Value
+    let bound: JSONValue
     if let number = Double(limit.bound) {
       bound = .number(number)
     } else if let other {
@@ -123,13 +123,13 @@ struct Checker {
     }
     if holds { return outcome(.passed, "") }
     let isFigure = Double(limit.bound) == nil && other != nil
-    let shown = isFigure ? "\(limit.bound) (\(Value.spelled(bound)))" : limit.bound
+    let shown = isFigure ? "\(limit.bound) (\(JSONValue.spelled(bound)))" : limit.bound
     return outcome(
-      .failed, "\(limit.figure) is \(Value.spelled(figure.value)), \(limit.relation.failure) \(shown)")
+      .failed, "\(limit.figure) is \(JSONValue.spelled(figure.value)), \(limit.relation.failure) \(shown)")
   }
 
   /// Whether the relation holds; nil where a side has no value.
-  private func compare(_ value: Value, _ bound: Value, _ limit: Limit) throws(LimitError) -> Bool? {
+  private func compare(_ value: JSONValue, _ bound: JSONValue, _ limit: Limit) throws(LimitError) -> Bool? {
     switch (value, bound) {
     case (.none, _), (_, .none): return nil
     case (.text(let a), .text(let b)):
@@ -159,9 +159,9 @@ extension Limit {
   }
 }
 
-extension Value {
+extension JSONValue {
   /// As a message says it.
-  static func spelled(_ value: Value) -> String {
+  static func spelled(_ value: JSONValue) -> String {
     switch value {
     case .none: "nothing"
     case .flag(let b): b ? "true" : "false"

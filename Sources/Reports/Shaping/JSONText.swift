@@ -1,14 +1,14 @@
 /// Values as JSON, for every format that is JSON.
 package enum JSONText {
   /// A document, its last line ended.
-  package static func of(_ value: Value) -> String {
+  package static func of(_ value: JSONValue) -> String {
     var out = ""
     write(value, to: &out, indent: 0)
     return out + "\n"
   }
 
   /// Two-space indented; numbers that are not finite as strings.
-  private static func write(_ value: Value, to out: inout String, indent: Int) {
+  private static func write(_ value: JSONValue, to out: inout String, indent: Int) {
     let pad = String(repeating: " ", count: 2 * indent + 2)
     let close = String(repeating: " ", count: 2 * indent)
     switch value {

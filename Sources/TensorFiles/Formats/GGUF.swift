@@ -10,7 +10,7 @@ enum GGUF {
   private static let maximumAlignment = 1 << 20
 
   /// The tensors in the order of their descriptions, and those of a type that is not known here.
-  static func content(of file: FileBytes) throws -> TensorFile.Content {
+  static func content(of file: FileBytes) throws -> FileContent {
     func error(_ reason: String) -> TensorFileError { TensorFileError(file.path, reason) }
     var cursor = ByteCursor(file, 0..<file.bytes.count)
     _ = try cursor.take(4, "magic")
@@ -59,7 +59,7 @@ enum GGUF {
     for (a, b) in zip(sorted, sorted.dropFirst()) where a.byteRange.upperBound > b.byteOffset {
       throw error("tensors \(a.name.quoted) and \(b.name.quoted) overlap")
     }
-    return TensorFile.Content(tensors: tensors, sources: [.file(file)], unreadable: unreadable)
+    return FileContent(tensors: tensors, sources: [.file(file)], unreadable: unreadable)
   }
 
   private struct Description {

@@ -117,11 +117,11 @@ enum SafeTensors {
   }
 
   /// The tensors and the metadata of a whole file.
-  static func content(of file: FileBytes) throws -> TensorFile.Content {
+  static func content(of file: FileBytes) throws -> FileContent {
     let size = file.bytes.count
     let header = try read(file.bytes, size: size, path: file.path)
     if let reason = header.lack(size) { throw TensorFileError(file.path, reason) }
-    return TensorFile.Content(
+    return FileContent(
       tensors: header.tensors, sources: [.file(file)], unreadable: header.unreadable,
       metadata: header.metadata)
   }

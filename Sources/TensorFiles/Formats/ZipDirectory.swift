@@ -150,9 +150,9 @@ struct ZipDirectory {
 }
 
 /// The tensors of an .npz file: a zip archive with one .npy file for each, stored or deflated; and those that cannot be read.
-func npzContent(_ file: FileBytes) throws -> TensorFile.Content {
+func npzContent(_ file: FileBytes) throws -> FileContent {
   let directory = try ZipDirectory(file)
-  var content = TensorFile.Content(unreadable: directory.refused)
+  var content = FileContent(unreadable: directory.refused)
   for entry in directory.entries {
     let path = "\(file.path), entry \((entry.name + ".npy").quoted)"
     do {

@@ -26,16 +26,16 @@ struct ActivationsCommand: ParsableCommand {
   var axis: Int = -1
 
   @Option(help: ArgumentHelp("Massive: |a| above this …", valueName: "x"))
-  var massiveAbove: Number = Number(100)
+  var massiveAbove: NumberArgument = NumberArgument(100)
 
   @Option(help: ArgumentHelp("… and at least this many times the median |a|.", valueName: "x"))
-  var massiveRatio: Number = Number(1000)
+  var massiveRatio: NumberArgument = NumberArgument(1000)
 
   @Option(help: "Whose median that is: the tensor's, or each token's own.")
   var medianScope: ScanSettings.MedianScope = .tensor
 
   @Option(help: ArgumentHelp("An outlier channel has elements of at least this magnitude.", valueName: "x"))
-  var outlierAbove: Number = Number(6)
+  var outlierAbove: NumberArgument = NumberArgument(6)
 
   @Option(
     help: ArgumentHelp("How many of the largest magnitudes to list.", valueName: "k"), transform: Whole.number

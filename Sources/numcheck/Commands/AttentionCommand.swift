@@ -28,7 +28,7 @@ struct AttentionCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Count rows whose softmax Jacobian has a norm below this as saturated.", valueName: "x"))
-  var gradientThreshold: Number = Number(0.001)
+  var gradientThreshold: NumberArgument = NumberArgument(0.001)
 
   @Option(help: ArgumentHelp("First tokens that count as a sink.", valueName: "N"), transform: Whole.number)
   var sinkTokens: Int = 1

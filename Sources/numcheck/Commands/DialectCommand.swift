@@ -25,7 +25,7 @@ struct DialectCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "The largest magnitude of the block in which decision boundaries are searched.", valueName: "x"))
-  var anchor: Number = Number(4)
+  var anchor: NumberArgument = NumberArgument(4)
 
   @OptionGroup(title: "Report") var report: ReportOptions
 

@@ -24,7 +24,7 @@ struct NormOptions: ParsableArguments {
     help: ArgumentHelp(
       "Added to the variance or mean square, exactly as it is read (default: 1e-6 for rmsnorm, 1e-5 for layernorm).",
       valueName: "X"))
-  var epsilon: Number?
+  var epsilon: NumberArgument?
 
   @Option(help: ArgumentHelp("w, one number for each element (default: none).", valueName: "FILE[:TENSOR]"))
   var weight: String?

@@ -33,11 +33,11 @@ struct QuantizeCommand: ParsableCommand {
   var recommend = false
 
   @Option(help: ArgumentHelp("For --recommend: the most bits per weight.", valueName: "bits"))
-  var maxBits: Number?
+  var maxBits: NumberArgument?
 
   @Option(
     parsing: .unconditional, help: ArgumentHelp("For --recommend: the least SQNR in dB.", valueName: "dB"))
-  var minSqnr: Number?
+  var minSqnr: NumberArgument?
 
   @OptionGroup(title: "Cures") var cures: CureOptions
 

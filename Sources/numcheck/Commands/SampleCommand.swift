@@ -16,17 +16,17 @@ struct SampleCommand: ParsableCommand {
       """)
 
   @Option(help: ArgumentHelp("Divides the logits.", valueName: "X"))
-  var temperature: Number = Number(1)
+  var temperature: NumberArgument = NumberArgument(1)
 
   @Option(help: ArgumentHelp("Keep the K largest.", valueName: "K"), transform: Whole.number)
   var topK: Int?
 
   @Option(
     help: ArgumentHelp("Keep the fewest of the largest whose probabilities add up to P.", valueName: "P"))
-  var topP: Number?
+  var topP: NumberArgument?
 
   @Option(help: ArgumentHelp("Keep those with at least P times the largest probability.", valueName: "P"))
-  var minP: Number?
+  var minP: NumberArgument?
 
   @Option(
     name: .long,

@@ -4,9 +4,9 @@ import Guests
 
 /// The process in which a library's kernel is called. Not for people: it finds its caller's memory and channel as open descriptors.
 struct ServeLibraryCommand: ParsableCommand {
-  static let name = "call-library"
   static let configuration = CommandConfiguration(
-    commandName: name, abstract: "Serve calls of a library's kernel to the process that started this one.",
+    commandName: Invocation.libraryCommand,
+    abstract: "Serve calls of a library's kernel to the process that started this one.",
     shouldDisplay: false)
 
   @Argument(help: ArgumentHelp("The library.", valueName: "FILE"))
@@ -14,13 +14,11 @@ struct ServeLibraryCommand: ParsableCommand {
 
   func run() throws {
     guard LibraryGuest.isCalled else {
-      throw UsageError("'\(Self.name)' is how 'verify' calls libraries; it is no command of its own")
+      throw UsageError(
+        "'\(Invocation.libraryCommand)' is how 'verify' calls libraries; it is no command of its own")
     }
     let bytes = ArgumentText.bytes(of: library)
     let status = LibraryGuest.serve(bytes)
     Foundation.exit(status)
   }
-
-  /// This program.
-  static var executable: String { Bundle.main.executablePath ?? CommandLine.arguments[0] }
 }

@@ -10,10 +10,11 @@ enum CommandCatalogue {
   ]
   private static let notGated: Set<String> = ["gate", "history", "list", "help"]
 
-  static func made() throws -> Catalogue {
+  /// Of the program whose first command `root` is.
+  static func made(of root: any ParsableCommand.Type) throws -> Catalogue {
     let help: Help
     do {
-      help = try JSONDecoder().decode(Help.self, from: Data(Numcheck._dumpHelp().utf8))
+      help = try JSONDecoder().decode(Help.self, from: Data(root._dumpHelp().utf8))
     } catch { throw UsageError("the parser does not tell its flags: \(error)") }
     let commands = help.command.subcommands ?? []
     let shown = commands.filter { $0.shouldDisplay ?? true }.map(\.commandName)

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Gate
 import Reports
@@ -10,6 +11,7 @@ struct GateRun {
   let selection: GateSelection
   let lock: LockOptions
   let history: HistoryOptions
+  private let commands: any ParsableCommand.Type
   private let runner: GateRunner
   private let filter: [String]
   private let shard: GateShard?
@@ -19,9 +21,11 @@ struct GateRun {
   private let historyPath: String?
 
   init(
-    gate: GateFile, selection: GateSelection, lock: LockOptions, history: HistoryOptions, threads: Int?
+    gate: GateFile, commands: any ParsableCommand.Type, selection: GateSelection, lock: LockOptions,
+    history: HistoryOptions, threads: Int?
   ) throws {
     (self.gate, self.selection, self.lock, self.history) = (gate, selection, lock, history)
+    self.commands = commands
     let folder = FilePath(argument: gate.path).removingLastComponent()
     func beside(_ path: String) -> String {
       let own = FilePath(argument: path)
@@ -126,7 +130,7 @@ struct GateRun {
       let check = gate.checks[k]
       do {
         return GateRunner.Item(
-          index: k, check: check, subject: try PreparedCommand(check.arguments),
+          index: k, check: check, subject: try PreparedCommand(check.arguments, of: commands),
           commandLine: commandLine(check))
       } catch {
         throw GateError("\(error)", at: place("\(error)", check))

@@ -8,12 +8,12 @@ struct Thresholds: ParsableArguments {
     help: ArgumentHelp(
       "Check: fail if an error is more than this many ulps, or an input overflows the dtype.",
       valueName: "ulp"))
-  var maxUlp: Number?
+  var maxUlp: NumberArgument?
 
   @Option(
     help: ArgumentHelp(
       "Check: fail if a relative error is more than this, or an input overflows the dtype.", valueName: "x"))
-  var maxRelative: Number?
+  var maxRelative: NumberArgument?
 
   @Flag(
     name: .customLong("no-nan"),

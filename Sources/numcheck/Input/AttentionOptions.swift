@@ -48,7 +48,7 @@ struct AttentionQuestionOptions: ParsableArguments {
   var mask: String?
 
   @Option(help: ArgumentHelp("Scores become C tanh(s/C).", valueName: "C"))
-  var softcap: Number?
+  var softcap: NumberArgument?
 
   @Option(
     help: ArgumentHelp(
@@ -155,7 +155,7 @@ struct AttentionKernelOptions: ParsableArguments {
   @Option(
     name: .customLong("p-scale"),
     help: ArgumentHelp("Power of two that P is multiplied by before the cast (default: 1).", valueName: "S"))
-  var pScale: Number?
+  var pScale: NumberArgument?
 
   @Option(
     help: ArgumentHelp(
@@ -180,12 +180,12 @@ struct AttentionKernelOptions: ParsableArguments {
     help: ArgumentHelp(
       "For flash: rescale the accumulator only when the maximum has grown by more than this, in nats (default: 0).",
       valueName: "X"))
-  var lazyRescale: Number?
+  var lazyRescale: NumberArgument?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Put this finite score in place of hidden ones, as some kernels do.", valueName: "X"))
-  var sentinel: Number?
+  var sentinel: NumberArgument?
 
   @Flag(
     help:

@@ -23,7 +23,7 @@ struct CalledOptions: ParsableArguments {
   var exchange: ProgramGuest.Exchange = .npy
 
   @Option(help: ArgumentHelp("Seconds that a call may take.", valueName: "seconds"))
-  var timeout: Number = Number(60)
+  var timeout: NumberArgument = NumberArgument(60)
 
   @Flag(help: "Call once for the results, and try nothing else with it.")
   var noHygiene = false
@@ -79,7 +79,7 @@ struct CalledOptions: ParsableArguments {
       let path = plugin ?? ""
       let library = LibraryGuest(
         path.contains("/") ? path : "./" + path,
-        program: [ServeLibraryCommand.executable, ServeLibraryCommand.name],
+        program: [Invocation.executable, Invocation.libraryCommand],
         seconds: timeout.value)
       try library.load()
       return library

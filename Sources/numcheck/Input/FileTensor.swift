@@ -44,7 +44,7 @@ struct FileTensor: ElementSource {
   }
 
   /// The index of an element in the tensor's shape.
-  func index(_ place: Place) -> [Int] {
+  func index(_ place: TensorPlace) -> [Int] {
     guard !shape.isEmpty else { return [] }
     var index = [Int](repeating: 0, count: shape.count)
     var rest = place.row

@@ -71,7 +71,7 @@ struct RowOptions<Use: InputUse>: ParsableArguments, InputChoice {
     name: .customLong("range"),
     help: ArgumentHelp(
       "Range R of the generated \(Use.noun): [-R, R], or the scale of the distribution (default: 10)."))
-  var givenRange: Number?
+  var givenRange: NumberArgument?
 
   @Option(
     help: ArgumentHelp("Rows to generate, or to read at most (default: 256, or all of a file)."),

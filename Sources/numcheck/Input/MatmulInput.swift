@@ -33,7 +33,7 @@ struct MatmulInputOptions: ParsableArguments {
   var distribution: Distribution?
 
   @Option(help: "Range R of the generated numbers (default: 1; 10 for outlier).")
-  var range: Number?
+  var range: NumberArgument?
 
   @Option(help: "Seed of everything random.", transform: Whole.seed)
   var seed: UInt64 = 1

@@ -62,7 +62,7 @@ enum ParametersOf<Q: NamedOperation>: ParameterUse {
 
 /// What a question needs beside its rows, as it was asked.
 protocol ParameterChoice {
-  var temperature: Number { get }
+  var temperature: NumberArgument { get }
   var policy: SpecialValues { get }
   var target: String { get }
   var cotangent: String? { get }
@@ -71,7 +71,7 @@ protocol ParameterChoice {
 /// What the question needs beside its rows. What the command does not take is understood, to be refused in its own words.
 struct ParametersFor<Use: ParameterUse>: ParsableArguments, ParameterChoice {
   @Option(help: "Temperature: logits are divided by it; 0 and inf are the limits.")
-  var temperature: Number = Number(1)
+  var temperature: NumberArgument = NumberArgument(1)
 
   @Option(help: "Rows without an answer (fully masked, +inf present): 'ieee' (NaN), 'safe' (0) or 'uniform'.")
   var policy: SpecialValues = .ieee

@@ -54,7 +54,7 @@ extension ActivationsReport {
     return list
   }
 
-  private func ratio(_ place: Place, _ e: Entry) -> String {
+  private func ratio(_ place: TensorPlace, _ e: Entry) -> String {
     // A token's median is not kept; what it is held against is then not to be shown.
     guard settings.medianScope == .tensor else { return "" }
     let median = e.profile.medianMagnitude

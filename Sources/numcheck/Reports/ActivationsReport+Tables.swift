@@ -56,7 +56,7 @@ extension ActivationsReport {
     table.add(A.nan) { .count(entries[$0].profile.nanCount) }
     table.add(A.infinite) { .count(entries[$0].profile.infiniteCount) }
     table.add(A.nearMisses) { .count(entries[$0].profile.massive.nearMissCount) }
-    func peak(_ i: Int, _ cell: (Place) -> Cell) -> Cell {
+    func peak(_ i: Int, _ cell: (TensorPlace) -> Cell) -> Cell {
       entries[i].profile.largestPlaces.first.map(cell) ?? .none("no element is finite, or --top is 0")
     }
     table.add(A.peakValue) { peak($0) { .exact(Double($0.value)) } }
@@ -69,9 +69,9 @@ extension ActivationsReport {
   private func addData(to table: inout Table) {
     typealias A = ActivationColumns
     let entries = entries
-    func floats(_ x: [Float]) -> Value { .list(x.map { .number(Double($0)) }) }
-    func integers(_ x: [Int]) -> Value { .list(x.map { .integer($0) }) }
-    let data: [(Column, (Entry) -> Value)] = [
+    func floats(_ x: [Float]) -> JSONValue { .list(x.map { .number(Double($0)) }) }
+    func integers(_ x: [Int]) -> JSONValue { .list(x.map { .integer($0) }) }
+    let data: [(Column, (Entry) -> JSONValue)] = [
       (A.firstNaN, { e in .optional(e.profile.firstNaN.map { Self.place($0, e) }) }),
       (A.firstInfinity, { e in .optional(e.profile.firstInfinity.map { Self.place($0, e) }) }),
       (A.largestPlaces, { e in .list(e.profile.largestPlaces.map { Self.place($0, e) }) }),
@@ -96,7 +96,7 @@ extension ActivationsReport {
     for (column, value) in data { table.add(column) { .data(value(entries[$0])) } }
   }
 
-  private static func place(_ place: Place, _ e: Entry) -> Value {
+  private static func place(_ place: TensorPlace, _ e: Entry) -> JSONValue {
     .object([
       "index": .list(e.tensor.index(place).map { .integer($0) }), "token": .integer(place.row),
       "channel": .integer(place.column), "value": .number(Double(place.value)),
@@ -104,7 +104,7 @@ extension ActivationsReport {
     ])
   }
 
-  private static func cost(_ c: OutlierCost) -> Value {
+  private static func cost(_ c: OutlierCost) -> JSONValue {
     .object([
       "scheme": .text(c.scheme), "groups": .integer(c.groupCount), "elements": .integer(c.restCount),
       "bits": .number(c.bitsWith), "bitsWithout": .number(c.bitsWithout), "sqnr": .number(c.sqnrWith),
@@ -113,7 +113,7 @@ extension ActivationsReport {
     ])
   }
 
-  private static func loss(_ loss: FormatLoss) -> Value {
+  private static func loss(_ loss: FormatLoss) -> JSONValue {
     .object([
       "dtype": .text(loss.format.name), "headroomBits": .number(loss.headroom),
       "overflow": .integer(loss.overflowCount), "flushed": .integer(loss.flushedCount),
@@ -125,7 +125,7 @@ extension ActivationsReport {
   var seriesTable: Table {
     typealias A = ActivationColumns
     let series = series
-    func integers(_ x: [Int]) -> Value { .list(x.map { .integer($0) }) }
+    func integers(_ x: [Int]) -> JSONValue { .list(x.map { .integer($0) }) }
     var table = Table("series", rows: series.count, for: .machines)
     table.add(A.file) { .text(series[$0].file) }
     table.add(A.pattern) { .text(series[$0].series.pattern) }

@@ -20,7 +20,7 @@ struct ActivationsReport {
     var shownName = ""
 
     /// `token 0, channel 507`; the whole index where there are more than two dimensions.
-    func place(_ place: Place) -> String {
+    func place(_ place: TensorPlace) -> String {
       if tensor.shape.count > 2 { return "\(tensor.index(place))" }
       return tensor.shape.count < 2
         ? "index \(place.index)" : "token \(place.row), channel \(place.column)"

@@ -77,8 +77,8 @@ struct AttentionReport {
     return list
   }
 
-  private static func head(_ h: AttentionMeasurement.Head) -> Value {
-    func number(_ x: Double) -> Value { x.isNaN ? .none : .number(x) }
+  private static func head(_ h: AttentionMeasurement.Head) -> JSONValue {
+    func number(_ x: Double) -> JSONValue { x.isNaN ? .none : .number(x) }
     return .object([
       "sinkMass": number(h.sinkMass), "computedSinkMass": number(h.computedSinkMass),
       "entropy": number(h.entropy), "computedEntropy": number(h.computedEntropy),
@@ -178,7 +178,7 @@ struct AttentionReport {
     return list
   }
 
-  private static func stage(_ e: AttentionMeasurement.Entry, _ stage: Stage) -> Value {
+  private static func stage(_ e: AttentionMeasurement.Entry, _ stage: Stage) -> JSONValue {
     .object([
       "stage": .text(stage.rawValue),
       "headroomBits": .optional(e.sights.trace.headroom(stage).map { .number($0) }),

@@ -2,9 +2,9 @@ import NumKit
 import Reports
 
 /// What several commands say of a run.
-extension Value {
+extension JSONValue {
   /// What proved the truth.
-  static func certificate(_ c: Certificate) -> Value {
+  static func certificate(_ c: Certificate) -> JSONValue {
     .object([
       "fast": .integer(c.double + c.doubleLow + c.doubleDouble), "double": .integer(c.double),
       "doubleLow": .integer(c.doubleLow), "doubleDouble": .integer(c.doubleDouble),
@@ -14,7 +14,7 @@ extension Value {
   }
 
   /// Where a NaN or an infinity was born.
-  static func birth(_ birth: StageTrace.Birth?) -> Value {
+  static func birth(_ birth: StageTrace.Birth?) -> JSONValue {
     guard let birth else { return .none }
     return .object([
       "row": .integer(birth.row), "stage": .text(birth.stage.rawValue), "index": .integer(birth.index),
@@ -22,7 +22,7 @@ extension Value {
   }
 
   /// A number in decimal, exactly, and by its code in `dtype`.
-  static func spelled(_ x: Double, _ dtype: DType?) -> Value {
+  static func spelled(_ x: Double, _ dtype: DType?) -> JSONValue {
     var members = [Member("decimal", .number(x)), Member("hex", .text(Figures.hex(x)))]
     if let bits = dtype.flatMap({ Figures.bits(x, $0) }) { members.append(Member("bits", .text(bits))) }
     return .members(members)
@@ -31,7 +31,7 @@ extension Value {
   /// The worst result; `dtype` is that of the results.
   static func witness(
     _ witness: ErrorStatistics.Witness?, _ dtype: DType, and more: [Member] = []
-  ) -> Value {
+  ) -> JSONValue {
     guard let w = witness else { return .none }
     return .members(
       [

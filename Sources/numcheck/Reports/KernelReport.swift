@@ -128,8 +128,8 @@ struct KernelReport {
     table.add(C.topFlips) { figure($0) { .count($0.topFlips) } }
   }
 
-  private func witness(_ index: Int) -> Value {
-    var more: [Value.Member] = []
+  private func witness(_ index: Int) -> JSONValue {
+    var more: [JSONValue.Member] = []
     if let input = witnessInputs[index] {
       if let x = input.input { more.append(.init("input", .spelled(x, configuration.storage))) }
       more.append(.init("rowMaximum", .spelled(input.rowMaximum, configuration.storage)))

@@ -216,7 +216,7 @@ extension VerifyReport {
     }
   }
 
-  private static func value(_ fit: HypothesisFit) -> Value {
+  private static func value(_ fit: HypothesisFit) -> JSONValue {
     .object([
       "name": .text(fit.name), "aboveBound": fit.isSign ? .none : .integer(fit.aboveBound),
       "results": fit.isSign ? .none : .integer(fit.results),

@@ -1,3 +1,6 @@
+import ArgumentParser
+import Foundation
+
 /// A check that did not hold: exit status 1.
 struct CheckFailed: Error {
   /// What to say on standard error.
@@ -8,4 +11,21 @@ struct CheckFailed: Error {
 struct UsageError: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }
+}
+
+extension ParsableCommand {
+  /// One line for a usage error or an unreadable input.
+  static func line(of error: any Error) -> String {
+    // The parser's own messages may take several lines; ours are lines, whatever names are in them.
+    guard String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") else { return "\(error)" }
+    let text = message(for: error)
+    var known = text.isEmpty ? "\(error)" : text
+    // What is no number, of the flags that do not say so themselves.
+    if known.wholeMatch(of: /The value '.*' is invalid for '--[a-z-]+ <[^>]*>'/) != nil {
+      known += ": must be a number"
+    }
+    let lines = known.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+    return lines.map { $0.hasPrefix("- ") ? String($0.dropFirst(2)) + "," : $0 }.joined(separator: " ")
+      .trimmingCharacters(in: CharacterSet(charactersIn: ","))
+  }
 }

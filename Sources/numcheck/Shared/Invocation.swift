@@ -2,6 +2,11 @@ import Foundation
 
 /// The line that started this process, as a shell reads it, without what only says where reports go.
 enum Invocation {
+  /// This program, for a process of its own.
+  static var executable: String { Bundle.main.executablePath ?? CommandLine.arguments[0] }
+  /// The command by which that process serves a library's kernel.
+  static let libraryCommand = "call-library"
+
   static var line: String { line(ArgumentText.given) }
 
   static func line(_ arguments: [String]) -> String {

@@ -33,6 +33,6 @@ func emit(_ text: String) throws {
 }
 
 /// A line on standard error, whatever names are in it (they drive no terminal). Where it cannot be written nobody reads it.
-func note(_ text: String) {
+func printNote(_ text: String) {
   _ = StandardStreams.write("numcheck: \(Escaping.line(ArgumentText.shown(text)))\n", to: STDERR_FILENO)
 }

@@ -23,7 +23,7 @@ enum Whole {
 }
 
 /// A finite number or an infinity, in any spelling that Swift reads; never NaN.
-struct Number: ExpressibleByArgument {
+struct NumberArgument: ExpressibleByArgument {
   let value: Double
   init?(argument: String) {
     guard let value = Double(argument), !value.isNaN else { return nil }

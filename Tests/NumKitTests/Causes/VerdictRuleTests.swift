@@ -59,7 +59,7 @@ import Testing
   /// A result that carries at least a thirty-second of its row is judged by itself, one below is not: 5 % of the mass matters, one of
   /// a thousand tokens does not.
   @Test func whatCarriesAShareIsJudgedByItself() {
-    #expect(Verdict.leastShare == 1.0 / 32)
+    #expect(ErrorStatistics.leastShare == 1.0 / 32)
     let (above, below) = (0.032, 0.031)
     #expect(verdict([1 - above, above], [1 - above, above * 1.124]) == .ok)
     #expect(verdict([1 - above, above], [1 - above, above * 1.126]) == .illConditioned)

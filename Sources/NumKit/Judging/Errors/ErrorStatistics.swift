@@ -5,6 +5,10 @@ import NumKitTruth
 /// The error of computed results against the exact ones, gathered over many rows. Adding rows in another order, or
 /// merging the statistics of shards, gives the same numbers.
 public struct ErrorStatistics: Sendable {
+  /// Results that carry at least this share of their row's Σ |truth| are judged by themselves: a probability of 5 % that is off by
+  /// a fifth of itself matters, though the row's norm hides it.
+  public static let leastShare = 0x1p-5
+
   /// One result and where it stood, for a person to look at and a machine to try again.
   public struct Witness: Sendable, Hashable {
     /// Index of the row.
@@ -54,7 +58,7 @@ public struct ErrorStatistics: Sendable {
   public private(set) var maxRelative = 0.0
   /// The largest over rows of (largest absolute error) / (largest magnitude of the truth).
   public private(set) var maxNormwise = 0.0
-  /// The largest relative error of a result that carries at least `Verdict.leastShare` of its row's Σ |truth|.
+  /// The largest relative error of a result that carries at least `leastShare` of its row's Σ |truth|.
   public private(set) var maxShare = 0.0
   /// The result with the largest error in ulps; one with a wrong special value before any other.
   public private(set) var witness: Witness?
@@ -129,7 +133,7 @@ public struct ErrorStatistics: Sendable {
     for t in flat.value[..<computed.count] where t.isFinite { mass += t.magnitude }
     for i in computed.indices {
       let t = flat.value[i].magnitude
-      guard t.isFinite, t > 0, t >= Verdict.leastShare * mass, computed[i].isFinite else { continue }
+      guard t.isFinite, t > 0, t >= Self.leastShare * mass, computed[i].isFinite else { continue }
       maxShare = Swift.max(maxShare, flat.error(of: computed[i], at: i) / t)
     }
   }

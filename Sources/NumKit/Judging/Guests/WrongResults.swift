@@ -163,3 +163,16 @@ struct BothObservers<A: Observer, B: Observer>: Observer where A.Q == B.Q {
     second.merge(other.second)
   }
 }
+
+extension JudgedRow {
+  /// Result `i`, if it is wrong: above its bound and not what the truth is rounded to, or special where no bound explains it.
+  func wrongResult(_ i: Int) -> WrongResult? {
+    guard statistics.isWrong(i, results[i], truth, flat, unit, bounds?[i]) else { return nil }
+    let size = unit.size(at: flat.value[i])
+    let isSized = results[i].isFinite && flat.value[i].isFinite
+    return WrongResult(
+      row: row.row, index: i, computed: results[i], exact: flat.value[i],
+      ulp: isSized ? flat.error(of: results[i], at: i) / size : .nan,
+      bound: bounds.map { $0[i] / size } ?? .nan)
+  }
+}

@@ -170,7 +170,7 @@ public struct AttentionMeasurement: Sendable {
   public let overflowedInputs: Int
   /// The largest relative change of a row's truth, by its norm, that storing the inputs makes.
   public let inherent: Double
-  /// The largest relative change that it makes to an output that carries a share of its row (`Verdict.leastShare`).
+  /// The largest relative change that it makes to an output that carries a share of its row (`ErrorStatistics.leastShare`).
   public let inherentShare: Double
   /// What proved the truths.
   public let certificate: Certificate

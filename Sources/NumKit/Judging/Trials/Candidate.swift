@@ -36,18 +36,6 @@ extension Candidate {
   public mutating func merge(_ other: Self) {}
 }
 
-/// How large the errors of one candidate can be. One instance serves one thread.
-public protocol ErrorModel<Q> {
-  associatedtype Q: Question
-  /// Writes an absolute error for each result of a row, which a candidate that does what it says cannot exceed; returns what
-  /// that is worth, nil for a row that has no answer in the reals and takes no bound away from others. `exact` are the row's
-  /// exact results in Double.
-  mutating func bound(
-    _ row: ResultRow, of item: Q.Item, _ profile: Q.Profile, exact: UnsafeBufferPointer<Double>,
-    into bounds: UnsafeMutableBufferPointer<Double>
-  ) -> RowBound?
-}
-
 /// Looks on while an experiment runs, for what a question has beside errors. One instance serves one thread; what is gathered must
 /// not depend on the order of items.
 public protocol Observer<Q> {

@@ -158,7 +158,7 @@ public struct ExperimentResult: Sendable {
   public let inherent: Double
   /// The largest error in ulps that rounding the inputs alone causes.
   public let inherentUlp: Double
-  /// The largest relative change that it made to a result that carries a share of its row (`Verdict.leastShare`).
+  /// The largest relative change that it made to a result that carries a share of its row (`ErrorStatistics.leastShare`).
   public let inherentShare: Double
   /// Whether some input was not a number of the format.
   public let inputsRounded: Bool

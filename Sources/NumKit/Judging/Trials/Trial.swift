@@ -129,7 +129,7 @@ public struct Measurement<Q: Question>: Sendable {
   public let inherent: [Double]
   /// The largest such change in ulps.
   public let inherentUlp: [Double]
-  /// The largest relative change of a result that carries a share of its row (`Verdict.leastShare`).
+  /// The largest relative change of a result that carries a share of its row (`ErrorStatistics.leastShare`).
   public let inherentShare: [Double]
   /// Whether storing changed an input.
   public let inputsRounded: Bool

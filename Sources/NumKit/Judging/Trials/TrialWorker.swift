@@ -180,7 +180,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
     var worst = 0.0
     for i in 0..<row.count where given[i].isFinite && stored[i].isFinite && given[i] != 0 {
       let size = given[i].magnitude
-      if size >= Verdict.leastShare * mass {
+      if size >= ErrorStatistics.leastShare * mass {
         worst = Swift.max(worst, (given[i] - stored[i]).magnitude / size)
       }
     }

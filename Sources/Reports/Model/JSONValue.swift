@@ -1,5 +1,5 @@
 /// A value as machines read it: what JSON can say, members in the order they were written, floats that are not finite included.
-package indirect enum Value: Sendable, Equatable {
+package indirect enum JSONValue: Sendable, Equatable {
   /// No value.
   case none
   case flag(Bool)
@@ -7,29 +7,29 @@ package indirect enum Value: Sendable, Equatable {
   case unsigned(UInt64)
   case number(Double)
   case text(String)
-  case list([Value])
+  case list([JSONValue])
   case members([Member])
 
   /// A value and its name.
   package struct Member: Sendable, Equatable {
     package let name: String
-    package let value: Value
+    package let value: JSONValue
 
-    package init(_ name: String, _ value: Value) {
+    package init(_ name: String, _ value: JSONValue) {
       self.name = name
       self.value = value
     }
   }
 
-  package static func object(_ members: KeyValuePairs<String, Value>) -> Value {
+  package static func object(_ members: KeyValuePairs<String, JSONValue>) -> JSONValue {
     .members(members.map { Member($0.key, $0.value) })
   }
 
   /// `value`, or none.
-  package static func optional(_ value: Value?) -> Value { value ?? .none }
+  package static func optional(_ value: JSONValue?) -> JSONValue { value ?? .none }
 }
 
-extension Value {
+extension JSONValue {
   /// The number that it is, for comparing; nil for anything else. An `unsigned` above 2^53 is rounded.
   package var double: Double? {
     switch self {
@@ -49,7 +49,7 @@ extension Value {
   }
 
   /// What stands at a path of names within it; nil where nothing does.
-  package subscript(path path: ArraySlice<Substring>) -> Value? {
+  package subscript(path path: ArraySlice<Substring>) -> JSONValue? {
     guard let name = path.first else { return self }
     guard case .members(let members) = self,
       let member = members.first(where: { $0.name.utf8.elementsEqual(name.utf8) })
@@ -58,7 +58,7 @@ extension Value {
   }
 
   /// Values at dotted paths (`ulp.max`) as members within members.
-  package static func nested(_ values: [(path: String, value: Value)]) -> Value {
+  package static func nested(_ values: [(path: String, value: JSONValue)]) -> JSONValue {
     var root = Tree()
     for (path, value) in values { root.add(path.split(separator: ".")[...], value) }
     return root.value
@@ -67,10 +67,10 @@ extension Value {
   /// Members under way: names in the order in which they first came.
   private struct Tree {
     private var order: [String] = []
-    private var leaves: [String: Value] = [:]
+    private var leaves: [String: JSONValue] = [:]
     private var branches: [String: Tree] = [:]
 
-    mutating func add(_ path: ArraySlice<Substring>, _ value: Value) {
+    mutating func add(_ path: ArraySlice<Substring>, _ value: JSONValue) {
       guard let first = path.first else { return }
       let name = String(first)
       if leaves[name] == nil && branches[name] == nil { order.append(name) }
@@ -81,7 +81,7 @@ extension Value {
       }
     }
 
-    var value: Value {
+    var value: JSONValue {
       .members(
         order.map { name in
           guard let branch = branches[name]?.value else { return Member(name, leaves[name] ?? .none) }

@@ -50,8 +50,8 @@ struct ShardIndex {
   }
 
   /// Opens all files beside `path`. Tensors of files that are missing, short or of another kind are unreadable.
-  func content(beside path: FilePath) throws -> TensorFile.Content {
-    var content = TensorFile.Content()
+  func content(beside path: FilePath) throws -> FileContent {
+    var content = FileContent()
     var found = 0
     for shard in shards {
       let place = path.removingLastComponent().appending(shard.file)
@@ -75,7 +75,7 @@ struct ShardIndex {
 
   /// Adds the tensors of one file; returns what it lacks.
   private func add(
-    _ shard: (file: String, tensors: [String]), at place: FilePath, to content: inout TensorFile.Content,
+    _ shard: (file: String, tensors: [String]), at place: FilePath, to content: inout FileContent,
     found: inout Int
   ) throws -> String? {
     let file = try FileBytes.map(place)

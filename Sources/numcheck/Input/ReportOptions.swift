@@ -65,7 +65,7 @@ struct ReportOptions: ParsableArguments {
     try deliver(files) {}
     try emit(format.emitter.text(report, Terminal.style(columns: choice)))
     if !format.emitter.hasFindings {
-      for finding in report.allFindings where finding.isWarning { note(finding.line) }
+      for finding in report.allFindings where finding.isWarning { printNote(finding.line) }
     }
     switch report.status {
     case .ok: return

@@ -67,7 +67,7 @@ struct Numcheck: ParsableCommand {
       var command = try parseAsRoot(arguments.list)
       try command.run()
     } catch let error as CheckFailed {
-      if !error.message.isEmpty { note(error.message) }
+      if !error.message.isEmpty { printNote(error.message) }
       Foundation.exit(1)
     } catch {
       if exitCode(for: error) == .success {
@@ -75,27 +75,12 @@ struct Numcheck: ParsableCommand {
         do { try emit(fullMessage(for: error) + "\n") } catch { fail("\(error)") }
         Foundation.exit(0)
       }
-      fail(message(of: error))
+      fail(line(of: error))
     }
-  }
-
-  /// One line for a usage error or an unreadable input.
-  static func message(of error: any Error) -> String {
-    // The parser's own messages may take several lines; ours are lines, whatever names are in them.
-    guard String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") else { return "\(error)" }
-    let text = message(for: error)
-    var known = text.isEmpty ? "\(error)" : text
-    // What is no number, of the flags that do not say so themselves.
-    if known.wholeMatch(of: /The value '.*' is invalid for '--[a-z-]+ <[^>]*>'/) != nil {
-      known += ": must be a number"
-    }
-    let lines = known.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-    return lines.map { $0.hasPrefix("- ") ? String($0.dropFirst(2)) + "," : $0 }.joined(separator: " ")
-      .trimmingCharacters(in: CharacterSet(charactersIn: ","))
   }
 
   private static func fail(_ message: String) -> Never {
-    note(message)
+    printNote(message)
     Foundation.exit(2)
   }
 }

@@ -8,21 +8,17 @@ public enum Verdict: String, Sendable, CaseIterable {
   case bug
   /// The kernel is within its bound, and yet an answer is off by more than an eighth of itself, because of the rounded inputs or
   /// the conditioning of the row, or has a special value as near to overflow as the bound is wide: the question's fault. An answer
-  /// is a row, by its largest error beside its largest result, and each result that carries at least `leastShare` of its row.
+  /// is a row, by its largest error beside its largest result, and each result that carries at least `ErrorStatistics.leastShare` of its row.
   case illConditioned = "ill-conditioned"
   /// The bound says nothing in this format at this length; never a pass.
   case vacuous
-
-  /// Results that carry at least this share of their row's Σ |truth| are judged by themselves: a probability of 5 % that is off by
-  /// a fifth of itself matters, though the row's norm hides it.
-  public static let leastShare = 0x1p-5
 
   /// Judges one algorithm.
   ///
   /// - Parameters:
   ///   - statistics: errors against the truth of the inputs as rounded.
   ///   - inherent: the largest normwise relative change that rounding the inputs alone made to a row's truth.
-  ///   - inherentShare: the largest relative change that it made to a result that carries at least `leastShare` of its row.
+  ///   - inherentShare: the largest relative change that it made to a result that carries at least `ErrorStatistics.leastShare` of its row.
   ///   - bound: the worst of the rows' bounds.
   ///   - unit: the unit of the results.
   public init(

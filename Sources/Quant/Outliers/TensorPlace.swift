@@ -1,5 +1,5 @@
 /// An element of a tensor and where it stands.
-public struct Place: Sendable, Hashable {
+public struct TensorPlace: Sendable, Hashable {
   /// Its number, counted row by row.
   public let index: Int
   /// Its row: the token.

@@ -63,3 +63,16 @@ public struct FormatRegistry: Sendable {
     .init(.uint4, ["u4"]),
   ]
 }
+
+extension DType {
+  /// The dtype of a canonical name or alias, in any case; nil if there is none.
+  public init?(_ name: String) {
+    let wanted = name.lowercased()
+    guard
+      let entry = FormatRegistry.all.first(where: {
+        $0.dtype.name == wanted || $0.aliases.contains(wanted)
+      })
+    else { return nil }
+    self = entry.dtype
+  }
+}

@@ -1,0 +1,41 @@
+import Reports
+
+/// A figure of a result that later runs are held to, or that bounds the others.
+package struct PinnedFigure: Sendable, Equatable, Codable {
+  /// The result: an algorithm, a tensor and a scheme; empty for the report.
+  package let label: String
+  /// `ulp.max`.
+  package let path: String
+  package let unit: String
+  package let sense: Column.Sense
+  package let value: Double
+  /// Where the worst of it stands, as the report says it; empty where it does not.
+  package let witness: String
+}
+
+extension Report {
+  /// The figures of its results that have a better side, or those named `paths`, and the bounds beside them.
+  package func pinnedFigures(_ paths: [String]?) -> [PinnedFigure] {
+    var list: [PinnedFigure] = []
+    for table in tables where table.key == "results" && table.audience != .people {
+      for row in table.rows.indices {
+        for (c, column) in table.columns.enumerated() {
+          let sense = column.sense ?? .lowerIsBetter
+          guard
+            paths.map({ $0.contains(column.path) || column.sense == .bound && !$0.isEmpty })
+              ?? (column.sense != nil),
+            let value = table.rows[row].cells[c].value.double
+          else { continue }
+          // A vacuous bound is none.
+          if sense == .bound && table.rows[row].cells[c].caveat != nil { continue }
+          list.append(
+            PinnedFigure(
+              label: table.label(ofRow: row), path: column.path, unit: column.unit, sense: sense,
+              value: value,
+              witness: sense == .bound ? "" : table.rows[row].witness ?? ""))
+        }
+      }
+    }
+    return list
+  }
+}
