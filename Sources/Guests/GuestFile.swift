@@ -38,7 +38,7 @@ public struct GuestFile: Sendable {
     guard isChecked else { return }
     for k in 0..<range.count {
       let x = buffer[k]
-      if format.round(x) == x || x.isNaN && format.hasNaN { continue }
+      if format.holds(x) { continue }
       throw GuestError(
         "\(name): result \(place(of: range.lowerBound + k)) is \(x), which is no number of \(format.name)")
     }

@@ -51,28 +51,11 @@ final class Refinement {
       truth.setKnown(value, at: i, format)
       return true
     }
-    let rounded = enclosure.rounded(to: format)
-    let scaled = enclosure.scaled(scratch: result[1])
-    let isLast = precision >= Self.precisionLimit
-    guard let rounded, let scaled, scaled.relativeError <= Self.relativeWidth else {
-      if isLast { settle(i, enclosure, rounded, scaled, format, into: &truth) }
-      return isLast
-    }
-    truth.set(rounded, scaled, at: i)
-    if case .rational = kind { truth.certificate.exact += 1 } else { truth.certificate.mpfr += 1 }
-    truth.certificate.maxPrecision = Swift.max(truth.certificate.maxPrecision, precision)
-    return true
-  }
-
-  /// Reports what the last enclosure knows.
-  private func settle(
-    _ i: Int, _ enclosure: Enclosure, _ rounded: Double?, _ scaled: ScaledValue?, _ format: NumberFormat,
-    into truth: inout Truth
-  ) {
-    let middle = enclosure.middle(in: .f64)
-    truth.set(rounded ?? format.round(middle), scaled ?? enclosure.unscaled, at: i)
-    truth.certificate.maxPrecision = Self.precisionLimit
-    if rounded == nil { truth.certificate.undecided += 1 } else { truth.certificate.mpfr += 1 }
+    var isRational = false
+    if case .rational = kind { isRational = true }
+    return truth.settle(
+      enclosure, at: i, format, precision: precision, isLast: precision >= Self.precisionLimit,
+      isRational: isRational, scratch: result[1])
   }
 }
 

@@ -50,15 +50,7 @@ struct AttentionCommand: ParsableCommand {
 
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Write o (and lse) of exactly one --algorithm to a .npy or .safetensors file.", valueName: "FILE"))
-  var output: String?
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var file: ResultFileOptions
 
   @OptionGroup(title: "Report") var report: ReportOptions
 
@@ -76,13 +68,12 @@ struct AttentionCommand: ParsableCommand {
     if sweepHeadSize != nil && question.scale != "auto" {
       throw ValidationError("--sweep-head-size tries both scales itself")
     }
-    if output == nil && outputType != nil { throw ValidationError("--as is for --output") }
     if fa3 && sweepHeadSize != nil { throw ValidationError("--fa3 and --sweep-head-size exclude each other") }
-    if (fa3 || sweepHeadSize != nil) && (output != nil || !thresholds.isEmpty || withinBaseline) {
+    if (fa3 || sweepHeadSize != nil) && (file.output != nil || !thresholds.isEmpty || withinBaseline) {
       throw ValidationError("--fa3 and --sweep-head-size take no --output, and of checks --check alone")
     }
     if !lowPrecision.scheme.isEmpty,
-      backward.backward || fa3 || sweepHeadSize != nil || output != nil || !thresholds.isEmpty
+      backward.backward || fa3 || sweepHeadSize != nil || file.output != nil || !thresholds.isEmpty
         || withinBaseline
     {
       throw ValidationError(
@@ -91,7 +82,7 @@ struct AttentionCommand: ParsableCommand {
     if sweepHeadSize != nil && (input.q != nil || input.headSize != nil) {
       throw ValidationError("--sweep-head-size generates its tensors")
     }
-    if backward.backward && (fa3 || sweepHeadSize != nil || output != nil || withinBaseline) {
+    if backward.backward && (fa3 || sweepHeadSize != nil || file.output != nil || withinBaseline) {
       throw ValidationError("--backward excludes --fa3, --sweep-head-size, --output and --within-baseline")
     }
     if sinkTokens < 1 { throw ValidationError("--sink-tokens must be 1 or more") }
@@ -105,14 +96,12 @@ struct AttentionCommand: ParsableCommand {
     if !lowPrecision.scheme.isEmpty { return try compareSchemes() }
     if let sweepHeadSize { return try sweep(sweepHeadSize) }
     if backward.backward { return try measureBackward() }
-    try keepApart(outputs: [output] + report.files, inputs: input.inputs + [question.mask])
+    try keepApart(outputs: [file.output] + report.files, inputs: input.inputs + [question.mask])
     let configuration = try precision.configuration()
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source)
     let runners = try kernel.runners(configuration, parameters)
-    if output != nil && runners.count != 1 {
-      throw UsageError("--output needs exactly one --algorithm, not \(runners.count)")
-    }
+    try file.check(algorithms: runners.count)
     var experiment = AttentionExperiment(source.tensors, parameters, runners, threads: threads.count)
     experiment.gradientThreshold = gradientThreshold.value
     experiment.sinkTokens = sinkTokens
@@ -121,7 +110,7 @@ struct AttentionCommand: ParsableCommand {
     progress.finish()
     let attention = AttentionReport(
       configuration: configuration, experiment: experiment, origin: source.origin, result: result)
-    let files = try output.map { try [written(runners[0], source, parameters, to: $0)] } ?? []
+    let files = try file.output.map { try [written(runners[0], source, parameters, to: $0)] } ?? []
     try deliver(files) { try report.finish(attention.report, limits: limits) }
   }
 
@@ -142,6 +131,6 @@ struct AttentionCommand: ParsableCommand {
     }
     return try AttentionWriter.finished(
       path, output: result.output, logSumExp: result.logSumExp, source, dtype: runner.outputFormat,
-      as: outputType, lse: runner.lseFormat)
+      as: file.outputType, lse: runner.lseFormat)
   }
 }

@@ -12,29 +12,12 @@ struct AttentionReferenceCommand: ParsableCommand {
     usage: "numcheck reference attention --output <FILE> [<options>]",
     discussion: """
       Inputs are taken exactly as the files have them; only results are rounded: o to --dtype, lse to f32 (f64 \
-      for f64). With --backward dq, dk and dv, each shaped as the tensor it is the gradient of, to --dtype.
+      for f64). With --backward dq, dk and dv, each shaped as the tensor it is the gradient of, to --dtype. A .npy file takes \
+      o alone, a .safetensors file all of them.
       """, shouldDisplay: false)
 
-  @Option(help: "Number format of the outputs; see 'numcheck list formats'.")
-  var dtype: DType = .float(.f32)
-
-  @Option(help: ArgumentHelp("Round the inputs to this format first.", valueName: "dtype"))
-  var roundInputs: DType?
-
-  @Option(
-    help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate' (infinities too)."
-  )
-  var overflow: Overflow = .special
-
-  @Option(
-    help: ArgumentHelp(
-      "The .npy (o) or .safetensors (o and lse; dq, dk and dv) file to write.", valueName: "FILE"))
-  var output: String
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var results: ReferenceOptions
+  @OptionGroup var range: OverflowOptions
 
   @OptionGroup(title: "Question") var question: AttentionQuestionOptions
   @OptionGroup(title: "Input") var input: AttentionInputOptions
@@ -44,46 +27,40 @@ struct AttentionReferenceCommand: ParsableCommand {
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
-    if backward.backward && !TensorWriter.hasNames(FilePath(argument: output)) {
+    if backward.backward && !TensorWriter.hasNames(FilePath(argument: results.output)) {
       throw ValidationError("--backward writes dq, dk and dv: --output needs a .safetensors file")
     }
   }
 
   func run() throws {
-    guard let results = dtype.numberFormat else {
-      throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
-    }
+    let (format, dtype) = (try results.format(), results.dtype)
+    let (output, overflow) = (results.output, range.overflow)
     try keepApart(
       outputs: [output] + report.files, inputs: input.inputs + [question.mask, backward.outputGradient])
     let source = try AttentionInput(input)
     let parameters = try question.parameters(source)
     var tensors = source.tensors
-    var rounding: NumberFormat?
-    if let roundInputs {
-      guard let f = roundInputs.numberFormat else {
-        throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
-      }
-      tensors = tensors.rounded(to: f, overflow: overflow)
-      rounding = f
-    }
-    _ = try OutputType.element(.float(results), as: outputType)
+    let rounding = try results.inputFormat()
+    if let rounding { tensors = tensors.rounded(to: rounding, overflow: overflow) }
+    _ = try OutputType.element(dtype, as: results.outputType)
     let certificate: Certificate
     let file: any UnfinishedFile
     var what = ""
     if backward.backward {
       let gradient = try backward.gradient(source, seed: input.seed)
       let rounded = rounding.map { f in gradient.values.map { f.round($0, overflow: overflow) } }
-      let truth = try gradients(tensors, rounded ?? gradient.values, parameters, results)
-      file = try AttentionWriter.finished(output, truth, source, dtype: results, as: outputType)
+      let truth = try gradients(tensors, rounded ?? gradient.values, parameters, format)
+      file = try AttentionWriter.finished(
+        output, truth, source, dtype: format, as: results.outputType)
       certificate = truth.certificate
       what = " backward (\(gradient.name))"
     } else {
-      let lse: NumberFormat = results == .f64 ? .f64 : .f32
+      let lse: NumberFormat = format == .f64 ? .f64 : .f32
       let truth = try AttentionTruths(
-        tensors, parameters, format: results, lseFormat: lse, overflow: overflow, threads: threads.count)
+        tensors, parameters, format: format, lseFormat: lse, overflow: overflow, threads: threads.count)
       file = try AttentionWriter.finished(
-        output, output: truth.output, logSumExp: truth.logSumExp, source, dtype: results, as: outputType,
-        lse: lse)
+        output, output: truth.output, logSumExp: truth.logSumExp, source, dtype: format,
+        as: results.outputType, lse: lse)
       certificate = truth.certificate
     }
     let shape = tensors.shape
@@ -103,19 +80,20 @@ struct AttentionReferenceCommand: ParsableCommand {
     if let blind = BlindQueries.finding(parameters, shape, isBackward: backward.backward) {
       made.findings.append(blind)
     }
-    made.describeReference(output, dtype: results, certificate)
+    made.describeReference(output, dtype: format, certificate)
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }
 
   private func gradients(
     _ tensors: AttentionInputs, _ gradient: [Double], _ parameters: AttentionParameters,
-    _ results: NumberFormat
+    _ format: NumberFormat
   ) throws -> BackwardTruths {
     let progress = Progress(total: tensors.shape.keyHeads)
     defer { progress.finish() }
     do {
       return try BackwardTruths(
-        tensors, gradient: gradient, parameters, format: results, overflow: overflow, threads: threads.count,
+        tensors, gradient: gradient, parameters, format: format, overflow: range.overflow,
+        threads: threads.count,
         progress: progress.callback)
     } catch let error as BackwardError {
       throw UsageError("\(error)")

@@ -4,7 +4,7 @@ import NumKit
 import TensorFiles
 
 /// A kernel's command: runs its algorithms on rows and reports their errors.
-struct KernelCommand<Q: NamedOperation>: ParsableCommand {
+struct KernelCommand<Q: NamedOperation<RowOperation>>: ParsableCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(commandName: Q.operation.rawValue, abstract: Q.abstract)
   }
@@ -23,16 +23,7 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Write the algorithm's results (exactly one --algorithm) to a .npy or .safetensors file.",
-      valueName: "FILE"))
-  var output: String?
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var file: ResultFileOptions
 
   @OptionGroup(title: "Report") var report: ReportOptions
 
@@ -41,12 +32,9 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
     let algorithms = try AlgorithmNames.chosen(
       algorithm, from: Algorithm.all(for: Q.operation, dtype: configuration.storage),
       for: "\(Q.operation.rawValue) in \(configuration.storage)")
-    if output == nil && outputType != nil { throw UsageError("--as is for --output") }
-    if output != nil && algorithms.count != 1 {
-      throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
-    }
+    try file.check(algorithms: algorithms.count)
     try all.check(input)
-    try keepApart(outputs: [output] + report.files, inputs: [input.input] + parameters.files)
+    try keepApart(outputs: [file.output] + report.files, inputs: [input.input] + parameters.files)
     if all.exhaustive, input.length == 2, Q.operation == .softmax,
       let sweeps = sweeps(algorithms, configuration)
     {
@@ -69,7 +57,7 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
       witnessInputs: try result.entries.map {
         try source.witnessInput($0.kernel.witness, configuration, Q.operation)
       })
-    let files = try output.map { try [written(experiment, algorithms[0], source, to: $0)] } ?? []
+    let files = try file.output.map { try [written(experiment, algorithms[0], source, to: $0)] } ?? []
     try deliver(files) { try report.finish(kernel.report, limits: thresholds.limits) }
   }
 
@@ -90,7 +78,7 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
   ) -> [(Algorithm, PairSweep)]? {
     guard let format = configuration.storage.numberFormat, format.bitWidth > 12,
       parameters.temperature.value == 1,
-      thresholds.maxRelative == nil, !thresholds.noBug, output == nil
+      thresholds.maxRelative == nil, !thresholds.noBug, file.output == nil
     else { return nil }
     // With two terms every order of summation is the same.
     let distinct = algorithms.filter { $0.variant == nil }
@@ -123,7 +111,7 @@ struct KernelCommand<Q: NamedOperation>: ParsableCommand {
   ) throws -> any UnfinishedFile {
     let configuration = experiment.configuration
     let writer = try ResultWriter(
-      path, dtype: configuration.storage, as: outputType, operation: Q.operation, input: source,
+      path, dtype: configuration.storage, as: file.outputType, operation: Q.operation, input: source,
       overflow: configuration.overflow)
     guard
       let runner = KernelRunner(

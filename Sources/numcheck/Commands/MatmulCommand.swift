@@ -43,32 +43,21 @@ struct MatmulCommand: ParsableCommand {
   @OptionGroup(title: "Report") var report: ReportOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Write C of exactly one --algorithm to a .npy or .safetensors file.", valueName: "FILE"))
-  var output: String?
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var file: ResultFileOptions
 
   func validate() throws {
-    if output == nil && outputType != nil { throw ValidationError("--as is for --output") }
     _ = try orders()
     _ = try precision()
   }
 
   func run() throws {
-    try keepApart(outputs: [output] + report.files, inputs: [input.a, input.b])
+    try keepApart(outputs: [file.output] + report.files, inputs: [input.a, input.b])
     let (orders, precision) = (try orders(), try precision())
-    if output != nil && orders.count != 1 {
-      throw UsageError("--output needs exactly one --algorithm, not \(orders.count)")
-    }
+    try file.check(algorithms: orders.count)
     let source = try MatmulSource(input)
     let given = source.inputs
-    let writer = try output.map {
-      try MatmulWriter($0, source.shape, dtype: .float(precision.result), as: outputType)
+    let writer = try file.output.map {
+      try MatmulWriter($0, source.shape, dtype: .float(precision.result), as: file.outputType)
     }
     let stored = given.stored(as: precision.storage, precision.scaling)
     var trial = Trial(
@@ -79,7 +68,7 @@ struct MatmulCommand: ParsableCommand {
     let progress = Progress(total: given.a.count)
     let rows = MatmulRows(given, stored: stored, dtype: precision.storage)
     let (result, seen) = try trial.run(
-      on: rows, observer: MatmulWriter.Rows(ofTruth: false, isKept: output != nil),
+      on: rows, observer: MatmulWriter.Rows(ofTruth: false, isKept: file.output != nil),
       progress: progress.callback)
     progress.finish()
     let made = MatmulReport(configuration: precision, source: source, result: result).report
@@ -126,38 +115,19 @@ struct MatmulReferenceCommand: ParsableCommand {
     discussion: "Inputs are taken exactly as the files have them; only the product is rounded, to --dtype.",
     shouldDisplay: false)
 
-  @Option(help: "Number format of C; see 'numcheck list formats'.")
-  var dtype: DType = .float(.f32)
-
-  @Option(help: ArgumentHelp("Round A and B to this format first.", valueName: "dtype"))
-  var roundInputs: DType?
-
-  @Option(help: ArgumentHelp("The .npy or .safetensors file to write.", valueName: "FILE"))
-  var output: String
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var results: ReferenceOptions
 
   @OptionGroup(title: "Input") var input: MatmulInputOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func run() throws {
-    guard let format = dtype.numberFormat else {
-      throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
-    }
-    try keepApart(outputs: [output] + report.files, inputs: [input.a, input.b])
+    let (format, dtype) = (try results.format(), results.dtype)
+    try keepApart(outputs: [results.output] + report.files, inputs: [input.a, input.b])
     let source = try MatmulSource(input)
     var inputs = source.inputs
-    if let roundInputs {
-      guard roundInputs.numberFormat != nil else {
-        throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
-      }
-      inputs = inputs.stored(as: roundInputs, .none)
-    }
-    let writer = try MatmulWriter(output, source.shape, dtype: dtype, as: outputType)
+    if let f = try results.inputFormat() { inputs = inputs.stored(as: .float(f), .none) }
+    let writer = try MatmulWriter(results.output, source.shape, dtype: dtype, as: results.outputType)
     let exact = inputs
     let trial = Trial(MatmulQuestion(), candidates: [], format: format, threads: threads.count) { _ in
       MatmulProver(exact, format: format)
@@ -168,9 +138,10 @@ struct MatmulReferenceCommand: ParsableCommand {
     let file = try writer.finished(seen)
     var made = Report(
       "reference matmul",
-      title: "matmul: \(source.size), correctly rounded to \(dtype), in \(ArgumentText.shown(output))")
+      title: "matmul: \(source.size), correctly rounded to \(dtype), in \(ArgumentText.shown(results.output))"
+    )
     made.facts = [Fact("dtype", .text(dtype.name))] + source.facts
-    made.describeReference(output, dtype: format, result.certificate)
+    made.describeReference(results.output, dtype: format, result.certificate)
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }
 }

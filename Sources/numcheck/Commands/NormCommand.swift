@@ -2,22 +2,6 @@ import ArgumentParser
 import NumKit
 import Reports
 
-/// Names a normalisation as a type, so that one generic command serves both.
-protocol NamedNorm {
-  static var operation: Normalization { get }
-  static var abstract: String { get }
-}
-
-enum RMSNormQuestion: NamedNorm {
-  static let operation = Normalization.rmsNorm
-  static let abstract = "RMS norm: x_i / sqrt(mean of x_j^2 + eps) * w_i."
-}
-
-enum LayerNormQuestion: NamedNorm {
-  static let operation = Normalization.layerNorm
-  static let abstract = "Layer norm: (x_i - mean) / sqrt(variance + eps) * w_i + b_i."
-}
-
 /// What a normalisation needs beside its rows.
 struct NormOptions: ParsableArguments {
   @Option(
@@ -57,7 +41,7 @@ struct NormOptions: ParsableArguments {
 extension DegenerateRows: ExpressibleByArgument {}
 
 /// A normalisation's command: runs its algorithms on rows and reports their errors.
-struct NormCommand<N: NamedNorm>: ParsableCommand {
+struct NormCommand<N: NamedOperation<Normalization>>: ParsableCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: N.operation.rawValue, abstract: N.abstract,
@@ -81,16 +65,7 @@ struct NormCommand<N: NamedNorm>: ParsableCommand {
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Write the algorithm's results (exactly one --algorithm) to a .npy or .safetensors file.",
-      valueName: "FILE"))
-  var output: String?
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var file: ResultFileOptions
 
   @OptionGroup(title: "Report") var report: ReportOptions
 
@@ -98,12 +73,9 @@ struct NormCommand<N: NamedNorm>: ParsableCommand {
     let configuration = try precision.configuration()
     let algorithms = try AlgorithmNames.chosen(
       algorithm, from: NormAlgorithm.all(for: N.operation), for: N.operation.rawValue)
-    if output == nil && outputType != nil { throw UsageError("--as is for --output") }
-    if output != nil && algorithms.count != 1 {
-      throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
-    }
+    try file.check(algorithms: algorithms.count)
     try all.check(input)
-    try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
+    try keepApart(outputs: [file.output] + report.files, inputs: [input.input] + question.files)
     let source = try RowInput(input, dtype: configuration.storage, exhaustive: all.exhaustive)
     let workers = try MemoryNeeds.threads(
       threads, N.operation.rawValue, length: source.rows.length, algorithms: algorithms.count)
@@ -112,9 +84,9 @@ struct NormCommand<N: NamedNorm>: ParsableCommand {
     let progress = Progress(total: source.rows.rowCount)
     let found = try run.measured(N.operation, progress: progress.callback)
     progress.finish()
-    let files = try output.map { path in
+    let files = try file.output.map { path in
       let writer = try ResultWriter(
-        path, name: N.operation.rawValue, dtype: configuration.storage, as: outputType, input: source,
+        path, name: N.operation.rawValue, dtype: configuration.storage, as: file.outputType, input: source,
         overflow: configuration.overflow)
       try run.answers(N.operation, algorithms[0]) { try writer.append($0) }
       return [try writer.finished()]
@@ -185,7 +157,7 @@ private struct NormRun {
 }
 
 /// Writes the proven results of a normalisation. Reached as `numcheck reference rmsnorm` and `numcheck reference layernorm`.
-struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
+struct NormReferenceCommand<N: NamedOperation<Normalization>>: ParsableCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: "reference-\(N.operation.rawValue)",
@@ -196,24 +168,8 @@ struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
       shouldDisplay: false)
   }
 
-  @Option(help: "Number format of the results; see 'numcheck list formats'.")
-  var dtype: DType = .float(.f32)
-
-  @Option(help: ArgumentHelp("Round rows, weight and bias to this format first.", valueName: "dtype"))
-  var roundInputs: DType?
-
-  @Option(
-    help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate' (infinities too)."
-  )
-  var overflow: Overflow = .special
-
-  @Option(help: ArgumentHelp("The .npy or .safetensors file to write.", valueName: "FILE"))
-  var output: String
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var results: ReferenceOptions
+  @OptionGroup var range: OverflowOptions
 
   @OptionGroup(title: "Question") var question: NormOptions
   @OptionGroup(title: "Input") var input: RowOptions<AnyNumbers>
@@ -222,26 +178,25 @@ struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func run() throws {
-    guard let format = dtype.numberFormat else {
-      throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
-    }
+    let (format, dtype) = (try results.format(), results.dtype)
+    let overflow = range.overflow
     try all.check(input)
-    try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
-    let source = try RowInput(input, dtype: roundInputs ?? dtype, exhaustive: all.exhaustive)
+    try keepApart(outputs: [results.output] + report.files, inputs: [input.input] + question.files)
+    let source = try RowInput(input, dtype: results.roundInputs ?? dtype, exhaustive: all.exhaustive)
     let workers = try MemoryNeeds.threads(threads, N.operation.rawValue, length: source.rows.length)
     var parameters = try question.parameters(N.operation, length: source.rows.length)
-    if let roundInputs {
-      // ε is a number of the question, not an input: it stays as it is.
-      guard let f = roundInputs.numberFormat else {
-        throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
-      }
+    // ε is a number of the question, not an input: it stays as it is.
+    if let f = try results.inputFormat() {
       parameters.weight = parameters.weight.map { f.round($0, overflow: overflow) }
       parameters.bias = parameters.bias.map { f.round($0, overflow: overflow) }
     }
     let writer = try ResultWriter(
-      output, name: N.operation.rawValue, dtype: dtype, as: outputType, input: source, overflow: overflow)
+      results.output, name: N.operation.rawValue, dtype: dtype, as: results.outputType, input: source,
+      overflow: overflow)
     let exact = parameters
-    let proven = ProvenRows(source, resultsPerRow: source.rows.length, roundInputs: roundInputs, overflow)
+    let proven = ProvenRows(
+      source, resultsPerRow: source.rows.length, roundInputs: results.roundInputs,
+      overflow)
     let (certificate, count) = try proven.forEach(
       threads: workers,
       prover: {
@@ -258,7 +213,7 @@ struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
     var made = Report(
       "reference \(N.operation.rawValue)",
       title: "\(N.operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))"
+        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(results.output))"
     )
     made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + count.facts
     made.facts += [
@@ -266,7 +221,7 @@ struct NormReferenceCommand<N: NamedNorm>: ParsableCommand {
       Fact("epsilon", .number(parameters.epsilon)),
     ]
     made.findings = count.findings
-    made.describeReference(output, dtype: format, certificate)
+    made.describeReference(results.output, dtype: format, certificate)
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }
 }

@@ -19,24 +19,8 @@ struct ReferenceCommand: ParsableCommand {
       valueName: "operation"))
   var operation: RowOperation
 
-  @Option(help: "Number format of the results; see 'numcheck list formats'.")
-  var dtype: DType = .float(.f32)
-
-  @Option(help: ArgumentHelp("Round the inputs to this format first.", valueName: "dtype"))
-  var roundInputs: DType?
-
-  @Option(
-    help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate' (infinities too)."
-  )
-  var overflow: Overflow = .special
-
-  @Option(help: ArgumentHelp("The .npy or .safetensors file to write.", valueName: "FILE"))
-  var output: String
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var results: ReferenceOptions
+  @OptionGroup var range: OverflowOptions
 
   @OptionGroup(title: "Question") var parameters: ParameterOptions
   @OptionGroup(title: "Input") var input: InputOptions
@@ -46,22 +30,22 @@ struct ReferenceCommand: ParsableCommand {
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func run() throws {
-    guard let format = dtype.numberFormat else {
-      throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
-    }
+    let (format, dtype) = (try results.format(), results.dtype)
     try all.check(input)
-    try keepApart(outputs: [output] + report.files, inputs: [input.input] + parameters.files)
+    try keepApart(outputs: [results.output] + report.files, inputs: [input.input] + parameters.files)
     let source = try RowInput(
-      input, operation: operation, dtype: roundInputs ?? dtype,
+      input, operation: operation, dtype: results.roundInputs ?? dtype,
       exhaustive: all.exhaustive)
     let workers = try MemoryNeeds.threads(threads, operation, length: source.rows.length)
     let question = try QuestionInput(parameters, operation, source, seed: input.seed)
     try question.check(operation, source)
     let writer = try ResultWriter(
-      output, dtype: dtype, as: outputType, operation: operation, input: source, overflow: overflow)
-    let (operation, overflow) = (operation, overflow)
+      results.output, dtype: dtype, as: results.outputType, operation: operation, input: source,
+      overflow: range.overflow)
+    let (operation, overflow) = (operation, range.overflow)
     let proven = ProvenRows(
-      source, resultsPerRow: operation.resultCount(length: source.rows.length), roundInputs: roundInputs,
+      source, resultsPerRow: operation.resultCount(length: source.rows.length),
+      roundInputs: results.roundInputs,
       overflow)
     let (certificate, count) = try proven.forEach(
       threads: workers,
@@ -78,12 +62,12 @@ struct ReferenceCommand: ParsableCommand {
     var made = Report(
       "reference \(operation.rawValue)",
       title: "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))"
+        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(results.output))"
     )
     made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + count.facts
     made.facts += [Fact("rows", .integer(rows)), Fact("length", .integer(source.rows.length))]
     made.findings = count.findings
-    made.describeReference(output, dtype: format, certificate)
+    made.describeReference(results.output, dtype: format, certificate)
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }
 }

@@ -34,7 +34,7 @@ struct VerifyCommand: ParsableCommand {
 }
 
 /// Judges results of an operation on rows.
-struct VerifyRows<Q: NamedOperation>: ParsableCommand {
+struct VerifyRows<Q: NamedOperation<RowOperation>>: ParsableCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: Q.operation.rawValue, abstract: "Judge results of \(Q.operation.rawValue). \(Q.abstract)",

@@ -5,7 +5,7 @@ import Reports
 import TensorFiles
 
 /// Judges results of a normalisation.
-struct VerifyNorm<N: NamedNorm>: ParsableCommand {
+struct VerifyNorm<N: NamedOperation<Normalization>>: ParsableCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: N.operation.rawValue,

@@ -22,7 +22,7 @@ enum AnyLogits: InputUse {
 }
 
 /// Logits of one operation.
-enum LogitsOf<Q: NamedOperation>: InputUse {
+enum LogitsOf<Q: NamedOperation<RowOperation>>: InputUse {
   static var noun: String { "logits" }
   static var length: String { Q.operation == .softmaxJacobian ? "32" : "1024" }
 }

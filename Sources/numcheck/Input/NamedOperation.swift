@@ -1,8 +1,9 @@
 import NumKit
 
-/// Names an operation as a type, so that one generic command serves them all.
-protocol NamedOperation {
-  static var operation: RowOperation { get }
+/// Names an operation of a family as a type, so that one generic command serves all of the family.
+protocol NamedOperation<Operation> {
+  associatedtype Operation: Sendable
+  static var operation: Operation { get }
   static var abstract: String { get }
 }
 
@@ -44,4 +45,14 @@ enum SoftmaxJacobianQuestion: NamedOperation {
 enum SoftmaxVJPQuestion: NamedOperation {
   static let operation = RowOperation.softmaxVJP
   static let abstract = "Softmax's vector-Jacobian product with a cotangent v: S_i (v_i - S.v)."
+}
+
+enum RMSNormQuestion: NamedOperation {
+  static let operation = Normalization.rmsNorm
+  static let abstract = "RMS norm: x_i / sqrt(mean of x_j^2 + eps) * w_i."
+}
+
+enum LayerNormQuestion: NamedOperation {
+  static let operation = Normalization.layerNorm
+  static let abstract = "Layer norm: (x_i - mean) / sqrt(variance + eps) * w_i + b_i."
 }

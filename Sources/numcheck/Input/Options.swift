@@ -55,7 +55,7 @@ enum AnyParameters: ParameterUse {
 }
 
 /// Those of one.
-enum ParametersOf<Q: NamedOperation>: ParameterUse {
+enum ParametersOf<Q: NamedOperation<RowOperation>>: ParameterUse {
   static var takesTarget: Bool { Q.operation == .crossEntropy || Q.operation == .crossEntropyGradient }
   static var takesCotangent: Bool { Q.operation == .softmaxVJP }
 }

@@ -19,8 +19,6 @@ enum OutputType {
   static func holds(_ wider: DType, _ dtype: DType) -> Bool {
     guard let w = wider.numberFormat else { return false }
     guard let f = dtype.numberFormat else { return w == .f64 || w == .f32 }
-    return w.precision >= f.precision && w.largestFinite >= f.largestFinite
-      && w.smallestPositive <= f.smallestPositive && (w.hasInfinity || !f.hasInfinity)
-      && (w.hasNaN || !f.hasNaN) && (w.hasSign || !f.hasSign) && (w.hasZero || !f.hasZero)
+    return w.holdsValues(of: f)
   }
 }

@@ -50,7 +50,7 @@ package struct AttentionErrors {
     // The scale of P and what undoes it must be numbers of their formats.
     let (s, t) = (runner.probabilityScale, 1 / runner.probabilityScale)
     let formats = (precisions.compute.format, precisions.accumulator.format)
-    guard formats.0.round(s) == s, formats.1.round(t) == t,
+    guard formats.0.holds(s), formats.1.holds(t),
       let scoring = ScoreErrors(precisions, tensors, parameters)
     else { return nil }
     self.scoring = scoring

@@ -62,8 +62,7 @@ extension Precision {
 
   /// Whether every finite number of `other` is one of this format.
   func holds(_ other: Precision) -> Bool {
-    format.precision >= other.format.precision && format.smallestPositive <= other.format.smallestPositive
-      && format.largestFinite >= other.format.largestFinite
+    format.holdsNumbers(of: other.format)
   }
 }
 

@@ -207,7 +207,7 @@ extension RowErrors {
 
   func vectorJacobian(_ truth: Exact, _ bounds: Bounds) {
     let v = self.bounds.parameters.cotangent
-    guard v.count == count, v.allSatisfy({ $0.isFinite && c.format.round($0) == $0 }) else {
+    guard v.count == count, v.allSatisfy({ $0.isFinite && c.format.holds($0) }) else {
       return bounds.update(repeating: .nan)
     }
     let b = z.indices.map(probabilityError)

@@ -20,10 +20,10 @@ struct NarrowResultSign<Q: Question>: Sign {
       let (y, t) = (results[i], truth[i])
       guard y.isFinite, t.isFinite, y != 0, y.significand != 1 else { continue }
       // A result that is right as it is says nothing.
-      if y == t && candidates.contains(where: { $0.format.round(t) == t }) { continue }
+      if y == t && candidates.contains(where: { $0.format.holds(t) }) { continue }
       seen += 1
       for k in candidates.indices where candidates[k].isOn {
-        candidates[k].isOn = candidates[k].format.round(y) == y
+        candidates[k].isOn = candidates[k].format.holds(y)
       }
     }
   }

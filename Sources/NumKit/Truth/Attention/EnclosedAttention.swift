@@ -252,22 +252,7 @@ final class EnclosedAttention {
     _ x: Enclosure, at i: Int, _ format: NumberFormat, _ precision: Int, _ isLast: Bool, _ truth: inout Truth,
     isRational: Bool = false
   ) -> Bool {
-    let y = x.rounded(to: format)
-    let value = x.scaled(scratch: registers[7])
-    guard let y, let value, value.relativeError <= Refinement.relativeWidth else {
-      guard isLast else { return false }
-      let middle = x.middle(in: .f64)
-      truth.set(y ?? format.round(middle), value ?? x.unscaled, at: i)
-      if y == nil { truth.certificate.undecided += 1 } else { truth.certificate.mpfr += 1 }
-      return true
-    }
-    truth.set(y, value, at: i)
-    if isRational {
-      truth.certificate.exact += 1
-      return true
-    }
-    if x.isExact { truth.certificate.exact += 1 } else { truth.certificate.mpfr += 1 }
-    truth.certificate.maxPrecision = Swift.max(truth.certificate.maxPrecision, precision)
-    return true
+    truth.settle(
+      x, at: i, format, precision: precision, isLast: isLast, isRational: isRational, scratch: registers[7])
   }
 }

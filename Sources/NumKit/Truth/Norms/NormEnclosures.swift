@@ -98,22 +98,9 @@ final class NormEnclosures {
     numerator.set(exact: weighted)
     result.setQuotient(numerator, positive: root)
     if bias != 0 { result.add(bias) }
-    let rounded = result.rounded(to: format)
-    let scaled = result.scaled(scratch: storage[3])
-    let isLast = precision >= Refinement.precisionLimit
-    let isClose = (scaled?.relativeError ?? .infinity) <= Refinement.relativeWidth
-    guard isLast || rounded != nil && isClose else { return false }
-    let middle = result.middle(in: .f64)
-    truth.set(rounded ?? format.round(middle), scaled ?? result.unscaled, at: i)
-    if rounded == nil {
-      truth.certificate.undecided += 1
-    } else if result.isExact {
-      truth.certificate.exact += 1
-    } else {
-      truth.certificate.mpfr += 1
-    }
-    truth.certificate.maxPrecision = Swift.max(truth.certificate.maxPrecision, precision)
-    return true
+    return truth.settle(
+      result, at: i, format, precision: precision, isLast: precision >= Refinement.precisionLimit,
+      scratch: storage[3])
   }
 
   /// What nothing may be rounded in, since decisions are read out of it.

@@ -118,20 +118,8 @@ extension SumReference {
       pending.removeAll { k in
         let result = enclosure[0]
         grouped.enclose(v + k, stride: width, enclosedRow, precision: precision, into: result)
-        let y = result.rounded(to: format)
-        let value = result.scaled(scratch: enclosure[1])
-        if let y, let value, value.relativeError <= Refinement.relativeWidth {
-          truth.set(y, value, at: k)
-          truth.certificate.mpfr += 1
-          truth.certificate.maxPrecision = Swift.max(truth.certificate.maxPrecision, precision)
-          return true
-        }
-        if isLast {
-          let middle = result.middle(in: .f64)
-          truth.set(y ?? format.round(middle), value ?? result.unscaled, at: k)
-          if y == nil { truth.certificate.undecided += 1 } else { truth.certificate.mpfr += 1 }
-        }
-        return isLast
+        return truth.settle(
+          result, at: k, format, precision: precision, isLast: isLast, scratch: enclosure[1])
       }
       precision *= 2
     }
