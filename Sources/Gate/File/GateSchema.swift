@@ -35,7 +35,7 @@ package enum GateSchema {
             .init(
               "values", .object(["type": .text("array"), "minItems": .integer(1), "items": aScalar])),
           ] + own.map { .init("check." + $0.0, $0.1) } + flags.list),
-      ]))
+      ]), width: 110)
   }
 
   /// Flags that several commands share are written once.
@@ -139,8 +139,9 @@ package enum GateSchema {
           described(
             "Flags and the values to try: a check for each combination.",
             .object([
-              "type": .text("object"), "minProperties": .integer(1), "additionalProperties": .flag(false),
-              "properties": .members(command.flags.map { .init($0.name, values) }),
+              "type": .text("object"), "minProperties": .integer(1),
+              "propertyNames": .object(["enum": .list(command.flags.map { .text($0.name) })]),
+              "additionalProperties": values,
             ]))),
       ] + own.map { .init($0.0, .object(["$ref": .text("#/$defs/check.\($0.0)")])) }
     // A key of the gate's own comes before a flag of that name.

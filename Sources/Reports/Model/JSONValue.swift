@@ -48,6 +48,15 @@ extension JSONValue {
     }
   }
 
+  /// Whether it is a list without items, or has no members.
+  var isEmpty: Bool {
+    switch self {
+    case .list(let items): items.isEmpty
+    case .members(let members): members.isEmpty
+    default: false
+    }
+  }
+
   /// What stands at a path of names within it; nil where nothing does.
   package subscript(path path: ArraySlice<Substring>) -> JSONValue? {
     guard let name = path.first else { return self }
