@@ -2,7 +2,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 export NUMCHECK_STRICT := 1
 
-.PHONY: all demo test lint proofs arm64 fuzz sanitize client gate pages examples field wheel wheel-test install dist bench deps clean
+.PHONY: all demo test lint proofs arm64 fuzz sanitize client gate pages docs examples field wheel wheel-test install dist bench deps clean
 
 all: deps
 	$(SWIFT) build -c release
@@ -54,6 +54,11 @@ gate: deps
 pages: deps
 	$(SWIFT) build -c release --product numcheck
 	Scripts/pages .build/release/numcheck
+
+# The libraries' documentation, .build/docs, by the toolchain's DocC; a broken link or an undocumented parameter is an error.
+docs: deps
+	$(SWIFT) build
+	Scripts/docs
 
 # A binary that runs without the toolchain: Swift's standard library linked statically, MPFR, GMP and SQLite dynamically; with
 # completions for bash, zsh and fish and a manual page.

@@ -10,9 +10,12 @@ public struct CureStudy: Sendable {
   /// Measures every treatment of every scheme, the scheme as it is first.
   ///
   /// - Parameters:
+  ///   - matrix: the tensor, rows by columns.
   ///   - schemes: the treatments of each scheme.
+  ///   - context: what calibrations and transforms know beside it.
   ///   - skipsUnfit: whether treatments that do not fit are left out; otherwise they throw. A scheme that does not fit as it is is left
   ///     out where there are others.
+  ///   - threads: on how many threads; results do not depend on it.
   /// - Throws: `CureError` and `SchemeError` for what does not fit.
   public init(
     _ matrix: TensorMatrix, schemes: [[Treatment]], context: CureContext, skipsUnfit: Bool, threads: Int = 1

@@ -33,6 +33,7 @@ public final class TensorWriter: UnfinishedContent {
   /// Begins the file at `path`, an .npy or .safetensors file by its extension.
   ///
   /// - Parameters:
+  ///   - place: Where it will be.
   ///   - tensors: What it will hold; one for .npy.
   ///   - metadata: Texts for `__metadata__` of .safetensors; .npy has no room for any.
   ///   - overflow: What values too large for a floating-point element type become.
