@@ -6,6 +6,7 @@ import Testing
 @Suite struct SchemaTests {
   private static let folder = CommandRunner.fixtures.appendingPathComponent("smollm2").path
   private static let guests = CommandRunner.fixtures.appendingPathComponent("guests").path
+  private static let root = CommandRunner.fixtures.deletingLastPathComponent().path
   private static let hidden = folder + "/smollm2-hidden-bf16.safetensors"
   private static let weight = folder + "/smollm2-weights.gguf:blk.0.attn_k.weight"
   private static let attention = folder + "/smollm2-attn.safetensors"
@@ -48,6 +49,7 @@ import Testing
     ["mutate", "--rows", "2", "--length", "40"],
     ["mutate", "lse", "--rows", "1", "--length", "9", "--rule", "ulp=2"],
     ["mutate", "--list"],
+    ["mutate", "--gate", root + "/numcheck.yml", "--defect", "zeros"],
     ["tolerance", "lse", "--rows", "3", "--length", "40", "--dtype", "bf16", "--lint", "torch"],
     ["tolerance", "--rows", "120", "--length", "8", "--lint", "nmse=1"],
     ["tolerance", "attention", "--tokens", "5", "--head-size", "4", "--lint", "atol=1"],

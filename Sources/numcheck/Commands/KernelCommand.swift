@@ -35,7 +35,7 @@ struct KernelCommand<Q: NamedOperation<RowOperation>>: ParsableCommand {
     try file.check(algorithms: algorithms.count)
     try all.check(input)
     try keepApart(outputs: [file.output] + report.files, inputs: [input.input] + parameters.files)
-    if all.exhaustive, input.length == 2, Q.operation == .softmax,
+    if all.exhaustive, Planting.current == nil, input.length == 2, Q.operation == .softmax,
       let sweeps = sweeps(algorithms, configuration)
     {
       return try sweep(sweeps, of: algorithms, configuration)
@@ -45,9 +45,10 @@ struct KernelCommand<Q: NamedOperation<RowOperation>>: ParsableCommand {
     let workers = try MemoryNeeds.threads(
       threads, Q.operation, length: source.rows.length, algorithms: algorithms.count)
     let question = try QuestionInput(parameters, Q.operation, source, seed: input.seed)
-    let experiment = Experiment(
+    var experiment = Experiment(
       Q.operation, algorithms: algorithms, configuration: configuration, parameters: question.parameters,
       targets: question.targets, threads: workers)
+    experiment.substitute = Planting.current?.substitute(reading: source.rows)
     let progress = Progress(total: source.rows.rowCount)
     let (result, count) = try run(experiment, on: source.rows, progress: progress.callback)
     progress.finish()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Gate
 import NumKit
 import Reports
 import Tolerances
@@ -11,7 +12,8 @@ struct MutateCommand: ParsableCommand {
     discussion: """
       Each rule holds results against the correctly rounded ones, as a test with a perfect reference would; rules in \
       ulps and numcheck's own bound hold them against the exact ones. A defect whose results a right kernel might have \
-      given on these rows is harmless here, and no rule is blamed for it.
+      given on these rows is harmless here, and no rule is blamed for it. With --gate the defects are planted in the kernels of a \
+      gate's file, check by check, and its own limits are the rule.
       """)
 
   @Argument(help: ArgumentHelp("softmax (the default), logsoftmax or lse.", valueName: "operation"))
@@ -31,6 +33,12 @@ struct MutateCommand: ParsableCommand {
   @Flag(help: "List the defects, and what each is.")
   var list = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Instead: plant defects in the kernels of this gate, and say which its checks let through.",
+      valueName: "numcheck.yml"))
+  var gate: String?
+
   @OptionGroup(title: "Formats") var precision: PrecisionOptions
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
@@ -41,10 +49,15 @@ struct MutateCommand: ParsableCommand {
       throw ValidationError(
         "defects are planted in softmax, logsoftmax and lse, not in \(operation.rawValue)")
     }
+    if gate != nil && (operation != .softmax || !rule.isEmpty || !precision.isDefault || !input.isDefault) {
+      throw ValidationError(
+        "--gate has operations, formats, inputs and limits of its own: no such flag goes with it")
+    }
   }
 
   func run() throws {
     if list { return try report.finish(MutateReport.list) }
+    if let gate { return try mutate(gate) }
     let rules = try rule.isEmpty ? RuleRegistry.all : rule.map { try Self.parsed($0) }
     let defects = try defect.isEmpty ? DefectRegistry.all : defect.map { try Self.named($0) }
     let configuration = try precision.configuration()
@@ -64,6 +77,15 @@ struct MutateCommand: ParsableCommand {
         study: study, origin: source.origin, rows: source.rows.rowCount, length: source.rows.length,
         outcomes: outcomes
       ).report)
+  }
+
+  /// Tries the gate in a file.
+  private func mutate(_ path: String) throws {
+    let defects = try defect.isEmpty ? DefectRegistry.all : defect.map { try Self.named($0) }
+    let file = try GateFile.read(path, CommandCatalogue.made(of: Numcheck.self))
+    try keepApart(outputs: report.files, inputs: [path])
+    let trial = try GateMutation(file, commands: Numcheck.self, defects: defects, threads: threads.count)
+    try report.finish(trial.run().report)
   }
 
   private static func run(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Gate
 import SystemPackage
 import TensorFiles
@@ -57,6 +58,18 @@ struct HistoryOptions: ParsableArguments {
 }
 
 extension GateFile {
+  /// Does `body` where the file's paths count from.
+  func inItsFolder<R>(_ body: () throws -> R) throws -> R {
+    let folder = FilePath(argument: path).removingLastComponent()
+    if folder.isEmpty { return try body() }
+    let home = FileManager.default.currentDirectoryPath
+    guard FileManager.default.changeCurrentDirectoryPath(folder.string) else {
+      throw UsageError("\(folder.string): cannot be entered")
+    }
+    defer { _ = FileManager.default.changeCurrentDirectoryPath(home) }
+    return try body()
+  }
+
   /// Reads the file that an argument names.
   static func read(_ path: String, _ catalogue: Catalogue) throws -> GateFile {
     let bytes: [UInt8]

@@ -136,15 +136,11 @@ struct GateRun {
         throw GateError("\(error)", at: place("\(error)", check))
       }
     }
-    let home = FileManager.default.currentDirectoryPath
-    let folder = FilePath(argument: gate.path).removingLastComponent()
-    if !folder.isEmpty, !FileManager.default.changeCurrentDirectoryPath(folder.string) {
-      throw UsageError("\(folder.string): cannot be entered")
+    return try gate.inItsFolder {
+      let progress = Progress(total: items.count, what: "checks")
+      defer { progress.finish() }
+      return runner.run(items, progress: progress.callback)
     }
-    defer { _ = FileManager.default.changeCurrentDirectoryPath(home) }
-    let progress = Progress(total: items.count, what: "checks")
-    defer { progress.finish() }
-    return runner.run(items, progress: progress.callback)
   }
 
   /// Where the flag stands that a message of the parser names.

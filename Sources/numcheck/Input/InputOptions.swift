@@ -106,6 +106,13 @@ struct RowOptions<Use: InputUse>: ParsableArguments, InputChoice {
     if input == nil && axis != -1 { throw ValidationError("--axis is for --input") }
   }
 
+  /// Whether nothing was asked for.
+  var isDefault: Bool {
+    input == nil && axis == -1 && givenDistribution == nil && givenRange == nil && rows == nil
+      && length == nil
+      && seed == 1
+  }
+
   var input: String? { givenInput ?? file }
   var distribution: Distribution { givenDistribution ?? .uniform }
   var range: Double { givenRange?.value ?? 10 }

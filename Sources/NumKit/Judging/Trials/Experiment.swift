@@ -17,6 +17,8 @@ public struct Experiment: Sendable {
   public var targets: [Int]?
   /// On how many threads; the answer does not depend on it.
   public var threads: Int
+  /// Who answers in an algorithm's place, under its name: how a defect is planted. nil for itself.
+  package var substitute: (@Sendable (KernelCandidate) -> any Candidate<RowQuestion>)?
 
   /// All parts.
   public init(
@@ -60,7 +62,8 @@ public struct Experiment: Sendable {
     var trial = Trial(
       RowQuestion(operation),
       candidates: try algorithms.map {
-        try KernelCandidate($0, configuration, parameters: source.kernelParameters)
+        let kernel = try KernelCandidate($0, configuration, parameters: source.kernelParameters)
+        return substitute?(kernel) ?? kernel
       }, format: format, threads: threads
     ) { _ in RowProver(operation, format: format) }
     trial.overflow = configuration.overflow

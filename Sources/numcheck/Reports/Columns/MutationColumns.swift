@@ -26,8 +26,13 @@ enum MutationColumns {
     "where the largest error stands: row and index; none for rules on whole tensors")
   static let summary = Column("what is wrong", "summary", .decides, "what is wrong", align: .left)
 
+  static let caughtBy = Column(
+    "caught by", "caughtBy", .decides, "the checks that fail with it", align: .left, prose: true)
+  static let harms = Column("does harm in", "harmfulIn", .decides, "checks whose kernels it makes wrong")
+  static let planted = Column("planted in", "plantedIn", .useful, "checks whose kernels it was planted in")
+
   static let all = [
     rule, score, harmful, passes, rightRows, source, defect, excess, accepted, harmless, maxUlp, witness,
-    summary,
+    summary, caughtBy, harms, planted,
   ]
 }
