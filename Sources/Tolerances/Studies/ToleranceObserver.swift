@@ -7,9 +7,10 @@ public struct ToleranceObserver<Q: Question>: Observer {
   private let format: NumberFormat
   private let limits: [ToleranceRule.Limit]
   private var models: [(any ErrorModel<Q>)?]
+  /// The same where roundings are random, exceeded by one row in 10⁶.
+  private var random: [(any ErrorModel<Q>)?]
   private var profile: Q.Profile?
   private var layout: [ResultRow] = []
-  private var bounds: [Double] = []
   /// One for each candidate.
   public private(set) var tolerances: [KernelTolerance]
   /// The same for the correctly rounded results, which no rule should refuse.
@@ -23,6 +24,9 @@ public struct ToleranceObserver<Q: Question>: Observer {
     self.format = format
     self.limits = limits
     models = candidates.map { $0.errorModel() }
+    random = models.map { model in
+      (model as? any ProbabilisticErrorModel<Q>).map { $0.exceeded(withProbability: KernelTolerance.rarity) }
+    }
     tolerances = candidates.map { _ in KernelTolerance(limits) }
     rounded = KernelTolerance(limits)
   }
@@ -34,7 +38,7 @@ public struct ToleranceObserver<Q: Question>: Observer {
     let truth = stored.truths[0]
     let exact = FlatTruth(truth).value
     truth.rounded.withUnsafeBufferPointer { y in
-      rounded.add(y, truth.rounded, exact, bounds: nil, format)
+      rounded.add(y, truth.rounded, exact, bounds: nil, random: nil, format)
     }
   }
 
@@ -43,15 +47,22 @@ public struct ToleranceObserver<Q: Question>: Observer {
   ) {
     guard let row = layout.first, let profile else { return }
     let exact = flat[0].value
-    bounds = Array(repeating: .nan, count: exact.count)
-    let worth = exact.withUnsafeBufferPointer { e in
-      bounds.withUnsafeMutableBufferPointer {
-        models[k]?.bound(row, of: item, profile, exact: e, into: $0)
-      }
-    }
     let y = UnsafeBufferPointer(rebasing: results[0..<exact.count])
     tolerances[k].add(
-      y, truths[0].rounded, exact, bounds: worth == .some(.none) || models[k] == nil ? nil : bounds, format)
+      y, truths[0].rounded, exact, bounds: bounds(&models[k], row, item, profile, exact),
+      random: bounds(&random[k], row, item, profile, exact), format)
+  }
+
+  private func bounds(
+    _ model: inout (any ErrorModel<Q>)?, _ row: ResultRow, _ item: Q.Item, _ profile: Q.Profile,
+    _ exact: [Double]
+  ) -> [Double]? {
+    guard model != nil else { return nil }
+    var bounds = [Double](repeating: .nan, count: exact.count)
+    let worth = exact.withUnsafeBufferPointer { e in
+      bounds.withUnsafeMutableBufferPointer { model?.bound(row, of: item, profile, exact: e, into: $0) }
+    }
+    return worth == .some(.none) ? nil : bounds
   }
 
   public mutating func merge(_ other: ToleranceObserver) {
@@ -78,6 +89,10 @@ public struct KernelTolerance: Sendable {
   private var largest: [[Double]] = [[], [], [], []]
   /// The largest sound bound a figure.
   private var sound = [0.0, 0.0, 0.0, 0.0]
+  /// The largest that a row exceeds with a probability of `rarity` where roundings are random; nil where there is none.
+  private var random: [Double]? = [0, 0, 0, 0]
+  /// How rare an excess is that tests can live with.
+  public static let rarity = 1e-6
   /// Rows that the rules refuse, one each.
   public private(set) var refused: [Int]
   /// Rows with an answer.
@@ -97,10 +112,11 @@ public struct KernelTolerance: Sendable {
 
   mutating func add(
     _ y: UnsafeBufferPointer<Double>, _ rounded: [Double], _ exact: [Double], bounds: [Double]?,
-    _ format: NumberFormat
+    random: [Double]?, _ format: NumberFormat
   ) {
     var worst = [0.0, 0.0, 0.0, 0.0]
     var allowed = [0.0, 0.0, 0.0, 0.0]
+    var probable = [0.0, 0.0, 0.0, 0.0]
     var isRefused = [Bool](repeating: false, count: limits.count)
     var (errors, energy, margins) = (0.0, 0.0, 0.0)
     var isAnswered = false
@@ -112,14 +128,20 @@ public struct KernelTolerance: Sendable {
       let error = isWrong ? .infinity : (y[i] - exact[i]).magnitude
       let ulp = format.ulp(of: exact[i])
       let isNormal = exact[i].magnitude >= format.smallestNormal
-      let sizes = [error / ulp, error, isNormal ? error / exact[i].magnitude : 0, isNormal ? 0 : error]
-      for f in 0..<4 { worst[f] = Swift.max(worst[f], sizes[f]) }
-      if let bounds {
-        let b = bounds[i]
-        let may = [b / ulp, b, isNormal ? b / exact[i].magnitude : 0, isNormal ? 0 : b]
-        for f in 0..<4 { allowed[f] = Swift.max(allowed[f], may[f]) }
-        margins += b * b
+      func sizes(of x: Double) -> [Double] {
+        [x / ulp, x, isNormal ? x / exact[i].magnitude : 0, isNormal ? 0 : x]
       }
+      if let bounds {
+        let may = sizes(of: bounds[i])
+        for f in 0..<4 { allowed[f] = Swift.max(allowed[f], may[f]) }
+        margins += bounds[i] * bounds[i]
+      }
+      if let random {
+        let may = sizes(of: random[i])
+        for f in 0..<4 { probable[f] = Swift.max(probable[f], may[f]) }
+      }
+      let found = sizes(of: error)
+      for f in 0..<4 { worst[f] = Swift.max(worst[f], found[f]) }
       errors += error * error
       energy += exact[i] * exact[i]
       for (k, limit) in limits.enumerated() {
@@ -141,6 +163,7 @@ public struct KernelTolerance: Sendable {
     rows += 1
     for f in 0..<4 { largest[f].append(worst[f]) }
     squares.measured = Swift.max(squares.measured, energy > 0 ? errors / energy : 0)
+    self.random = random == nil ? nil : self.random.map { zip($0, probable).map { Swift.max($0, $1) } }
     if bounds == nil {
       unbounded += 1
     } else {
@@ -153,6 +176,11 @@ public struct KernelTolerance: Sendable {
     for f in 0..<4 {
       largest[f] += other.largest[f]
       sound[f] = Swift.max(sound[f], other.sound[f])
+    }
+    if let mine = random, let others = other.random {
+      random = zip(mine, others).map { Swift.max($0, $1) }
+    } else {
+      random = nil
     }
     for k in refused.indices { refused[k] += other.refused[k] }
     rows += other.rows
@@ -170,6 +198,10 @@ public struct KernelTolerance: Sendable {
   public func sound(_ figure: Figure) -> Double? {
     unbounded > 0 || rows == 0 ? nil : sound[figure.rawValue]
   }
+
+  /// What a right kernel's row exceeds with a probability of `rarity` at most where the roundings of its sum are random; nil where a
+  /// row has no such bound.
+  public func random(_ figure: Figure) -> Double? { rows == 0 ? nil : random?[figure.rawValue] }
 
   /// What a right kernel's row exceeds with `probability` at most, going by the rows seen: the tail above the largest of them is
   /// taken to fall like e^−x, as fast as the upper twentieth does and three standard errors slower. Errors are bounded, so their

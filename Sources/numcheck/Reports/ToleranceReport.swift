@@ -47,14 +47,26 @@ struct ToleranceReport {
   }
 
   private var findings: [Finding] {
+    var list: [Finding] = []
     let unbounded = zip(kernels, tolerances).filter { $0.1.unbounded > 0 }
-    guard let first = unbounded.first else { return [] }
-    return [
-      Finding(
-        "no-bound", Figures.list(unbounded.map(\.0)),
-        "\(Figures.count(first.1.unbounded)) of \(Figures.count(first.1.rows)) rows have no sound bound, so nothing is proven of the plan"
-      )
-    ]
+    if let first = unbounded.first {
+      list.append(
+        Finding(
+          "no-bound", Figures.list(unbounded.map(\.0)),
+          "\(Figures.count(first.1.unbounded)) of \(Figures.count(first.1.rows)) rows have no sound bound, so nothing is proven of the plan"
+        ))
+    }
+    let stalled = zip(kernels, tolerances).filter { t in
+      t.1.random(.ulp).map { t.1.measured(.ulp) > $0 } ?? false
+    }
+    if !stalled.isEmpty {
+      list.append(
+        Finding(
+          "not-random", Figures.list(stalled.map(\.0)),
+          "errs by more than random roundings would: the sum stalls, every term below half an ulp of it; believe the sound bound alone"
+        ))
+    }
+    return list
   }
 
   private var figures: Table {
@@ -77,9 +89,11 @@ struct ToleranceReport {
         ? squares { $0.unbounded > 0 ? nil : $0.squares.sound }
         : cell($0, { $0.sound($1) }, "a row has no sound bound")
     }
+    table.add(C.random) { cell($0, { $0.random($1) }, "no such bound is derived for this question") }
     table.add(C.rare) { i in
       i == list.count
-        ? .none("not extrapolated") : cell(i, { $0.rare($1, probability: 1e-6) }, "needs 100 rows at least")
+        ? .none("not extrapolated")
+        : cell(i, { $0.rare($1, probability: KernelTolerance.rarity) }, "needs 100 rows at least")
     }
     table.add(C.seen) {
       $0 == list.count ? squares { $0.squares.measured } : cell($0, { $0.measured($1) }, "")

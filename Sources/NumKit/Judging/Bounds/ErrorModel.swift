@@ -12,3 +12,10 @@ public protocol ErrorModel<Q> {
     into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound?
 }
+
+/// An error model that can also say what errors exceed with a small probability only, where roundings may be taken to be random.
+public protocol ProbabilisticErrorModel<Q>: ErrorModel {
+  /// Its bounds where the roundings of a sum's additions are random, each of mean zero given those before it: what a row's errors exceed
+  /// with `probability` at most. They are not random where a sum stalls, because every term is below half an ulp of it.
+  func exceeded(withProbability probability: Double) -> Self
+}

@@ -32,6 +32,8 @@ public struct ErrorBounds {
   let parameters: OperationParameters
   let inputError: InputError
   private let isHopeless: Bool
+  /// λ of `SumErrors`.
+  private(set) var confidence: Double?
 
   /// nil where no bound was derived: integer grids, and kernels that say no error model. `inputs` is what logits are numbers of,
   /// where that is not the storage's format.
@@ -49,6 +51,13 @@ public struct ErrorBounds {
     self.parameters = parameters
     inputError = InputError(precisions, temperature: parameters.temperature)
     isHopeless = BoundBasis(algorithm, configuration).isHopeless
+  }
+
+  /// The same for additions whose roundings are random, exceeded in a row with `probability` at most.
+  public func exceeded(withProbability probability: Double) -> ErrorBounds {
+    var other = self
+    other.confidence = (2 * Double.log(2 / probability)).squareRoot()
+    return other
   }
 
   /// Writes a bound on each result's absolute error into `bounds`, for a row (in the storage format) whose exact results

@@ -100,7 +100,7 @@ struct RowErrors {
   func sumOfExponentials(dropping: Int?) -> Computed {
     let terms = count - (dropping == nil ? 0 : 1)
     guard terms > 0 else { return Computed(exact: 0, error: 0) }
-    let additions = SumErrors(u: a.u)
+    let additions = SumErrors(u: a.u, confidence: bounds.confidence)
     let widening = bounds.precisions.widening
     let total: Computed
     if bounds.arithmetic.shift == .runningMaximum {

@@ -9,6 +9,9 @@ import RealModule
 /// however long the row.
 struct SumErrors {
   let u: Double
+  /// λ of a bound that may fail: roundings of additions are then taken to be random, each of mean zero whatever those before it were.
+  /// nil for one that cannot.
+  var confidence: Double?
 
   /// â + b̂, rounded.
   func adding(_ a: Computed, _ b: Computed) -> Computed {
@@ -20,6 +23,9 @@ struct SumErrors {
   /// Σ of `count` terms in the order of `summation`.
   func sum(_ order: Summation, count: Int, _ term: (Int) -> Computed) -> Computed {
     guard count > 0 else { return Computed(exact: 0, error: 0) }
+    if let confidence {
+      return RandomSum(order, 0, count, self, term).computed(confidence)
+    }
     switch order {
     case .sequential: return sequential(0, count, term)
     case .pairwise: return pairwise(0, count, term)
@@ -36,5 +42,47 @@ struct SumErrors {
     if end - start <= 8 { return sequential(start, end, term) }
     let middle = start + (end - start) / 2
     return adding(pairwise(start, middle, term), pairwise(middle, end, term))
+  }
+}
+
+/// A sum whose additions' roundings are random: they are a martingale's differences, ρₖ with |ρₖ| ≤ cₖ, and nothing multiplies them, so
+/// that by Azuma and Hoeffding |Σ ρₖ| > λ·√Σ cₖ² with a probability of 2·e^(−λ²/2) at most (Higham, Mary, "A new approach to
+/// probabilistic rounding error analysis", SIAM J. Sci. Comput. 41(5), 2019; as a martingale: Connolly, Higham, Mary, ibid. 43(1), 2021).
+private struct RandomSum {
+  private var exact: Double
+  /// Errors of the terms, which are not taken to be random.
+  private var terms: Double
+  /// Σ cₖ, which cannot be exceeded, and Σ cₖ².
+  private var largest = 0.0
+  private var squares = 0.0
+
+  private init(_ term: Computed) {
+    exact = term.exact
+    terms = term.error
+  }
+
+  init(_ order: Summation, _ start: Int, _ end: Int, _ errors: SumErrors, _ term: (Int) -> Computed) {
+    if order == .sequential || end - start <= 8 {
+      self.init(term(start))
+      for i in start + 1..<Swift.max(end, start + 1) { add(RandomSum(term(i)), errors.u) }
+    } else {
+      let middle = start + (end - start) / 2
+      self.init(order, start, middle, errors, term)
+      add(RandomSum(order, middle, end, errors, term), errors.u)
+    }
+  }
+
+  private var upper: Double { exact + terms + largest }
+
+  private mutating func add(_ other: RandomSum, _ u: Double) {
+    let c = Swift.min(u * (upper + other.upper), Swift.min(upper, other.upper))
+    exact += other.exact
+    terms += other.terms
+    largest += other.largest + c
+    squares += other.squares + c * c
+  }
+
+  func computed(_ confidence: Double) -> Computed {
+    Computed(exact: exact, error: terms + Swift.min(largest, confidence * squares.squareRoot()))
   }
 }

@@ -60,7 +60,7 @@ public struct KernelCandidate: Candidate {
   }
 }
 
-extension ErrorBounds: ErrorModel {
+extension ErrorBounds: ProbabilisticErrorModel {
   public typealias Q = RowQuestion
 
   public func bound(

@@ -7,6 +7,10 @@ enum ToleranceColumns {
   static let sound = Column(
     "cannot exceed", "sound", .decides,
     "what no right kernel of the plan exceeds on these rows: the largest sound bound of any algorithm")
+  static let random = Column(
+    "if random", "random", .useful,
+    "what a row exceeds with a probability of 10^-6 at most if the roundings of its sum's additions are random, each of mean zero given "
+      + "those before it (Higham, Mary 2019): a probabilistic bound")
   static let rare = Column(
     "1 row in 10^6", "rare", .decides,
     "what a right kernel's row exceeds with a probability of 10^-6 at most: extrapolated from the rows that were run"
@@ -31,5 +35,5 @@ enum ToleranceColumns {
     align: .left,
     prose: true)
 
-  static let all = [figure, sound, rare, seen, rule, verdict, right, low, high, rounded, passes]
+  static let all = [figure, sound, random, rare, seen, rule, verdict, right, low, high, rounded, passes]
 }
