@@ -14,7 +14,7 @@ import SystemPackage
 /// The file is mapped, not read: opening costs its header, whatever its size. What kind it is shows in its first
 /// bytes, not in its name. Everything the header says is checked when it is opened, and what is malformed is a
 /// `TensorFileError`; elements are read through `TensorView`. Of checksums (zip has them) those of deflated entries are
-/// checked.
+/// checked. What a checkpoint stores in parts (GPTQ's `qweight`, `qzeros`, `scales`) is one tensor here, of the numbers it means.
 public final class TensorFile: Sendable {
   /// The kinds of file.
   public enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -76,7 +76,7 @@ public final class TensorFile: Sendable {
       )
     }
     self.kind = kind
-    let content: FileContent
+    var content: FileContent
     switch kind {
     case .npy:
       let info = try npyTensor(file, 0..<file.bytes.count, name: name, path: file.path)
@@ -87,6 +87,9 @@ public final class TensorFile: Sendable {
     case .index:
       guard let place else { throw TensorFileError(file.path, "an index of files needs a place beside them") }
       content = try ShardIndex(file).content(beside: place)
+    }
+    if kind != .npy && kind != .gguf {
+      content.combineParts { CheckpointConfig(beside: place?.removingLastComponent()) }
     }
     tensors = content.tensors
     unreadable = content.unreadable

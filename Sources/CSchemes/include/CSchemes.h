@@ -4,6 +4,7 @@
 
 #include "cures.h"
 #include "ggml_blocks.h"
+#include "ggml_read.h"
 #include "outliers.h"
 #include "schemes_block.h"
 #include "schemes_cast.h"

@@ -121,6 +121,17 @@ struct JSONReader {
     return value
   }
 
+  /// A number.
+  mutating func number(_ what: String) throws -> Double {
+    skipSpace()
+    let start = position
+    try skipValue()
+    guard let value = Double(String(decoding: bytes[start..<position], as: UTF8.self)) else {
+      throw error("has no number in \(what) at byte \(start)")
+    }
+    return value
+  }
+
   /// A string; NUL in it is an error.
   mutating func string() throws -> String {
     guard take("\"") else { throw expected("a string") }

@@ -5,12 +5,14 @@ import Synchronization
 enum ByteSource: Sendable {
   case file(FileBytes)
   case deflated(DeflatedEntry)
+  case packed(PackedTensor)
 
   /// The name in messages.
   var path: String {
     switch self {
     case .file(let file): return file.path
     case .deflated(let entry): return entry.path
+    case .packed(let tensor): return tensor.path
     }
   }
 }
@@ -35,7 +37,14 @@ final class ViewBytes: Sendable {
         held = made
         return made
       }
+    case .packed(let tensor): return try tensor.parts[0].file()
     }
+  }
+
+  /// The tensor that is put together from parts, if this is one.
+  var packed: PackedTensor? {
+    if case .packed(let tensor) = source { return tensor }
+    return nil
   }
 }
 

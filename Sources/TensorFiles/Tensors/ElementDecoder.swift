@@ -42,7 +42,7 @@ struct StoredRun {
     case .uint32: copy(UInt32.self, out, outStride) { T($0) }
     case .uint64: copy(UInt64.self, out, outStride) { T($0) }
     case .bool: copy(UInt8.self, out, outStride) { T($0 == 0 ? 0 as UInt8 : 1) }
-    case .block, .opaque: break
+    case .block, .packed, .opaque: break
     }
   }
 

@@ -11,6 +11,8 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
   case bool
   /// Quantized blocks: raw bytes for the scheme of that name to decode.
   case block(BlockType)
+  /// Codes, scales and zero points in several tensors of a checkpoint, read together as the numbers they mean.
+  case packed(PackedType)
   /// A type that is sized but not decoded here (complex numbers), by its name in the file.
   case opaque(name: String, bitWidth: Int)
 
@@ -32,6 +34,7 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
     case .uint64: return "uint64"
     case .bool: return "bool"
     case .block(let type): return type.name
+    case .packed(let type): return type.name
     case .opaque(let name, _): return name
     }
   }
@@ -69,6 +72,7 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
     case .f16: return .f16
     case .bf16: return .bf16
     case .small(let format): return format
+    case .packed(let type): return type.format
     default: return nil
     }
   }
@@ -96,6 +100,8 @@ public enum ElementType: Sendable, Hashable, CustomStringConvertible {
     case .int8, .uint8, .bool: return (1, 1)
     case .small(let format): return Self.packed(format.bitWidth)
     case .block(let type): return (type.elementCount, type.byteCount)
+    // Of what it is read as: its own bytes lie in several places.
+    case .packed(let type): return (1, type.format.bitWidth / 8)
     case .opaque(_, let bits): return Self.packed(bits)
     }
   }

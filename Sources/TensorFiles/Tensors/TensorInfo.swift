@@ -63,6 +63,18 @@ public struct TensorInfo: Sendable, Hashable {
     self.byteOffset = byteOffset
     self.isByteSwapped = isByteSwapped
   }
+
+  /// A tensor in several parts, whose bytes are theirs.
+  init(_ name: String, _ packed: PackedTensor) {
+    spelling = Spelling(name)
+    elementType = .packed(packed.type)
+    shape = packed.shape
+    order = packed.order
+    count = packed.shape.reduce(1, *)
+    byteCount = packed.byteCount
+    byteOffset = 0
+    isByteSwapped = false
+  }
 }
 
 /// How many elements and bytes a shape comes to.

@@ -7,6 +7,8 @@ public struct TensorView: Sendable {
   /// What the file says about the tensor.
   public let info: TensorInfo
   private let bytes: ViewBytes
+  /// The bytes behind it.
+  var source: ViewBytes { bytes }
 
   init(info: TensorInfo, _ source: ByteSource) {
     self.info = info
@@ -64,6 +66,7 @@ public struct TensorView: Sendable {
     guard range.lowerBound >= 0, range.upperBound <= info.byteCount else {
       throw error("bytes \(range) are outside its \(info.byteCount)")
     }
+    guard bytes.packed == nil else { throw error("its bytes lie in several parts") }
     let start = info.byteOffset + range.lowerBound
     let file = try bytes.open()
     defer { file.noteRead(range.count) }
@@ -143,7 +146,9 @@ extension TensorView {
   func elements() throws -> StoredElements {
     let file = try bytes.open()
     guard let start = file.bytes.baseAddress else { throw error("has no bytes") }
-    return StoredElements(info: info, file: file, base: start + info.byteOffset, path: bytes.path)
+    let packed = try bytes.packed?.elements()
+    return StoredElements(
+      info: info, file: file, base: start + info.byteOffset, path: bytes.path, packed: packed)
   }
 }
 
@@ -153,9 +158,12 @@ struct StoredElements {
   private let file: FileBytes
   private let base: UnsafeRawPointer
   private let path: String
+  private let packed: PackedElements?
 
-  init(info: TensorInfo, file: FileBytes, base: UnsafeRawPointer, path: String) {
-    (self.info, self.file, self.base, self.path) = (info, file, base, path)
+  init(
+    info: TensorInfo, file: FileBytes, base: UnsafeRawPointer, path: String, packed: PackedElements? = nil
+  ) {
+    (self.info, self.file, self.base, self.path, self.packed) = (info, file, base, path, packed)
   }
 
   /// Decodes `count` elements from the `first` on, `stride` elements apart. They must exist.
@@ -166,6 +174,9 @@ struct StoredElements {
     first: Int, stride: Int, count: Int, spacing: Int = 0, into out: UnsafeMutablePointer<T>,
     outStride: Int
   ) throws {
+    if let packed {
+      return packed.decode(first: first, stride: stride, count: count, into: out, outStride: outStride)
+    }
     let type = info.elementType
     let unit = type.unit
     let size = max(1, unit.bytes / unit.elements)

@@ -50,7 +50,7 @@ struct ElementEncoder {
         throw Misfit(index: index, value: values[index].double)
       }
       store(values, out) { $0.double == 0 ? 0 as UInt8 : 1 }
-    case .block, .opaque: break
+    case .block, .packed, .opaque: break
     }
   }
 

@@ -79,19 +79,19 @@ extension TensorView {
   }
 }
 
-/// A scheme as what decodes a file's blocks.
+/// What decodes a file's blocks.
 private struct SchemeDecoder: BlockDecoder {
-  private let scheme: any Scheme
+  private let values: @Sendable (UnsafeRawBufferPointer, UnsafeMutableBufferPointer<Float>) throws -> Void
 
-  /// nil for types that no scheme decodes.
+  /// nil for types that nothing here decodes.
   init?(_ type: ElementType) {
-    guard case .block(let kind) = type, let scheme = GGMLSchemes.scheme(ofBlockType: kind.name) else {
+    guard case .block(let kind) = type, let decoder = GGMLSchemes.decoder(ofBlockType: kind.name) else {
       return nil
     }
-    self.scheme = scheme
+    values = decoder
   }
 
   func decode(_ bytes: UnsafeRawBufferPointer, into values: UnsafeMutableBufferPointer<Float>) throws {
-    try scheme.decode(bytes, rows: 1, columns: values.count, into: values)
+    try self.values(bytes, values)
   }
 }

@@ -1,0 +1,128 @@
+/// Why a packed tensor cannot be read.
+struct PackedRefusal: Error {
+  let reason: String
+  init(_ reason: String) { self.reason = reason }
+}
+
+/// The tensors of a checkpoint by name, while those that are parts of one are put together.
+struct PartList {
+  private let content: FileContent
+  private let places: [Spelling: Int]
+
+  init(_ content: FileContent) {
+    self.content = content
+    places = Dictionary(
+      content.tensors.enumerated().map { (Spelling($1.name), $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The tensor of that name.
+  subscript(name: String) -> TensorView? {
+    places[Spelling(name)].map {
+      TensorView(
+        info: content.tensors[$0], content.sources.count == 1 ? content.sources[0] : content.sources[$0])
+    }
+  }
+
+  /// The same; its absence is a refusal.
+  func require(_ name: String) throws -> TensorView {
+    guard let view = self[name] else {
+      if let reason = content.reasons[Spelling(name)] {
+        throw PackedRefusal("its part \(name.quoted) cannot be read: \(reason)")
+      }
+      throw PackedRefusal(
+        "its part \(name.quoted) is not in this file; where a model lies in several, name their index.json")
+    }
+    return view
+  }
+}
+
+/// A way of storing tensors in parts.
+protocol PackedFormat: Sendable {
+  /// How the names of tensors end that show it.
+  static var marks: [String] { get }
+  /// What the tensor of the part `base` + `mark` is called, and the part that holds its codes.
+  static func names(_ base: String, _ mark: String) -> (tensor: String, codes: String)
+  /// The tensor with the part `base` + `mark`, and what it is called; nil where those are ordinary numbers.
+  static func tensor(_ base: String, _ mark: String, _ parts: PartList, _ config: CheckpointConfig) throws
+    -> (name: String, tensor: PackedTensor)?
+}
+
+/// Every way of storing tensors in parts.
+enum PackedFormats {
+  static let all: [any (PackedFormat & Sendable).Type] = [
+    GPTQFormat.self,
+    CompressedTensorsFormat.self,
+    BitsandbytesFormat.self,
+    ScaledFormat.self,
+    FourBitFloatFormat.self,
+    MLXFormat.self,
+    UnreadFormat.self,
+  ]
+}
+
+extension FileContent {
+  /// Puts tensors in place of their parts; those that cannot be read become unreadable, and their parts with them.
+  mutating func combineParts(_ config: () -> CheckpointConfig) {
+    var candidates: [(base: String, mark: String, format: any PackedFormat.Type)] = []
+    let marks = PackedFormats.all.flatMap { format in
+      format.marks.map { (mark: $0, end: $0.utf8.last, format) }
+    }
+    for tensor in tensors {
+      let end = tensor.name.utf8.last
+      for (mark, _, format) in marks.lazy.filter({ $0.end == end }) where tensor.name.hasSuffix(mark) {
+        let base = String(tensor.name.dropLast(mark.count))
+        if base.isEmpty || base.hasSuffix(".") || mark.hasPrefix("_") || mark.hasPrefix(".") {
+          candidates.append((base, mark, format))
+        }
+      }
+    }
+    if candidates.isEmpty { return }
+    let parts = PartList(self)
+    let config = config()
+    // What stands where a part stood; nil where nothing does any more.
+    var taken: [Spelling: (TensorInfo, ByteSource)?] = [:]
+    for (base, mark, format) in candidates where taken[Spelling(base + mark)] == nil {
+      do {
+        guard let (name, tensor) = try format.tensor(base, mark, parts, config) else { continue }
+        for part in tensor.parts {
+          taken[Spelling(part.name)] = .some(nil)
+          if Spelling(part.name) != Spelling(name) {
+            reasons[Spelling(part.name)] =
+              "is a part of \(name.quoted) (\(tensor.type.name)), which is read with it"
+          }
+        }
+        taken[Spelling(tensor.parts[0].name)] = .some((TensorInfo(name, tensor), .packed(tensor)))
+      } catch {
+        let reason = (error as? PackedRefusal)?.reason ?? (error as? TensorFileError)?.reason ?? "\(error)"
+        let (name, codes) = format.names(base, mark)
+        unreadable.append(UnreadableTensor(name, reason))
+        for part in [codes, base + mark] where parts[part] != nil {
+          taken[Spelling(part)] = .some(nil)
+          if Spelling(part) != Spelling(name) {
+            reasons[Spelling(part)] = "is a part of \(name.quoted): \(reason)"
+          }
+        }
+      }
+    }
+    if taken.isEmpty { return }
+    let all = sources.count == 1 ? Array(repeating: sources[0], count: tensors.count) : sources
+    var kept: (tensors: [TensorInfo], sources: [ByteSource]) = ([], [])
+    for (tensor, source) in zip(tensors, all) {
+      if let change = taken[Spelling(tensor.name)] {
+        guard let (info, packed) = change else { continue }
+        kept.tensors.append(info)
+        kept.sources.append(packed)
+      } else {
+        kept.tensors.append(tensor)
+        kept.sources.append(source)
+      }
+    }
+    (tensors, sources) = kept
+  }
+}
+
+extension PackedFormat {
+  static func names(_ base: String, _ mark: String) -> (tensor: String, codes: String) {
+    (base + "weight", base + mark)
+  }
+}
