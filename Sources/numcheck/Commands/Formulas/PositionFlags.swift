@@ -5,7 +5,7 @@ import Reports
 /// Angles of positions: base, scaling, ids.
 struct FrequencyOptions: ParsableArguments {
   @Option(help: ArgumentHelp("theta_i = base^(-2i/d).", valueName: "X"))
-  var base: Number = Number(10000)
+  var base: NumberArgument = NumberArgument(10000)
 
   enum Scaling: String, CaseIterable, ExpressibleByArgument { case none, linear, ntk, yarn }
 
@@ -13,7 +13,7 @@ struct FrequencyOptions: ParsableArguments {
   var scaling: Scaling = .none
 
   @Option(help: ArgumentHelp("The factor s of --scaling.", valueName: "S"))
-  var factor: Number?
+  var factor: NumberArgument?
 
   @Option(
     help: ArgumentHelp("The context trained on, for yarn (default: 4096).", valueName: "N"),
@@ -119,6 +119,7 @@ struct RopeFlags: FormulaFlags {
     depend on the distance alone. --compute is the format of angles, sines and cosines, --dtype that of tables and rows.
     """
   static let length = 64
+  static let hasSums = false
 
   @OptionGroup var angles: FrequencyOptions
 
@@ -128,7 +129,7 @@ struct RopeFlags: FormulaFlags {
   @Option(
     help: ArgumentHelp(
       "A sine, cosine, or score relative to |q||k|, that is off by more is a failure.", valueName: "X"))
-  var limit: Number = Number(0.01)
+  var limit: NumberArgument = NumberArgument(0.01)
 
   func validate() throws {
     if !(limit.value > 0 && limit.value.isFinite) {
@@ -165,6 +166,7 @@ struct SinusoidalFlags: FormulaFlags {
   static let abstract = "Sinusoidal positions: sin and cos of position * theta_i, side by side."
   static let place = "dimension"
   static let length = 64
+  static let hasSums = false
 
   @OptionGroup var angles: FrequencyOptions
 
@@ -183,6 +185,7 @@ struct AlibiFlags: FormulaFlags {
   static let abstract = "Linear biases (ALiBi): -slope * distance, a result for each of --length heads."
   static let place = "head"
   static let length = 12
+  static let hasSums = false
 
   @Option(help: ArgumentHelp("Format that distances come in (default: whole numbers).", valueName: "dtype"))
   var ids: DType?

@@ -61,7 +61,7 @@ struct FormulaReport<O: FormulaFlags> {
       Advice.tries(
         [
           Advice.finer(than: run.configuration.compute).map { "--compute \($0)" },
-          Advice.finer(than: run.configuration.accumulator).map { "--accumulate \($0)" },
+          O.hasSums ? Advice.finer(than: run.configuration.accumulator).map { "--accumulate \($0)" } : nil,
         ]) ?? "numbers of this size leave no digits"
     return "\(entry.candidate.name) errs by \(measured), but no bound can promise it: \(other)"
   }

@@ -23,6 +23,8 @@ protocol FormulaFlags: ParsableArguments {
   func facts(_ formula: F) -> [Fact]
   /// The same in a few words.
   func described(_ formula: F) -> String
+  /// Whether sums are taken in the accumulator: then a finer one may help.
+  static var hasSums: Bool { get }
   /// What else there is to say of a run, in further sections.
   func extend(_ report: inout Report, _ run: FormulaRun<Self>) throws
 }
@@ -37,6 +39,7 @@ extension FormulaFlags {
   var rows: Int { 256 }
   var files: [String?] { [] }
   func described(_ formula: F) -> String { "" }
+  static var hasSums: Bool { true }
   func extend(_ report: inout Report, _ run: FormulaRun<Self>) throws {}
 }
 
@@ -68,29 +71,4 @@ struct FormulaRun<O: FormulaFlags> {
   let source: RowInput
   let seed: UInt64
   let threads: Int
-}
-
-/// Every formula that has a command: one line each.
-enum FormulaCatalogue {
-  static let all: [any FormulaFlags.Type] = [
-    RopeFlags.self,
-    SinusoidalFlags.self,
-    AlibiFlags.self,
-  ]
-
-  /// Their commands, and those that write their proven results.
-  static var commands: [any ParsableCommand.Type] {
-    func commands<O: FormulaFlags>(_: O.Type) -> [any ParsableCommand.Type] {
-      [FormulaCommand<O>.self, FormulaReferenceCommand<O>.self]
-    }
-    return all.flatMap { commands($0) }
-  }
-
-  /// Their kernels, for `list kernels`.
-  static var kernels: [(command: String, name: String, dtypes: String, summary: String)] {
-    func kernels<O: FormulaFlags>(_: O.Type) -> [(String, String, String, String)] {
-      O.F.algorithms.map { (O.commandName, $0.name, "all but integers", $0.summary) }
-    }
-    return all.flatMap { kernels($0) }
-  }
 }
