@@ -141,6 +141,8 @@ let package = Package(
     .testTarget(
       name: "DecodingTests", dependencies: numKit + ["Decoding", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
+      name: "FormulasTests", dependencies: numKit + ["CMPFR", "TestSupport"], swiftSettings: swiftSettings),
+    .testTarget(
       name: "TolerancesTests", dependencies: numKit + ["Tolerances", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(

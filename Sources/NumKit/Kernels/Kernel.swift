@@ -115,6 +115,8 @@ public enum Stage: String, Sendable, CaseIterable {
   case root = "rsqrt"
   /// Scores with what a mask adds to them.
   case mask
+  /// Positions times frequencies.
+  case angle
 }
 
 /// No storage between stages and nothing observed: the kernel alone.

@@ -232,6 +232,7 @@ extension Stage {
     case .variance: return 13
     case .root: return 14
     case .mask: return 15
+    case .angle: return 16
     }
   }
 

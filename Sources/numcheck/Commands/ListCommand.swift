@@ -113,6 +113,7 @@ struct ListCommand: ParsableCommand {
         (operation.rawValue, $0.description, "all", $0.summary)
       }
     }
+    rows += FormulaCatalogue.kernels
     rows += MatmulOrder.all.map { ("matmul", $0.description, "all but unsigned integers", $0.summary) }
     rows += AttentionSchemes.all.map { ("attention --scheme", $0.name, "its own", $0.summary) }
     var table = Table(rows: rows.count)

@@ -52,7 +52,7 @@ struct Numcheck: ParsableCommand {
       HistoryCommand.self,
       ListCommand.self,
       ServeLibraryCommand.self,
-    ])
+    ] + FormulaCatalogue.commands)
 
   static func main() {
     nc_reserve_standard_descriptors()

@@ -1,7 +1,7 @@
 import NumKitQuestions
 
 /// What is known about one result.
-enum Enclosed {
+package enum Enclosed {
   /// The value itself: a special value, or a number that needs no arithmetic.
   case known(Double)
   /// The enclosure is of a rational number, as the quotient of two exact ones.

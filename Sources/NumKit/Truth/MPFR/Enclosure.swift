@@ -270,6 +270,26 @@ package struct Enclosure {
     note(mpfr_rec_sqrt(low, low, MPFR_RNDD), isLowerOpen, mpfr_rec_sqrt(high, high, MPFR_RNDU), isUpperOpen)
   }
 
+  /// Takes the natural logarithm of what is above 0, in place.
+  package func takeLog() {
+    note(mpfr_log(low, low, MPFR_RNDD), isLowerOpen, mpfr_log(high, high, MPFR_RNDU), isUpperOpen)
+  }
+
+  // MARK: Functions that turn
+
+  /// The sine or cosine of a: that of its lower end, give or take the width of a, for neither is steeper than 1. Overwrites `room`.
+  package func setTurning(_ a: Enclosure, sine isSine: Bool, scratch room: Enclosure) {
+    let width = room.scratch
+    mpfr_sub(width, a.high, a.low, MPFR_RNDU)
+    let down = isSine ? mpfr_sin(low, a.low, MPFR_RNDD) : mpfr_cos(low, a.low, MPFR_RNDD)
+    _ = nc_mpfr_set(high, lower, MPFR_RNDU)
+    if down != 0 { mpfr_nextabove(high) }
+    if nc_mpfr_is_zero(width) != 0 { return note(down, false, down, false) }
+    mpfr_sub(low, low, width, MPFR_RNDD)
+    mpfr_add(high, high, width, MPFR_RNDU)
+    note(1, true, 1, true)
+  }
+
   /// Holds it between 0 and 1, in place: what lay beyond an end now is at it.
   package func clamp() {
     let isAbove = mpfr_cmp_si(lower, 1) >= 0

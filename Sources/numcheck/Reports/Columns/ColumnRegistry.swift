@@ -10,6 +10,7 @@ enum ColumnRegistry {
     ("compare", CompareColumns.all),
     ("mutate", MutationColumns.all), ("tolerance", ToleranceColumns.all),
     ("sample", SampleColumns.all),
+    ("positions", PositionColumns.all),
     ("invariance", CalledColumns.all),
     ("schemes", SchemeColumns.all),
     ("through", ThroughColumns.all),

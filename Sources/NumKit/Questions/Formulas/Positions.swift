@@ -1,0 +1,176 @@
+import NumKitNumbers
+import RealModule
+
+/// Angles that grow with the position, one for each pair of dimensions: θᵢ = base^(−2i/d), i = 0 … d/2 − 1, scaled for longer contexts
+/// than a model was trained on.
+public struct Frequencies: Sendable, Hashable {
+  /// How they are scaled by a factor s.
+  public enum Scaling: Sendable, Hashable {
+    /// Not at all.
+    case none
+    /// θ/s: position interpolation (Chen et al., arXiv 2306.15595).
+    case linear(Double)
+    /// The base times s^(d/(d − 2)), so that the slowest pair is interpolated by s and the fastest not at all.
+    case ntk(Double)
+    /// θ/s for slow pairs, θ for fast ones, a ramp between (Peng et al., "YaRN", arXiv 2309.00071); sines and cosines are multiplied
+    /// by 0.1 log s + 1. `original` is the context trained on; pairs that turn more than 32 times in it are fast, less than once slow.
+    case yarn(Double, original: Int)
+
+    /// s; 1 without one.
+    public var factor: Double {
+      switch self {
+      case .none: 1
+      case .linear(let s), .ntk(let s), .yarn(let s, _): s
+      }
+    }
+  }
+
+  /// 10000 in the papers.
+  public var base: Double
+  /// Scaling.
+  public var scaling: Scaling
+
+  /// Unscaled unless said otherwise.
+  public init(base: Double = 10000, scaling: Scaling = .none) {
+    self.base = base
+    self.scaling = scaling
+  }
+
+  /// Throws where they say nothing about `dimensions`.
+  public func check(dimensions: Int) throws {
+    if dimensions % 2 != 0 || dimensions < 2 {
+      throw UnfitFormula("\(dimensions) dimensions: they are turned in pairs")
+    }
+    if !(base > 1 && base < 0x1p100) { throw UnfitFormula("a base of \(base): it must be above 1 and finite") }
+    if !(scaling.factor >= 1 && scaling.factor < 0x1p50) {
+      throw UnfitFormula("a factor of \(scaling.factor): it must be finite and 1 or more")
+    }
+    if case .ntk = scaling, dimensions < 4 { throw UnfitFormula("NTK scaling needs 4 dimensions or more") }
+    if case .yarn(_, let original) = scaling, !(1...(1 << 40)).contains(original) {
+      throw UnfitFormula("an original context of \(original): it must be 1 or more")
+    }
+  }
+
+  /// Where YaRN's ramp begins and ends, as pair numbers: what a pair that turns 32 times, and once, in the original context comes
+  /// to, rounded outwards in Double.
+  public func ramp(dimensions d: Int) -> (low: Int, high: Int)? {
+    guard case .yarn(_, let original) = scaling else { return nil }
+    func pair(turns: Double) -> Double {
+      Double(d) * Double.log(Double(original) / (turns * 2 * .pi)) / (2 * Double.log(base))
+    }
+    return (Swift.max(0, Int(pair(turns: 32).rounded(.down))), Swift.min(d - 1, Int(pair(turns: 1).rounded(.up))))
+  }
+
+  /// What is left of YaRN's ramp at a pair: steps done, of steps in all.
+  public func rampShare(_ pair: Int, dimensions: Int) -> (done: Int, of: Int)? {
+    guard let (low, high) = ramp(dimensions: dimensions) else { return nil }
+    if high <= low { return pair <= low ? (0, 1) : (1, 1) }
+    return (Swift.min(Swift.max(pair - low, 0), high - low), high - low)
+  }
+}
+
+/// Which numbers form a pair.
+public enum RotaryPairing: String, Sendable, CaseIterable {
+  /// i and i + d/2, as in GPT-NeoX and Transformers.
+  case half
+  /// 2i and 2i + 1, as in RoFormer and llama.cpp's first.
+  case interleaved
+
+  /// The two numbers of a pair.
+  @inlinable
+  public func places(_ pair: Int, dimensions d: Int) -> (Int, Int) {
+    self == .half ? (pair, pair + d / 2) : (2 * pair, 2 * pair + 1)
+  }
+}
+
+/// The position of each row.
+public struct RowPositions: Sendable, Hashable {
+  private var listed: [Int]
+  private var start: Int
+  private var period: Int
+
+  /// One for each row.
+  public init(_ positions: [Int]) { (listed, start, period) = (positions, 0, 0) }
+
+  /// `start` and what follows, over again after each `period` rows.
+  public init(from start: Int, period: Int) { (listed, self.start, self.period) = ([], start, period) }
+
+  /// That of row `row`.
+  public subscript(row: Int) -> Int { period > 0 ? start + row % period : listed[row] }
+
+  /// The largest of so many rows.
+  public func largest(rows: Int) -> Int {
+    period > 0 ? start + Swift.min(rows, period) - 1 : listed.prefix(rows).max() ?? 0
+  }
+}
+
+/// Rotary positions: each pair (a, b) of a row at position m is turned by mθᵢ, to (a cos − b sin, b cos + a sin) (Su et al.,
+/// "RoFormer", arXiv 2104.09864).
+public struct RotaryFormula: Formula {
+  /// By how much.
+  public var frequencies: Frequencies
+  /// Which numbers are turned together.
+  public var pairing: RotaryPairing
+  /// Each row's position, 0 or more.
+  public var positions: RowPositions
+  /// The format that positions come in; nil where they are whole numbers.
+  public var ids: NumberFormat?
+
+  /// All parts.
+  public init(
+    _ frequencies: Frequencies, pairing: RotaryPairing = .half, positions: RowPositions,
+    ids: NumberFormat? = nil
+  ) {
+    (self.frequencies, self.pairing, self.positions, self.ids) = (frequencies, pairing, positions, ids)
+  }
+
+  public var name: String { "rope" }
+  public func check(length: Int) throws { try frequencies.check(dimensions: length) }
+}
+
+/// Sinusoidal positions: sin mθᵢ and cos mθᵢ side by side (Vaswani et al., arXiv 1706.03762). Rows only say how long they are.
+public struct SinusoidalFormula: Formula {
+  /// By how much.
+  public var frequencies: Frequencies
+  /// Each row's position, 0 or more.
+  public var positions: RowPositions
+  /// The format that positions come in; nil where they are whole numbers.
+  public var ids: NumberFormat?
+
+  /// All parts.
+  public init(_ frequencies: Frequencies, positions: RowPositions, ids: NumberFormat? = nil) {
+    (self.frequencies, self.positions, self.ids) = (frequencies, positions, ids)
+  }
+
+  public var name: String { "sinusoidal" }
+  public func check(length: Int) throws { try frequencies.check(dimensions: length) }
+  public func hasAnswer(_ row: Int, _ x: [Double]) -> Bool { true }
+}
+
+/// Attention with linear biases (Press, Smith, Lewis, arXiv 2108.12409): head h of n adds −slope·distance to a score. The slopes of
+/// 2^k heads are 2^(−8/n), its square, and so on; other numbers of heads take every other slope of twice as many for the rest. A row
+/// is a distance, its results are the heads'; its numbers only say how many heads there are.
+public struct AlibiFormula: Formula {
+  /// Each row's distance, 0 or more.
+  public var distances: RowPositions
+  /// The format that distances come in; nil where they are whole numbers.
+  public var ids: NumberFormat?
+
+  /// All parts.
+  public init(distances: RowPositions, ids: NumberFormat? = nil) {
+    (self.distances, self.ids) = (distances, ids)
+  }
+
+  public var name: String { "alibi" }
+  public func check(length: Int) throws {
+    if length < 1 || length > 1 << 16 { throw UnfitFormula("\(length) heads: 1 to 65536") }
+  }
+  public func hasAnswer(_ row: Int, _ x: [Double]) -> Bool { true }
+
+  /// The slope of head `h` of `n` is 2^−(this): a number of few bits.
+  public static func exponent(head h: Int, of n: Int) -> Double {
+    let whole = 1 << (Int.bitWidth - 1 - n.leadingZeroBitCount)
+    return h < whole
+      ? 8 * Double(h + 1) / Double(whole) : 8 * Double(2 * (h - whole) + 1) / Double(2 * whole)
+  }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import NumKit
+import Reports
+
+/// A formula's command: its name, its own flags, and what its report says beside what all say.
+protocol FormulaFlags: ParsableArguments {
+  associatedtype F: BoundedFormula
+  static var commandName: String { get }
+  static var abstract: String { get }
+  static var discussion: String { get }
+  /// What rows hold, as help and reports call it, and one of them.
+  static var noun: String { get }
+  static var place: String { get }
+  /// Numbers in a generated row unless told.
+  static var length: Int { get }
+  /// Rows to generate unless told.
+  var rows: Int { get }
+  /// The tensors that are read beside the rows.
+  var files: [String?] { get }
+  /// The formula for these rows.
+  func formula(_ source: RowInput, seed: UInt64) throws -> F
+  /// What was asked, for machines; the paths begin with `formula.`.
+  func facts(_ formula: F) -> [Fact]
+  /// The same in a few words.
+  func described(_ formula: F) -> String
+  /// Whether sums are taken in the accumulator: then a finer one may help.
+  static var hasSums: Bool { get }
+  /// What else there is to say of a run, in further sections.
+  func extend(_ report: inout Report, _ run: FormulaRun<Self>) throws
+}
+
+extension FormulaFlags {
+  static var discussion: String {
+    "Errors are against the proven answer: the kernel's own, for numbers as stored, and in all, for those given."
+  }
+  static var noun: String { "numbers" }
+  static var place: String { "element" }
+  static var length: Int { 1024 }
+  var rows: Int { 256 }
+  var files: [String?] { [] }
+  func described(_ formula: F) -> String { "" }
+  static var hasSums: Bool { true }
+  func extend(_ report: inout Report, _ run: FormulaRun<Self>) throws {}
+}
+
+/// What the rows of a formula hold, for help.
+enum NumbersOf<O: FormulaFlags>: InputUse {
+  static var noun: String { O.noun }
+  static var length: String { "\(O.length)" }
+}
+
+/// Rows as asked for, of the formula's own shape where nothing was said.
+struct FormulaInput<O: FormulaFlags>: InputChoice {
+  let options: RowOptions<NumbersOf<O>>
+  let flags: O
+
+  var input: String? { options.input }
+  var axis: Int { options.axis }
+  var distribution: Distribution { options.givenDistribution ?? .normal }
+  var range: Double { options.givenRange?.value ?? 1 }
+  var rows: Int? { options.rows ?? (options.input == nil ? flags.rows : nil) }
+  var length: Int? { options.length ?? O.length }
+  var seed: UInt64 { options.seed }
+}
+
+/// Algorithms of a formula on rows: what a report is of.
+struct FormulaRun<O: FormulaFlags> {
+  let algorithms: [FormulaAlgorithm<O.F>]
+  let configuration: KernelConfiguration
+  let formula: O.F
+  let source: RowInput
+  let seed: UInt64
+  let threads: Int
+}
