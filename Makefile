@@ -2,7 +2,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 export NUMCHECK_STRICT := 1
 
-.PHONY: all demo test lint proofs arm64 fuzz sanitize client gate pages docs examples field wheel wheel-test install dist bench deps clean
+.PHONY: all demo test lint proofs arm64 fuzz sanitize client gate pages docs relocatable examples field wheel wheel-test install dist bench deps clean
 
 all: deps
 	$(SWIFT) build -c release
@@ -60,25 +60,26 @@ docs: deps
 	$(SWIFT) build
 	Scripts/docs
 
-# A binary that runs without the toolchain: Swift's standard library linked statically, MPFR, GMP and SQLite dynamically; with
-# completions for bash, zsh and fish and a manual page.
-install: deps
-	$(SWIFT) build -c release --product numcheck --static-swift-stdlib
-	Scripts/install "$$($(SWIFT) build -c release --static-swift-stdlib --show-bin-path)/numcheck" "$(DESTDIR)$(PREFIX)"
+# A binary that runs without the toolchain, and from any folder: Swift's standard library is linked statically, MPFR, GMP, zlib and
+# SQLite dynamically, where they lie in ../lib or where the system has them. A build of its own, which what is handed out shares.
+RELOCATABLE := .build/relocatable
+relocatable: deps
+	$(SWIFT) build -c release --product numcheck --static-swift-stdlib --scratch-path $(RELOCATABLE) \
+	  -Xlinker -rpath -Xlinker '$$ORIGIN/../lib'
+
+# With completions for bash, zsh and fish, a manual page, and the header for kernels in libraries.
+install: relocatable
+	Scripts/install $(RELOCATABLE)/release/numcheck "$(DESTDIR)$(PREFIX)"
 	install -d "$(DESTDIR)$(PREFIX)/include"
 	install -m 644 Sources/CGuests/include/numcheck_kernel.h "$(DESTDIR)$(PREFIX)/include/numcheck_kernel.h"
 
 # .build/dist: a tarball that runs from any folder with the libraries beside it, and a package for Debian where dpkg-deb is.
-dist: deps
-	$(SWIFT) build -c release --product numcheck --static-swift-stdlib -Xlinker -rpath -Xlinker '$$ORIGIN/../lib'
-	Scripts/dist "$$($(SWIFT) build -c release --static-swift-stdlib --show-bin-path)/numcheck" .build/dist
+dist: relocatable
+	Scripts/dist $(RELOCATABLE)/release/numcheck .build/dist
 
-# A Python wheel in .build/wheels that carries the command, and MPFR, GMP and zlib beside it: a build of its own, for its libraries
-# are found from where it stands.
-wheel: deps
-	$(SWIFT) build -c release --product numcheck --static-swift-stdlib --scratch-path .build/wheel \
-	  -Xlinker -rpath -Xlinker '$$ORIGIN/../lib'
-	Scripts/wheel .build/wheel/release/numcheck .build/wheels
+# A Python wheel in .build/wheels that carries the command, and MPFR, GMP and zlib beside it.
+wheel: relocatable
+	Scripts/wheel $(RELOCATABLE)/release/numcheck .build/wheels
 
 # Installs the wheel in a fresh virtual environment and runs the package's tests there.
 wheel-test: wheel
