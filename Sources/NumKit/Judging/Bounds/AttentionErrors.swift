@@ -44,6 +44,9 @@ package struct AttentionErrors {
     guard runner.sentinel == nil, parameters.norm == nil else { return nil }
     precisions = Precisions(storage: runner.outputFormat, runner.configuration)
     guard precisions.compute.holds(precisions.storage), precisions.storage.format.hasZero else { return nil }
+    // An infinite query or key makes infinite scores, which the kernel must be able to say to its end.
+    let canSayInfinity = precisions.computeIsUnbounded && precisions.accumulatorIsUnbounded
+    guard canSayInfinity || tensors.isFinite.q && tensors.isFinite.k else { return nil }
     p = Precision(runner.probabilities ?? runner.configuration.compute)
     casting = Conversion(to: p, from: precisions.compute)
     using = Conversion(to: precisions.accumulator, from: p)
