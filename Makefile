@@ -36,6 +36,7 @@ SEED ?= 1
 fuzz: deps
 	$(SWIFT) build -c release --product numcheck
 	Scripts/fuzz/run $(SECONDS) $(SEED)
+	Scripts/fuzz/coverage $(SECONDS) $(SEED)
 
 # The tests under AddressSanitizer, and the command's threads under ThreadSanitizer.
 sanitize: deps

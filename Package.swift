@@ -159,3 +159,11 @@ if let wanted = Context.environment["NUMCHECK_TESTS"] {
   let names = wanted.split(separator: ",").map(String.init)
   package.targets.removeAll { $0.type == .test && !names.contains($0.name) }
 }
+
+// Bytes that may be tensor files, thought up by libFuzzer: see Scripts/fuzz/coverage, which alone asks for it.
+if Context.environment["NUMCHECK_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "ReaderFuzzer", dependencies: ["TensorFiles"], path: "Scripts/fuzz/readers",
+      swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
+}
