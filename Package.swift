@@ -84,6 +84,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(name: "Quant", dependencies: numKit + ["CSchemes"], swiftSettings: swiftSettings),
     .target(name: "Reports", swiftSettings: swiftSettings),
+    .target(name: "Shards", dependencies: ["NumKitNumbers"], swiftSettings: swiftSettings),
     .target(name: "Decoding", dependencies: numKit, swiftSettings: swiftSettings),
     .target(
       name: "Tolerances",
@@ -99,14 +100,15 @@ let package = Package(
     .target(
       name: "Gate",
       dependencies: [
-        "Reports", .product(name: "Yams", package: "Yams"), .product(name: "GRDB", package: "GRDB.swift"),
+        "Reports", "Shards", .product(name: "Yams", package: "Yams"),
+        .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "numcheck",
       dependencies: numKit + [
-        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "Decoding", "Gate", "CFiles", "CLoops",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "Decoding", "Gate", "Shards", "CFiles",
+        "CLoops", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
@@ -146,7 +148,11 @@ let package = Package(
       name: "TolerancesTests", dependencies: numKit + ["Tolerances", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "GateTests", dependencies: ["Gate", "Reports", "TestSupport"], swiftSettings: swiftSettings),
+      name: "GateTests", dependencies: ["Gate", "Reports", "Shards", "TestSupport"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ShardsTests", dependencies: numKit + ["numcheck", "Shards", "Quant", "Guests"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "numcheckTests", dependencies: ["numcheck", "TensorFiles", "TestSupport"],
       exclude: ["Snapshots"],

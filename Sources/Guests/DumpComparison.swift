@@ -1,4 +1,5 @@
 import NumKit
+import NumKitNumbers
 import TensorFiles
 
 /// How one tensor differs from another of the same shape: of a pair of dumps, the second held against the first.
@@ -47,6 +48,35 @@ public struct DumpDifference: Sendable {
   }
 }
 
+extension DumpDifference: Portable {
+  mutating func merge(_ other: DumpDifference) {
+    count += other.count
+    nan.first += other.nan.first
+    nan.second += other.nan.second
+    overflow += other.overflow
+    different += other.different
+    if let theirs = other.worst,
+      other.maxUlp > maxUlp || other.maxUlp == maxUlp && theirs < worst ?? .max
+    {
+      (maxUlp, worst) = (other.maxUlp, theirs)
+    }
+    sums.merge(other.sums)
+    ulpSum.merge(other.ulpSum)
+  }
+
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(count: &count)
+    try c.carry(count: &nan.first)
+    try c.carry(count: &nan.second)
+    try c.carry(count: &overflow)
+    try c.carry(count: &different)
+    try c.carry(&maxUlp)
+    try c.carry(&worst, blank: 0) { try $0.carry(count: &$1) }
+    try c.carry(&sums)
+    try c.carry(&ulpSum)
+  }
+}
+
 /// Two tensors of two dumps.
 public struct DumpPair: Sendable {
   /// The first's name.
@@ -78,7 +108,15 @@ public struct DumpPair: Sendable {
 
   /// Compares them, in pieces.
   public func difference() throws -> DumpDifference {
-    let piece = 1 << 14
+    try Sharing.share(
+      "pieces", units: (first.count + Self.piece - 1) / Self.piece, make: { DumpDifference() },
+      work: { try difference($0) }, merge: { $0.merge($1) })
+  }
+
+  private static let piece = 1 << 14
+
+  private func difference(_ pieces: Range<Int>) throws -> DumpDifference {
+    let piece = Self.piece
     var found = DumpDifference()
     let format = format
     try withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * piece) { room in
@@ -86,7 +124,7 @@ public struct DumpPair: Sendable {
         UnsafeMutableBufferPointer(rebasing: room[..<piece]),
         UnsafeMutableBufferPointer(rebasing: room[piece...])
       )
-      for start in stride(from: 0, to: first.count, by: piece) {
+      for start in pieces.lazy.map({ $0 * piece }) {
         let range = start..<min(start + piece, first.count)
         try first.copyDoubles(range, into: a)
         try second.copyDoubles(range, into: b)

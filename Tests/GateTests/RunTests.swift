@@ -4,6 +4,7 @@ import Testing
 
 import Gate
 import Reports
+import Shards
 
 /// Running and judging checks.
 @Suite struct RunTests {
@@ -100,7 +101,7 @@ import Reports
     // Three shards, through their files, in another order.
     let items = S.items(file, Self.work)
     let records = try [3, 1, 2].map { index in
-      let chosen = file.selected([], shard: GateShard("\(index)/3"))
+      let chosen = file.selected([], shard: Shard("\(index)/3"))
       let results = GateRunner(threads: 2).run(chosen.map { items[$0] })
       let saved = GateRecord(path: file.path, total: 40, results: results).text
       return ("s\(index)", try GateRecord(parsing: Data(saved.utf8), file: "s"))
@@ -117,10 +118,10 @@ import Reports
 
   @Test func shardsArePartsOfAll() throws {
     let file = try Self.many(11)
-    let parts = (1...4).map { file.selected([], shard: GateShard("\($0)/4")) }
+    let parts = (1...4).map { file.selected([], shard: Shard("\($0)/4")) }
     #expect(parts.flatMap { $0 }.sorted() == Array(0..<11) && parts.allSatisfy { $0.count >= 2 })
     for wrong in ["0/2", "3/2", "1", "1/2/3", "a/b", "1/0", "-1/2"] {
-      #expect(GateShard(wrong) == nil, "\(wrong)")
+      #expect(Shard(wrong) == nil, "\(wrong)")
     }
     #expect(
       file.selected(["seed=1"], shard: nil) == [1, 10] && file.selected(["*seed=?}"], shard: nil).count == 10)

@@ -213,6 +213,32 @@ public struct StageTrace: Sendable {
   private static func earlier(_ a: Birth?, _ b: Birth?) -> Birth? { isEarlier(b, than: a) ? b : a }
 }
 
+extension StageTrace.Birth: Portable {
+  fileprivate static let blank = Self(row: 0, stage: .input, index: 0, isNegative: false)
+
+  package mutating func carry(_ c: inout Carrier) throws {
+    var (row, stage, index, isNegative) = (row, stage, index, isNegative)
+    try c.carry(count: &row)
+    try c.carry(&stage, of: Array(Stage.allCases))
+    try c.carry(count: &index)
+    try c.carry(&isNegative)
+    self = Self(row: row, stage: stage, index: index, isNegative: isNegative)
+  }
+}
+
+extension StageTrace: Portable {
+  /// What it saw of all rows; what it knows of the row that it watches is not carried.
+  package mutating func carry(_ c: inout Carrier) throws {
+    for birth in [
+      \Self.firstNaN, \.firstOverflow, \.firstLogarithmOfZero, \.causeOfNaN, \.causeOfInfinity, \.firstHarm,
+      \.firstNegativeVariance,
+    ] as [WritableKeyPath<Self, Birth?>] {
+      try c.carry(&self[keyPath: birth], blank: .blank) { try $0.carry(&$1) }
+    }
+    try c.carry(fixed: &load) { try $0.carry(&$1) }
+  }
+}
+
 extension Stage {
   @usableFromInline var position: Int {
     switch self {

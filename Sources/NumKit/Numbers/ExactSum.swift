@@ -78,3 +78,22 @@ extension ExactSum: Hashable {
   public static func == (a: ExactSum, b: ExactSum) -> Bool { a.value == b.value }
   public func hash(into hasher: inout Hasher) { hasher.combine(value) }
 }
+
+extension ExactSum: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    carry()
+    try c.carry(&special)
+    var used = special == 0 ? chunks.indices.filter { chunks[$0] != 0 } : []
+    try c.carry(&used, blank: 0) { try $0.carry(count: &$1) }
+    if c.isReading {
+      for k in chunks.indices { chunks[k] = 0 }
+      guard used.allSatisfy(chunks.indices.contains) else { throw CarrierError() }
+    }
+    for k in used {
+      try c.carry(&chunks[k])
+      // As `carry` leaves them; the last has the sign, and room for the sums of many shards.
+      let limit: Range<Int64> = k == chunks.count - 1 ? -1 << 50..<1 << 50 : 0..<1 << 32
+      guard limit.contains(chunks[k]) else { throw CarrierError() }
+    }
+  }
+}

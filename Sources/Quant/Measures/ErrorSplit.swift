@@ -1,5 +1,6 @@
 import CSchemes
 import NumKit
+import NumKitNumbers
 
 /// Where a squared error comes from; the four parts sum to the total.
 ///
@@ -48,5 +49,11 @@ public struct ErrorSplit: Sendable, Hashable {
   /// Adds what another part of the tensor came to.
   public mutating func merge(_ other: ErrorSplit) {
     for index in parts.indices { parts[index].merge(other.parts[index]) }
+  }
+}
+
+extension ErrorSplit: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(fixed: &parts) { try $0.carry(&$1) }
   }
 }

@@ -1,4 +1,5 @@
 import CSchemes
+import NumKitNumbers
 
 /// The least error that so many bits could have cost a tensor.
 public struct Floor: Sendable, Hashable {
@@ -29,5 +30,21 @@ public struct Floor: Sendable, Hashable {
 
   private static func decibels(_ mse: Double, _ floor: Double) -> Double? {
     mse > 0 && floor > 0 ? 10 * nc_log10(mse / floor) : nil
+  }
+}
+
+extension Floor: Portable {
+  /// To read into.
+  package static let blank = Floor(lloydMax: 0, gaussianBound: 0)
+
+  private init(lloydMax: Double, gaussianBound: Double) {
+    (self.lloydMax, self.gaussianBound) = (lloydMax, gaussianBound)
+  }
+
+  package mutating func carry(_ c: inout Carrier) throws {
+    var (lloydMax, gaussianBound) = (lloydMax, gaussianBound)
+    try c.carry(&lloydMax)
+    try c.carry(&gaussianBound)
+    self = Floor(lloydMax: lloydMax, gaussianBound: gaussianBound)
   }
 }

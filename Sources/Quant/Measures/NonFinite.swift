@@ -1,4 +1,5 @@
 import NumKit
+import NumKitNumbers
 
 /// What there is in a matrix that is no number, and where the first of each stands.
 public struct NonFinite: Sendable, Hashable {
@@ -47,5 +48,20 @@ public struct NonFinite: Sendable, Hashable {
         }
       }
     }
+  }
+}
+
+extension NonFinite: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    func position(_ c: inout Carrier, _ p: inout Position) throws {
+      var (row, column) = (p.row, p.column)
+      try c.carry(count: &row)
+      try c.carry(count: &column)
+      p = Position(row: row, column: column)
+    }
+    try c.carry(count: &nan)
+    try c.carry(count: &infinite)
+    try c.carry(&firstNaN, blank: Position(row: 0, column: 0), position)
+    try c.carry(&firstInfinity, blank: Position(row: 0, column: 0), position)
   }
 }

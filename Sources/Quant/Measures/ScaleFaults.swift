@@ -1,4 +1,5 @@
 import NumKit
+import NumKitNumbers
 
 /// Blocks of which something that is stored beside the codes (a scale, an offset, a sum) is not what it should be. The decoded
 /// numbers need not show it: a sum is read by products alone.
@@ -32,6 +33,14 @@ public struct ScaleFaults: Sendable, Hashable {
     } else if vanished {
       underflowed += 1
     }
+  }
+}
+
+extension ScaleFaults: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(count: &overflowed)
+    try c.carry(count: &underflowed)
+    try c.carry(count: &nan)
   }
 }
 

@@ -1,5 +1,6 @@
 import CSchemes
 import NumKit
+import NumKitNumbers
 
 /// The mean over rows of KL(softmax(x) ‖ softmax(x̂)), in nats: what the error means where rows are logits.
 public struct SoftmaxDivergence: Sendable, Hashable {
@@ -29,5 +30,13 @@ public struct SoftmaxDivergence: Sendable, Hashable {
     rows += other.rows
     total.merge(other.total)
     largest = max(largest, other.largest)
+  }
+}
+
+extension SoftmaxDivergence: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(count: &rows)
+    try c.carry(&largest)
+    try c.carry(&total)
   }
 }

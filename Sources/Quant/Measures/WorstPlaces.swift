@@ -1,4 +1,5 @@
 import CSchemes
+import NumKitNumbers
 
 /// A part of a tensor and what its error is.
 public struct ErrorPlace: Sendable, Hashable {
@@ -27,6 +28,13 @@ public struct WorstPlaces: Sendable, Hashable {
   public private(set) var block: ErrorPlace?
   private var errors: [Double]
   private var squares: [Double]
+  /// What was said of the channels by another process, which had them all; nil where they are here.
+  private var summary: Summary?
+
+  private struct Summary: Hashable {
+    var worst: ErrorPlace?
+    var lost: [ErrorPlace] = []
+  }
 
   public init(columns: Int, blockLength: Int = 32) {
     self.columns = max(columns, 0)
@@ -76,6 +84,7 @@ public struct WorstPlaces: Sendable, Hashable {
 
   /// The channel with the largest squared error, the first of equals; nil without error.
   public var channel: ErrorPlace? {
+    if let summary { return summary.worst }
     guard let worst = errors.indices.max(by: { errors[$0] < errors[$1] }), errors[worst] > 0 else {
       return nil
     }
@@ -89,6 +98,37 @@ public struct WorstPlaces: Sendable, Hashable {
 
   /// Channels that are not all zero and whose ‖x̂ − x‖ is more than `share` of ‖x‖.
   public func channels(lostBeyond share: Double) -> [ErrorPlace] {
-    errors.indices.filter { squares[$0] > 0 && errors[$0] > share * share * squares[$0] }.map(place)
+    if let summary {
+      precondition(share >= Self.lostShare, "channels that lose less are not carried")
+      return summary.lost.filter { $0.squaredError > share * share * $0.energy }
+    }
+    return errors.indices.filter { squares[$0] > 0 && errors[$0] > share * share * squares[$0] }.map(place)
+  }
+}
+
+extension WorstPlaces: Portable {
+  /// Channels that lose more than this of ‖x‖ count as lost.
+  package static let lostShare = 0.5
+
+  /// What it can say, not the channels themselves: of models with many tensors those are more than what is measured of them. It is
+  /// not merged any more.
+  package mutating func carry(_ c: inout Carrier) throws {
+    let blank = ErrorPlace(row: 0, column: 0, width: 0, squaredError: 0, energy: 0)
+    var said = Summary(worst: channel, lost: channels(lostBeyond: Self.lostShare))
+    try c.carry(&block, blank: blank) { try $0.carry(&$1) }
+    try c.carry(&said.worst, blank: blank) { try $0.carry(&$1) }
+    try c.carry(&said.lost, blank: blank) { try $0.carry(&$1) }
+    if c.isReading { summary = said }
+  }
+}
+
+extension ErrorPlace: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    var counts = [row, column, width]
+    var sums = [squaredError, energy]
+    try c.carry(fixed: &counts) { try $0.carry(count: &$1) }
+    try c.carry(fixed: &sums) { try $0.carry(&$1) }
+    self = ErrorPlace(
+      row: counts[0], column: counts[1], width: counts[2], squaredError: sums[0], energy: sums[1])
   }
 }

@@ -1,5 +1,6 @@
 import CSchemes
 import NumKit
+import NumKitNumbers
 
 /// The first pass over a tensor, by one thread; where a sample guessed mean and median well it is all they need. Parts
 /// merge to the same whatever the split, as long as they begin at multiples of `grain`.
@@ -172,5 +173,28 @@ struct FirstPass {
 
   private static func raise(_ maxima: inout [Int32], to other: [Int32]) {
     for k in maxima.indices { maxima[k] = max(maxima[k], other[k]) }
+  }
+}
+
+extension FirstPass: Portable {
+  mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(sparse: &exponents)
+    try c.carry(sparse: &subnormals)
+    try c.carry(sparse: &powers)
+    try c.carry(count: &zeroCount)
+    try c.carry(sparse: &thresholdCounts)
+    try c.carry(&window)
+    try c.carry(fixed: &moments) { try $0.carry(&$1) }
+    try c.carry(&smallest)
+    try c.carry(&largest)
+    try c.carry(&tiny)
+    try c.carry(count: &nanCount)
+    try c.carry(count: &infiniteCount)
+    try c.carry(&firstNaN, blank: 0) { try $0.carry(count: &$1) }
+    try c.carry(&firstInfinity, blank: 0) { try $0.carry(count: &$1) }
+    try c.carry(&places)
+    try c.carry(fixed: &columnMaxima) { try $0.carry(&$1) }
+    try c.carry(fixed: &columnCounts) { try $0.carry(count: &$1) }
+    try c.carry(fixed: &rowMaxima) { try $0.carry(&$1) }
   }
 }

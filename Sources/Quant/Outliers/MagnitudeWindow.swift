@@ -1,4 +1,5 @@
 import CSchemes
+import NumKitNumbers
 
 /// Counts the magnitudes in a window, as bits of Floats, and all below it: the window tells how large an order statistic is
 /// that falls into it, exactly where the window is narrow.
@@ -75,5 +76,24 @@ struct MagnitudeWindow {
       rest -= n
     }
     return nil
+  }
+}
+
+extension MagnitudeWindow: Portable {
+  mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(count: &below)
+    var hasCounts = !counts.isEmpty
+    try c.carry(&hasCounts)
+    if hasCounts {
+      if c.isReading { counts = [UInt64](repeating: 0, count: bounds.count >> shift + 1) }
+      try c.carry(sparse: &counts)
+    }
+    var found = Array(waiting[..<waitingCount])
+    try c.carry(&found, blank: 0) { try $0.carry(&$1) }
+    guard found.count <= waiting.count, found.allSatisfy({ 0...Int32(bounds.count) ~= $0 }) else {
+      throw CarrierError()
+    }
+    waiting.replaceSubrange(..<found.count, with: found)
+    waitingCount = found.count
   }
 }

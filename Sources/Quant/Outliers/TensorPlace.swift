@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// An element of a tensor and where it stands.
 public struct TensorPlace: Sendable, Hashable {
   /// Its number, counted row by row.
@@ -49,5 +51,15 @@ struct LargestPlaces: Sendable {
 
   mutating func merge(_ other: LargestPlaces) {
     for e in other.entries { add(e.index, e.value) }
+  }
+}
+
+extension LargestPlaces: Portable {
+  mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&entries, blank: (index: 0, value: 0)) {
+      try $0.carry(count: &$1.index)
+      try $0.carry(&$1.value)
+    }
+    guard entries.count <= limit else { throw CarrierError() }
   }
 }

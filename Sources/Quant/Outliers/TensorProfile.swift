@@ -65,7 +65,8 @@ public struct TensorProfile: Sendable {
   /// Figures of single channels are kept up to this many, and of rows that many entries, so that memory stays bounded.
   public static let columnLimit = 1 << 18
 
-  init(rows: Int, columns: Int, settings: ScanSettings) {
+  /// Of nothing yet.
+  package init(rows: Int, columns: Int, settings: ScanSettings) {
     self.rows = rows
     self.columns = columns
     self.settings = settings

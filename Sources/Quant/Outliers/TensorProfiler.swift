@@ -1,5 +1,6 @@
 import CSchemes
 import NumKit
+import NumKitNumbers
 
 extension TensorProfile {
   /// Elements that are read at once: 256 KiB, which stay near the processor. `progress` counts these pieces.
@@ -31,9 +32,15 @@ extension TensorProfile {
     let guess = try SampleGuess(source)
     let limits = settings.formats.map(FormatLimits.init)
     let thresholds = Self.openThresholds(limits)
-    let first = try passes.run(
-      progress: progress, make: { FirstPass(empty, guess: guess, thresholds: thresholds) },
-      body: { $0.add($1, at: $2) }, merge: { $0.merge($1) })
+    func blank() -> FirstPass { FirstPass(empty, guess: guess, thresholds: thresholds) }
+    // The pieces of a tensor that several processes have a part of; the other passes are those of who puts parts together.
+    let first = try Sharing.share(
+      "pieces", units: passes.pieceCount, make: blank,
+      work: { pieces in
+        try passes.run(
+          pieces, progress: progress, make: blank, body: { $0.add($1, at: $2) }, merge: { $0.merge($1) })
+      }, merge: { $0.merge($1) })
+    if Sharing.isPartial { return }
     take(first)
     guard finiteCount > 0 else { return }
     try refine(first, guess, passes)
@@ -243,15 +250,20 @@ struct Passes<Source: ElementSource> {
     deinit { buffer.deallocate() }
   }
 
+  var pieceCount: Int { (source.count + piece - 1) / piece }
+
+  /// All pieces, or some.
   func run<Pass>(
-    progress: (@Sendable (Int) -> Void)?, make: () -> Pass,
+    _ pieces: Range<Int>? = nil, progress: (@Sendable (Int) -> Void)?, make: () -> Pass,
     body: @escaping (inout Pass, UnsafeBufferPointer<Float>, Int) throws -> Void,
     merge: (inout Pass, Pass) -> Void
   ) throws -> Pass {
     let (source, count, size) = (source, source.count, piece)
+    let pieces = pieces ?? 0..<pieceCount
     return try ParallelRows(threads: threads, chunk: 1).reduce(
-      count: (count + size - 1) / size, progress: progress, make: { Worker(make()) },
-      body: { worker, k in
+      count: pieces.count, progress: progress, make: { Worker(make()) },
+      body: { worker, index in
+        let k = pieces.lowerBound + index
         let range = k * size..<min((k + 1) * size, count)
         let values = try worker.read(range, of: source)
         try body(&worker.pass, values, range.lowerBound)

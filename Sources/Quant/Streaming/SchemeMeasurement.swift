@@ -1,9 +1,10 @@
 import NumKit
+import NumKitNumbers
 
 /// What a scheme costs a matrix: its size and all measures of its error.
 public struct SchemeMeasurement: Sendable {
   /// The scheme's name.
-  public let scheme: String
+  public private(set) var scheme: String
   /// Elements measured.
   public private(set) var elementCount: Int
   /// Bytes stored for them.
@@ -13,7 +14,7 @@ public struct SchemeMeasurement: Sendable {
   /// Where it comes from; nil where the scheme does not tell (it is no `LimitedScheme`).
   public private(set) var split: ErrorSplit?
   /// Whether the split tells scale rounding apart; it counts as element rounding where not (no `GridScheme`).
-  public let splitsScale: Bool
+  public private(set) var splitsScale: Bool
   /// Where it is.
   public private(set) var places: WorstPlaces
   /// Blocks whose scales, offsets or sums overflow, vanish or are NaN.
@@ -25,7 +26,7 @@ public struct SchemeMeasurement: Sendable {
   /// What the error would mean if rows were logits, on a sample of them: every `divergenceStride`th row.
   public private(set) var divergence = SoftmaxDivergence()
   /// See `divergence`.
-  public let divergenceStride: Int
+  public private(set) var divergenceStride: Int
   private let columns: Int
 
   /// Encodes and decodes a matrix and compares.
@@ -138,6 +139,29 @@ public struct SchemeMeasurement: Sendable {
     divergence.merge(other.divergence)
     scaleFaults.merge(other.scaleFaults)
     if let part = other.split { split?.merge(part) }
+  }
+}
+
+extension SchemeMeasurement: Portable {
+  /// To read into, of a tensor of so many columns.
+  init(blank columns: Int) {
+    (scheme, elementCount, storedBytes, divergenceStride) = ("", 0, 0, 1)
+    (splitsScale, self.columns) = (false, columns)
+    places = WorstPlaces(columns: columns)
+  }
+
+  /// A whole one: bands of its tensor are merged where they are measured.
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&scheme)
+    try c.carry(count: &elementCount)
+    try c.carry(count: &storedBytes)
+    try c.carry(&statistics)
+    try c.carry(&split, blank: ErrorSplit()) { try $0.carry(&$1) }
+    try c.carry(&splitsScale)
+    try c.carry(&places)
+    try c.carry(&scaleFaults)
+    try c.carry(&divergence)
+    try c.carry(count: &divergenceStride)
   }
 }
 

@@ -1,4 +1,5 @@
 import NumKit
+import NumKitNumbers
 
 /// A tensor as rows × columns of f32 that need not be in memory.
 public protocol BandSource: Sendable {
@@ -42,6 +43,22 @@ public struct StreamedMeasurement: Sendable {
     distribution = EmpiricalDistribution(counter)
     self.survey = survey
     self.nonFinite = nonFinite
+    let surveyed = survey
+    let found = try Sharing.share(
+      "schemes", units: schemes.count, make: { MeasuredSchemes(columns: columns) },
+      work: { range in
+        let list = try Self.measured(Array(schemes[range]), reader, rows, columns, surveyed, threads)
+        return MeasuredSchemes(columns: columns, found: Array(zip(range, list)))
+      }, merge: { $0.found += $1.found })
+    measurements = found.found.sorted { $0.index < $1.index }.map(\.measurement)
+    guard Sharing.isPartial || measurements.count == schemes.count else { throw CarrierError() }
+  }
+
+  /// What each scheme costs, in their order.
+  private static func measured(
+    _ schemes: [any Scheme], _ reader: BandReader, _ rows: Int, _ columns: Int, _ survey: TensorSurvey,
+    _ threads: Int
+  ) throws -> [SchemeMeasurement] {
     let workers = try schemes.map {
       Worker(
         try StagedScheme($0, rows: rows, columns: columns, survey: survey), rows: rows, columns: columns)
@@ -63,7 +80,7 @@ public struct StreamedMeasurement: Sendable {
           merge: { _, _ in })
       }
     }
-    measurements = workers.map(\.measurement)
+    return workers.map(\.measurement)
   }
 
   /// One scheme's way through the bands; one thread at a time.
@@ -80,6 +97,19 @@ public struct StreamedMeasurement: Sendable {
       _ band: UnsafeBufferPointer<Float>, firstRow: Int, _ scratch: MeasurementScratch
     ) throws {
       try measurement.add(staged, band, firstRow: firstRow, scratch)
+    }
+  }
+}
+
+/// What some of a tensor's schemes cost, by their number.
+private struct MeasuredSchemes: Portable {
+  let columns: Int
+  var found: [(index: Int, measurement: SchemeMeasurement)] = []
+
+  mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&found, blank: (index: 0, measurement: SchemeMeasurement(blank: columns))) {
+      try $0.carry(count: &$1.index)
+      try $0.carry(&$1.measurement)
     }
   }
 }

@@ -1,4 +1,5 @@
 import NumKit
+import NumKitNumbers
 
 /// What each of several schemes costs a tensor, which of them are worth their bits, and which one to take.
 public struct SchemeStudy: Sendable {
@@ -21,11 +22,13 @@ public struct SchemeStudy: Sendable {
   }
 
   /// Those that fit, by bits, of as many in the order given.
-  public let entries: [Entry]
+  public private(set) var entries: [Entry]
   /// Those that do not fit the shape, and why.
-  public let skipped: [SkippedScheme]
+  public private(set) var skipped: [SkippedScheme]
   /// What there is in the tensor that is no number.
-  public let nonFinite: NonFinite
+  public private(set) var nonFinite: NonFinite
+  /// To read entries into; 0 of a study that was made here.
+  private var columns = 0
 
   /// Measures every scheme that fits; none may. Throws what reading the tensor throws.
   public init(_ source: some BandSource, schemes: [any Scheme], threads: Int = 1) throws {
@@ -47,6 +50,10 @@ public struct SchemeStudy: Sendable {
     }
     let run = try StreamedMeasurement(fitting, source, threads: threads)
     nonFinite = run.nonFinite
+    if Sharing.isPartial {
+      entries = []
+      return
+    }
     let floors = try Self.floors(run.measurements, run.distribution, threads: threads)
     let best = Self.paretoBest(
       run.measurements.map { ($0.bitsPerWeight, $0.statistics.sqnr, Self.isWhole($0)) })
@@ -130,5 +137,30 @@ extension SchemeStudy {
     var best: Entry?
     for entry in allowed where entry.statistics.sqnr > best?.statistics.sqnr ?? -.infinity { best = entry }
     return best ?? allowed.first
+  }
+}
+
+extension SchemeStudy: Portable {
+  /// Of nothing yet: a tensor of so many columns.
+  package init(blank columns: Int) {
+    (entries, skipped, nonFinite, self.columns) = ([], [], NonFinite(), columns)
+  }
+
+  package mutating func carry(_ c: inout Carrier) throws {
+    let blank = Entry(measurement: SchemeMeasurement(blank: columns), floor: nil, isParetoBest: false)
+    try c.carry(&entries, blank: blank) { c, entry in
+      var (measurement, floor, isBest) = (entry.measurement, entry.floor, entry.isParetoBest)
+      try c.carry(&measurement)
+      try c.carry(&floor, blank: .blank) { try $0.carry(&$1) }
+      try c.carry(&isBest)
+      entry = Entry(measurement: measurement, floor: floor, isParetoBest: isBest)
+    }
+    try c.carry(&skipped, blank: SkippedScheme(name: "", reason: "")) { c, one in
+      var (name, reason) = (one.name, one.reason)
+      try c.carry(&name)
+      try c.carry(&reason)
+      one = SkippedScheme(name: name, reason: reason)
+    }
+    try c.carry(&nonFinite)
   }
 }

@@ -57,7 +57,7 @@ final class FileBytes: @unchecked Sendable {
   static func map(owned descriptor: Int32, _ path: String) throws -> FileBytes {
     do {
       let bytes = try mapping(of: descriptor, path)
-      OpenedFiles.insert(descriptor: descriptor)
+      OpenedFiles.insert(descriptor: descriptor, path)
       return FileBytes(path: path, bytes: bytes, descriptor: descriptor)
     } catch {
       close(descriptor)

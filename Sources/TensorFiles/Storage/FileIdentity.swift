@@ -35,15 +35,33 @@ package struct FileIdentity: Hashable, Sendable {
 
 /// Which files were opened for reading since the process began: what a program must not write over.
 package enum OpenedFiles {
-  private static let identities = Mutex<Set<FileIdentity>>([])
+  private struct State {
+    var identities: Set<FileIdentity> = []
+    /// Of each file by its path; nil where nobody asks for them.
+    var fingerprints: [String: FileFingerprint]?
+  }
+  private static let state = Mutex(State())
 
-  static func insert(descriptor: Int32) {
+  static func insert(descriptor: Int32, _ path: String) {
     guard let identity = FileIdentity(descriptor: descriptor) else { return }
-    identities.withLock { _ = $0.insert(identity) }
+    let asked = state.withLock {
+      $0.identities.insert(identity)
+      return $0.fingerprints.map { $0[path] == nil } ?? false
+    }
+    guard asked, let made = FileFingerprint(descriptor: descriptor, path) else { return }
+    state.withLock { $0.fingerprints?[path] = made }
   }
 
   /// Whether `identity` was read.
   package static func contains(_ identity: FileIdentity) -> Bool {
-    identities.withLock { $0.contains(identity) }
+    state.withLock { $0.identities.contains(identity) }
+  }
+
+  /// Takes fingerprints of all files that are opened from here on.
+  package static func keepFingerprints() { state.withLock { $0.fingerprints = $0.fingerprints ?? [:] } }
+
+  /// Those taken, by path.
+  package static var fingerprints: [FileFingerprint] {
+    state.withLock { $0.fingerprints ?? [:] }.values.sorted { $0.path < $1.path }
   }
 }

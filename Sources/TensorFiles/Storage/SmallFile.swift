@@ -24,7 +24,7 @@ package enum SmallFile {
     guard information.isRegular else {
       throw TensorFileError(path.label, "is \(information.kind), not a file")
     }
-    if kept { OpenedFiles.insert(descriptor: descriptor) }
+    if kept { OpenedFiles.insert(descriptor: descriptor, path.label) }
     var out: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Foundation
 import NumKit
+import NumKitNumbers
 import Quant
 import Reports
 import TensorFiles
 
 /// What stands out of tensors.
-struct ActivationsCommand: ParsableCommand {
+struct ActivationsCommand: Sharable {
   static let configuration = CommandConfiguration(
     commandName: "activations",
     abstract: "Find what is massive in tensors, what it costs, and what each format would lose.",
@@ -59,6 +60,8 @@ struct ActivationsCommand: ParsableCommand {
 
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
+  @OptionGroup(title: "Many machines") var shards: ShardOptions
+
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
@@ -70,6 +73,8 @@ struct ActivationsCommand: ParsableCommand {
     }
     guard (0...1000).contains(top) else { throw ValidationError("--top must be 0 to 1000") }
   }
+
+  var unsharable: [String] { [] }
 
   func run() throws {
     if svg == "-" { throw UsageError("--svg needs a file") }
@@ -83,11 +88,14 @@ struct ActivationsCommand: ParsableCommand {
     settings.outlierLimit = Double(nearest) < outlierAbove.value ? nearest.nextUp : nearest
     settings.placeCount = top
     var found = ActivationsReport(settings: settings, showsAll: details)
+    let line = try sharedLine()
+    var number = -1
     for text in files {
       let list = try TensorList(text)
       found.leftOut += list.leftOut
       let file = TensorSpecifier(argument: text).path.label
       for item in list.items {
+        number += 1
         let tensor: FileTensor
         do {
           tensor = try FileTensor(list.view(item), name: list.name(item), axis: axis)
@@ -98,10 +106,19 @@ struct ActivationsCommand: ParsableCommand {
           continue
         }
         do {
-          let profile = try profile(tensor, settings)
-          let costs = try OutlierCost.costs(of: tensor, profile, threads: threads.count)
+          let one = try line.share(
+            number,
+            blank: {
+              ProfiledTensor(
+                profile: TensorProfile(rows: tensor.rows, columns: tensor.columns, settings: settings))
+            }
+          ) {
+            let profile = try profile(tensor, settings)
+            return ProfiledTensor(
+              profile: profile, costs: try OutlierCost.costs(of: tensor, profile, threads: threads.count))
+          }
           // Without its file: those of many would be too many to keep open.
-          found.add(tensor.described, profile, costs: costs, file: file)
+          found.add(tensor.described, one.profile, costs: one.costs, file: file)
         } catch let error as ScanError {
           throw UsageError("\(list.name(item)): \(error)")
         } catch let error as BeyondSingle where !list.isOne {
@@ -110,12 +127,23 @@ struct ActivationsCommand: ParsableCommand {
       }
       if found.entries.isEmpty && files.count == 1 { throw list.nothing(found.leftOut) }
     }
+    try SharedRun.end()
     if found.entries.isEmpty {
       throw UsageError(found.leftOut.first.map { "\($0)" } ?? "no file holds a tensor")
     }
     found.finish()
     let drawing = try svg.map { try [RawWriter($0, text: ActivationsDrawing(found).svg)] } ?? []
     try deliver(drawing) { try report.finish(found.report, limits: limits) }
+  }
+
+  /// All tensors, where others do a part of them. Each file is closed before the next is opened: there may be many.
+  private func sharedLine() throws -> SharedLine {
+    guard Sharing.current != nil else { return SharedLine([]) }
+    return SharedLine(
+      try files.flatMap { text in
+        let list = try TensorList(text)
+        return list.items.map { list.view($0).count }
+      })
   }
 
   private var limits: [Limit] {

@@ -5,7 +5,7 @@ import TensorFiles
 import Reports
 
 /// Attention: runs its algorithms and reports their errors.
-struct AttentionCommand: ParsableCommand {
+struct AttentionCommand: Sharable {
   static let configuration = CommandConfiguration(
     commandName: "attention",
     abstract: "Scaled dot-product attention: softmax(q k^T scale + mask) v, head by head.",
@@ -49,6 +49,7 @@ struct AttentionCommand: ParsableCommand {
   @OptionGroup(title: "Instead: low precision") var lowPrecision: AttentionSchemeOptions
 
   @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Many machines") var shards: ShardOptions
 
   @OptionGroup var file: ResultFileOptions
 
@@ -89,6 +90,15 @@ struct AttentionCommand: ParsableCommand {
     if !(gradientThreshold.value >= 0 && gradientThreshold.value.isFinite) {
       throw ValidationError("--gradient-threshold must be finite and 0 or more")
     }
+  }
+
+  var unsharable: [String] {
+    let others: [(String, Bool)] = [
+      ("--fa3", fa3), ("--scheme", !lowPrecision.scheme.isEmpty),
+      ("--sweep-head-size", sweepHeadSize != nil),
+      ("--backward", backward.backward), ("--output", file.output != nil),
+    ]
+    return others.filter(\.1).map(\.0)
   }
 
   func run() throws {

@@ -2,12 +2,13 @@ import ArgumentParser
 import Foundation
 import Guests
 import NumKit
+import NumKitNumbers
 import Reports
 import SystemPackage
 import TensorFiles
 
 /// Compares two dumps of tensors by their names.
-struct CompareCommand: ParsableCommand {
+struct CompareCommand: Sharable {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "Compare two dumps of tensors by name: where they part, and by how much.",
@@ -49,7 +50,10 @@ struct CompareCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Show so many tensors.", valueName: "N"), transform: Whole.number)
   var top: Int?
 
+  @OptionGroup(title: "Many machines") var shards: ShardOptions
   @OptionGroup(title: "Report") var report: ReportOptions
+
+  var unsharable: [String] { [] }
 
   func validate() throws {
     if let top, top < 1 { throw ValidationError("--top must be 1 or more") }
@@ -71,11 +75,14 @@ struct CompareCommand: ParsableCommand {
     }
     let progress = Progress(total: comparison.pairs.count, what: "tensors")
     var entries: [CompareReport.Entry] = []
-    for pair in comparison.pairs {
-      entries.append(CompareReport.Entry(pair: pair, difference: try pair.difference()))
+    let line = SharedLine(comparison.pairs.map(\.first.count))
+    for (k, pair) in comparison.pairs.enumerated() {
+      let difference = try line.within(k) { try pair.difference() }
+      entries.append(CompareReport.Entry(pair: pair, difference: difference))
       progress.callback?(entries.count)
     }
     progress.finish()
+    try SharedRun.end()
     let made = CompareReport(
       first: ArgumentText.shown(first), second: ArgumentText.shown(second), entries: entries,
       leftOut: comparison.leftOut)

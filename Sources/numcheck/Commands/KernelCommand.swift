@@ -4,7 +4,7 @@ import NumKit
 import TensorFiles
 
 /// A kernel's command: runs its algorithms on rows and reports their errors.
-struct KernelCommand<Q: NamedOperation<RowOperation>>: ParsableCommand {
+struct KernelCommand<Q: NamedOperation<RowOperation>>: Sharable {
   static var configuration: CommandConfiguration {
     CommandConfiguration(commandName: Q.operation.rawValue, abstract: Q.abstract)
   }
@@ -22,10 +22,19 @@ struct KernelCommand<Q: NamedOperation<RowOperation>>: ParsableCommand {
   @OptionGroup(title: "Input") var all: ExhaustiveOptions
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Many machines") var shards: ShardOptions
 
   @OptionGroup var file: ResultFileOptions
 
   @OptionGroup(title: "Report") var report: ReportOptions
+
+  var unsharable: [String] { (file.output == nil ? [] : ["--output"]) + (isPairSweep ? ["--exhaustive"] : []) }
+
+  /// Whether all pairs are swept through, of more than can be run one row after another: see `sweeps`.
+  private var isPairSweep: Bool {
+    all.exhaustive && input.length == 2 && Q.operation == .softmax
+      && precision.dtype.numberFormat.map { $0.bitWidth > 12 } == true
+  }
 
   mutating func run() throws {
     let configuration = try precision.configuration()
@@ -35,9 +44,7 @@ struct KernelCommand<Q: NamedOperation<RowOperation>>: ParsableCommand {
     try file.check(algorithms: algorithms.count)
     try all.check(input)
     try keepApart(outputs: [file.output] + report.files, inputs: [input.input] + parameters.files)
-    if all.exhaustive, Planting.current == nil, input.length == 2, Q.operation == .softmax,
-      let sweeps = sweeps(algorithms, configuration)
-    {
+    if isPairSweep, Planting.current == nil, let sweeps = sweeps(algorithms, configuration) {
       return try sweep(sweeps, of: algorithms, configuration)
     }
     let source = try RowInput(
@@ -68,7 +75,8 @@ struct KernelCommand<Q: NamedOperation<RowOperation>>: ParsableCommand {
   ) throws -> (ExperimentResult, InputCount) {
     func open(_ rows: some RowSource) throws -> (ExperimentResult, InputCount) {
       let counted = CountedRows(rows)
-      return (try experiment.run(on: counted, progress: progress), counted.count)
+      let result = try experiment.run(on: counted, progress: progress)
+      return (result, try InputCount.gathered(counted.count))
     }
     return try open(rows)
   }

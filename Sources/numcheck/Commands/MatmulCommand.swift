@@ -4,7 +4,7 @@ import Reports
 import TensorFiles
 
 /// A product of matrices: runs its orders of summation and reports their errors.
-struct MatmulCommand: ParsableCommand {
+struct MatmulCommand: Sharable {
   static let configuration = CommandConfiguration(
     commandName: "matmul",
     abstract:
@@ -42,6 +42,7 @@ struct MatmulCommand: ParsableCommand {
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Report") var report: ReportOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Many machines") var shards: ShardOptions
 
   @OptionGroup var file: ResultFileOptions
 
@@ -49,6 +50,8 @@ struct MatmulCommand: ParsableCommand {
     _ = try orders()
     _ = try precision()
   }
+
+  var unsharable: [String] { file.output == nil ? [] : ["--output"] }
 
   func run() throws {
     try keepApart(outputs: [file.output] + report.files, inputs: [input.a, input.b])
@@ -65,6 +68,7 @@ struct MatmulCommand: ParsableCommand {
       format: precision.result, threads: threads.count
     ) { MatmulProver($0 == .stored ? stored : given, format: precision.result) }
     trial.measuresSums = true
+    trial.sharedAs = "rows"
     let progress = Progress(total: given.a.count)
     let rows = MatmulRows(given, stored: stored, dtype: precision.storage)
     let (result, seen) = try trial.run(

@@ -41,7 +41,7 @@ struct NormOptions: ParsableArguments {
 extension DegenerateRows: ExpressibleByArgument {}
 
 /// A normalisation's command: runs its algorithms on rows and reports their errors.
-struct NormCommand<N: NamedOperation<Normalization>>: ParsableCommand {
+struct NormCommand<N: NamedOperation<Normalization>>: Sharable {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: N.operation.rawValue, abstract: N.abstract,
@@ -64,10 +64,13 @@ struct NormCommand<N: NamedOperation<Normalization>>: ParsableCommand {
   @OptionGroup(title: "Input") var all: ExhaustiveOptions
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Many machines") var shards: ShardOptions
 
   @OptionGroup var file: ResultFileOptions
 
   @OptionGroup(title: "Report") var report: ReportOptions
+
+  var unsharable: [String] { file.output == nil ? [] : ["--output"] }
 
   func run() throws {
     let configuration = try precision.configuration()
@@ -122,10 +125,11 @@ private struct NormRun {
         operation, algorithms: algorithms, configuration: configuration,
         storedParameters: items.kernelParameters, threads: threads)
       trial.measuresSums = true
+      trial.sharedAs = "rows"
       let (result, seen) = try trial.run(on: items, observer: NormSights(operation), progress: progress)
       return NormReport(
         operation: operation, configuration: configuration, parameters: parameters, origin: source.origin,
-        input: counted.count, sights: seen, length: rows.length, result: result)
+        input: try InputCount.gathered(counted.count), sights: seen, length: rows.length, result: result)
     }
     return try open(source.rows)
   }

@@ -50,6 +50,7 @@ struct Numcheck: ParsableCommand {
       DialectCommand.self,
       GateCommand.self,
       HistoryCommand.self,
+      MergeCommand.self,
       ListCommand.self,
       ServeLibraryCommand.self,
     ] + FormulaCatalogue.commands)
@@ -65,7 +66,7 @@ struct Numcheck: ParsableCommand {
       let arguments = try Arguments(ArgumentText.given, commands: configuration.subcommands)
       if arguments.asksForHelp { Arguments.widenHelp() }
       var command = try parseAsRoot(arguments.list)
-      try command.run()
+      try SharedRun.run(&command, ArgumentText.given)
     } catch let error as CheckFailed {
       if !error.message.isEmpty { printNote(error.message) }
       Foundation.exit(1)

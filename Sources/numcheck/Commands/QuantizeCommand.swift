@@ -1,12 +1,13 @@
 import ArgumentParser
 import Foundation
 import NumKit
+import NumKitNumbers
 import Quant
 import Reports
 import TensorFiles
 
 /// Squeezes tensors through quantization schemes and prices each.
-struct QuantizeCommand: ParsableCommand {
+struct QuantizeCommand: Sharable {
   static let configuration = CommandConfiguration(
     commandName: "quantize", abstract: "Squeeze a tensor through quantization schemes and price each.",
     discussion: """
@@ -45,6 +46,8 @@ struct QuantizeCommand: ParsableCommand {
 
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
+  @OptionGroup(title: "Many machines") var shards: ShardOptions
+
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
@@ -58,6 +61,14 @@ struct QuantizeCommand: ParsableCommand {
       throw ValidationError("--max-bits must be positive and finite")
     }
     if let least = minSqnr?.value, !least.isFinite { throw ValidationError("--min-sqnr must be finite") }
+  }
+
+  var unsharable: [String] {
+    let others: [(String, Bool)] = [
+      ("--through", through.through != nil), ("--cure, --transform or --calibration", cures.isAsked),
+      ("--output", output != nil), ("--raw", raw != nil),
+    ]
+    return others.filter(\.1).map(\.0)
   }
 
   func run() throws {
@@ -75,7 +86,10 @@ struct QuantizeCommand: ParsableCommand {
     if output != nil || raw != nil, let scheme = chosen?.first, let source = sources.first {
       files = try EncodedWriter.finished(scheme, source.open(), output: output, raw: raw)
     }
-    let (found, unread) = try studies(sources, schemes: chosen ?? SchemeRegistry.all)
+    let (found, unread) =
+      try Sharing.current == nil
+      ? studies(sources, schemes: chosen ?? SchemeRegistry.all)
+      : sharedStudies(sources, schemes: chosen ?? SchemeRegistry.all)
     let quantize = QuantizeReport(
       tensors: found, leftOut: leftOut + unread,
       limits: recommend ? SchemeLimits(maxBits: maxBits?.value, minSqnr: minSqnr?.value) : nil,
@@ -120,6 +134,41 @@ struct QuantizeCommand: ParsableCommand {
       })
     let unread = worker.unread.sorted { $0.index < $1.index }.map(\.tensor)
     let found = worker.found.sorted { $0.index < $1.index }.map(\.tensor)
+    return try checked(found, unread)
+  }
+
+  /// The same where several processes share the work: a tensor that one of them does alone is studied there, of others each measures
+  /// some of the schemes.
+  private func sharedStudies(_ sources: [Input], schemes: [any Scheme]) throws
+    -> (found: [QuantizeReport.Tensor], unread: [LeftOut])
+  {
+    let line = SharedLine(sources.map(\.count))
+    var (found, unread): ([QuantizeReport.Tensor], [LeftOut]) = ([], [])
+    for (k, input) in sources.enumerated() {
+      let source: MatrixSource
+      do { source = try input.open() } catch  where sources.count > 1 {
+        unread.append(LeftOut(input.name, error))
+        continue
+      }
+      do {
+        try MemoryNeeds.requireRow(of: source, schemes: schemes.count)
+        let study = try line.share(k, blank: { SchemeStudy(blank: source.columns) }) {
+          try SchemeStudy(source, schemes: schemes, threads: threads.count)
+        }
+        found.append(
+          QuantizeReport.Tensor(name: source.name, rows: source.rows, columns: source.columns, study: study))
+      } catch let error as BeyondSingle where sources.count > 1 {
+        unread.append(LeftOut(source.name, error))
+      }
+    }
+    try SharedRun.end()
+    return try checked(found, unread)
+  }
+
+  /// Throws where nothing was measured.
+  private func checked(_ found: [QuantizeReport.Tensor], _ unread: [LeftOut]) throws
+    -> (found: [QuantizeReport.Tensor], unread: [LeftOut])
+  {
     if found.allSatisfy({ $0.study.entries.isEmpty }) {
       throw UsageError(
         found.first?.study.skipped.first.map { "no scheme fits: \($0.reason)" }
@@ -170,6 +219,7 @@ struct QuantizeCommand: ParsableCommand {
   /// A tensor that is opened when its turn comes: what its reading keeps in memory goes with it.
   private struct Input {
     let name: String
+    let count: Int
     let open: @Sendable () throws -> MatrixSource
   }
 
@@ -177,12 +227,12 @@ struct QuantizeCommand: ParsableCommand {
   private func sources() throws -> (sources: [Input], leftOut: [LeftOut]) {
     guard let text = input.input, output == nil, raw == nil else {
       let only = try MatrixSource.only(input)
-      return ([Input(name: only.name) { only }], [])
+      return ([Input(name: only.name, count: only.rows * only.columns) { only }], [])
     }
     let list = try TensorList(text)
     if list.items.isEmpty { throw list.nothing(list.leftOut) }
     let sources = list.items.map { item in
-      Input(name: list.name(item)) { [input] in
+      Input(name: list.name(item), count: list.view(item).count) { [input] in
         let view = list.view(item)
         try view.open()
         return try MatrixSource(view, name: list.name(item), input)

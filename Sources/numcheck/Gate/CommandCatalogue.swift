@@ -6,9 +6,9 @@ import Gate
 enum CommandCatalogue {
   /// What only says where a report goes, or is asked of the whole run.
   private static let ours: Set<String> = [
-    "help", "version", "format", "report", "columns", "wide", "check", "threads",
+    "help", "version", "format", "report", "columns", "wide", "check", "threads", "shard", "save",
   ]
-  private static let notGated: Set<String> = ["gate", "history", "list", "help"]
+  private static let notGated: Set<String> = ["gate", "history", "list", "merge", "help"]
 
   /// Of the program whose first command `root` is.
   static func made(of root: any ParsableCommand.Type) throws -> Catalogue {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Gate
+import Shards
 import SystemPackage
 import TensorFiles
 
@@ -25,7 +26,7 @@ struct GateSelection: ParsableArguments {
   var merge: [String] = []
 
   func validate() throws {
-    if let shard, GateShard(shard) == nil {
+    if let shard, Shard(shard) == nil {
       throw ValidationError("--shard '\(shard)' must be I/N, like 2/5")
     }
     if let limit = timeLimit?.value, !(limit > 0 && limit.isFinite) {

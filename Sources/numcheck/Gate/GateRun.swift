@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Gate
 import Reports
+import Shards
 import SystemPackage
 import TensorFiles
 
@@ -14,7 +15,7 @@ struct GateRun {
   private let commands: any ParsableCommand.Type
   private let runner: GateRunner
   private let filter: [String]
-  private let shard: GateShard?
+  private let shard: Shard?
   /// The lockfile's path, as this process sees it.
   let lockPath: String
   private let lockIsNamed: Bool
@@ -50,8 +51,8 @@ struct GateRun {
     self.runner = runner
     filter = selection.filter.isEmpty ? S.variable("NUMCHECK_FILTER").map { [$0] } ?? [] : selection.filter
     shard =
-      try selection.shard.flatMap { GateShard($0) }
-      ?? S.variable("NUMCHECK_SHARD", "I/N, like 2/5") { GateShard($0) }
+      try selection.shard.flatMap { Shard($0) }
+      ?? S.variable("NUMCHECK_SHARD", "I/N, like 2/5") { Shard($0) }
     let named = lock.lock ?? S.variable("NUMCHECK_LOCK") ?? gate.settings.lock.map(beside)
     lockPath = named ?? beside("numcheck.lock")
     lockIsNamed = named != nil

@@ -1,4 +1,5 @@
 import NumKit
+import NumKitNumbers
 import Quant
 import Reports
 import Synchronization
@@ -126,5 +127,25 @@ extension InputCount {
     infinite += other.infinite
     firstNaN = [firstNaN, other.firstNaN].compactMap { $0 }.min()
     firstInfinity = [firstInfinity, other.firstInfinity].compactMap { $0 }.min()
+  }
+}
+
+extension InputCount: Portable {
+  mutating func carry(_ c: inout Carrier) throws {
+    func position(_ c: inout Carrier, _ p: inout Position) throws {
+      var (row, column) = (p.row, p.column)
+      try c.carry(count: &row)
+      try c.carry(count: &column)
+      p = Position(row: row, column: column)
+    }
+    try c.carry(count: &nan)
+    try c.carry(count: &infinite)
+    try c.carry(&firstNaN, blank: Position(row: 0, column: 0), position)
+    try c.carry(&firstInfinity, blank: Position(row: 0, column: 0), position)
+  }
+
+  /// What was counted on the way of work that several processes may have shared.
+  static func gathered(_ found: InputCount) throws -> InputCount {
+    try Sharing.gather("input", found, blank: InputCount()) { $0.merge($1) }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import NumKit
+import NumKitNumbers
 import Reports
 import SystemPackage
 import TensorFiles
@@ -185,7 +186,7 @@ struct MatmulWriter {
   }
 
   /// The rows of a trial: of its truth, or of its one candidate.
-  struct Rows: Observer {
+  struct Rows: Observer, Portable {
     typealias Q = MatmulQuestion
 
     let ofTruth: Bool
@@ -204,6 +205,9 @@ struct MatmulWriter {
     ) {
       if isKept && !ofTruth { kept[item.row] = Array(results) }
     }
+
+    /// Rows are not kept where work is shared.
+    mutating func carry(_ c: inout Carrier) throws {}
 
     mutating func merge(_ other: Rows) { kept.merge(other.kept) { mine, _ in mine } }
   }

@@ -50,6 +50,7 @@ struct ReportOptions: ParsableArguments {
   /// Holds the report to `limits` and to --check, writes it, and throws what its checks come to: `CheckFailed`, or a `UsageError` where
   /// nothing, or not all, could be checked.
   func finish(_ report: Report, limits: [Limit] = []) throws {
+    try SharedRun.end()
     var report = report
     if let taker = ReportTaker.current {
       return try taker.take(report, limits + check.map { try Limit(parsing: $0) })

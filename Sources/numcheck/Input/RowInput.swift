@@ -68,13 +68,15 @@ struct RowInput {
   func witnessInput(
     _ witness: ErrorStatistics.Witness?, _ configuration: KernelConfiguration, _ operation: RowOperation
   ) throws -> WitnessInput? {
-    guard let witness else { return nil }
+    // One of another run's part may lie elsewhere.
+    guard let witness, witness.row < rows.rowCount else { return nil }
     let given = try row(witness.row)
     var rounded = given
     _ = configuration.roundInputs(given, into: &rounded)
     let maximum = rounded.reduce(-Double.infinity) { $1.isNaN ? $0 : Swift.max($0, $1) }
     let index = operation == .softmaxJacobian ? witness.index / rounded.count : witness.index
     let hasOwn = operation.resultCount(length: rounded.count) >= rounded.count
-    return WitnessInput(input: hasOwn ? rounded[index] : nil, rowMaximum: maximum)
+    return WitnessInput(
+      input: hasOwn && rounded.indices.contains(index) ? rounded[index] : nil, rowMaximum: maximum)
   }
 }

@@ -7,7 +7,15 @@ enum Invocation {
   /// The command by which that process serves a library's kernel.
   static let libraryCommand = "call-library"
 
-  static var line: String { line(ArgumentText.given) }
+  static var line: String { line(replayed ?? ArgumentText.given) }
+
+  /// The line of the run whose parts are put together on this thread.
+  @TaskLocal private static var replayed: [String]?
+
+  /// Runs `body` as if `arguments` had been given.
+  static func with<T>(_ arguments: [String], _ body: () throws -> T) rethrows -> T {
+    try $replayed.withValue(arguments, operation: body)
+  }
 
   static func line(_ arguments: [String]) -> String {
     var kept: [String] = []

@@ -13,6 +13,12 @@ public enum RowBound: Sendable, Equatable {
   case none
 }
 
+extension RowBound: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&self, of: [.sound, .vacuous, .none])
+  }
+}
+
 extension RowBound {
   /// The less telling of two.
   func worse(_ other: RowBound) -> RowBound {

@@ -76,3 +76,13 @@ public struct DistributionStatistics: Sendable {
     divergence.merge(other.divergence)
   }
 }
+
+extension DistributionStatistics: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&maxSumError)
+    try c.carry(&maxDivergence)
+    try c.carry(count: &topFlips)
+    try c.carry(count: &rows)
+    try c.carry(&divergence)
+  }
+}

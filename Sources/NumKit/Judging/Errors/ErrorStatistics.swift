@@ -382,3 +382,40 @@ extension ExactSum {
     add(parts.part.2)
   }
 }
+
+extension ErrorStatistics.Witness: Portable {
+  /// To read into.
+  fileprivate static let blank = Self(row: 0, index: 0, computed: 0, exact: 0, ulp: 0)
+
+  package mutating func carry(_ c: inout Carrier) throws {
+    var (row, index, computed, exact, ulp) = (row, index, computed, exact, ulp)
+    try c.carry(count: &row)
+    try c.carry(count: &index)
+    try c.carry(&computed)
+    try c.carry(&exact)
+    try c.carry(&ulp)
+    self = Self(row: row, index: index, computed: computed, exact: exact, ulp: ulp)
+  }
+}
+
+extension ErrorStatistics: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    for count in [
+      \Self.rows, \.count, \.finiteTruths, \.nanRows, \.overflow, \.underflow, \.specialMismatches,
+      \.wrongSpecials, \.borderlineSpecials, \.lostRows, \.aboveBound,
+    ] as [WritableKeyPath<Self, Int>] {
+      try c.carry(count: &self[keyPath: count])
+    }
+    for largest in [
+      \Self.maxBoundUlp, \.maxUlp, \.maxUlpAtPeak, \.maxAbsolute, \.maxRelative, \.maxNormwise, \.maxShare,
+    ] as [WritableKeyPath<Self, Double>] {
+      try c.carry(&self[keyPath: largest])
+    }
+    try c.carry(&witness, blank: .blank) { try $0.carry(&$1) }
+    try c.carry(&boundWitness, blank: .blank) { try $0.carry(&$1) }
+    try c.carry(&slack)
+    try c.carry(&sum)
+    try c.carry(&sumOfSquares)
+    try c.carry(&histogram)
+  }
+}

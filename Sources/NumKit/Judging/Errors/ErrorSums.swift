@@ -91,6 +91,20 @@ public struct ErrorSums: Sendable, Hashable {
   }
 }
 
+extension ErrorSums: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    for count in [\Self.count, \.finiteCount, \.lostCount] as [WritableKeyPath<Self, Int>] {
+      try c.carry(count: &self[keyPath: count])
+    }
+    try c.carry(&maxAbsoluteError)
+    for sum in [
+      \Self.squaredErrors, \.squares, \.computedSquares, \.products, \.absoluteErrors, \.absolutes, \.sums,
+    ] as [WritableKeyPath<Self, ExactSum>] {
+      try c.carry(&self[keyPath: sum])
+    }
+  }
+}
+
 extension ErrorSums {
   /// Whether there were finite numbers and none is left.
   public var isAllLost: Bool { finiteCount == 0 && lostCount > 0 }

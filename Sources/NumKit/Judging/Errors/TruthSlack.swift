@@ -29,6 +29,14 @@ struct TruthSlack: Sendable {
   }
 }
 
+extension TruthSlack: Portable {
+  mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&ulp)
+    try c.carry(&absolute)
+    try c.carry(&relative)
+  }
+}
+
 /// Upper bounds on the largest errors, cut where the truth's own error begins: every digit printed of them is proven.
 public struct ProvenErrors: Sendable, Hashable {
   /// In ulps (of the exact result as Double has it).

@@ -78,6 +78,10 @@ public struct AttentionCandidate: Candidate {
   public mutating func merge(_ other: AttentionCandidate) { sights.mergeSights(other.sights) }
 }
 
+extension AttentionCandidate: Portable {
+  package mutating func carry(_ c: inout Carrier) throws { try c.carry(&sights) }
+}
+
 /// The outputs' bounds; the log-sum-exp has none.
 struct AttentionErrorModel: ErrorModel {
   typealias Q = AttentionForward

@@ -64,7 +64,10 @@ public struct AttentionExperiment: Sendable {
     }
     trial.overflow = first.configuration.overflow
     trial.measuresSums = true
-    trial.chunk = Swift.max(1, Swift.min(64, rows / (2 * Swift.max(threads, 1))))
+    trial.sharedAs = "queries"
+    // Shares are of whole chunks, so those must not depend on how many threads somebody has.
+    let workers = Sharing.current == nil ? threads : 32
+    trial.chunk = Swift.max(1, Swift.min(64, rows / (2 * Swift.max(workers, 1))))
     let (found, sights) = try trial.run(
       on: AttentionQueries(tensors, stored: stored, block: trial.chunk),
       observer: AttentionSights(self, format), progress: progress)

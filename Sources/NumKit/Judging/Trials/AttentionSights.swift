@@ -4,20 +4,33 @@ import NumKitQuestions
 import NumKitTruth
 import RealModule
 
+/// What was seen of a head's softmax.
+struct HeadSight: Portable {
+  var mass = ExactSum()
+  var entropy = ExactSum()
+  var rows = 0
+
+  mutating func merge(_ other: HeadSight) {
+    mass.merge(other.mass)
+    entropy.merge(other.entropy)
+    rows += other.rows
+  }
+
+  mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&mass)
+    try c.carry(&entropy)
+    try c.carry(count: &rows)
+  }
+}
+
 /// What attention has beside errors: sinks, entropy and saturation of each row's softmax, in truth.
 struct AttentionSights: Observer {
   typealias Q = AttentionForward
 
-  private struct Head {
-    var mass = ExactSum()
-    var entropy = ExactSum()
-    var rows = 0
-  }
-
   private let sinkTokens: Int
   private let gradientThreshold: Double
   private let format: NumberFormat
-  private var heads: [Head]
+  private var heads: [HeadSight]
   /// The largest change of a true output by adding and taking away 0.3 in the output format.
   private(set) var slack = 0.0
   private(set) var regular = 0
@@ -27,7 +40,7 @@ struct AttentionSights: Observer {
     sinkTokens = experiment.sinkTokens
     gradientThreshold = experiment.gradientThreshold
     self.format = format
-    heads = Array(repeating: Head(), count: experiment.tensors.shape.heads)
+    heads = Array(repeating: HeadSight(), count: experiment.tensors.shape.heads)
   }
 
   var wantsGivenProfiles: Bool { true }
@@ -55,11 +68,7 @@ struct AttentionSights: Observer {
     slack = Swift.max(slack, other.slack)
     regular += other.regular
     saturated += other.saturated
-    for h in heads.indices {
-      heads[h].mass.merge(other.heads[h].mass)
-      heads[h].entropy.merge(other.heads[h].entropy)
-      heads[h].rows += other.heads[h].rows
-    }
+    for h in heads.indices { heads[h].merge(other.heads[h]) }
   }
 
   /// Each head's figures, in truth and as the baseline computed them.
@@ -78,23 +87,16 @@ struct AttentionSights: Observer {
 struct BaselineCandidate: Candidate {
   typealias Q = AttentionForward
 
-  /// What was seen of a head.
-  struct Head {
-    var mass = ExactSum()
-    var entropy = ExactSum()
-    var rows = 0
-  }
-
   private var kernel: AttentionCandidate
   private let queries: Int
   private let sinkTokens: Int
-  private(set) var heads: [Head]
+  private(set) var heads: [HeadSight]
 
   init(_ kernel: AttentionCandidate, _ shape: AttentionShape, sinkTokens: Int) {
     self.kernel = kernel
     self.sinkTokens = sinkTokens
     queries = shape.queries
-    heads = Array(repeating: Head(), count: shape.heads)
+    heads = Array(repeating: HeadSight(), count: shape.heads)
   }
 
   var name: String { kernel.name }
@@ -126,10 +128,22 @@ struct BaselineCandidate: Candidate {
 
   mutating func merge(_ other: BaselineCandidate) {
     kernel.merge(other.kernel)
-    for h in heads.indices {
-      heads[h].mass.merge(other.heads[h].mass)
-      heads[h].entropy.merge(other.heads[h].entropy)
-      heads[h].rows += other.heads[h].rows
-    }
+    for h in heads.indices { heads[h].merge(other.heads[h]) }
+  }
+}
+
+extension AttentionSights: Portable {
+  mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(fixed: &heads) { try $0.carry(&$1) }
+    try c.carry(&slack)
+    try c.carry(count: &regular)
+    try c.carry(count: &saturated)
+  }
+}
+
+extension BaselineCandidate: Portable {
+  mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&kernel)
+    try c.carry(fixed: &heads) { try $0.carry(&$1) }
   }
 }

@@ -67,6 +67,7 @@ public struct Experiment: Sendable {
       }, format: format, threads: threads
     ) { _ in RowProver(operation, format: format) }
     trial.overflow = configuration.overflow
+    trial.sharedAs = "rows"
     let (found, sights) = try trial.run(
       on: source, observer: RowSights(operation, candidates: algorithms.count), progress: progress)
     return result(found, sights, length: rows.length)

@@ -168,3 +168,10 @@ public struct NormSights: Observer {
     firstRow = Swift.min(firstRow, other.firstRow)
   }
 }
+
+extension NormSights: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(count: &rowsWithoutAnswer)
+    try c.carry(&firstRow)
+  }
+}

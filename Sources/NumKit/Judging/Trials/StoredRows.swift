@@ -88,3 +88,11 @@ struct RowSights: Observer {
     conditioning = conditioning.isNaN ? condition : Swift.max(conditioning, condition)
   }
 }
+
+extension RowSights: Portable {
+  mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(fixed: &distributions) { try $0.carry(&$1) }
+    try c.carry(&conditioning)
+    try c.carry(&unanswered)
+  }
+}

@@ -32,6 +32,8 @@ public struct Trial<Q: Question>: Sendable {
   public var chunk = 8
   /// On how many threads.
   public var threads = 1
+  /// What a share of its items is called where the process does a share only (`Sharing`); nil: all of them are asked here.
+  package var sharedAs: String?
 
   /// Results of every part in `format`, on one thread, unless said otherwise.
   public init(
@@ -61,12 +63,24 @@ public struct Trial<Q: Question>: Sendable {
   ) throws -> (measurement: Measurement<Q>, observer: O) where O.Q == Q {
     guard source.itemCount > 0 else { throw TrialError.noItems }
     if let fault = ArithmeticFault.here { throw fault }
-    let worker = try ParallelRows(threads: threads, chunk: chunk).reduce(
-      count: source.itemCount, progress: progress,
-      make: { try TrialWorker(self, source.makeItem, observer()) },
-      body: { worker, index in try worker.measure(index, of: source) },
+    let (count, chunk) = (source.itemCount, Swift.max(1, chunk))
+    func blank() throws -> TrialWorker<Q, O> { try TrialWorker(self, source.makeItem, observer()) }
+    func measured(_ items: Range<Int>) throws -> TrialWorker<Q, O> {
+      try ParallelRows(threads: threads, chunk: chunk).reduce(
+        count: items.count, progress: progress, make: blank,
+        body: { worker, index in try worker.measure(items.lowerBound + index, of: source) },
+        merge: { $0.merge($1) })
+    }
+    guard let sharedAs else {
+      let worker = try measured(0..<count)
+      return (worker.measurement(items: count), worker.observer)
+    }
+    // Whole chunks: candidates may answer the items of one together.
+    let worker = try Sharing.share(
+      sharedAs, units: (count + chunk - 1) / chunk, make: blank,
+      work: { try measured($0.lowerBound * chunk..<Swift.min($0.upperBound * chunk, count)) },
       merge: { $0.merge($1) })
-    return (worker.measurement(items: source.itemCount), worker.observer)
+    return (worker.measurement(items: count), worker.observer)
   }
 }
 
@@ -142,6 +156,7 @@ public struct Measurement<Q: Question>: Sendable {
 }
 
 /// Sees nothing.
-private struct Unwatched<Q: Question>: Observer {
+private struct Unwatched<Q: Question>: Observer, Portable {
   mutating func merge(_ other: Unwatched) {}
+  mutating func carry(_ c: inout Carrier) throws {}
 }

@@ -228,6 +228,41 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
   }
 }
 
+extension TrialWorker: Portable {
+  func carry(_ c: inout Carrier) throws {
+    for k in candidates.indices {
+      try c.carry(&traces[k])
+      for p in parts[k].indices { try c.carry(&parts[k][p]) }
+      // Others gather nothing.
+      if var candidate = candidates[k] as? any Candidate<Q> & Portable {
+        try candidate.carry(&c)
+        candidates[k] = candidate
+      }
+    }
+    guard var seen = observer as? any Portable else { throw CarrierError() }
+    try seen.carry(&c)
+    if let seen = seen as? O { observer = seen }
+    try c.carry(&certificate)
+    try c.carry(fixed: &inherent) { try $0.carry(&$1) }
+    try c.carry(fixed: &inherentUlp) { try $0.carry(&$1) }
+    try c.carry(fixed: &inherentShare) { try $0.carry(&$1) }
+    try c.carry(&inputsRounded)
+    try c.carry(count: &overflowedInputs)
+    try c.carry(count: &overflowedItems)
+  }
+}
+
+extension Measurement.Part: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&kernel)
+    try c.carry(&total)
+    try c.carry(&sums)
+    try c.carry(&totalSums)
+    try c.carry(&bound)
+    try c.carry(&boundUlp)
+  }
+}
+
 extension Measurement.Part {
   /// Adds a row of results, held against the truth of the inputs as stored and as given.
   fileprivate mutating func add(

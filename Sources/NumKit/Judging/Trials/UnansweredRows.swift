@@ -1,3 +1,4 @@
+import NumKitNumbers
 import NumKitQuestions
 
 /// Rows that have no answer in the reals, by why: a policy says what they are given, and kernels are right to give it.
@@ -35,5 +36,13 @@ public struct UnansweredRows: Sendable, Hashable {
     masked += other.masked
     infinite += other.infinite
     nan += other.nan
+  }
+}
+
+extension UnansweredRows: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    for count in [\Self.masked, \.infinite, \.nan] as [WritableKeyPath<Self, Int>] {
+      try c.carry(count: &self[keyPath: count])
+    }
   }
 }

@@ -33,6 +33,15 @@ public struct AttentionResult: Sendable {
   }
 }
 
+extension AttentionResult: Portable {
+  /// What was seen; outputs are left alone.
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&trace)
+    try c.carry(fixed: &nanBirths) { try $0.carry(count: &$1) }
+    try c.carry(fixed: &overflowBirths) { try $0.carry(count: &$1) }
+  }
+}
+
 /// One attention algorithm in one configuration.
 public struct AttentionRunner: Sendable {
   /// The algorithm.

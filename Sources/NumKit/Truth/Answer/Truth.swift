@@ -1,3 +1,5 @@
+import NumKitNumbers
+
 /// The proven answer to a question about one row: each exact result rounded correctly to a format, and its value close
 /// enough to measure errors against.
 public struct Truth: Sendable {
@@ -53,5 +55,15 @@ public struct Certificate: Sendable, Hashable {
     exact += other.exact
     undecided += other.undecided
     maxPrecision = Swift.max(maxPrecision, other.maxPrecision)
+  }
+}
+
+extension Certificate: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    for count in [
+      \Self.double, \.doubleLow, \.doubleDouble, \.mpfr, \.exact, \.undecided, \.maxPrecision,
+    ] as [WritableKeyPath<Self, Int>] {
+      try c.carry(count: &self[keyPath: count])
+    }
   }
 }
