@@ -45,6 +45,7 @@ let package = Package(
     .library(name: "NumKit", targets: ["NumKit"]),
     .library(name: "Quant", targets: ["Quant"]),
     .library(name: "TensorFiles", targets: ["TensorFiles"]),
+    .library(name: "StabilityTesting", targets: ["StabilityTesting"]),
     .executable(name: "numcheck", targets: ["numcheck"]),
   ],
   dependencies: [
@@ -89,12 +90,16 @@ let package = Package(
       name: "Tolerances",
       dependencies: numKit + [.product(name: "RealModule", package: "swift-numerics")],
       swiftSettings: swiftSettings),
+    .target(name: "StabilityTesting", dependencies: numKit, swiftSettings: swiftSettings),
     .target(name: "CGuests", cSettings: cSettings),
     .target(
       name: "Guests",
       dependencies: numKit + [
         "TensorFiles", "CGuests", "CFiles", .product(name: "SystemPackage", package: "swift-system"),
       ],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Searching", dependencies: numKit + ["StabilityTesting", "Guests", "TensorFiles"],
       swiftSettings: swiftSettings),
     .target(
       name: "Gate",
@@ -106,6 +111,7 @@ let package = Package(
       name: "numcheck",
       dependencies: numKit + [
         "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "Decoding", "Gate", "CFiles", "CLoops",
+        "StabilityTesting", "Searching",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -142,6 +148,13 @@ let package = Package(
       name: "DecodingTests", dependencies: numKit + ["Decoding", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
       name: "TolerancesTests", dependencies: numKit + ["Tolerances", "TestSupport"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "StabilityTestingTests", dependencies: numKit + ["StabilityTesting"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "SearchingTests",
+      dependencies: numKit + ["Searching", "StabilityTesting", "Guests", "TensorFiles"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "GateTests", dependencies: ["Gate", "Reports", "TestSupport"], swiftSettings: swiftSettings),

@@ -9,7 +9,7 @@ enum ColumnRegistry {
     ("verify", VerifyColumns.all),
     ("compare", CompareColumns.all),
     ("mutate", MutationColumns.all), ("tolerance", ToleranceColumns.all),
-    ("sample", SampleColumns.all),
+    ("sample", SampleColumns.all), ("search", SearchColumns.all),
     ("invariance", CalledColumns.all),
     ("schemes", SchemeColumns.all),
     ("through", ThroughColumns.all),
