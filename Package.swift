@@ -45,6 +45,7 @@ let package = Package(
     .library(name: "NumKit", targets: ["NumKit"]),
     .library(name: "Quant", targets: ["Quant"]),
     .library(name: "TensorFiles", targets: ["TensorFiles"]),
+    .library(name: "StabilityTesting", targets: ["StabilityTesting"]),
     .executable(name: "numcheck", targets: ["numcheck"]),
   ],
   dependencies: [
@@ -90,12 +91,16 @@ let package = Package(
       name: "Tolerances",
       dependencies: numKit + [.product(name: "RealModule", package: "swift-numerics")],
       swiftSettings: swiftSettings),
+    .target(name: "StabilityTesting", dependencies: numKit, swiftSettings: swiftSettings),
     .target(name: "CGuests", cSettings: cSettings),
     .target(
       name: "Guests",
       dependencies: numKit + [
         "TensorFiles", "CGuests", "CFiles", .product(name: "SystemPackage", package: "swift-system"),
       ],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Searching", dependencies: numKit + ["StabilityTesting", "Guests", "TensorFiles"],
       swiftSettings: swiftSettings),
     .target(
       name: "Gate",
@@ -107,8 +112,19 @@ let package = Package(
     .executableTarget(
       name: "numcheck",
       dependencies: numKit + [
-        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "Decoding", "Gate", "Shards", "CFiles",
-        "CLoops", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Quant",
+        "TensorFiles",
+        "Guests",
+        "Reports",
+        "Tolerances",
+        "Decoding",
+        "Gate",
+        "Shards",
+        "StabilityTesting",
+        "Searching",
+        "CFiles",
+        "CLoops",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
@@ -152,6 +168,13 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ShardsTests", dependencies: numKit + ["numcheck", "Shards", "Quant", "Guests"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "StabilityTestingTests", dependencies: numKit + ["StabilityTesting"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "SearchingTests",
+      dependencies: numKit + ["Searching", "StabilityTesting", "Guests", "TensorFiles"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "numcheckTests", dependencies: ["numcheck", "TensorFiles", "TestSupport"],

@@ -17,13 +17,13 @@ extension TensorProfile: Portable {
     {
       try c.carry(&self[keyPath: x])
     }
-    let blank = Place(index: 0, columns: 1, value: 0)
-    for place in [\Self.firstNaN, \.firstInfinity] as [WritableKeyPath<Self, Place?>] {
+    let blank = TensorPlace(index: 0, columns: 1, value: 0)
+    for place in [\Self.firstNaN, \.firstInfinity] as [WritableKeyPath<Self, TensorPlace?>] {
       try c.carry(&self[keyPath: place], blank: blank, carryPlace)
     }
     try carryLosses(&c)
     for places in [\Self.largestPlaces, \.massive.places, \.massive.nearMisses]
-      as [WritableKeyPath<Self, [Place]>]
+      as [WritableKeyPath<Self, [TensorPlace]>]
     {
       try c.carry(&self[keyPath: places], blank: blank, carryPlace)
     }
@@ -46,12 +46,12 @@ extension TensorProfile: Portable {
     }
   }
 
-  private func carryPlace(_ c: inout Carrier, _ place: inout Place) throws {
+  private func carryPlace(_ c: inout Carrier, _ place: inout TensorPlace) throws {
     var (index, value) = (place.index, place.value)
     try c.carry(count: &index)
     try c.carry(&value)
     guard !c.isReading || index < count else { throw CarrierError() }
-    if c.isReading { place = Place(index: index, columns: columns, value: value) }
+    if c.isReading { place = TensorPlace(index: index, columns: columns, value: value) }
   }
 
   /// One for each format of the settings, or none.

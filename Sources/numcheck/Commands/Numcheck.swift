@@ -40,6 +40,7 @@ struct Numcheck: ParsableCommand {
       NormReferenceCommand<LayerNormQuestion>.self,
       VerifyCommand.self,
       CompareCommand.self,
+      SearchCommand.self,
       MutateCommand.self,
       ToleranceCommand.self,
       AttentionToleranceCommand.self,

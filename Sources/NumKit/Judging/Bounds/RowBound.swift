@@ -21,7 +21,7 @@ extension RowBound: Portable {
 
 extension RowBound {
   /// The less telling of two.
-  func worse(_ other: RowBound) -> RowBound {
+  package func worse(_ other: RowBound) -> RowBound {
     func rank(_ b: RowBound) -> Int { b == .sound ? 0 : b == .vacuous ? 1 : 2 }
     return rank(other) > rank(self) ? other : self
   }

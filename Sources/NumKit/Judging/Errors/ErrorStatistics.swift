@@ -280,7 +280,7 @@ public struct ErrorStatistics: Sendable {
   var wrong: Int { aboveBound + wrongSpecials }
 
   /// Whether result `i` is one of them.
-  func isWrong(
+  package func isWrong(
     _ i: Int, _ y: Double, _ truth: Truth, _ flat: FlatTruth, _ unit: ErrorUnit, _ bound: Double?
   ) -> Bool {
     let exact = flat.value[i]

@@ -42,7 +42,7 @@ public struct FlatTruth: Sendable {
   }
 
   /// |y − exact| for the result `i`.
-  func error(of y: Double, at i: Int) -> Double { ((y - value[i]) - remainder[i]).magnitude }
+  package func error(of y: Double, at i: Int) -> Double { ((y - value[i]) - remainder[i]).magnitude }
 
   /// |y − exact| / |exact| for the finite result `i`, given the error.
   func relative(_ error: Double, of y: Double, at i: Int) -> Double {

@@ -72,7 +72,7 @@ extension ErrorStatistics {
 
 extension Truth {
   /// |y − exact| in units of a power of two, or of any other size, where the exact result has an exponent of its own.
-  func error(of y: Double, at i: Int, inUnitsOf unit: Double) -> Double {
+  package func error(of y: Double, at i: Int, inUnitsOf unit: Double) -> Double {
     let shift = -Int(unit.exponent), exponent = Int(self.exponent[i]) + shift
     func scaled(_ x: Double, _ exponent: Int) -> Double {
       exponent < -2200 ? x * 0 : Double(sign: .plus, exponent: exponent, significand: x)

@@ -47,12 +47,12 @@ public struct GuestPlan<Q: Question>: Sendable {
 }
 
 /// The errors of a candidate that keeps one of several plans, nobody knows which: of each result the largest that any of them allows.
-struct WidestErrors<Q: Question>: ErrorModel {
+package struct WidestErrors<Q: Question>: ErrorModel {
   private var models: [any ErrorModel<Q>] = []
   private var others: [Double] = []
 
   /// nil where there is no plan, or one without bounds.
-  init?(_ plans: [GuestPlan<Q>]) {
+  package init?(_ plans: [GuestPlan<Q>]) {
     for plan in plans {
       guard let model = plan.errors() else { return nil }
       models.append(model)
@@ -60,7 +60,7 @@ struct WidestErrors<Q: Question>: ErrorModel {
     if models.isEmpty { return nil }
   }
 
-  mutating func bound(
+  package mutating func bound(
     _ row: ResultRow, of item: Q.Item, _ profile: Q.Profile, exact: UnsafeBufferPointer<Double>,
     into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound? {

@@ -79,7 +79,7 @@ public struct NormContext: Sendable {
   public let read: @Sendable (Int) throws -> NormQuestion.Item
 
   /// The plans whose widest bound counts: variances that lose nothing to cancellation.
-  static func promised(
+  package static func promised(
     _ operation: Normalization, _ format: NumberFormat, _ parameters: NormParameters, _ claims: Claims
   ) throws(ClaimError) -> [GuestPlan<NormQuestion>] {
     if claims.probabilities != nil { throw .unfit("probabilities") }

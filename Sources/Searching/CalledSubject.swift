@@ -1,0 +1,91 @@
+import Guests
+import NumKit
+import StabilityTesting
+import TensorFiles
+
+/// How a kernel from outside is asked about rows.
+package struct CalledRowKernel: Sendable {
+  /// `softmax`, `rmsnorm`.
+  package var operation: String
+  /// What rows are numbers of, and results.
+  package var inputs: ElementType
+  package var results: ElementType
+  /// The index that each row is asked about, of a cross-entropy.
+  package var target: Int?
+  /// Numbers beside the arrays.
+  package var parameters: [GuestParameter]
+  /// The shape of the results of so many rows of so many numbers.
+  package var resultShape: @Sendable (_ rows: Int, _ length: Int) -> [Int]
+  /// What becomes of numbers too large for the inputs' format.
+  package var overflow: Overflow
+
+  package init(
+    _ operation: String, inputs: ElementType, results: ElementType, target: Int? = nil,
+    parameters: [GuestParameter], overflow: Overflow = .special,
+    resultShape: @escaping @Sendable (_ rows: Int, _ length: Int) -> [Int]
+  ) {
+    self.operation = operation
+    self.inputs = inputs
+    self.results = results
+    self.target = target
+    self.parameters = parameters
+    self.overflow = overflow
+    self.resultShape = resultShape
+  }
+
+  /// The arrays' names, for lines that name them.
+  package var arrayNames: [String] { ["input"] + (target == nil ? [] : ["target"]) }
+
+  /// One call about rows that are all as long.
+  func call(_ rows: [[Double]]) throws -> GuestCall {
+    let n = rows.first?.count ?? 0
+    var arrays = [
+      try GuestArray("input", inputs, [rows.count, n], values: Array(rows.joined()), overflow: overflow)
+    ]
+    if let target {
+      arrays.append(
+        try GuestArray("target", .int64, [rows.count], values: rows.map { _ in Double(target) }))
+    }
+    return GuestCall(
+      operation, inputs: arrays, results: [GuestResult("results", results, resultShape(rows.count, n))],
+      parameters: parameters)
+  }
+
+  /// Asks `kernel` about rows. Where a call of several gives nothing, each is asked about by itself, to know which it was; what hangs
+  /// once is not waited for again.
+  func answer(_ rows: [[Double]], _ kernel: any GuestKernel, hung: inout GuestFault?) -> [KernelAnswer] {
+    if let hung { return rows.map { _ in .fault(hung) } }
+    do {
+      let answer = try kernel.call(call(rows), CallConditions())
+      guard let array = answer.results.first, array.count % rows.count == 0 else {
+        return rows.map { _ in .fault(GuestFault(.results, "gives no results")) }
+      }
+      let each = array.count / rows.count
+      return rows.indices.map { k in .results((k * each..<(k + 1) * each).map { array.value($0) }) }
+    } catch let fault as GuestFault {
+      if rows.count > 1 && fault.kind != .start {
+        return rows.map { answer([$0], kernel, hung: &hung)[0] }
+      }
+      if fault.kind == .unsupported { return rows.map { _ in .declined } }
+      if fault.kind == .hang { hung = fault }
+      return rows.map { _ in .fault(fault) }
+    } catch { return rows.map { _ in .fault(GuestFault(.failure, "\(error)")) } }
+  }
+}
+
+extension SearchSubject {
+  /// A kernel in a program or a library; `start` starts it for one thread, `makeJudge` makes a judge.
+  package init<Q: Question>(
+    name: String, _ kernel: CalledRowKernel, inputs: NumberFormat, format: NumberFormat,
+    start: @escaping @Sendable () throws -> any GuestKernel,
+    makeJudge: @escaping @Sendable () throws -> Judge<Q>, item: @escaping @Sendable ([Double]) -> Q.Item
+  ) {
+    self.init(name: name, inputs: inputs, format: format, hasBatches: true) {
+      let guest = try start()
+      var hung: GuestFault?
+      return SearchWorker(try makeJudge(), item: item) { rows in
+        kernel.answer(rows, guest, hung: &hung)
+      }
+    }
+  }
+}

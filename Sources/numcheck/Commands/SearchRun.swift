@@ -1,0 +1,119 @@
+import NumKit
+import Reports
+import Searching
+import StabilityTesting
+import TensorFiles
+
+/// What all searches of rows share: from flags to files and a report.
+struct SearchRun {
+  let operation: String
+  let search: SearchOptions
+  let guest: SearchedKernelOptions
+  let report: ReportOptions
+  /// The formats of a kernel of ours.
+  let configuration: KernelConfiguration
+  /// What rows are numbers of, and results.
+  let inputs: NumberFormat
+  let format: NumberFormat
+  private let settings: SearchSettings
+  private let kept: [RegressionFile.Entry]
+
+  init(
+    _ operation: String, _ search: SearchOptions, _ guest: SearchedKernelOptions,
+    _ precision: PrecisionOptions,
+    _ algorithm: [String], _ threads: ThreadOptions, _ report: ReportOptions, longest: Int,
+    hasMasks: Bool = true
+  ) throws {
+    self.operation = operation
+    self.search = search
+    self.guest = guest
+    self.report = report
+    configuration = try precision.configuration()
+    guard let format = configuration.storage.numberFormat, configuration.overflow == .special else {
+      throw UsageError("search needs a floating-point --dtype, and no --overflow saturate")
+    }
+    self.format = format
+    inputs = guest.roundInputs?.numberFormat ?? format
+    if guest.isCalled {
+      if !algorithm.isEmpty {
+        throw UsageError("--algorithm is for kernels of ours; of yours --claims algorithm=NAME says it")
+      }
+      if precision.compute != nil || precision.accumulate != nil {
+        throw UsageError("--compute and --accumulate are for kernels of ours; of yours --claims says them")
+      }
+    }
+    try keepApart(outputs: search.outputs + report.files, inputs: [])
+    var limits = try search.limits(inputs, longest: longest)
+    if !hasMasks && !search.specialValues { limits.allowsMasks = false }
+    let workers = try MemoryNeeds.threads(
+      threads, operation, length: limits.lengths.upperBound, algorithms: 4)
+    settings = try search.settings(limits, isCalled: guest.isCalled, threads: workers)
+    kept = try search.kept()
+  }
+
+  /// What failing rows are kept under: the question, whoever answers it.
+  private var key: String { "search \(operation) \(inputs.name) \(format.name)" }
+
+  /// Searches a kernel of yours.
+  func searchCalled<Q: NumKit.Question>(
+    _ kernel: CalledRowKernel, judge: @escaping @Sendable () throws -> Judge<Q>,
+    item: @escaping @Sendable ([Double]) -> Q.Item
+  ) throws {
+    // What is wrong with flags shows before anything is started, and what is wrong with the kernel before it is searched.
+    do { _ = try judge() } catch { throw UsageError("--claims: \(error)") }
+    let first = try guest.start(kernel)
+    let name = guest.exec == nil ? first.name : "program"
+    first.close()
+    let guest = guest
+    try finish([
+      SearchSubject(
+        name: name, kernel, inputs: inputs, format: format, start: { try guest.start(kernel) },
+        makeJudge: judge,
+        item: item)
+    ])
+  }
+
+  /// Searches kernels of ours.
+  func searchOwn(_ subjects: [SearchSubject]) throws { try finish(subjects) }
+
+  private func finish(_ subjects: [SearchSubject]) throws {
+    let witnesses = kept.filter { $0.name == key }.compactMap { Search.row($0.choices) }
+    let progress = Progress(total: settings.tries * subjects.count)
+    var found: [SearchReport.Found] = []
+    for (k, subject) in subjects.enumerated() {
+      let show = progress.callback
+      let each = settings.tries
+      let outcome = try Search(subject, settings).run(
+        witnesses: witnesses, progress: show.map { show in { @Sendable in show(k * each + $0) } })
+      found.append(SearchReport.Found(kernel: subject.name, outcome: outcome))
+    }
+    progress.finish()
+    var made = SearchReport(
+      operation: operation, configuration: configuration, inputs: inputs, format: format, settings: settings,
+      isCalled: guest.isCalled, found: found)
+    made.line = guest.exec ?? guest.plugin
+    var files: [any UnfinishedFile] = []
+    let failing = made.failing
+    if let path = search.witnesses {
+      var entries = kept
+      for (_, find, shrunk) in failing where shrunk.isReproduced {
+        let entry = RegressionFile.Entry(
+          name: key, kind: find.kind, choices: Search.choices(shrunk.evaluation.row))
+        if !entries.contains(where: { $0.name == entry.name && $0.choices == entry.choices }) {
+          entries.append(entry)
+        }
+      }
+      made.kept = (path: ArgumentText.shown(path), added: entries.count - kept.count)
+      files.append(try RawWriter(path, text: RegressionFile.text(entries)))
+    }
+    for file in search.emit {
+      guard let test = made.test(Invocation.line) else {
+        throw UsageError("--emit: no row with results was found to write a test of")
+      }
+      files.append(try RawWriter(file.path, text: file.emitter.text(test)))
+    }
+    let limits = guest.isCalled ? SearchReport.limits : []
+    let finished = made.report
+    try deliver(files) { try report.finish(finished, limits: limits) }
+  }
+}

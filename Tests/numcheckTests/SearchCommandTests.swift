@@ -1,0 +1,278 @@
+import Foundation
+import Testing
+
+/// `numcheck search`: faults of kernels that are called, what is kept and written of them, and what is refused.
+@Suite struct SearchCommandTests {
+  private static let root = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
+  private static let source = root.appendingPathComponent("Examples/search/kernels.c").path
+
+  /// Builds the example's library with a fault, in `folder`.
+  private static func build(_ fault: String, in folder: URL) throws -> String {
+    let shell = try Shell(
+      "cc -O1 -std=gnu11 -fPIC -shared -ffp-contract=off -DFAULT=\(fault) -I'\(root.path)/Sources/CGuests/include' "
+        + "'\(source)' -o \(fault).so -lm", in: folder)
+    try #require(shell.status == 0, "\(shell.errors)")
+    return folder.appendingPathComponent("\(fault).so").path
+  }
+
+  private static func inFolder(_ body: (URL) throws -> Void) throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try body(folder)
+  }
+
+  private static func search(_ arguments: [String], status: Int32) throws -> [[String: Any]] {
+    let report = try CommandRunner.json(["search", "softmax"] + arguments, status: status)
+    #expect(try SchemaValidator().errors(report) == [])
+    return try #require(report["results"] as? [[String: Any]])
+  }
+
+  private static func choices(_ result: [String: Any]) -> String {
+    ((result["witness"] as? [String: Any])?["choices"] as? String) ?? ""
+  }
+
+  /// The fault, the rows that show it, and what is left of them.
+  @Test(arguments: [
+    ("SENTINEL", "zero", ["--max-length", "40", "--tries", "600"], 1),
+    ("STALE_MAXIMUM", "above-bound", ["--max-length", "260", "--tries", "600"], 129),
+    ("F16_ACCUMULATOR", "above-bound", ["--max-length", "4100", "--tries", "500"], 4100),
+    (
+      "LOST_TAIL", "zero",
+      ["--min-length", "60000", "--max-length", "65540", "--tries", "6", "--shrink", "60"], 65_537
+    ),
+  ])
+  func aFaultIsFound(fault: String, kind: String, flags: [String], length: Int) throws {
+    try Self.inFolder { folder in
+      let library = try Self.build(fault, in: folder)
+      let results = try Self.search(["--plugin", library] + flags, status: 1)
+      let found = try #require(results.first { $0["fault"] as? String == kind })
+      let shrunk = try #require((found["shrunk"] as? [String: Any])?["length"] as? Int)
+      #expect(shrunk <= length && found["reproduced"] as? Bool == true, "\(found)")
+    }
+  }
+
+  /// What hardly a random row shows, for the first seeds; shrunk to three numbers and less.
+  @Test(arguments: ["RARE_TIE", "RARE_REDUCTION", "RARE_RECIPROCAL"]) func rareFaultsAreFound(fault: String)
+    throws
+  {
+    try Self.inFolder { folder in
+      let library = try Self.build(fault, in: folder)
+      for seed in 1...3 {
+        let results = try Self.search(
+          ["--plugin", library, "--max-length", "64", "--tries", "20000", "--first", "--seed", "\(seed)"],
+          status: 1)
+        let shrunk = try #require((results[0]["shrunk"] as? [String: Any])?["length"] as? Int)
+        #expect(shrunk <= 3, "\(results[0])")
+      }
+    }
+  }
+
+  @Test func aRightLibraryHolds() throws {
+    try Self.inFolder { folder in
+      let library = try Self.build("NONE", in: folder)
+      let results = try Self.search(
+        ["--plugin", library, "--max-length", "300", "--tries", "1000"], status: 0)
+      #expect(results.count == 1 && results[0]["fault"] as? String == "none")
+      #expect((results[0]["share"] as? Double ?? 9) <= 1)
+      let batch = try Self.search(
+        ["--plugin", library, "--max-length", "30", "--tries", "300", "--maximise", "batch"], status: 0)
+      #expect(batch[0]["fault"] as? String == "none")
+    }
+  }
+
+  @Test func theReportDoesNotDependOnThreads() throws {
+    try Self.inFolder { folder in
+      let library = try Self.build("STALE_MAXIMUM", in: folder)
+      let line = ["search", "softmax", "--plugin", library, "--max-length", "200", "--tries", "400"]
+      let one = try CommandRunner.run(line + ["--threads", "1"]).output
+      let two = try CommandRunner.run(line + ["--threads", "2"]).output
+      #expect(one == two && one.contains("above-bound"))
+    }
+  }
+
+  /// What was found is kept, tried first, and fails in the same way; a mended kernel passes it.
+  @Test func witnessesAreKept() throws {
+    try Self.inFolder { folder in
+      let (wrong, right) = (try Self.build("SENTINEL", in: folder), try Self.build("NONE", in: folder))
+      let file = folder.appendingPathComponent("rows.txt").path
+      let flags = ["--max-length", "20", "--tries", "300", "--witnesses", file]
+      let first = try Self.search(["--plugin", wrong] + flags, status: 1)
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+      #expect(text.hasPrefix("# stability-testing 1\nsearch softmax f32 f32\tzero\t[ -0x"))
+      #expect(text.contains(Self.choices(try #require(first.first { $0["fault"] as? String == "zero" }))))
+      // One random row more, so that all that is found is what was kept.
+      let again = try Self.search(
+        ["--plugin", wrong, "--random", "--tries", "1", "--max-length", "20", "--witnesses", file], status: 1)
+      #expect(again.contains { $0["fault"] as? String == "zero" && $0["foundAt"] as? Int == 0 })
+      #expect(try String(contentsOfFile: file, encoding: .utf8) == text)
+      let report = try CommandRunner.json(
+        [
+          "search", "softmax", "--plugin", right, "--random", "--tries", "1", "--max-length", "20",
+          "--witnesses", file,
+        ])
+      let search = try #require(report["search"] as? [String: Any])
+      #expect(search["replayed"] as? Int ?? 0 > 0 && search["replayedWrong"] as? Int == 0)
+    }
+  }
+
+  /// The test in C stands alone: it fails with the kernel that it was found in, and passes with a right one.
+  @Test func emittedTestsStandAlone() throws {
+    try Self.inFolder { folder in
+      let library = try Self.build("SENTINEL", in: folder)
+      let kinds = [("c", "t.c"), ("gtest", "t.cc"), ("pytest", "test_t.py"), ("swift-testing", "T.swift")]
+      _ = try Self.search(
+        ["--plugin", library, "--max-length", "20", "--tries", "300"]
+          + kinds.flatMap { ["--emit", "\($0.0)=\(folder.path)/\($0.1)"] }, status: 1)
+      // The right kernel, the wrong one, and stand-ins for what the other languages' tests need.
+      let files = [
+        "right.c":
+          "#include <math.h>\nvoid softmax(const float *x, long n, float *y) { float t = x[0], s = 0; for (long i = 0; i < n; i++) t = fmaxf(t, x[i]); for (long i = 0; i < n; i++) s += y[i] = expf(x[i] - t); for (long i = 0; i < n; i++) y[i] /= s; }\n",
+        "wrong.c":
+          "void softmax(const float *x, long n, float *y) { for (long i = 0; i < n; i++) y[i] = 0 * (x[i] < 0); }\n",
+        "gtest/gtest.h":
+          "#pragma once\n#include <iostream>\nextern int failures;\n#define TEST(a, b) void a##_##b()\nstruct Sink { bool bad; template <class T> Sink &operator<<(const T &t) { if (bad) std::cerr << t; return *this; } };\nstatic inline Sink check(bool ok) { failures += !ok; return Sink{!ok}; }\n#define EXPECT_TRUE(x) check(x)\n",
+        "main.cc": "int failures = 0;\nvoid RUN();\nint main() { RUN(); return failures != 0; }\n",
+      ]
+      try FileManager.default.createDirectory(
+        at: folder.appendingPathComponent("gtest"), withIntermediateDirectories: true)
+      for (name, text) in files {
+        try text.write(to: folder.appendingPathComponent(name), atomically: true, encoding: .utf8)
+      }
+      let shell = try Shell(
+        """
+        set -e
+        test_name=$(sed -n 's/^TEST(Numcheck, \\(.*\\)) {/\\1/p' t.cc)
+        sed "s/RUN/Numcheck_$test_name/" main.cc > main2.cc
+        for k in right wrong; do
+          cc -Wall -Werror -o c-$k t.c $k.c -lm
+          cc -c -o $k.o $k.c
+          c++ -Wall -Werror -I. -o g-$k t.cc main2.cc $k.o -lm
+          for t in c g; do if ./$t-$k > $t-$k.out 2>&1; then echo $t $k 0; else echo $t $k $?; fi; done
+        done
+        """, in: folder)
+      #expect(shell.status == 0 && shell.errors.isEmpty, "\(shell.errors)")
+      #expect(shell.output == "c right 0\ng right 0\nc wrong 1\ng wrong 1\n")
+      let swift = try String(contentsOf: folder.appendingPathComponent("T.swift"), encoding: .utf8)
+      #expect(swift.contains("@Test func softmax_") && swift.contains("[Float]"))
+      try Self.runPytest(in: folder)
+    }
+  }
+
+  /// Where there is a Python with numpy: the test's function alone, without pytest.
+  private static func runPytest(in folder: URL) throws {
+    let kernels = """
+      import numpy as np
+      def right(x):
+          e = np.exp(x - x.max(axis=-1, keepdims=True))
+          return e / e.sum(axis=-1, keepdims=True)
+      def wrong(x):
+          return 0 * x
+      """
+    try kernels.write(to: folder.appendingPathComponent("own.py"), atomically: true, encoding: .utf8)
+    let shell = try Shell(
+      """
+      python3 -c 'import numpy' 2>/dev/null || { echo none; exit 0; }
+      for k in right wrong; do
+        NUMCHECK_KERNEL=own:$k python3 -c 'import test_t; [f() for n, f in vars(test_t).items() if n.startswith("test_")]' 2>err.txt \
+          && echo $k passes || { grep -q AssertionError err.txt && echo $k fails; }
+      done
+      """, in: folder)
+    #expect(
+      shell.output == "none\n" || shell.output == "right passes\nwrong fails\n",
+      "\(shell.output)\(shell.errors)")
+  }
+
+  @Test func programsAreSearched() throws {
+    let own =
+      "'\(CommandRunner.binary.path)' softmax --algorithm naive --input {input} --output {results} >/dev/null"
+    let results = try Self.search(["--exec", own, "--max-length", "3", "--tries", "60"], status: 1)
+    #expect(results.contains { $0["fault"] as? String == "nan" || $0["fault"] as? String == "zero" })
+    let failing = try Self.search(
+      ["--exec", "exit 3; true {results}", "--tries", "4", "--max-length", "2"], status: 1)
+    #expect(failing[0]["fault"] as? String == "failure")
+    let slow = try Self.search(
+      ["--exec", "sleep 30; true {results}", "--tries", "40", "--timeout", "0.2"], status: 1)
+    #expect(slow[0]["fault"] as? String == "time-out")
+  }
+
+  @Test func ourOwnKernelsAreSearched() throws {
+    let results = try Self.search(
+      ["--dtype", "f16", "--algorithm", "naive,shifted", "--max-length", "40", "--tries", "800"], status: 0)
+    #expect(
+      results.contains {
+        $0["kernel"] as? String == "naive" && $0["fault"] as? String == "nan"
+          && Self.choices($0) == "[ 0x1.8p+3 ]"
+      })
+    #expect(results.contains { $0["kernel"] as? String == "shifted" && $0["fault"] as? String == "none" })
+    let norm = try CommandRunner.json(
+      ["search", "rmsnorm", "--max-length", "16", "--tries", "300", "--range", "1000", "--check", "share<=1"])
+    #expect(try SchemaValidator().errors(norm) == [])
+  }
+
+  @Test(arguments: [
+    ["search"], ["search", "nothing"], ["search", "softmax", "--tries", "0"],
+    ["search", "softmax", "--tries", "many"],
+    ["search", "softmax", "--seconds", "0"], ["search", "softmax", "--seconds", "nan"],
+    ["search", "softmax", "--min-length", "0"],
+    ["search", "softmax", "--min-length", "9", "--max-length", "8"],
+    ["search", "softmax", "--max-length", "99999999"],
+    ["search", "softmax", "--range", "0"], ["search", "softmax", "--range", "-1"],
+    ["search", "softmax", "--range", "1e-9", "--dtype", "f8e4m3fn"],
+    ["search", "softmax", "--maximise", "speed"], ["search", "softmax", "--maximise", "batch"],
+    ["search", "softmax", "--dtype", "int8"],
+    ["search", "softmax", "--overflow", "saturate", "--dtype", "f8e4m3fn"],
+    ["search", "softmax", "--algorithm", "fast"],
+    ["search", "softmax", "--plugin", "/nowhere.so"], ["search", "softmax", "--exec", "true"],
+    ["search", "softmax", "--claims", "compute=f32"],
+    ["search", "softmax", "--exec", "true {results}", "--plugin", "x.so"],
+    ["search", "softmax", "--exec", "true {results}", "--algorithm", "naive"],
+    ["search", "softmax", "--exec", "true {results}", "--compute", "f32"],
+    ["search", "softmax", "--exec", "true {results}", "--claims", "x=y"],
+    ["search", "softmax", "--exec", "true {results} {nothing}"], ["search", "softmax", "--timeout", "0"],
+    ["search", "softmax", "--shrink", "-1"],
+    ["search", "softmax", "--emit", "perl=x"], ["search", "softmax", "--emit", "c"],
+    ["search", "softmax", "--emit", "c=/no/such/folder/x"],
+    ["search", "softmax", "--emit", "c=same", "--witnesses", "same"],
+    ["search", "softmax", "--witnesses", "/"],
+    ["search", "softmax", "--witnesses", "/no/such/folder/x"],
+    ["search", "softmax", "--finite", "--special-values"],
+    ["search", "crossentropy", "--target", "3"], ["search", "softmax", "--round-inputs", "f16"],
+    ["search", "rmsnorm", "--epsilon", "-1"],
+    ["search", "softmax-jacobian", "--max-length", "5000"], ["search", "softmax", "--seed", "-1"],
+    ["search", "softmax", "--seed", "x"],
+    ["search", "softmax", "--threads", "0"], ["search", "softmax", "--temperature", "nan"],
+  ])
+  func rubbishIsRefused(_ arguments: [String]) throws {
+    try Self.inFolder { folder in
+      let outcome = try CommandRunner.run(
+        arguments
+          + (arguments.contains("--tries") || arguments.count < 3
+            ? []
+            : ["--tries", "1", "--max-length", "8"].filter { _ in !arguments.contains("--max-length") }),
+        folder: folder)
+      #expect(outcome.status == 2 && outcome.output.isEmpty, "\(arguments): \(outcome.output)")
+      #expect(
+        outcome.errors.hasPrefix("numcheck: ") && outcome.errors.filter { $0 == "\n" }.count == 1,
+        "\(outcome.errors)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    }
+  }
+
+  @Test(arguments: [
+    "", "# stability-testing 2\n", "{}", "# stability-testing 1\nx\n",
+    "# stability-testing 1\nsearch softmax f32 f32\tnan\t[ 1.5 ]\n",
+    "# stability-testing 1\nsearch softmax f32 f32\tnan\t[ 0x1p+0\n",
+    "# stability-testing 1\nsearch softmax f32 f32\tnan\t[ 0x1p+0*99999999 ]\n",
+  ])
+  func rubbishWitnessesAreRefused(_ text: String) throws {
+    try Self.inFolder { folder in
+      let file = folder.appendingPathComponent("w.txt")
+      try text.write(to: file, atomically: true, encoding: .utf8)
+      let outcome = try CommandRunner.run([
+        "search", "softmax", "--tries", "1", "--max-length", "4", "--witnesses", file.path,
+      ])
+      #expect(outcome.status == 2 && outcome.errors.filter { $0 == "\n" }.count == 1, "\(outcome.errors)")
+      #expect(try String(contentsOf: file, encoding: .utf8) == text)
+    }
+  }
+}
