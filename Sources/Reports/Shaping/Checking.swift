@@ -2,13 +2,13 @@ extension Report {
   /// Holds limits against the report's figures and keeps the outcomes. A figure without a value never passes, nor one with a caveat,
   /// nor anything against such a one.
   package mutating func check(_ limits: [Limit]) throws(LimitError) {
-    let checker = Checker(self)
+    let checker = LimitChecker(self)
     for limit in limits { checks += try checker.checks(limit) }
   }
 }
 
 /// Finds figures in a report by their names.
-struct Checker {
+struct LimitChecker {
   private let tables: [Table]
   private let facts: [Fact]
 

@@ -63,7 +63,7 @@ struct MergeCommand: ParsableCommand {
   private func run(_ line: [String]) throws {
     let list = try Arguments(line, commands: Numcheck.configuration.subcommands).list
     var command: any ParsableCommand
-    do { command = try Numcheck.parseAsRoot(list) } catch { throw UsageError(Numcheck.message(of: error)) }
+    do { command = try Numcheck.parseAsRoot(list) } catch { throw UsageError(Numcheck.line(of: error)) }
     guard command is any Sharable || command is GateCommand else {
       throw UsageError("'\(ArgumentText.shown(line.first ?? ""))' has no parts")
     }

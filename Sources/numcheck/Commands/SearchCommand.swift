@@ -31,7 +31,7 @@ struct SearchCommand: ParsableCommand {
 }
 
 /// Searches rows of an operation.
-struct SearchRows<Q: NamedOperation>: ParsableCommand {
+struct SearchRows<Q: NamedOperation<RowOperation>>: ParsableCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: Q.operation.rawValue,
@@ -109,7 +109,7 @@ struct SearchRows<Q: NamedOperation>: ParsableCommand {
 }
 
 /// Searches rows of a normalisation.
-struct SearchNorm<N: NamedNorm>: ParsableCommand {
+struct SearchNorm<N: NamedOperation<Normalization>>: ParsableCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: N.operation.rawValue,

@@ -209,7 +209,7 @@ struct SearchedKernelOptions: ParsableArguments {
       let path = plugin ?? ""
       let library = LibraryGuest(
         path.contains("/") ? path : "./" + path,
-        program: [ServeLibraryCommand.executable, ServeLibraryCommand.name], seconds: timeout.value)
+        program: [Invocation.executable, Invocation.libraryCommand], seconds: timeout.value)
       try library.load()
       return library
     } catch {
