@@ -115,6 +115,7 @@ struct AttentionCommand: Sharable {
     var experiment = AttentionExperiment(source.tensors, parameters, runners, threads: threads.count)
     experiment.gradientThreshold = gradientThreshold.value
     experiment.sinkTokens = sinkTokens
+    experiment.mapsWeights = report.draws
     let progress = Progress(total: source.tensors.shape.heads * source.tensors.shape.queries)
     let result = try experiment.run(progress: progress.callback)
     progress.finish()

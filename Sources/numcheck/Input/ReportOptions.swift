@@ -37,6 +37,9 @@ struct ReportOptions: ParsableArguments {
     } catch { throw ValidationError("\(error)") }
   }
 
+  /// Whether any report is a page, which can draw.
+  var draws: Bool { ([format] + report.map(\.format)).contains { $0.emitter == HTMLEmitter.self } }
+
   /// The files that are written.
   var files: [String] { report.map(\.path) }
 

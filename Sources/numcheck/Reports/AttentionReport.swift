@@ -33,6 +33,7 @@ struct AttentionReport {
       .errors(table), .spread(result.entries.map { ($0.runner.algorithm.rawValue, $0.kernel) }),
       .sinks(result.heads),
     ]
+    section.charts += Chart.weights(result.heads, sinkTokens: experiment.sinkTokens, configuration.storage)
     report.sections = [section]
     report.conclusion = conclusion
     if result.isEmpty { report.gaps = ["nothing was checked: no query has a finite truth"] }

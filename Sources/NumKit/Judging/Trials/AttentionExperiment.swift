@@ -18,6 +18,9 @@ public struct AttentionExperiment: Sendable {
   /// How many first tokens count as a sink.
   public var sinkTokens = 1
 
+  /// Whether maps of weights are made, for pictures.
+  public var mapsWeights = false
+
   /// All parts.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, _ runners: [AttentionRunner],
@@ -56,7 +59,7 @@ public struct AttentionExperiment: Sendable {
       candidates.append(
         BaselineCandidate(
           AttentionCandidate(baseline, parameters, on: stored, given: tensors, isBounded: false),
-          tensors.shape, sinkTokens: sinkTokens))
+          tensors.shape, sinkTokens: sinkTokens, mapsWeights: mapsWeights))
     }
     var trial = Trial(AttentionForward(parameters), candidates: candidates, format: format, threads: threads)
     {
@@ -159,6 +162,9 @@ public struct AttentionMeasurement: Sendable {
     public let entropy: Double
     /// The same in the baseline's probabilities.
     public let computedEntropy: Double
+    /// Where its weights go, in truth, and in the baseline's probabilities; nil unless `mapsWeights`.
+    public let weights: WeightMap?
+    public let computedWeights: WeightMap?
   }
 
   /// The algorithms, in the order given.

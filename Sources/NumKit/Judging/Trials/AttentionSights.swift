@@ -9,17 +9,31 @@ struct HeadSight: Portable {
   var mass = ExactSum()
   var entropy = ExactSum()
   var rows = 0
+  /// Its weights, where somebody asks for a picture.
+  var map: WeightMap?
 
   mutating func merge(_ other: HeadSight) {
     mass.merge(other.mass)
     entropy.merge(other.entropy)
     rows += other.rows
+    if let map = other.map { self.map?.merge(map) }
+  }
+
+  /// Of each head of `shape`.
+  static func blank(_ shape: AttentionShape, mapped: Bool) -> [HeadSight] {
+    var one = HeadSight()
+    if mapped { one.map = WeightMap(queries: shape.queries, keys: shape.keys) }
+    return Array(repeating: one, count: shape.heads)
   }
 
   mutating func carry(_ c: inout Carrier) throws {
     try c.carry(&mass)
     try c.carry(&entropy)
     try c.carry(count: &rows)
+    if var map {
+      try c.carry(&map)
+      self.map = map
+    }
   }
 }
 
@@ -40,7 +54,7 @@ struct AttentionSights: Observer {
     sinkTokens = experiment.sinkTokens
     gradientThreshold = experiment.gradientThreshold
     self.format = format
-    heads = Array(repeating: HeadSight(), count: experiment.tensors.shape.heads)
+    heads = HeadSight.blank(experiment.tensors.shape, mapped: experiment.mapsWeights)
   }
 
   var wantsGivenProfiles: Bool { true }
@@ -62,6 +76,12 @@ struct AttentionSights: Observer {
     heads[item.head].mass.add(mass)
     heads[item.head].entropy.add(profile.entropy)
     heads[item.head].rows += 1
+    if heads[item.head].map != nil {
+      heads[item.head].map?.note(query: item.query)
+      for (place, j) in profile.keys.enumerated() {
+        heads[item.head].map?.add(profile.probabilities[place], query: item.query, key: j)
+      }
+    }
   }
 
   mutating func merge(_ other: AttentionSights) {
@@ -78,7 +98,8 @@ struct AttentionSights: Observer {
       func mean(_ sum: ExactSum, _ n: Int) -> Double { n == 0 ? .nan : sum.value / Double(n) }
       return AttentionMeasurement.Head(
         sinkMass: mean(head.mass, head.rows), computedSinkMass: mean(computed.mass, computed.rows),
-        entropy: mean(head.entropy, head.rows), computedEntropy: mean(computed.entropy, computed.rows))
+        entropy: mean(head.entropy, head.rows), computedEntropy: mean(computed.entropy, computed.rows),
+        weights: head.map, computedWeights: computed.map)
     }
   }
 }
@@ -92,11 +113,11 @@ struct BaselineCandidate: Candidate {
   private let sinkTokens: Int
   private(set) var heads: [HeadSight]
 
-  init(_ kernel: AttentionCandidate, _ shape: AttentionShape, sinkTokens: Int) {
+  init(_ kernel: AttentionCandidate, _ shape: AttentionShape, sinkTokens: Int, mapsWeights: Bool = false) {
     self.kernel = kernel
     self.sinkTokens = sinkTokens
     queries = shape.queries
-    heads = Array(repeating: HeadSight(), count: shape.heads)
+    heads = HeadSight.blank(shape, mapped: mapsWeights)
   }
 
   var name: String { kernel.name }
@@ -117,6 +138,12 @@ struct BaselineCandidate: Candidate {
       heads[row / queries].mass.add(mass)
       heads[row / queries].entropy.add(entropy)
       heads[row / queries].rows += 1
+      if heads[row / queries].map != nil {
+        heads[row / queries].map?.note(query: row % queries)
+        for (i, x) in p.enumerated() {
+          heads[row / queries].map?.add(x, query: row % queries, key: firstKey + i)
+        }
+      }
     }
     self.heads = heads
     kernel.copy(item, into: results)
