@@ -50,7 +50,8 @@ struct FormulaCommand<O: FormulaFlags>: ParsableCommand {
       threads, O.commandName, length: source.rows.length, algorithms: algorithms.count)
     let formula = try question.checked(source, seed: input.seed)
     let run = FormulaRun<O>(
-      algorithms: algorithms, configuration: configuration, formula: formula, source: source, seed: input.seed,
+      algorithms: algorithms, configuration: configuration, formula: formula, source: source,
+      seed: input.seed,
       threads: workers)
     let progress = Progress(total: source.rows.rowCount)
     let found = try run.measured(question, progress: progress.callback)
@@ -97,7 +98,9 @@ extension FormulaRun {
   }
 
   /// What one algorithm computes, row by row.
-  func answers(_ algorithm: FormulaAlgorithm<O.F>, _ body: (UnsafeBufferPointer<Double>) throws -> Void) throws {
+  func answers(_ algorithm: FormulaAlgorithm<O.F>, _ body: (UnsafeBufferPointer<Double>) throws -> Void)
+    throws
+  {
     guard
       let runner = FormulaRunner(algorithm, configuration, formula: formula.rounded(to: configuration))
     else { throw FormulaError.cannotCompute(algorithm.name, configuration) }
