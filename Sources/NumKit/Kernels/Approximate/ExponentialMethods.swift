@@ -32,7 +32,7 @@ public enum ExponentialMethods {
     Polynomial2.self,
     Polynomial3.self,
     Piecewise.self,
-    Table.self,
+    PowerTable.self,
     Schraudolph.self,
     FewBits.self,
     TruncatedTo11.self,
@@ -115,7 +115,7 @@ public enum Piecewise: ExponentialMethod {
 }
 
 /// The nearest of 64 powers: off by 0.54 %.
-public enum Table: ExponentialMethod {
+public enum PowerTable: ExponentialMethod {
   public static let name = "table"
   public static let summary = "2^fraction as the nearest of 64 entries"
   public static let accuracy = ExponentialAccuracy(error: 0.005431, roundings: 2)
@@ -155,7 +155,8 @@ public enum FewBits: ExponentialMethod {
 public enum TruncatedTo11: ExponentialMethod {
   public static let name = "log2e:11"
   public static let summary = "2^z with log2(e) cut to 11 bits"
-  public static let accuracy = ExponentialAccuracy(error: 0, roundings: 0, constant: 2.17e-4, usesLibrary: true)
+  public static let accuracy = ExponentialAccuracy(
+    error: 0, roundings: 0, constant: 2.17e-4, usesLibrary: true)
   @inlinable public static var log2e: Double { 1477 / 1024 }
   @inlinable public static func power<C: Scalar>(_ z: C) -> C { C.exp2(z) }
 }
@@ -164,7 +165,8 @@ public enum TruncatedTo11: ExponentialMethod {
 public enum TruncatedTo8: ExponentialMethod {
   public static let name = "log2e:8"
   public static let summary = "2^z with log2(e) cut to 8 bits"
-  public static let accuracy = ExponentialAccuracy(error: 0, roundings: 0, constant: 3.61e-3, usesLibrary: true)
+  public static let accuracy = ExponentialAccuracy(
+    error: 0, roundings: 0, constant: 3.61e-3, usesLibrary: true)
   @inlinable public static var log2e: Double { 184 / 128 }
   @inlinable public static func power<C: Scalar>(_ z: C) -> C { C.exp2(z) }
 }

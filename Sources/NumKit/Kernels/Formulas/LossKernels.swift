@@ -76,7 +76,8 @@ extension SigmoidGradientFormula: ComputedFormula {
   }
 
   public static let algorithms: [FormulaAlgorithm<SigmoidGradientFormula>] = [
-    SigmoidGradientKernel(method: .difference).algorithm("difference", "s (1 - s), s = sigmoid(x)", .difference),
+    SigmoidGradientKernel(method: .difference).algorithm(
+      "difference", "s (1 - s), s = sigmoid(x)", .difference),
     SigmoidGradientKernel(method: .product).algorithm("product", "sigmoid(x) sigmoid(-x)", .product),
     SigmoidGradientKernel(method: .quotient).algorithm("quotient", "e^-|x| / (1 + e^-|x|)^2", .quotient),
   ]
@@ -171,7 +172,8 @@ extension ZLossFormula: ComputedFormula {
 
   public static let algorithms: [FormulaAlgorithm<ZLossFormula>] = [
     ZLossKernel(method: .naive).algorithm("naive", "weight lse^2, lse without a shift", .naive),
-    ZLossKernel(method: .shifted).algorithm("shifted", "weight lse^2, the maximum subtracted first", .shifted),
+    ZLossKernel(method: .shifted).algorithm(
+      "shifted", "weight lse^2, the maximum subtracted first", .shifted),
   ]
 }
 

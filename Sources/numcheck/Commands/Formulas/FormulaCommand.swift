@@ -45,7 +45,8 @@ struct FormulaCommand<O: FormulaFlags>: ParsableCommand {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
     }
     try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
-    let source = try RowInput(FormulaInput(options: input, flags: question), dtype: configuration.storage)
+    let source = question.transformed(
+      try RowInput(FormulaInput(options: input, flags: question), dtype: configuration.storage))
     let workers = try MemoryNeeds.threads(
       threads, O.commandName, length: source.rows.length, algorithms: algorithms.count)
     let formula = try question.checked(source, seed: input.seed)
@@ -164,7 +165,8 @@ struct FormulaReferenceCommand<O: FormulaFlags>: ParsableCommand {
       throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
     }
     try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
-    let source = try RowInput(FormulaInput(options: input, flags: question), dtype: roundInputs ?? dtype)
+    let source = question.transformed(
+      try RowInput(FormulaInput(options: input, flags: question), dtype: roundInputs ?? dtype))
     let workers = try MemoryNeeds.threads(threads, O.commandName, length: source.rows.length)
     var formula = try question.checked(source, seed: input.seed)
     if let f = roundInputs?.numberFormat {

@@ -221,7 +221,8 @@ private struct SmoothedCrossEntropyErrors: FormulaErrors {
       mean.exact *= sign
       let own = c.loaded(x[t])
       let first = c.sum(
-        c.sum(Computed(exact: largest - x[t], error: m.error + own.error), Swift.min(m.upper, own.upper)), log)
+        c.sum(Computed(exact: largest - x[t], error: m.error + own.error), Swift.min(m.upper, own.upper)), log
+      )
       let second = c.rounded(smoothing.product(c.sum(own, mean.negated)))
       bounds[0] = c.sum(first, second).error
     }
