@@ -66,7 +66,8 @@ enum Subject {
     KernelConfiguration(storage: .float(.bf16), compute: .f32),
     KernelConfiguration(storage: .float(.f16), compute: .f16, accumulator: .f32),
     KernelConfiguration(storage: .float(.f32), compute: .bf16, accumulator: .f64),
-    KernelConfiguration(storage: .float(.f8e4m3fn)), KernelConfiguration(storage: .float(.f8e5m2), compute: .f16),
+    KernelConfiguration(storage: .float(.f8e4m3fn)),
+    KernelConfiguration(storage: .float(.f8e5m2), compute: .f16),
     KernelConfiguration(storage: .float(.f6e3m2), compute: .f32),
   ]
 

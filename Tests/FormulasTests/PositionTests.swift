@@ -85,9 +85,13 @@ import Testing
     let formula = AlibiFormula(distances: RowPositions(from: 0, period: 1 << 20))
     let once = Subject.truth(formula, Array(repeating: 0, count: 12), row: 1)
     let often = Subject.truth(formula, Array(repeating: 0, count: 12), row: 3000)
-    for h in 0..<12 { #expect((often.high[h] - 3000 * once.high[h]).magnitude <= 0x1p-50 * often.high[h].magnitude) }
+    for h in 0..<12 {
+      #expect((often.high[h] - 3000 * once.high[h]).magnitude <= 0x1p-50 * often.high[h].magnitude)
+    }
     // 8 heads: halves of halves.
-    #expect(Subject.truth(formula, [0, 0, 0, 0, 0, 0, 0, 0], row: 1).rounded == (1...8).map { -Double.powerOfTwo(-$0) })
+    #expect(
+      Subject.truth(formula, [0, 0, 0, 0, 0, 0, 0, 0], row: 1).rounded
+        == (1...8).map { -Double.powerOfTwo(-$0) })
   }
 
   private func study(

@@ -45,11 +45,36 @@ public struct RowArithmetic: Sendable, Hashable {
   public var isBase2: Bool
   /// From exponentials to results.
   public var ending: Ending
+  /// How exponentials are made where no function of the format makes them.
+  public var exponential: ExponentialAccuracy?
 
   /// Natural exponentials unless said otherwise.
   public init(shift: Shift, isBase2: Bool = false, ending: Ending) {
     self.shift = shift
     self.isBase2 = isBase2
     self.ending = ending
+  }
+}
+
+/// How near a short way to make exponentials comes.
+public struct ExponentialAccuracy: Sendable, Hashable {
+  /// At most this relative error of 2^fraction in exact arithmetic.
+  public var error: Double
+  /// What evaluating it adds, in unit roundoffs of the format.
+  public var roundings: Double
+  /// The relative error of its log₂ e, beside that of rounding it.
+  public var constant: Double
+  /// Whether 2^z itself is the format's own function.
+  public var usesLibrary: Bool
+  /// Whether e^0 is 1.
+  public var isExactAtZero: Bool
+
+  /// All parts.
+  public init(
+    error: Double, roundings: Double, constant: Double = 0, usesLibrary: Bool = false,
+    isExactAtZero: Bool = true
+  ) {
+    (self.error, self.roundings, self.constant) = (error, roundings, constant)
+    (self.usesLibrary, self.isExactAtZero) = (usesLibrary, isExactAtZero)
   }
 }

@@ -40,6 +40,7 @@ struct KernelCommand<Q: NamedOperation<RowOperation>>: Sharable {
     let configuration = try precision.configuration()
     let algorithms = try AlgorithmNames.chosen(
       algorithm, from: Algorithm.all(for: Q.operation, dtype: configuration.storage),
+      or: Algorithm.approximate(for: Q.operation),
       for: "\(Q.operation.rawValue) in \(configuration.storage)")
     try file.check(algorithms: algorithms.count)
     try all.check(input)

@@ -107,6 +107,11 @@ struct ListCommand: ParsableCommand {
           ))
       }
     }
+    for operation in [RowOperation.softmax, .logSumExp] {
+      rows += Algorithm.approximate(for: operation).map {
+        (operation.rawValue, $0.description, "all, where named", $0.summary)
+      }
+    }
     rows += AttentionAlgorithm.allCases.map { ("attention", $0.rawValue, "all", $0.summary) }
     for operation in Normalization.allCases {
       rows += NormAlgorithm.all(for: operation).map {

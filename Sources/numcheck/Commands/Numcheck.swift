@@ -45,6 +45,7 @@ struct Numcheck: ParsableCommand {
       ToleranceCommand.self,
       AttentionToleranceCommand.self,
       SampleCommand.self,
+      RoutingCommand.self,
       CacheCommand.self,
       QuantizeCommand.self,
       ActivationsCommand.self,

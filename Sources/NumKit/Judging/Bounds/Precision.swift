@@ -9,11 +9,11 @@ struct Precision {
   let u: Double
   /// Absolute error of a result rounded in the subnormal range: half the smallest positive number, or as many as an
   /// exponential may err by.
-  let tiny: Double
+  var tiny: Double
   /// Relative errors of the functions: u where they are correctly rounded. For f32 and f64, whose functions are the
   /// platform's, as many ulps (at most 2u each) as `LibraryAccuracy` measures and allows; ∞ where they cannot be used. `exp`
   /// covers exp2.
-  let exp: Double
+  var exp: Double
   let log: Double
   let log1p: Double
   let tanh: Double
@@ -40,7 +40,7 @@ struct Precision {
 
 /// The precisions of a configuration, and the ways between them.
 struct Precisions {
-  let compute: Precision
+  var compute: Precision
   let accumulator: Precision
   let storage: Precision
   /// Inputs on their way from storage to compute.

@@ -50,7 +50,10 @@ public struct ErrorBounds {
     guard let arithmetic = algorithm.arithmetic, let format = configuration.storage.numberFormat else {
       return nil
     }
-    let precisions = Precisions(storage: format, configuration, inputs: inputs)
+    var precisions = Precisions(storage: format, configuration, inputs: inputs)
+    if let made = arithmetic.exponential {
+      precisions.compute = precisions.compute.making(exponentialsBy: made)
+    }
     self.algorithm = algorithm
     self.arithmetic = arithmetic
     self.precisions = precisions

@@ -182,7 +182,8 @@ public enum AlibiMethod: Sendable, Hashable {
 extension AlibiFormula: ComputedFormula {
   public typealias Method = AlibiMethod
   public static let algorithms: [FormulaAlgorithm<AlibiFormula>] = [
-    AlibiKernel(method: .powers).algorithm("powers", "each slope a power of two, times the distance", .powers),
+    AlibiKernel(method: .powers).algorithm(
+      "powers", "each slope a power of two, times the distance", .powers),
     AlibiKernel(method: .products).algorithm(
       "products", "each slope the one before times the first, times the distance", .products),
   ]

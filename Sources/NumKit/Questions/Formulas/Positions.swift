@@ -41,7 +41,9 @@ public struct Frequencies: Sendable, Hashable {
     if dimensions % 2 != 0 || dimensions < 2 {
       throw UnfitFormula("\(dimensions) dimensions: they are turned in pairs")
     }
-    if !(base > 1 && base < 0x1p100) { throw UnfitFormula("a base of \(base): it must be above 1 and finite") }
+    if !(base > 1 && base < 0x1p100) {
+      throw UnfitFormula("a base of \(base): it must be above 1 and finite")
+    }
     if !(scaling.factor >= 1 && scaling.factor < 0x1p50) {
       throw UnfitFormula("a factor of \(scaling.factor): it must be finite and 1 or more")
     }
@@ -58,7 +60,9 @@ public struct Frequencies: Sendable, Hashable {
     func pair(turns: Double) -> Double {
       Double(d) * Double.log(Double(original) / (turns * 2 * .pi)) / (2 * Double.log(base))
     }
-    return (Swift.max(0, Int(pair(turns: 32).rounded(.down))), Swift.min(d - 1, Int(pair(turns: 1).rounded(.up))))
+    return (
+      Swift.max(0, Int(pair(turns: 32).rounded(.down))), Swift.min(d - 1, Int(pair(turns: 1).rounded(.up)))
+    )
   }
 
   /// What is left of YaRN's ramp at a pair: steps done, of steps in all.

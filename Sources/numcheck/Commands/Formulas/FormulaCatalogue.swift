@@ -7,6 +7,15 @@ enum FormulaCatalogue {
     RopeFlags.self,
     SinusoidalFlags.self,
     AlibiFlags.self,
+    ExponentialFlags<NaturalExponential>.self,
+    ExponentialFlags<BinaryExponential>.self,
+    BinaryCrossEntropyFlags<OnLogits>.self,
+    BinaryCrossEntropyFlags<OnProbabilities>.self,
+    SigmoidGradientFlags.self,
+    SmoothedCrossEntropyFlags.self,
+    ZLossFlags.self,
+    ScoreFlags.self,
+    LinearAttentionFlags.self,
   ]
 
   /// Their commands, and those that write their proven results.

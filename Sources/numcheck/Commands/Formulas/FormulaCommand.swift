@@ -45,12 +45,14 @@ struct FormulaCommand<O: FormulaFlags>: ParsableCommand {
       throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
     }
     try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
-    let source = try RowInput(FormulaInput(options: input, flags: question), dtype: configuration.storage)
+    let source = question.transformed(
+      try RowInput(FormulaInput(options: input, flags: question), dtype: configuration.storage))
     let workers = try MemoryNeeds.threads(
       threads, O.commandName, length: source.rows.length, algorithms: algorithms.count)
     let formula = try question.checked(source, seed: input.seed)
     let run = FormulaRun<O>(
-      algorithms: algorithms, configuration: configuration, formula: formula, source: source, seed: input.seed,
+      algorithms: algorithms, configuration: configuration, formula: formula, source: source,
+      seed: input.seed,
       threads: workers)
     let progress = Progress(total: source.rows.rowCount)
     let found = try run.measured(question, progress: progress.callback)
@@ -97,7 +99,9 @@ extension FormulaRun {
   }
 
   /// What one algorithm computes, row by row.
-  func answers(_ algorithm: FormulaAlgorithm<O.F>, _ body: (UnsafeBufferPointer<Double>) throws -> Void) throws {
+  func answers(_ algorithm: FormulaAlgorithm<O.F>, _ body: (UnsafeBufferPointer<Double>) throws -> Void)
+    throws
+  {
     guard
       let runner = FormulaRunner(algorithm, configuration, formula: formula.rounded(to: configuration))
     else { throw FormulaError.cannotCompute(algorithm.name, configuration) }
@@ -161,7 +165,8 @@ struct FormulaReferenceCommand<O: FormulaFlags>: ParsableCommand {
       throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
     }
     try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
-    let source = try RowInput(FormulaInput(options: input, flags: question), dtype: roundInputs ?? dtype)
+    let source = question.transformed(
+      try RowInput(FormulaInput(options: input, flags: question), dtype: roundInputs ?? dtype))
     let workers = try MemoryNeeds.threads(threads, O.commandName, length: source.rows.length)
     var formula = try question.checked(source, seed: input.seed)
     if let f = roundInputs?.numberFormat {

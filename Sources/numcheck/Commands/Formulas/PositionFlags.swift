@@ -37,7 +37,9 @@ struct FrequencyOptions: ParsableArguments {
     if !(2...(1 << 30)).contains(positions) {
       throw ValidationError("--positions must be 2 to \(1 << 30)")
     }
-    if let start, !(0...(1 << 30)).contains(start) { throw ValidationError("--start must be 0 to \(1 << 30)") }
+    if let start, !(0...(1 << 30)).contains(start) {
+      throw ValidationError("--start must be 0 to \(1 << 30)")
+    }
     if let ids, ids.numberFormat == nil || ids == .float(.e8m0) {
       throw ValidationError("--ids \(ids): needs a floating-point format")
     }
@@ -172,7 +174,8 @@ struct SinusoidalFlags: FormulaFlags {
 
   func formula(_ source: RowInput, seed: UInt64) throws -> SinusoidalFormula {
     SinusoidalFormula(
-      angles.frequencies, positions: try angles.rowPositions(source, seed: seed), ids: angles.ids?.numberFormat)
+      angles.frequencies, positions: try angles.rowPositions(source, seed: seed),
+      ids: angles.ids?.numberFormat)
   }
 
   func facts(_ formula: SinusoidalFormula) -> [Fact] { angles.facts(formula.frequencies) }

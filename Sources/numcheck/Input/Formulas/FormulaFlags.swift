@@ -17,6 +17,8 @@ protocol FormulaFlags: ParsableArguments {
   var rows: Int { get }
   /// The tensors that are read beside the rows.
   var files: [String?] { get }
+  /// The rows that are asked about, of those drawn or read.
+  func transformed(_ source: RowInput) -> RowInput
   /// The formula for these rows.
   func formula(_ source: RowInput, seed: UInt64) throws -> F
   /// What was asked, for machines; the paths begin with `formula.`.
@@ -38,6 +40,7 @@ extension FormulaFlags {
   static var length: Int { 1024 }
   var rows: Int { 256 }
   var files: [String?] { [] }
+  func transformed(_ source: RowInput) -> RowInput { source }
   func described(_ formula: F) -> String { "" }
   static var hasSums: Bool { true }
   func extend(_ report: inout Report, _ run: FormulaRun<Self>) throws {}
@@ -71,4 +74,29 @@ struct FormulaRun<O: FormulaFlags> {
   let source: RowInput
   let seed: UInt64
   let threads: Int
+}
+
+/// Drawn numbers as probabilities: their sigmoids.
+struct ProbabilityRows: RowSource {
+  let source: any RowSource
+  var rowCount: Int { source.rowCount }
+  var length: Int { source.length }
+
+  func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) throws {
+    try source.read(row, into: buffer)
+    for i in buffer.indices { buffer[i] = 1 / (1 + Double.exp(-buffer[i])) }
+  }
+}
+
+extension RowInput {
+  /// The same, rows that were drawn taken for logits of probabilities.
+  var asProbabilities: RowInput {
+    if case .file = origin { return self }
+    return RowInput(self, rows: ProbabilityRows(source: rows))
+  }
+
+  private init(_ other: RowInput, rows: any RowSource) {
+    self.rows = rows
+    (origin, otherShape, axis) = (other.origin, other.otherShape, other.axis)
+  }
 }

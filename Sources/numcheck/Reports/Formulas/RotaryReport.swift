@@ -61,7 +61,9 @@ struct RotaryReport {
         + Figures.short(o.largestError)
     }
     var parts: [String] = []
-    if let off = o.firstOff { parts.append("off by more than \(Figures.number(study.limit)) from \(off.position)") }
+    if let off = o.firstOff {
+      parts.append("off by more than \(Figures.number(study.limit)) from \(off.position)")
+    }
     if let m = o.firstAlike { parts.append("\(m) and \(m + 1) are one position") }
     if let m = o.firstNotFinite { parts.append("not finite from \(m)") }
     return "\(best.name) gets farthest: " + parts.joined(separator: ", ")

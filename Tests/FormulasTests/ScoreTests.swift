@@ -1,0 +1,114 @@
+import NumKit
+import TestSupport
+import Testing
+
+@Suite struct ScoreTests {
+  private func matrices(_ g: GoldenFormula, _ shapes: [(Int, Int)]) throws -> [[[Double]]] {
+    var at = 4
+    return try shapes.map { rows, columns in
+      try (0..<rows).map { _ in
+        try (0..<columns).map { _ in
+          at += 1
+          return try g.number(at - 1)
+        }
+      }
+    }
+  }
+
+  @Test func truthsAreThoseOfAnIndependentComputation() throws {
+    for name in ["scores", "weights"] {
+      let all = try GoldenFormula.all(name)
+      #expect(all.count == 27)
+      for g in all {
+        let function = try #require(ScoreFormula.Function(rawValue: g.words[0]))
+        let (d, n, h) = (try g.whole(1), try g.whole(2), try g.whole(3))
+        let m = try matrices(g, [(n, d), (function == .general ? d : h, d), (h, d), (1, h)])
+        g.hold(
+          ScoreFormula(
+            function, isNormalized: name == "weights", keys: m[0], queryWeights: m[1], keyWeights: m[2],
+            combination: m[3][0]))
+      }
+    }
+    for g in try GoldenFormula.all("linear-attention") {
+      let (d, t, c) = (try g.whole(1), try g.whole(2), try g.whole(3))
+      let m = try matrices(g, [(t, d), (t, c)])
+      g.hold(
+        LinearAttentionFormula(
+          try #require(LinearAttentionFormula.FeatureMap(rawValue: g.words[0])), keys: m[0], values: m[1]),
+        row: t - 1)
+    }
+  }
+
+  private func drawn(_ seed: UInt64, _ rows: Int, _ columns: Int, _ size: Double = 1) -> [[Double]] {
+    var random = RandomSource(seed: seed, row: 0)
+    return (0..<rows).map { _ in (0..<columns).map { _ in size * random.normal() } }
+  }
+
+  @Test(arguments: Subject.configurations) func scoresKeepTheirBounds(_ configuration: KernelConfiguration)
+    throws
+  {
+    for (range, seed) in [(1.0, 1), (20, 2), (0.001, 3)] as [(Double, UInt64)] {
+      let rows = GeneratedRows(.normal, range: range, rows: 10, length: 6, seed: seed)
+      for function in ScoreFormula.Function.allCases {
+        for isNormalized in [false, true] {
+          let formula = ScoreFormula(
+            function, isNormalized: isNormalized, keys: drawn(4, 7, 6), queryWeights: drawn(5, 6, 6, 0.4),
+            keyWeights: drawn(6, 6, 6, 0.4), combination: drawn(7, 1, 6)[0])
+          let entries = try Subject.attack(formula, rows: rows, configuration)
+          if configuration.compute.precision >= 24, range == 1 {
+            #expect(entries.allSatisfy { $0.parts[0].bound == .sound })
+          }
+        }
+      }
+    }
+  }
+
+  @Test(arguments: Subject.configurations) func sequencesKeepTheirBounds(_ configuration: KernelConfiguration)
+    throws
+  {
+    for map in LinearAttentionFormula.FeatureMap.allCases {
+      for (range, tokens) in [(1.0, 24), (6, 9)] {
+        let rows = GeneratedRows(.normal, range: range, rows: tokens, length: 4, seed: 3)
+        let formula = LinearAttentionFormula(
+          map, keys: drawn(8, tokens, 4, range), values: drawn(9, tokens, 3), chunk: 5)
+        let entries = try Subject.attack(formula, rows: rows, configuration)
+        if configuration.compute.precision >= 24, range == 1 {
+          #expect(entries.allSatisfy { $0.parts[0].bound != .none })
+        }
+      }
+    }
+  }
+
+  /// In f64 the three forms are one to its last bits, whatever the chunk; in bf16 the sums that are carried lose along the way.
+  @Test func formsAgreeWhereDigitsDo() throws {
+    let tokens = 300
+    let (keys, values) = (drawn(1, tokens, 8), drawn(2, tokens, 4))
+    let rows = GeneratedRows(.normal, range: 1, rows: tokens, length: 8, seed: 3)
+    for chunk in [1, 7, 64, 1000] {
+      let formula = LinearAttentionFormula(.elu, keys: keys, values: values, chunk: chunk)
+      let octaves = try SequenceStudy.run(
+        formula, LinearAttentionFormula.algorithms, KernelConfiguration(storage: .float(.f64)), on: rows)
+      #expect(octaves.count == 27 && octaves.allSatisfy { $0.error < 1e-13 })
+    }
+    let formula = LinearAttentionFormula(.elu, keys: keys, values: values)
+    func last(_ accumulator: NumberFormat) throws -> Double {
+      try #require(
+        SequenceStudy.run(
+          formula, LinearAttentionFormula.algorithms.filter { $0.name == "running" },
+          KernelConfiguration(storage: .float(.bf16), compute: .bf16, accumulator: accumulator), on: rows
+        ).last?.error)
+    }
+    #expect(try last(.bf16) > 4 * last(.f32))
+  }
+
+  @Test func rubbishIsRefused() {
+    let formula = ScoreFormula(
+      .additive, keys: [[1, 2]], queryWeights: [[1]], keyWeights: [[1, 2]], combination: [])
+    #expect(throws: UnfitFormula.self) { try formula.check(length: 1) }
+    #expect(throws: UnfitFormula.self) { try ScoreFormula(.dot, keys: [[1], [1, 2]]).check(length: 1) }
+    #expect(throws: UnfitFormula.self) { try ScoreFormula(.dot, keys: [[.nan]]).check(length: 1) }
+    #expect(throws: UnfitFormula.self) {
+      try LinearAttentionFormula(.elu, keys: [[1]], values: [[1], [2]]).check(length: 1)
+    }
+  }
+}
