@@ -97,6 +97,12 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .target(
+      name: "Fingerprints",
+      dependencies: numKit + [
+        "Guests", "TensorFiles", .product(name: "RealModule", package: "swift-numerics"),
+      ],
+      swiftSettings: swiftSettings),
+    .target(
       name: "Gate",
       dependencies: [
         "Reports", .product(name: "Yams", package: "Yams"), .product(name: "GRDB", package: "GRDB.swift"),
@@ -105,7 +111,8 @@ let package = Package(
     .executableTarget(
       name: "numcheck",
       dependencies: numKit + [
-        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "Decoding", "Gate", "CFiles", "CLoops",
+        "Quant", "TensorFiles", "Guests", "Reports", "Tolerances", "Decoding", "Gate", "Fingerprints",
+        "CFiles", "CLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -140,6 +147,10 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "DecodingTests", dependencies: numKit + ["Decoding", "TestSupport"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FingerprintsTests",
+      dependencies: numKit + ["Fingerprints", "Guests", "TensorFiles", "TestSupport"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "TolerancesTests", dependencies: numKit + ["Tolerances", "TestSupport"],
       swiftSettings: swiftSettings),

@@ -45,6 +45,11 @@ import Testing
       "layernorm", "--rows", "2", "--length", "4", "--distribution", "normal", "--range", "0", "--epsilon",
       "0",
     ],
+    ["fingerprint", "softmax", "--algorithm", "shifted", "--length", "16", "--claims", "accumulate=f32"],
+    [
+      "fingerprint", "matmul", "--algorithm", "pairwise", "--length", "16", "--claims",
+      "accumulate=bf16,order=pairwise",
+    ],
     ["mutate", "--rows", "2", "--length", "40"],
     ["mutate", "lse", "--rows", "1", "--length", "9", "--rule", "ulp=2"],
     ["mutate", "--list"],
