@@ -103,6 +103,12 @@ let package = Package(
       name: "Searching", dependencies: numKit + ["StabilityTesting", "Guests", "TensorFiles"],
       swiftSettings: swiftSettings),
     .target(
+      name: "Fingerprints",
+      dependencies: numKit + [
+        "Guests", "TensorFiles", .product(name: "RealModule", package: "swift-numerics"),
+      ],
+      swiftSettings: swiftSettings),
+    .target(
       name: "Gate",
       dependencies: [
         "Reports", "Shards", .product(name: "Yams", package: "Yams"),
@@ -122,6 +128,7 @@ let package = Package(
         "Shards",
         "StabilityTesting",
         "Searching",
+        "Fingerprints",
         "CFiles",
         "CLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -160,6 +167,10 @@ let package = Package(
       name: "DecodingTests", dependencies: numKit + ["Decoding", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
       name: "FormulasTests", dependencies: numKit + ["CMPFR", "TestSupport"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FingerprintsTests",
+      dependencies: numKit + ["Fingerprints", "Guests", "TensorFiles", "TestSupport"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "TolerancesTests", dependencies: numKit + ["Tolerances", "TestSupport"],
       swiftSettings: swiftSettings),

@@ -124,4 +124,45 @@ import Reports
     #expect(
       old.updated([result], all: [result.name], unpinned: [result.name], rebasing: false).checks.isEmpty)
   }
+
+  /// Words that say what a kernel is, and results of fixed inputs.
+  @Test func whatChangedIsToldAndNotFailed() throws {
+    let trait = Column("trait", "trait", .decides, "a trait", align: .left, key: true)
+    let value = Column("value", "value", .decides, "what it is", align: .left, pinned: true)
+    func result(_ order: String, _ codes: [UInt64], beyond: Int? = 0) throws -> CheckResult {
+      S.run(try Self.file()) { _ in
+        var table = Table(rows: 1)
+        table.add(trait) { _ in .text("order") }
+        table.add(value) { _ in .text(order) }
+        table.add(S.ulp) { _ in .number(1) }
+        var report = Report(command: "fingerprint", version: "1")
+        report.add(table)
+        report.answers = Answers(bitWidth: 32, codes: codes, beyondBound: beyond)
+        return report
+      }[0]
+    }
+    let first = try result("lanes:16", [0x3f80_0000, 0xbf80_0000])
+    let lock = Lockfile().updated([first], all: [first.name], unpinned: [], rebasing: false)
+    #expect(try Lockfile(parsing: lock.text, file: "l") == lock)
+    #expect(lock.text.contains("  \"order\" value is \"lanes:16\"\n  answers 32 \"3f800000 bf800000\"\n"))
+    func judged(_ result: CheckResult) -> LockFindings {
+      LockJudge(lock, slack: 0, file: "numcheck.lock").judged(result, pinned: nil, slack: nil)
+    }
+    #expect(judged(first).findings.isEmpty)
+    let moved = judged(try result("lanes:32", [0x3f80_0005, 0xbf80_0000]))
+    #expect(!moved.checks.contains { !$0.passed })
+    #expect(
+      moved.findings.map(\.message)
+        == [
+          "order changed from lanes:16 to lanes:32, 3 bits moved in 1 of 2 results, within the bound: not wrong"
+        ])
+    #expect(moved.findings.first?.kind == "changed")
+    let wrong = judged(try result("lanes:16", [0x3f90_0000, 0xbf80_0000], beyond: 1))
+    #expect(wrong.findings.first?.message.hasSuffix("1 of them beyond the bound: wrong") == true)
+    for line in ["answers 32", "answers x \"1\"", "answers 32 \"g\"", "answers 99 \"1\"", "answers 32 1 2"] {
+      #expect(throws: GateError.self, "\(line)") {
+        try Lockfile(parsing: "numcheck-lock 1\ncheck \"a\"\n\(line)", file: "l")
+      }
+    }
+  }
 }

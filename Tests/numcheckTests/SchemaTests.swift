@@ -67,6 +67,11 @@ import Testing
       "moved.max<=1",
     ],
     ["reference", "rope", "--rows", "2", "--length", "4", "--output", "o.npy"],
+    ["fingerprint", "softmax", "--algorithm", "shifted", "--length", "16", "--claims", "accumulate=f32"],
+    [
+      "fingerprint", "matmul", "--algorithm", "pairwise", "--length", "16", "--claims",
+      "accumulate=bf16,order=pairwise",
+    ],
     ["mutate", "--rows", "2", "--length", "40"],
     ["mutate", "lse", "--rows", "1", "--length", "9", "--rule", "ulp=2"],
     ["mutate", "--list"],

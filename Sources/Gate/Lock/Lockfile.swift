@@ -5,6 +5,8 @@ import Reports
 ///     check "softmax in f16"
 ///       "shifted" ulp.max 0.6867980900901256 first 0.6867980900901256 lower
 ///       "shifted" worst "row 3, index 5: computed …"
+///       "order" value is "lanes:16, then folded"
+///       answers 32 "3f800000 3f7ffffe …"
 package struct Lockfile: Sendable, Equatable {
   package struct Entry: Sendable, Equatable {
     package let label: String
@@ -21,6 +23,10 @@ package struct Lockfile: Sendable, Equatable {
     package var entries: [Entry] = []
     /// Where the worst of each result stands.
     package var witnesses: [Witness] = []
+    /// What results are.
+    package var words: [PinnedWord] = []
+    /// Results of fixed inputs.
+    package var answers: Answers?
 
     package init(name: String) { self.name = name }
   }
@@ -52,6 +58,11 @@ package struct Lockfile: Sendable, Equatable {
             + Self.word(e.sense) + unit)
       }
       lines += check.witnesses.map { "  \(Self.quoted($0.label)) worst \(Self.quoted($0.text))" }
+      lines += check.words.map { "  \(Self.quoted($0.label)) \($0.path) is \(Self.quoted($0.text))" }
+      if let answers = check.answers {
+        let codes = answers.codes.map { String($0, radix: 16) }.joined(separator: " ")
+        lines.append("  answers \(answers.bitWidth) \(Self.quoted(codes))")
+      }
     }
     return lines.map { $0 + "\n" }.joined()
   }
@@ -87,12 +98,26 @@ extension Lockfile {
         guard words.count == 2, words[1].isQuoted else { throw wrong("must be: check \"NAME\"") }
         guard self[words[1].text] == nil else { throw wrong("'\(words[1].text)' stands here twice") }
         checks.append(Pinned(name: words[1].text))
+      } else if !first.isQuoted && first.text == "answers" {
+        let codes =
+          words.count == 3 ? words[2].text.split(separator: " ").map { UInt64($0, radix: 16) } : [nil]
+        guard !checks.isEmpty, let width = Int(words.count == 3 ? words[1].text : ""),
+          (1...64).contains(width),
+          codes.allSatisfy({ $0 != nil })
+        else { throw wrong("must be: answers BITS \"CODE CODE …\"") }
+        checks[checks.count - 1].answers = Answers(
+          bitWidth: width, codes: codes.compactMap { $0 }, beyondBound: nil)
       } else {
         guard !checks.isEmpty, first.isQuoted, words.count >= 3 else {
           throw wrong("must be: \"RESULT\" FIGURE VALUE first VALUE lower|higher|bound")
         }
         if words[1].text == "worst" && words[2].isQuoted && words.count == 3 {
           checks[checks.count - 1].witnesses.append(Witness(label: first.text, text: words[2].text))
+          continue
+        }
+        if words.count == 4, words[2].text == "is", !words[2].isQuoted, words[3].isQuoted {
+          checks[checks.count - 1].words.append(
+            PinnedWord(label: first.text, path: words[1].text, text: words[3].text))
           continue
         }
         let senses: [String: Column.Sense] = [

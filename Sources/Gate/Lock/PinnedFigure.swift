@@ -1,5 +1,16 @@
 import Reports
 
+/// What a result is, in a word of its report: an order of summation.
+package struct PinnedWord: Sendable, Equatable, Codable {
+  package let label: String
+  package let path: String
+  package let text: String
+
+  package init(label: String, path: String, text: String) {
+    (self.label, self.path, self.text) = (label, path, text)
+  }
+}
+
 /// A figure of a result that later runs are held to, or that bounds the others.
 package struct PinnedFigure: Sendable, Equatable, Codable {
   /// The result: an algorithm, a tensor and a scheme; empty for the report.
@@ -14,6 +25,18 @@ package struct PinnedFigure: Sendable, Equatable, Codable {
 }
 
 extension Report {
+  /// The words of its results that say what they are.
+  package var pinnedWords: [PinnedWord] {
+    tables.filter { $0.key == "results" && $0.audience != .people }.flatMap { table in
+      table.rows.indices.flatMap { row in
+        table.columns.indices.filter { table.columns[$0].isPinned }.map { c in
+          PinnedWord(
+            label: table.label(ofRow: row), path: table.columns[c].path, text: table.rows[row].cells[c].text)
+        }
+      }
+    }
+  }
+
   /// The figures of its results that have a better side, or those named `paths`, and the bounds beside them.
   package func pinnedFigures(_ paths: [String]?) -> [PinnedFigure] {
     var list: [PinnedFigure] = []

@@ -28,6 +28,9 @@ package struct CheckResult: Sendable, Equatable {
   /// Its limits, each with its place and line.
   package var checks: [Check] = []
   package var figures: [PinnedFigure] = []
+  /// What its results are, in words.
+  package var words: [PinnedWord] = []
+  package var answers: Answers?
   package var findings: [Finding] = []
   package var conclusion = ""
 

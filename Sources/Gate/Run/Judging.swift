@@ -42,6 +42,10 @@ enum GateJudge {
     }
     result.conclusion = report.wholeConclusion
     result.figures = report.pinnedFigures(check.pinned)
+    if check.pinned?.isEmpty != true {
+      result.words = report.pinnedWords
+      result.answers = report.answers
+    }
     result.outcome = outcome(result.checks, allowed: !allowed.isEmpty)
     if result.outcome != .failed, let gap = report.gaps.first {
       result.outcome = .vacuous

@@ -32,7 +32,7 @@ package struct LockJudge {
     // What did not run has no figures, and failed for that.
     guard [.passed, .failed, .vacuous].contains(result.outcome), pinned?.isEmpty != true else { return out }
     guard let entries = lock[result.name] else {
-      if !result.figures.isEmpty {
+      if !result.figures.isEmpty || !result.words.isEmpty {
         out.findings.append(
           Finding("not-pinned", "", "'numcheck gate --update' pins its figures in \(file)", leads: false))
       }
@@ -43,6 +43,7 @@ package struct LockJudge {
       let found = result.figures.first { $0.label == entry.label && $0.path == entry.path }
       judge(entry, found, entries, result, slack, &out)
     }
+    if let changed = Self.changed(entries, result) { out.findings.append(changed) }
     let new = result.figures.filter { figure in
       figure.sense != .bound
         && !entries.entries.contains { $0.label == figure.label && $0.path == figure.path }
@@ -55,6 +56,38 @@ package struct LockJudge {
           leads: false))
     }
     return out
+  }
+
+  /// What results are now and were not, by how many bits that moves what fixed inputs give, and whether that is still right; nil where
+  /// nothing is other. It is told, not failed: another order of summation is not wrong, and what is beyond its bound fails by itself.
+  private static func changed(_ pinned: Lockfile.Pinned, _ result: CheckResult) -> Finding? {
+    var parts: [String] = []
+    for word in pinned.words {
+      let now = result.words.first { $0.label == word.label && $0.path == word.path }?.text
+      guard now != word.text else { continue }
+      parts.append("\(word.label) changed from \(word.text) to \(now ?? "nothing")")
+    }
+    for word in result.words
+    where !pinned.words.isEmpty
+      && !pinned.words.contains(where: { $0.label == word.label && $0.path == word.path })
+    {
+      parts.append("\(word.label) is new: \(word.text)")
+    }
+    guard let before = pinned.answers, let now = result.answers, before.bitWidth == now.bitWidth,
+      before.codes.count == now.codes.count
+    else {
+      return parts.isEmpty ? nil : Finding("changed", "", parts.joined(separator: ", "), warns: true)
+    }
+    let (bits, count) = now.moved(from: before.codes)
+    guard bits > 0 || !parts.isEmpty else { return nil }
+    parts.append(
+      bits == 0
+        ? "no bit of \(now.codes.count) results moved"
+        : "\(bits) \(bits == 1 ? "bit" : "bits") moved in \(count) of \(now.codes.count) results")
+    if let beyond = now.beyondBound {
+      parts.append(beyond == 0 ? "within the bound: not wrong" : "\(beyond) of them beyond the bound: wrong")
+    }
+    return Finding("changed", "", parts.joined(separator: ", "), warns: true)
   }
 
   private func judge(
@@ -162,11 +195,17 @@ extension Lockfile {
         continue
       }
       // What could not be measured keeps what is known of it.
-      guard [.passed, .failed, .vacuous].contains(result.outcome), !result.figures.isEmpty else {
+      guard [.passed, .failed, .vacuous].contains(result.outcome),
+        !result.figures.isEmpty || !result.words.isEmpty
+      else {
         if let old = self[name] { next.checks.append(old) }
         continue
       }
       var pinned = Pinned(name: name)
+      pinned.words = result.words
+      pinned.answers = result.answers.map {
+        Answers(bitWidth: $0.bitWidth, codes: $0.codes, beyondBound: nil)
+      }
       for figure in result.figures {
         let old = self[name]?.entries.first { $0.label == figure.label && $0.path == figure.path }
         pinned.entries.append(

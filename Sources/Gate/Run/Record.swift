@@ -110,6 +110,7 @@ struct Encoded: Codable, Equatable {
   let index: Int, name: String, family: String, cell: [GateCheck.Axis], commandLine: String, location: Place
   let outcome: CheckResult.Outcome, reason: String, conclusion: String
   let checks: [One], figures: [Number], findings: [Note]
+  let words: [PinnedWord]?, answers: Answers?
 }
 
 extension CheckResult {
@@ -137,7 +138,8 @@ extension CheckResult {
       },
       findings: findings.map {
         .init(kind: $0.kind, place: $0.place, message: $0.message, leads: $0.leads, warns: $0.isWarning)
-      })
+      },
+      words: words.isEmpty ? nil : words, answers: answers)
   }
 }
 
@@ -169,6 +171,8 @@ extension Encoded {
     result.findings = findings.map {
       Finding($0.kind, $0.place, $0.message, leads: $0.leads, warns: $0.warns)
     }
+    result.words = words ?? []
+    result.answers = answers
     return result
   }
 }

@@ -23,6 +23,8 @@ package struct Report: Sendable {
   package var gaps: [String] = []
   /// What a person should do, in one line; that of the sections where it is empty.
   package var conclusion = ""
+  /// Results of fixed inputs, on which a later run counts the bits that moved.
+  package var answers: Answers?
   /// The line that makes it again, as a shell reads it; empty where nobody knows.
   package var commandLine = ""
 
@@ -30,6 +32,34 @@ package struct Report: Sendable {
     self.command = command
     self.version = version
     self.title = title
+  }
+}
+
+/// Results of inputs that are the same in every run.
+package struct Answers: Sendable, Equatable, Codable {
+  /// Of a code; the highest bit is the sign.
+  package let bitWidth: Int
+  package let codes: [UInt64]
+  /// How many of them are beyond a proven bound; nil where there is none.
+  package let beyondBound: Int?
+
+  package init(bitWidth: Int, codes: [UInt64], beyondBound: Int?) {
+    (self.bitWidth, self.codes, self.beyondBound) = (bitWidth, codes, beyondBound)
+  }
+
+  /// The most bits by which a result of `other` is another, and how many are.
+  package func moved(from other: [UInt64]) -> (bits: Int, count: Int) {
+    let sign: UInt64 = 1 << UInt64(bitWidth - 1)
+    func place(_ code: UInt64) -> Int64 {
+      let magnitude = Int64(bitPattern: code & (sign - 1))
+      return code & sign == 0 ? magnitude : -magnitude
+    }
+    var (bits, count) = (0, 0)
+    for (a, b) in zip(codes, other) where a != b {
+      count += 1
+      bits = max(bits, 64 - max((place(a) &- place(b)).magnitude, 1).leadingZeroBitCount)
+    }
+    return (bits, count)
   }
 }
 

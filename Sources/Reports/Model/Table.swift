@@ -78,6 +78,8 @@ package struct Column: Sendable {
 
   /// Which way it is better; nil where no way is, or nobody is to hold a later run to it.
   package let sense: Sense?
+  /// Whether its words say what the result is, so that a later run is told where they are others.
+  package let isPinned: Bool
 
   package enum Alignment: Sendable { case left, right }
 
@@ -105,7 +107,7 @@ package struct Column: Sendable {
   package init(
     _ name: String, _ path: String, _ importance: Importance, _ meaning: String, unit: String = "",
     align alignment: Alignment = .right, key isKey: Bool = false, hex: Bool = false, hidesZeros: Bool = false,
-    prose: Bool = false, sense: Sense? = nil
+    prose: Bool = false, sense: Sense? = nil, pinned isPinned: Bool = false
   ) {
     self.name = name
     self.path = path
@@ -118,6 +120,7 @@ package struct Column: Sendable {
     self.hidesZeros = hidesZeros
     isProse = prose
     self.sense = sense
+    self.isPinned = isPinned
   }
 }
 

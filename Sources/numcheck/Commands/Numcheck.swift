@@ -39,6 +39,7 @@ struct Numcheck: ParsableCommand {
       NormReferenceCommand<RMSNormQuestion>.self,
       NormReferenceCommand<LayerNormQuestion>.self,
       VerifyCommand.self,
+      FingerprintCommand.self,
       CompareCommand.self,
       SearchCommand.self,
       MutateCommand.self,

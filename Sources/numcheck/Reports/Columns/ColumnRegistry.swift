@@ -8,6 +8,7 @@ enum ColumnRegistry {
     ("attention", AttentionColumns.all + ErrorColumns.errors.map { ErrorColumns.logSumExp($0) }),
     ("verify", VerifyColumns.all),
     ("compare", CompareColumns.all),
+    ("fingerprint", FingerprintColumns.all),
     ("mutate", MutationColumns.all),
     ("tolerance", ToleranceColumns.all),
     ("sample", SampleColumns.all),

@@ -1,0 +1,100 @@
+import NumKit
+
+/// The accumulator of a dot product: bits of its significand, how it rounds, how far it reaches. Three terms of which two meet first.
+struct DotAccumulatorProbe {
+  let room: DotRoom
+  /// Two terms that meet before the third.
+  let places: (first: Int, second: Int, last: Int)
+
+  private func left(_ big: Double, _ small: Double) -> [Double] {
+    room.terms([places.first: big, places.second: small, places.last: -big])
+  }
+
+  static func ask(_ i: DotInterview) throws {
+    guard let places = i.places else {
+      i.traits.append(.undecided("accumulate", "which terms meet first is not known"))
+      return
+    }
+    let found = try DotAccumulatorProbe(room: i.room, places: places).run()
+    i.accumulator = found.first?.value
+    i.traits += found
+  }
+
+  func run() throws -> [Trait] {
+    // As large as the accumulator's range lets it be, so that there is much below.
+    var last: [Trait] = []
+    for large in room.format.minExponent < -100 ? [0x1p40, 0x1p10] : [0x1p10] {
+      last = try run(large)
+      if last.first?.value != nil { return last }
+    }
+    return last
+  }
+
+  private func run(_ large: Double) throws -> [Trait] {
+    let format = room.format
+    let least = format.smallestPositive / room.box.factor
+    let levels = (1...100).filter { large * .powerOfTwo(-$0) >= least }
+    let rows = levels.map { left(large, large * .powerOfTwo(-$0)) }
+    let y = try room.sums(rows)
+    let kept = zip(levels, y).filter { large * .powerOfTwo(-$0.0) == $0.1 }.map(\.0)
+    guard let finest = kept.max(), kept.count == finest else {
+      return [
+        .undecided(
+          "accumulate", "terms of 1 and 2^-k: what is left is not what an accumulator of some bits leaves")
+      ]
+    }
+    let words =
+      "1 at \(places.first), 2^-\(finest) at \(places.second), -1 at \(places.last), times \(ProbeText.hex(large)): 2^-\(finest) is left"
+    if finest == levels.last {
+      return [
+        Trait("accumulate", .atLeastBits(finest + 1), words + "; \(format.name) has nothing smaller"),
+        .undecided("sum rounding", "no rounding of a sum shows"),
+      ]
+    }
+    return [
+      Trait("accumulate", .bits(finest + 1), words + ", 2^-\(finest + 1) is not"),
+      try rounding(finest + 1, large),
+    ] + (try range())
+  }
+
+  /// How sums are rounded.
+  private func rounding(_ bits: Int, _ large: Double) throws -> Trait {
+    let ulp = large * .powerOfTwo(1 - bits)
+    let shares = [0.25, 0.5, 0.75, -0.125, -0.375]
+    // A tie beside an even number, and beside an odd one.
+    var cases = shares.map { left(large, ulp * $0) }
+    let odd = large + ulp
+    let canOdd = room.format.round(odd) == odd
+    if canOdd { cases.append(left(odd, ulp * 0.5)) }
+    guard cases.allSatisfy({ $0.allSatisfy { room.format.round($0) == $0 } }) else {
+      return .undecided(
+        "sum rounding", "\(room.format.name) has no number near a midpoint of the accumulator's")
+    }
+    let y = try room.sums(cases).map { $0 / ulp }
+    let words =
+      "1 and 0.25, 0.5, 0.75, -0.125, -0.375 ulp: "
+      + y.prefix(5).map(ProbeText.number).joined(separator: ", ") + " ulp are left"
+    let found = Array(y.prefix(5))
+    // Below a power of two the spacing is half.
+    if found == [0, 0, 1, 0, -0.5], !canOdd || y[5] == 1 {
+      return Trait("sum rounding", .word("nearest"), words)
+    }
+    if found == [0, 0, 0, -0.5, -0.5] { return Trait("sum rounding", .word("truncated"), words) }
+    if found == [0, 1, 1, 0, -0.5] { return Trait("sum rounding", .word("nearest, ties away"), words) }
+    if found == [1, 1, 1, 0, 0] { return Trait("sum rounding", .word("up"), words) }
+    if found == [0, 0, 0, 0, 0] { return Trait("sum rounding", .word("truncated, terms aligned"), words) }
+    return .undecided("sum rounding", words)
+  }
+
+  /// Whether sums may leave the format's range on the way.
+  private func range() throws -> [Trait] {
+    let top = Double.powerOfTwo(room.format.maxExponent)
+    let row = room.terms([places.first: top, places.second: top, places.last: -top])
+    let y = try room.sums([row])[0]
+    let words =
+      "M at \(places.first) and \(places.second), -M at \(places.last), M = \(ProbeText.hex(top)): \(ProbeText.number(y))"
+    if y == top { return [Trait("sum range", .word("wider than \(room.format.name)"), words)] }
+    if !y.isFinite { return [Trait("sum range", .word("that of \(room.format.name)"), words)] }
+    return [Trait("sum range", .word("saturates"), words)]
+  }
+}
