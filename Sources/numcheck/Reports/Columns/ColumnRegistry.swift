@@ -13,7 +13,7 @@ enum ColumnRegistry {
     ("tolerance", ToleranceColumns.all),
     ("sample", SampleColumns.all),
     ("search", SearchColumns.all),
-    ("positions", PositionColumns.all + [SequenceTable.error]),
+    ("positions", PositionColumns.all),
     ("reach", ReachColumns.all),
     ("routing", RoutingColumns.all),
     ("invariance", CalledColumns.all),

@@ -26,6 +26,10 @@ enum PositionColumns {
     sense: .higherIsBetter)
   static let from = Column(
     "position", "from", .decides, "the first position of an octave", key: true)
+  static let alongSequence = Column(
+    "error", "sequence.error", .decides,
+    "the largest error of a result from this token to the next octave, relative to its row's largest",
+    sense: .lowerIsBetter)
 
-  static let all = [alike, off, offPair, notFinite, error, score, scoresOff, from]
+  static let all = [alike, off, offPair, notFinite, error, score, scoresOff, from, alongSequence]
 }
