@@ -62,7 +62,10 @@ import Testing
     ["tolerance", "--rows", "120", "--length", "8", "--lint", "nmse=1"],
     ["tolerance", "attention", "--tokens", "5", "--head-size", "4", "--lint", "atol=1"],
     ["sample", "--rows", "3", "--length", "20", "--dtype", "bf16", "--top-p", "0.9", "--top-k", "7"],
-    ["search", "softmax", "--dtype", "f16", "--max-length", "20", "--tries", "250", "--check", "ulp.max<=100"],
+    [
+      "search", "softmax", "--dtype", "f16", "--max-length", "20", "--tries", "250", "--check",
+      "ulp.max<=100",
+    ],
     ["search", "layernorm", "--max-length", "6", "--tries", "40", "--maximise", "bound", "--finite"],
     ["search", "lse", "--dtype", "bf16", "--max-length", "9", "--tries", "100", "--special-values"],
     ["kvcache"], ["kvcache", "--measure", "--tokens", "8", "--dtype", "f16"],
