@@ -164,7 +164,8 @@ let package = Package(
       name: "GuestsTests", dependencies: numKit + ["Guests", "TensorFiles", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "DecodingTests", dependencies: numKit + ["Decoding", "TestSupport"], swiftSettings: swiftSettings),
+      name: "DecodingTests", dependencies: numKit + ["Decoding", "StabilityTesting", "TestSupport"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "FormulasTests", dependencies: numKit + ["CMPFR", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(

@@ -16,10 +16,10 @@ enum {
   F16_ACCUMULATOR,
   // Counts the largest once where it stands twice.
   RARE_TIE,
-  // Takes the wrong power of two where the exponent is within 3·10⁻⁷ of half way between two.
+  // Takes the wrong power of two where the exponent is within 1.6·10⁻⁷ of half way between two.
   RARE_REDUCTION,
-  // A reciprocal by Newton's method, begun with an estimate that a significand near 2 needs one more step for.
-  RARE_RECIPROCAL
+  // Takes a reciprocal apart, and gets the exponent wrong where the significand is within 2.5·10⁻⁵ of 2.
+  RARE_SIGNIFICAND
 };
 #ifndef FAULT
 #define FAULT NONE
@@ -34,22 +34,14 @@ static float exponential(float d) {
   if (fault != RARE_REDUCTION || !(turns > -120)) return expf(d);
   float fraction = turns - floorf(turns);
   float e = expf(d);
-  return fabsf(fraction - 0.5f) < 3e-7f ? 2 * e : e;
+  return fabsf(fraction - 0.5f) < 1.6e-7f ? 2 * e : e;
 }
 
-// How far the estimate is off at a significand of 2.
-#ifndef ESTIMATE
-#define ESTIMATE 0.144f
-#endif
-
-static float reciprocal(float s) {
-  if (fault != RARE_RECIPROCAL) return 1 / s;
+static float quotient(float p, float s) {
   int exponent;
   // In [1, 2).
   float m = 2 * frexpf(s, &exponent);
-  float r = (1 - ESTIMATE * (m - 1)) / m;
-  for (int step = 0; step < 3; step++) r = r * (2 - m * r);
-  return ldexpf(r, 1 - exponent);
+  return fault == RARE_SIGNIFICAND && m > 2 - 2.5e-5f ? p / s / 2 : p / s;
 }
 
 // p = softmax of n numbers, a block of 128 at a time with a running maximum.
@@ -75,9 +67,8 @@ static void softmax(const float *x, float *p, int64_t n) {
     narrow = (_Float16)(narrow + (_Float16)p[i]);
   }
   if (fault == F16_ACCUMULATOR) sum = (float)narrow;
-  float scale = reciprocal(sum);
   for (int64_t i = 0; i < n; i++)
-    p[i] = i >= end ? 0 : fault == SENTINEL && sum == 0 ? 0 : fault == RARE_RECIPROCAL ? p[i] * scale : p[i] / sum;
+    p[i] = i >= end ? 0 : fault == SENTINEL && sum == 0 ? 0 : quotient(p[i], sum);
 }
 
 NUMCHECK_EXPORT int numcheck_kernel(const numcheck_call *call) {

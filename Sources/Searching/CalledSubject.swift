@@ -83,7 +83,7 @@ extension SearchSubject {
     self.init(name: name, inputs: inputs, format: format, hasBatches: true) {
       let guest = try start()
       var hung: GuestFault?
-      return SearchWorker(try makeJudge(), item: item) { rows in
+      return SearchWorker(try makeJudge(), item: item, close: { guest.close() }) { rows in
         kernel.answer(rows, guest, hung: &hung)
       }
     }

@@ -60,7 +60,10 @@ package struct Search {
     witnesses: [[Double]] = [], progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> SearchOutcome {
     if let fault = ArithmeticFault.here { throw fault }
-    let lanes = Lanes(try (0..<max(1, settings.threads)).map { _ in try subject.makeWorker() })
+    var workers: [SearchWorker] = []
+    defer { for worker in workers { worker.close() } }
+    for _ in 0..<max(1, settings.threads) { workers.append(try subject.makeWorker()) }
+    let lanes = Lanes(workers)
     var state = State()
     let known = witnesses.filter(settings.limits.allows)
     state.outcome.unfitWitnesses = witnesses.count - known.count

@@ -40,13 +40,17 @@ package struct SearchSubject: Sendable {
 package final class SearchWorker {
   /// Answers rows that are all as long, in one call.
   package let answer: ([[Double]]) -> [KernelAnswer]
+  /// Ends the kernel.
+  let close: () -> Void
   private let judgement: ([Double], [Double]) -> Judgement
   private let proof: () -> ProvenRow
 
   /// `judge` holds a row's results against the truth; `item` makes the question of a row.
   package init<Q: Question>(
-    _ judge: Judge<Q>, item: @escaping ([Double]) -> Q.Item, answer: @escaping ([[Double]]) -> [KernelAnswer]
+    _ judge: Judge<Q>, item: @escaping ([Double]) -> Q.Item, close: @escaping () -> Void = {},
+    answer: @escaping ([[Double]]) -> [KernelAnswer]
   ) {
+    self.close = close
     self.answer = answer
     judgement = { row, results in judge.judge(item(row), results) }
     proof = { ProvenRow(exact: judge.exact, rounded: judge.rounded, allowed: judge.allowed) }

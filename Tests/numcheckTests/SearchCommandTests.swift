@@ -52,7 +52,7 @@ import Testing
   }
 
   /// What hardly a random row shows, for the first seeds; shrunk to three numbers and less.
-  @Test(arguments: ["RARE_TIE", "RARE_REDUCTION", "RARE_RECIPROCAL"]) func rareFaultsAreFound(fault: String)
+  @Test(arguments: ["RARE_TIE", "RARE_REDUCTION", "RARE_SIGNIFICAND"]) func rareFaultsAreFound(fault: String)
     throws
   {
     try Self.inFolder { folder in

@@ -79,19 +79,29 @@ public struct RegressionFile: Sendable, Hashable {
   }
 
   /// A file's text.
-  public static func text(_ entries: [Entry]) -> String {
-    ([header] + entries.map { "\($0.name)\t\($0.kind)\t\(ChoiceText.text($0.choices))" }).joined(
-      separator: "\n")
-      + "\n"
+  public static func text(_ entries: [Entry]) -> String { adding(entries, to: "") }
+
+  /// A file's text with more entries at its end; all that stands in it stays.
+  public static func adding(_ entries: [Entry], to text: String) -> String {
+    var text = text.isEmpty ? header : text
+    if text.utf8.last != 10 { text += "\n" }
+    for entry in entries { text += "\(entry.name)\t\(entry.kind)\t\(ChoiceText.text(entry.choices))\n" }
+    return text
   }
 
   /// All entries; none where there is no file.
   ///
   /// - Throws: `RegressionFileError`.
   public func entries() throws(RegressionFileError) -> [Entry] {
-    guard let bytes = try read() else { return [] }
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw .text(path) }
+    guard let text = try contents() else { return [] }
     do throws(RegressionFileError) { return try Self.entries(in: text) } catch { throw error.within(path) }
+  }
+
+  /// Its text; nil where there is no file.
+  private func contents() throws(RegressionFileError) -> String? {
+    guard let bytes = try read() else { return nil }
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw .text(path) }
+    return text
   }
 
   /// Those of one name.
@@ -109,7 +119,7 @@ public struct RegressionFile: Sendable, Hashable {
       do throws(RegressionFileError) {
         let entries = try entries()
         if entries.contains(entry) { return nil }
-        try write(Self.text(entries + [entry]))
+        try write(Self.adding([entry], to: try contents() ?? ""))
         return nil
       } catch { return error }
     }

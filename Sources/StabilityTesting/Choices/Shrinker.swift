@@ -48,12 +48,12 @@ public struct Shrinker {
     while true {
       let before = steps
       // The coarse first: they leave less to the fine ones.
-      try delete(atLeast: 8)
-      try simplify(atLeast: 8)
-      try delete(atLeast: 1)
+      try delete(coarsely: true)
+      try simplify(coarsely: true)
+      try delete()
       try keepFew()
       try deleteColumns()
-      try simplify(atLeast: 1)
+      try simplify()
       try shift()
       try level()
       try minimizeEach()
@@ -78,6 +78,11 @@ public struct Shrinker {
     (best, size) = (made, madeSize)
     steps += 1
     return true
+  }
+
+  /// Pieces are not smaller than that: coarsely, a sixteenth of all.
+  private static func smallestPiece(of count: Int, _ coarsely: Bool) -> Int {
+    coarsely ? max(8, count / 16) : 1
   }
 
   // MARK: Shorter
@@ -108,13 +113,14 @@ public struct Shrinker {
     return found
   }
 
-  /// Takes elements out of lists: pieces of all of them, of half, of a quarter … down to `least`, the last first.
-  private mutating func delete(atLeast least: Int) throws {
+  /// Takes elements out of lists: pieces of all of them, of half, of a quarter …, the last first.
+  private mutating func delete(coarsely: Bool = false) throws {
     var k = 0
     var all = lists()
     while k < all.count {
       var piece = all[k].starts.count
-      while piece >= max(least, 1) {
+      let least = Self.smallestPiece(of: piece, coarsely)
+      while piece >= least {
         let step = max(piece / 2, 1)
         var start = all[k].starts.count - piece
         while start >= 0 && !isCutShort {
@@ -187,9 +193,10 @@ public struct Shrinker {
   }
 
   /// Makes pieces of all numbers 0.
-  private mutating func simplify(atLeast least: Int) throws {
+  private mutating func simplify(coarsely: Bool = false) throws {
     var leaves = leaves
     var piece = leaves.count
+    let least = Self.smallestPiece(of: piece, coarsely)
     while piece >= least {
       var start = 0
       while start < leaves.count && !isCutShort {

@@ -72,8 +72,10 @@ struct SearchRows<Q: NamedOperation<RowOperation>>: ParsableCommand {
       throw UsageError(
         "--max-length \(length): a Jacobian has as many entries squared; the limit is 512 here")
     }
-    let run = try SearchRun(
+    var run = try SearchRun(
       Q.operation.rawValue, search, guest, precision, algorithm, threads, report, longest: longest)
+    if asked.temperature != 1 { run.question.append("temperature \(Figures.number(asked.temperature))") }
+    if let target { run.question.append("target \(target)") }
     let operation = Q.operation
     if guest.isCalled {
       let claims = try guest.claimed
@@ -139,9 +141,10 @@ struct SearchNorm<N: NamedOperation<Normalization>>: ParsableCommand {
   func run() throws {
     let asked = NormParameters(epsilon: epsilon?.value ?? N.operation.defaultEpsilon)
     do { try asked.check(N.operation, length: 1) } catch { throw UsageError("\(error)") }
-    let run = try SearchRun(
+    var run = try SearchRun(
       N.operation.rawValue, search, guest, precision, algorithm, threads, report, longest: 65_537,
       hasMasks: false)
+    run.question = ["epsilon \(Figures.number(asked.epsilon))"]
     let (operation, format) = (N.operation, run.format)
     if guest.isCalled {
       let claims = try guest.claimed

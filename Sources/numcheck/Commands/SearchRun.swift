@@ -16,7 +16,9 @@ struct SearchRun {
   let inputs: NumberFormat
   let format: NumberFormat
   private let settings: SearchSettings
-  private let kept: [RegressionFile.Entry]
+  private let kept: (text: String, entries: [RegressionFile.Entry])
+  /// What else the question has, where that is not as usual: for tests that are written.
+  var question: [String] = []
 
   init(
     _ operation: String, _ search: SearchOptions, _ guest: SearchedKernelOptions,
@@ -77,11 +79,13 @@ struct SearchRun {
   func searchOwn(_ subjects: [SearchSubject]) throws { try finish(subjects) }
 
   private func finish(_ subjects: [SearchSubject]) throws {
-    let witnesses = kept.filter { $0.name == key }.compactMap { Search.row($0.choices) }
+    let witnesses = kept.entries.filter { $0.name == key }.compactMap { Search.row($0.choices) }
+    // How far it is in time nobody asks a count of rows.
     let progress = Progress(total: settings.tries * subjects.count)
+    let isCounted = search.tries != nil || search.seconds == nil
     var found: [SearchReport.Found] = []
     for (k, subject) in subjects.enumerated() {
-      let show = progress.callback
+      let show = isCounted ? progress.callback : nil
       let each = settings.tries
       let outcome = try Search(subject, settings).run(
         witnesses: witnesses, progress: show.map { show in { @Sendable in show(k * each + $0) } })
@@ -92,19 +96,22 @@ struct SearchRun {
       operation: operation, configuration: configuration, inputs: inputs, format: format, settings: settings,
       isCalled: guest.isCalled, found: found)
     made.line = guest.exec ?? guest.plugin
+    made.parametersComment = question
     var files: [any UnfinishedFile] = []
     let failing = made.failing
     if let path = search.witnesses {
-      var entries = kept
+      var added: [RegressionFile.Entry] = []
       for (_, find, shrunk) in failing where shrunk.isReproduced {
         let entry = RegressionFile.Entry(
           name: key, kind: find.kind, choices: Search.choices(shrunk.evaluation.row))
-        if !entries.contains(where: { $0.name == entry.name && $0.choices == entry.choices }) {
-          entries.append(entry)
+        if !(kept.entries + added).contains(where: { $0.name == entry.name && $0.choices == entry.choices }) {
+          added.append(entry)
         }
       }
-      made.kept = (path: ArgumentText.shown(path), added: entries.count - kept.count)
-      files.append(try RawWriter(path, text: RegressionFile.text(entries)))
+      made.kept = (path: ArgumentText.shown(path), added: added.count)
+      if !added.isEmpty {
+        files.append(try RawWriter(path, text: RegressionFile.adding(added, to: kept.text)))
+      }
     }
     for file in search.emit {
       guard let test = made.test(Invocation.line) else {

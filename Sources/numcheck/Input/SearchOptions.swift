@@ -114,15 +114,15 @@ struct SearchOptions: ParsableArguments {
   }
 
   /// What --witnesses holds; nothing where there is no such file.
-  func kept() throws -> [RegressionFile.Entry] {
-    guard let witnesses else { return [] }
+  func kept() throws -> (text: String, entries: [RegressionFile.Entry]) {
+    guard let witnesses else { return ("", []) }
     let path = FilePath(argument: witnesses)
-    guard FileIdentity(path) != nil else { return [] }
+    guard FileIdentity(path) != nil else { return ("", []) }
     let bytes = try SmallFile.bytes(path, limit: RegressionFile.limit, kept: false)
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw UsageError("\(ArgumentText.shown(witnesses)): is no UTF-8")
     }
-    do { return try RegressionFile.entries(in: text) } catch {
+    do { return (text, try RegressionFile.entries(in: text)) } catch {
       throw UsageError("\(ArgumentText.shown(witnesses)): \(error)")
     }
   }
