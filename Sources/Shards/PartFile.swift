@@ -81,7 +81,7 @@ package struct PartFile: Codable, Sendable, Equatable {
   }
 
   private var ownChecksum: String {
-    var sum = Fingerprint()
+    var sum = Checksum()
     func add(_ text: String) { sum.add(Array(text.utf8)) }
     func add(_ number: Int) { add("\(number)") }
     for text in [schema, version] + arguments { add(text) }
@@ -101,7 +101,7 @@ package struct PartFile: Codable, Sendable, Equatable {
 }
 
 /// A checksum of pieces of bytes: FNV-1a of 64 bits, each piece with its length.
-package struct Fingerprint: Sendable {
+package struct Checksum: Sendable {
   private var state: UInt64 = 0xcbf2_9ce4_8422_2325
 
   package init() {}

@@ -16,7 +16,7 @@ package enum GitLabEmitter: Emitter {
     if let reason = report.uncheckedReason, report.checks.allSatisfy(\.passed) {
       issues.append(
         issue(
-          "unchecked", reason, "critical", Fingerprint.of([report.command, "unchecked"]), nowhere(report)))
+          "unchecked", reason, "critical", StableHash.of([report.command, "unchecked"]), nowhere(report)))
     }
     return JSONText.of(.list(issues))
   }

@@ -26,7 +26,7 @@ package enum SARIFEmitter: Emitter {
       results.append(
         result(
           rule: rule("unchecked", "not all was checked"), "unchecked", "error", reason,
-          Fingerprint.of([report.command, "unchecked"]), place: "", at: nil))
+          StableHash.of([report.command, "unchecked"]), place: "", at: nil))
     }
     let driver: JSONValue = .object([
       "name": .text("numcheck"), "version": .text(report.version),

@@ -55,7 +55,7 @@ public struct WeightMap: Sendable, Hashable {
 }
 
 extension WeightMap: Portable {
-  mutating func carry(_ c: inout Carrier) throws {
+  package mutating func carry(_ c: inout Carrier) throws {
     try c.carry(fixed: &sums) { try $0.carry(&$1) }
     try c.carry(fixed: &seen) { try $0.carry(count: &$1) }
   }

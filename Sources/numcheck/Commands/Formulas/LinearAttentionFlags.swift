@@ -74,7 +74,7 @@ struct LinearAttentionFlags: FormulaFlags {
     section.blocks = [.table(table)]
     section.charts = [
       Chart.lines(
-        "errors along the sequence", of: table, x: PositionColumns.from, y: SequenceTable.error,
+        "errors along the sequence", of: table, x: PositionColumns.from, y: PositionColumns.alongSequence,
         by: ErrorColumns.algorithm)
     ]
     report.sections.append(section)

@@ -1,6 +1,6 @@
 /// A short name for text that stays the same from run to run and from machine to machine (FNV-1a, 64 bits): by it services tell a
 /// known alert from a new one. No secret and no proof.
-package enum Fingerprint {
+package enum StableHash {
   package static func of(_ parts: [String]) -> String {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for part in parts {
@@ -15,9 +15,9 @@ package enum Fingerprint {
 
 extension Check {
   /// What it is, whatever its value and wherever it is written.
-  func fingerprint(of command: String) -> String { Fingerprint.of([command, place, name]) }
+  func fingerprint(of command: String) -> String { StableHash.of([command, place, name]) }
 }
 
 extension Finding {
-  func fingerprint(of command: String) -> String { Fingerprint.of([command, kind, place]) }
+  func fingerprint(of command: String) -> String { StableHash.of([command, kind, place]) }
 }
