@@ -49,40 +49,73 @@ public struct DialectComparison: Sendable {
   /// How many dB of SQNR the second scheme loses against the first; 0 where both are exact.
   public var cost: Double { first.sqnr == second.sqnr ? 0 : first.sqnr - second.sqnr }
 
+  /// What there is in the tensor that is no number.
+  public let nonFinite: NonFinite
+
   /// Compares two schemes on a matrix that both fit. Throws what they throw.
   public init(
     _ a: any Scheme, _ b: any Scheme, _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int
   ) throws {
+    try self.init(a, b, BufferBands(values: values, rows: rows, columns: columns))
+  }
+
+  /// The same on a tensor that is read in bands of about `bandElements`, twice; no digit depends on them.
+  public init(
+    _ a: any Scheme, _ b: any Scheme, _ source: some BandSource, bandElements: Int = 1 << 17
+  ) throws {
     blockLength = try DialectPair.blockLength(a, b)
-    let pair = try DialectPair(a, b, values, rows: rows, columns: columns)
-    first.add(values, pair.a.valuesBuffer)
-    second.add(values, pair.b.valuesBuffer)
+    let columns = source.columns
+    let bands = try DecodedBands([a, b], source, limits: true, bandElements: bandElements)
+    nonFinite = bands.nonFinite
     // Blocks from which to look for witnesses, a few of each kind.
-    var candidates: [DifferenceKind: [Range<Int>]] = [:]
-    for row in 0..<rows {
-      for start in stride(from: 0, to: columns, by: blockLength) {
-        let range = row * columns + start..<row * columns + min(start + blockLength, columns)
-        blockCount += 1
-        let found = pair.kinds(range, values)
-        if found.isEmpty { continue }
-        differingBlocks += 1
-        let x = UnsafeBufferPointer(rebasing: values[range])
-        firstWhereDiffering.add(x, UnsafeBufferPointer(rebasing: pair.a.valuesBuffer[range]))
-        secondWhereDiffering.add(x, UnsafeBufferPointer(rebasing: pair.b.valuesBuffer[range]))
-        for kind in found {
-          kinds[kind, default: 0] += 1
-          if candidates[kind, default: []].count < 8 { candidates[kind, default: []].append(range) }
-        }
+    var candidates: [DifferenceKind: [[Float]]] = [:]
+    try bands.forEach { _, values, decoded in
+      let pair = DialectPair(a: decoded[0], b: decoded[1])
+      for start in stride(from: 0, to: values.count, by: max(columns, 1)) {
+        addRow(start..<start + columns, values, pair, &candidates)
       }
     }
-    for (kind, ranges) in candidates {
-      for range in ranges {
-        var block = Array(values[range])
-        block += [Float](repeating: 0, count: blockLength - block.count)
+    for (kind, blocks) in candidates {
+      for block in blocks {
         guard let witness = try WitnessSearch(a, b, kind).shrink(block) else { continue }
         if witnesses[kind].map({ WitnessSearch.size(witness.values) < WitnessSearch.size($0.values) }) ?? true
         {
           witnesses[kind] = witness
+        }
+      }
+    }
+  }
+
+  private mutating func addRow(
+    _ row: Range<Int>, _ values: UnsafeBufferPointer<Float>, _ pair: DialectPair,
+    _ candidates: inout [DifferenceKind: [[Float]]]
+  ) {
+    func part(_ range: Range<Int>) -> (
+      x: UnsafeBufferPointer<Float>, a: UnsafeBufferPointer<Float>, b: UnsafeBufferPointer<Float>
+    ) {
+      (
+        UnsafeBufferPointer(rebasing: values[range]),
+        UnsafeBufferPointer(rebasing: pair.a.valuesBuffer[range]),
+        UnsafeBufferPointer(rebasing: pair.b.valuesBuffer[range])
+      )
+    }
+    let whole = part(row)
+    first.add(whole.x, whole.a)
+    second.add(whole.x, whole.b)
+    for start in stride(from: row.lowerBound, to: row.upperBound, by: blockLength) {
+      let range = start..<min(start + blockLength, row.upperBound)
+      blockCount += 1
+      let found = pair.kinds(range, values)
+      if found.isEmpty { continue }
+      differingBlocks += 1
+      let block = part(range)
+      firstWhereDiffering.add(block.x, block.a)
+      secondWhereDiffering.add(block.x, block.b)
+      for kind in found {
+        kinds[kind, default: 0] += 1
+        if candidates[kind, default: []].count < 8 {
+          let padding = [Float](repeating: 0, count: blockLength - range.count)
+          candidates[kind, default: []].append(Array(block.x) + padding)
         }
       }
     }
@@ -94,19 +127,25 @@ final class DecodedMatrix {
   let values: UnsafeMutableBufferPointer<Float>
   let highest: UnsafeMutableBufferPointer<Float>?
   let lowest: UnsafeMutableBufferPointer<Float>?
+  /// The bytes it is stored in.
+  private(set) var storedBytes = 0
 
   var valuesBuffer: UnsafeBufferPointer<Float> { UnsafeBufferPointer(values) }
 
-  init(_ scheme: any Scheme, _ x: UnsafeBufferPointer<Float>, rows: Int, columns: Int) throws {
+  /// `limits`: with the ends of the grid.
+  init(
+    _ scheme: any Scheme, _ x: UnsafeBufferPointer<Float>, rows: Int, columns: Int, limits: Bool = true
+  ) throws {
     let bytes = UnsafeMutableRawBufferPointer.allocate(
       byteCount: try scheme.byteCount(rows: rows, columns: columns), alignment: 64)
     defer { bytes.deallocate() }
     values = .allocate(capacity: x.count)
     values.initialize(repeating: 0)
-    let grid = scheme as? any LimitedScheme
+    let grid = limits ? scheme as? any LimitedScheme : nil
     lowest = grid.map { _ in .allocate(capacity: x.count) }
     highest = grid.map { _ in .allocate(capacity: x.count) }
     try scheme.encode(x, rows: rows, columns: columns, into: bytes)
+    storedBytes = try scheme.storedByteCount(UnsafeRawBufferPointer(bytes), rows: rows, columns: columns)
     try scheme.decode(UnsafeRawBufferPointer(bytes), rows: rows, columns: columns, into: values)
     if let grid, let lowest, let highest {
       try grid.decodeLimits(
@@ -125,6 +164,8 @@ final class DecodedMatrix {
 struct DialectPair {
   let a: DecodedMatrix
   let b: DecodedMatrix
+
+  init(a: DecodedMatrix, b: DecodedMatrix) { (self.a, self.b) = (a, b) }
 
   init(
     _ a: any Scheme, _ b: any Scheme, _ x: UnsafeBufferPointer<Float>, rows: Int, columns: Int

@@ -12,7 +12,7 @@ public struct ThroughProduct: Sendable {
   /// What proved the four products.
   public private(set) var certificate = Certificate()
 
-  fileprivate init() {}
+  init() {}
 
   /// Compares; w and its decoded values are outputs × inputs, x and its decoded values tokens × inputs.
   ///
@@ -33,7 +33,7 @@ public struct ThroughProduct: Sendable {
     self = worker.found
   }
 
-  fileprivate mutating func merge(_ other: ThroughProduct) {
+  mutating func merge(_ other: ThroughProduct) {
     weights.merge(other.weights)
     activations.merge(other.activations)
     both.merge(other.both)

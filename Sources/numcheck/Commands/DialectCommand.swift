@@ -38,11 +38,12 @@ struct DialectCommand: ParsableCommand {
   func run() throws {
     let a = try SchemeRegistry.scheme(named: first)
     let b = try SchemeRegistry.scheme(named: second)
-    let matrix = try Matrix(MatrixSource.only(input), scale: 8)
-    let comparison = try DialectComparison(a, b, matrix.values, rows: matrix.rows, columns: matrix.columns)
+    let source = try MatrixSource.only(input)
+    try MemoryNeeds.requireRow(of: source, schemes: 2)
+    let comparison = try DialectComparison(a, b, source)
     let dialect = DialectReport(
-      first: a.name, second: b.name, tensor: matrix.name, facts: input.facts,
-      input: InputCount(matrix.values, columns: matrix.columns), comparison: comparison,
+      first: a.name, second: b.name, tensor: source.name, facts: input.facts,
+      input: InputCount(comparison.nonFinite), comparison: comparison,
       boundaries: try BoundaryComparison(a, b, anchor: Float(anchor.value)))
     try report.finish(dialect.report)
   }

@@ -28,7 +28,9 @@ struct KernelCommand<Q: NamedOperation<RowOperation>>: Sharable {
 
   @OptionGroup(title: "Report") var report: ReportOptions
 
-  var unsharable: [String] { (file.output == nil ? [] : ["--output"]) + (isPairSweep ? ["--exhaustive"] : []) }
+  var unsharable: [String] {
+    (file.output == nil ? [] : ["--output"]) + (isPairSweep ? ["--exhaustive"] : [])
+  }
 
   /// Whether all pairs are swept through, of more than can be run one row after another: see `sweeps`.
   private var isPairSweep: Bool {

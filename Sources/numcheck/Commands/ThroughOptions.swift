@@ -63,7 +63,7 @@ struct ThroughRun {
   }
 
   /// Every treatment of every scheme that fits matrices of these shapes.
-  private func treatments(_ shapes: [TensorMatrix]) throws -> [Treatment] {
+  private func treatments(_ shapes: [(rows: Int, columns: Int)]) throws -> [Treatment] {
     let list = try schemes ?? Self.usual.map { try SchemeRegistry.scheme(named: $0) }
     let fitting = try list.filter { scheme in
       do {
@@ -96,6 +96,19 @@ struct ThroughRun {
     return (results, skipped)
   }
 
+  /// The one tensor, to be read band by band.
+  private func streamed() throws -> MatrixSource {
+    guard let text = input.input else { return MatrixSource(input) }
+    let list = try TensorList(text)
+    guard list.items.count == 1, list.leftOut.isEmpty else {
+      throw UsageError("--through needs one tensor: name it as FILE:TENSOR")
+    }
+    let view = list.view(list.items[0])
+    try view.open()
+    return try MatrixSource(view, name: list.name(list.items[0]), input)
+  }
+
+  /// The same held in memory, where a cure changes all of it.
   private func one() throws -> (String, TensorMatrix) {
     let (matrices, leftOut) = try CureRun(options: cures, input: input, schemes: [], threads: threads)
       .matrices()
@@ -107,43 +120,66 @@ struct ThroughRun {
 
   private func softmax() throws -> ThroughReport {
     if cures.activations != nil { throw UsageError("--activations are for --through matmul") }
-    let (name, x) = try one()
+    let source = try streamed()
+    let chosen = try treatments([(source.rows, source.columns)])
+    // A cure changes all of a tensor at once; schemes as they are take it band by band.
+    let whole = chosen.allSatisfy(\.isPlain) ? nil : try one().1
+    try MemoryNeeds.requireRow(of: source, schemes: 1)
     let context = CureContext(seed: input.seed)
+    let count = Double(source.rows * source.columns)
     var certificate = Certificate()
-    let (results, skipped) = try each(treatments([x])) { treatment in
-      let (decoded, bits) = try treatment.apply(x, context: context)
-      let found = try ThroughSoftmax(x, decoded, threads: threads)
+    let (results, skipped) = try each(chosen) { treatment in
+      let (found, bits): (ThroughSoftmax, Int)
+      if let whole {
+        let made = try treatment.apply(whole, context: context)
+        (found, bits) = (try ThroughSoftmax(whole, made.decoded, threads: threads), made.bits)
+      } else {
+        (found, bits) = try ThroughSoftmax.measured(source, treatment.scheme, threads: threads)
+      }
       certificate.merge(found.certificate)
-      return (name: treatment.name, bits: Double(bits) / Double(x.values.count), errors: found)
+      return (name: treatment.name, bits: Double(bits) / count, errors: found)
     }
     return ThroughReport(
       purpose: .softmax,
-      title: "\(name): \(Figures.count(x.rows)) rows of \(Figures.count(x.columns)) logits",
-      facts: input.facts,
-      input: x.values.withUnsafeBufferPointer { InputCount($0, columns: x.columns) }, softmax: results,
-      skipped: skipped, certificate: certificate)
+      title: "\(source.name): \(Figures.count(source.rows)) rows of \(Figures.count(source.columns)) logits",
+      facts: input.facts, input: InputCount(try NonFinite(source)), softmax: results, skipped: skipped,
+      certificate: certificate)
   }
 
   private func matmul() throws -> ThroughReport {
-    let (name, w) = try one()
+    let source = try streamed()
     let context = try cures.context(seed: input.seed)
     guard let x = context.judges ?? context.activations else {
       throw UsageError("--through matmul needs --activations")
     }
-    try checkFinite([w, x])
+    try checkFinite([x])
+    let found = try NonFinite(source)
+    if found.nan + found.infinite > 0 { throw Self.notFinite }
+    let chosen = try treatments([(source.rows, source.columns), (x.rows, x.columns)])
+    let whole = chosen.allSatisfy(\.isPlain) ? nil : try one().1
+    try MemoryNeeds.requireRow(of: source, schemes: 1)
+    let count = Double(source.rows * source.columns)
     var certificate = Certificate()
-    let (results, skipped) = try each(treatments([w, x])) { treatment in
-      let (decoded, bits, decodedX) = try treatment.apply(w, activations: x, context: context)
-      let found = try ThroughProduct(weights: w, decoded, activations: x, decodedX, threads: threads)
+    let (results, skipped) = try each(chosen) { treatment in
+      let (found, bits): (ThroughProduct, Int)
+      if let whole {
+        let made = try treatment.apply(whole, activations: x, context: context)
+        found = try ThroughProduct(
+          weights: whole, made.decoded, activations: x, made.activations, threads: threads)
+        bits = made.bits
+      } else {
+        (found, bits) = try ThroughProduct.measured(
+          source, treatment.scheme, activations: x, threads: threads)
+      }
       certificate.merge(found.certificate)
       return (
-        name: treatment.name, bits: Double(bits) / Double(w.values.count),
+        name: treatment.name, bits: Double(bits) / count,
         errors: [("weights", found.weights), ("activations", found.activations), ("both", found.both)]
       )
     }
     return ThroughReport(
       purpose: .matmul,
-      title: "\(name): \(Figures.count(w.rows)) x \(Figures.count(w.columns)), "
+      title: "\(source.name): \(Figures.count(source.rows)) x \(Figures.count(source.columns)), "
         + "times \(Figures.count(x.rows)) tokens of \(ArgumentText.shown(cures.activations ?? ""))"
         + (context.judges == nil ? "" : " (cures saw the others)"), facts: input.facts,
       parts: results, skipped: skipped, certificate: certificate)
@@ -174,7 +210,7 @@ struct ThroughRun {
       isCausal: options.causal)
     let context = CureContext(seed: input.seed)
     var certificate = Certificate()
-    let (results, skipped) = try each(treatments(matrices)) { treatment in
+    let (results, skipped) = try each(treatments(matrices.map { ($0.rows, $0.columns) })) { treatment in
       let coded = try matrices.map { try treatment.apply($0, context: context) }
       var decoded = exact
       (decoded.q, decoded.k, decoded.v) = (coded[0].decoded, coded[1].decoded, coded[2].decoded)
@@ -194,10 +230,11 @@ struct ThroughRun {
   }
 
   private func checkFinite(_ matrices: [TensorMatrix]) throws {
-    guard matrices.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) else {
-      throw UsageError("a tensor holds NaN or infinities: there is no exact result to compare with")
-    }
+    guard matrices.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) else { throw Self.notFinite }
   }
+
+  private static let notFinite = UsageError(
+    "a tensor holds NaN or infinities: there is no exact result to compare with")
 
   /// `FILE:blk.0.k` for `FILE:blk.0.q`.
   private func sibling(_ text: String, _ letter: String) throws -> String {

@@ -68,3 +68,11 @@ struct MatrixSource: BandSource {
     }
   }
 }
+
+extension MatrixSource {
+  /// Throws where `scale` times all elements cannot be held.
+  func requireMemory(_ scale: Int = 1) throws {
+    try Memory.require(
+      Memory.product(rows, columns, 4, scale), for: "\(name): holding \(rows) x \(columns) elements")
+  }
+}

@@ -43,7 +43,8 @@ extension Chart {
     var points: [Point] = []
     for row in 0..<map.rows {
       for column in 0..<map.columns {
-        guard let x = value(row, column) else { continue }
+        // What a mask hides, and what nothing changes, stays white.
+        guard let x = value(row, column), x > 0 else { continue }
         var point = Point(
           x: Double(column), y: Double(row), label: "query \(queries[row]), key \(keys[column])",
           marked: map.keys(of: column).lowerBound < sinkTokens)

@@ -4,7 +4,7 @@ import NumKitNumbers
 /// `side` at most, so that heads of any size can be looked at.
 public struct WeightMap: Sendable, Hashable {
   /// Groups a side at most.
-  public static let side = 32
+  public static let side = 24
 
   /// How many queries and keys the head has.
   public let queries: Int
