@@ -66,12 +66,13 @@ let package = Package(
     loops("CLoops", []),
     loops("CNumbers"),
     loops("CProof"),
+    loops("CKernels"),
     loops("CJudging", ["CLoops", "CProof"]),
     loops("CSchemes"),
     room("Numbers", ["CLoops", "CNumbers"]),
     room("Questions", ["NumKitNumbers"]),
     room("Truth", ["NumKitNumbers", "NumKitQuestions", "CMPFR", "CProof"]),
-    room("Kernels", ["NumKitNumbers", "NumKitQuestions"]),
+    room("Kernels", ["NumKitNumbers", "NumKitQuestions", "CKernels"]),
     room("Judging", ["NumKitNumbers", "NumKitQuestions", "NumKitTruth", "NumKitKernels", "CJudging"]),
     .target(
       name: "NumKit", dependencies: rooms.map { .target(name: "NumKit\($0)") }, path: "Sources/NumKit",
@@ -145,6 +146,8 @@ let package = Package(
         .product(name: "RealModule", package: "swift-numerics"),
       ],
       swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FirstTierTests", dependencies: numKit + ["TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
       name: "TensorFilesTests",
       dependencies: [

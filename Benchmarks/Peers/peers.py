@@ -51,14 +51,23 @@ TOKENS, HEAD = 256, 64
 q, k, v = (flat[:3 * TOKENS * HEAD] / np.float32(10)).reshape(3, TOKENS, HEAD)
 unseen = np.triu(np.full((TOKENS, TOKENS), -np.inf, np.float32), 1)
 
-def attention(q, k, v):
-    s = q @ k.T * q.dtype.type(0.125) + unseen.astype(q.dtype)
+def attention(q, k, v, unseen=unseen):
+    s = q @ k.T * q.dtype.type(q.shape[1] ** -0.5) + unseen
     e = np.exp(s - s.max(axis=1, keepdims=True))
     return (e / e.sum(axis=1, keepdims=True)) @ v
 
 cases["numpy.attention.f32"] = (q.size, lambda: attention(q, k, v))
 wide = [a.astype(np.float64) for a in (q, k, v)]
 cases["numpy.attention.f64"] = (q.size, lambda: attention(*wide))
+def again(count, start):
+    """As many numbers as asked for, those of the rows again and again."""
+    return (np.resize(np.roll(flat, -start), count) / np.float32(10)).astype(np.float64)
+
+LARGE = [again(2048 * 128, i * (2048 * 128 + 1)).reshape(2048, 128) for i in range(3)]
+large_unseen = np.triu(np.full((2048, 2048), -np.inf), 1)
+cases["numpy.attention.2048"] = (2048 * 128, lambda: attention(*LARGE, large_unseen))
+left, right = (again(1024 * 1024, i * (1024 * 1024 + 3)).reshape(1024, 1024) for i in range(2))
+cases["numpy.matmul.1024"] = (1024 * 1024, lambda: left @ right.T)
 cases["numpy.cast.f16"] = (flat.size, lambda: flat.astype(np.float16))
 
 if ml := load("ml_dtypes"):

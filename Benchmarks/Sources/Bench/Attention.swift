@@ -1,17 +1,35 @@
 import NumKit
 
-/// One causal head of 256 x 64, f32 results: ns per output.
+/// Causal heads of f32 numbers, f32 results: ns per output, certified; and products of square matrices.
 func attentionCases(_ rows: Rows) -> [Case] {
-  let (tokens, head) = (256, 64)
-  let size = tokens * head
-  guard rows.f64.count >= 3 * size else { return [] }
-  let part = { rows.f32[$0 * size..<($0 + 1) * size].map { Double($0 / 10) } }
-  let shape = AttentionShape(queries: tokens, keys: tokens, headSize: head)
-  guard let inputs = AttentionInputs(q: part(0), k: part(1), v: part(2), shape: shape) else { return [] }
-  let parameters = AttentionParameters(mask: AttentionMask(causal: true))
-  return [
-    Case(name: "ours.attention.f32", elements: size) {
+  /// As many numbers as asked for, those of the rows again and again.
+  func numbers(_ count: Int, from start: Int) -> [Double] {
+    (start..<start + count).map { Double(rows.f32[$0 % rows.f32.count] / 10) }
+  }
+  func attention(_ name: String, _ tokens: Int, _ head: Int) -> Case? {
+    let size = tokens * head
+    let shape = AttentionShape(queries: tokens, keys: tokens, headSize: head)
+    guard
+      let inputs = AttentionInputs(
+        q: numbers(size, from: 0), k: numbers(size, from: size + 1), v: numbers(size, from: 2 * size + 2),
+        shape: shape)
+    else { return nil }
+    let parameters = AttentionParameters(mask: AttentionMask(causal: true))
+    return Case(name: name, elements: size) {
       _ = try? AttentionTruths(inputs, parameters, format: .f32, lseFormat: .f32, threads: 1)
     }
-  ]
+  }
+  func product(_ name: String, _ n: Int) -> Case? {
+    let (a, b) = (numbers(n * n, from: 0), numbers(n * n, from: n * n + 3))
+    guard let inputs = MatmulInputs(rows: a, columns: b, inner: n) else { return nil }
+    return Case(name: name, elements: n * n) {
+      var prover = MatmulProver(inputs, format: .f32, block: MatmulProver.block(rows: n, threads: 1))
+      var truths = [Truth()]
+      for row in 0..<n { prover.answer(MatmulQuestion.Item(inputs: inputs, row: row), into: &truths) }
+    }
+  }
+  return [
+    attention("ours.attention.f32", 256, 64), attention("ours.attention.2048", 2048, 128),
+    product("ours.matmul.1024", 1024),
+  ].compactMap { $0 }
 }

@@ -122,7 +122,11 @@ public struct AttentionInputs: Sendable {
 
   /// The same, each number rounded to `format`.
   public func rounded(to format: NumberFormat, overflow: Overflow = .special) -> AttentionInputs {
-    func round(_ x: [Double]) -> [Double] { x.map { format.round($0, overflow: overflow) } }
+    // What is of the format already is not held twice.
+    func round(_ x: [Double]) -> [Double] {
+      let changes = x.contains { format.round($0, overflow: overflow).bitPattern != $0.bitPattern }
+      return changes ? x.map { format.round($0, overflow: overflow) } : x
+    }
     return AttentionInputs(q: round(q), k: round(k), v: round(v), trusted: shape)
   }
 

@@ -23,8 +23,8 @@ public final class Reference {
   private let light = LightRow()
   private let lowWord = LowWordRow()
   private var widened: [Double] = []
-  private var narrowed: [Float] = []
-  private var narrowResults: [Float] = []
+  private let narrowed = Buffer<Float>()
+  private let narrowResults = Buffer<Float>()
   private var wideTruth = Truth()
 
   /// Prepares to answer `operation` with results rounded to `format`; without the fast tiers MPFR answers all.
@@ -163,14 +163,11 @@ public final class Reference {
     }
     var certificate = Certificate()
     if format.significandBits <= 23 && usesFastTiers && narrow(row) {
-      narrowResults.removeAll(keepingCapacity: true)
-      narrowResults.append(contentsOf: repeatElement(0, count: count))
-      certificate = narrowed.withUnsafeBufferPointer { row in
-        narrowResults.withUnsafeMutableBufferPointer {
-          roundSpecial(row, parameters: parameters, into: $0)
-        }
-      }
-      for i in 0..<count { results[i] = Double(narrowResults[i]) }
+      narrowResults.reserve(count)
+      certificate = roundSpecial(
+        UnsafeBufferPointer(start: narrowed.base, count: row.count), parameters: parameters,
+        into: UnsafeMutableBufferPointer(start: narrowResults.base, count: count))
+      for i in 0..<count { results[i] = Double(narrowResults.base[i]) }
       return certificate
     }
     var open: [Int]?
@@ -192,11 +189,15 @@ public final class Reference {
 
   /// Puts the row into `narrowed`; false where a Float does not hold some element.
   private func narrow(_ row: UnsafeBufferPointer<Double>) -> Bool {
-    narrowed.removeAll(keepingCapacity: true)
-    narrowed.append(contentsOf: row.lazy.map { Float($0) })
-    var differs = false
-    for i in row.indices { differs = differs || Double(narrowed[i]) != row[i] }
-    return !differs
+    narrowed.reserve(row.count)
+    let narrow = narrowed.base
+    // No branch: this loop is a vector's.
+    var differs: UInt64 = 0
+    for i in row.indices {
+      narrow[i] = Float(row[i])
+      differs |= Double(narrow[i]) == row[i] ? 0 : 1
+    }
+    return differs == 0
   }
 
   /// Answers into `wideTruth` for the results `open` alone, or for all where that is nil.

@@ -65,12 +65,14 @@ public struct AttentionComparison: Sendable {
     var trial = Trial(
       AttentionForward(parameters, logSumExp: false), candidates: candidates, format: .f32, threads: threads
     ) {
-      _ in try AttentionProver(tensors, parameters, format: .f32)
+      _ in try AttentionProver(tensors, parameters, format: .f32, accuracy: 0x1p-24)
     }
     trial.measuresResults = false
     trial.measuresSums = true
-    trial.chunk = 64
-    let found = try trial.run(on: AttentionQueries(tensors, block: 64), progress: progress)
+    // Keys and values are made ready once a block.
+    let rows = tensors.shape.heads * tensors.shape.queries
+    trial.chunk = Swift.max(1, Swift.min(256, rows / (4 * Swift.max(threads, 1))))
+    let found = try trial.run(on: AttentionQueries(tensors, block: trial.chunk), progress: progress)
     return (found.entries.map { $0.parts[0].sums }, found.certificate)
   }
 }

@@ -56,7 +56,7 @@ public struct CacheExperiment: Sendable {
       AttentionForward(parameters, logSumExp: false), candidates: formats.map { CacheCandidate(self, $0) },
       format: .f32,
       threads: threads
-    ) { _ in try AttentionProver(tensors, parameters, format: .f32) }
+    ) { _ in try AttentionProver(tensors, parameters, format: .f32, accuracy: 0x1p-24) }
     trial.measuresResults = false
     trial.measuresSums = true
     trial.chunk = 4 * shape.heads

@@ -38,7 +38,7 @@ public struct SchemeComparison: Sendable {
       AttentionForward(parameters, logSumExp: false),
       candidates: [plain] + prepared.map { SchemeCandidate($0) }, format: .f32,
       threads: threads
-    ) { _ in try AttentionProver(tensors, parameters, format: .f32) }
+    ) { _ in try AttentionProver(tensors, parameters, format: .f32, accuracy: 0x1p-24) }
     trial.measuresResults = false
     trial.measuresSums = true
     trial.chunk = 16

@@ -63,10 +63,14 @@ struct MatmulCommand: Sharable {
       try MatmulWriter($0, source.shape, dtype: .float(precision.result), as: file.outputType)
     }
     let stored = given.stored(as: precision.storage, precision.scaling)
+    // Shares are of whole chunks, so those must not depend on how many threads somebody has.
+    let workers = Sharing.current == nil ? threads.count : 32
+    let block = MatmulProver.block(rows: given.a.count, threads: workers)
     var trial = Trial(
       MatmulQuestion(), candidates: try orders.map { try MatmulCandidate($0, precision, stored) },
       format: precision.result, threads: threads.count
-    ) { MatmulProver($0 == .stored ? stored : given, format: precision.result) }
+    ) { MatmulProver($0 == .stored ? stored : given, format: precision.result, block: block) }
+    trial.chunk = block
     trial.measuresSums = true
     trial.sharedAs = "rows"
     let progress = Progress(total: given.a.count)
@@ -133,9 +137,11 @@ struct MatmulReferenceCommand: ParsableCommand {
     if let f = try results.inputFormat() { inputs = inputs.stored(as: .float(f), .none) }
     let writer = try MatmulWriter(results.output, source.shape, dtype: dtype, as: results.outputType)
     let exact = inputs
-    let trial = Trial(MatmulQuestion(), candidates: [], format: format, threads: threads.count) { _ in
-      MatmulProver(exact, format: format)
+    let block = MatmulProver.block(rows: exact.a.count, threads: threads.count)
+    var trial = Trial(MatmulQuestion(), candidates: [], format: format, threads: threads.count) { _ in
+      MatmulProver(exact, format: format, block: block)
     }
+    trial.chunk = block
     let (result, seen) = try trial.run(
       on: MatmulRows(exact, stored: exact, dtype: .float(.f64)),
       observer: MatmulWriter.Rows(ofTruth: true, isKept: true))

@@ -193,6 +193,8 @@ struct MatmulWriter {
     let isKept: Bool
     private(set) var kept: [Int: [Double]] = [:]
 
+    var wantsProfiles: Bool { false }
+
     init(ofTruth: Bool, isKept: Bool) { (self.ofTruth, self.isKept) = (ofTruth, isKept) }
 
     mutating func see(stored: Answered<MatmulQuestion>, given: Answered<MatmulQuestion>) {

@@ -24,6 +24,7 @@ struct ProvenRows {
     let answer: Answer
     var certificate = Certificate()
     var count = InputCount()
+    var row: [Double] = []
     init(_ answer: @escaping Answer) { self.answer = answer }
   }
 
@@ -64,12 +65,15 @@ struct ProvenRows {
   }
 
   private func answer(_ row: Int, _ worker: Worker, into results: UnsafeMutableBufferPointer<Double>) throws {
-    var x = try source.row(row)
-    x.withUnsafeBufferPointer { worker.count.add(row: row, $0) }
-    if let roundInputs {
-      let given = x
-      _ = KernelConfiguration(storage: roundInputs, overflow: overflow).roundInputs(given, into: &x)
+    if worker.row.count != source.rows.length {
+      worker.row = Array(repeating: 0, count: source.rows.length)
     }
-    worker.certificate.merge(x.withUnsafeBufferPointer { worker.answer(row, $0, results) })
+    try worker.row.withUnsafeMutableBufferPointer { try source.rows.read(row, into: $0) }
+    worker.row.withUnsafeBufferPointer { worker.count.add(row: row, $0) }
+    if let roundInputs {
+      let given = worker.row
+      _ = KernelConfiguration(storage: roundInputs, overflow: overflow).roundInputs(given, into: &worker.row)
+    }
+    worker.certificate.merge(worker.row.withUnsafeBufferPointer { worker.answer(row, $0, results) })
   }
 }

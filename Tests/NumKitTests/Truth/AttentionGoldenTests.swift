@@ -97,6 +97,6 @@ struct GoldenAttention {
     }
     #expect(total.undecided == 0)
     #expect(total.exact > (usesFastTiers ? 5 : 100))
-    #expect(usesFastTiers ? total.doubleDouble > 900 : total.doubleDouble == 0)
+    #expect(usesFastTiers ? total.double + total.doubleDouble > 900 : total.double + total.doubleDouble == 0)
   }
 }

@@ -52,7 +52,8 @@ import Testing
       let b = try answer(q: q, k: k, v: v, shape, parameters, format: format, fast: false)
       #expect(a.outputs == b.outputs)
       #expect(a.logSumExp == b.logSumExp)
-      #expect(a.certificate.undecided == 0 && a.certificate.doubleDouble > 0 && b.certificate.mpfr > 0)
+      #expect(a.certificate.undecided == 0 && b.certificate.mpfr > 0)
+      #expect(a.certificate.double + a.certificate.doubleDouble > 0)
     }
   }
 

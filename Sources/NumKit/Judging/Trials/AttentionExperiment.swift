@@ -61,9 +61,11 @@ public struct AttentionExperiment: Sendable {
           AttentionCandidate(baseline, parameters, on: stored, given: tensors, isBounded: false),
           tensors.shape, sinkTokens: sinkTokens, mapsWeights: mapsWeights))
     }
+    let isNarrow = format.precision <= 24 && runners.allSatisfy { $0.lseFormat.precision <= 24 }
     var trial = Trial(AttentionForward(parameters), candidates: candidates, format: format, threads: threads)
     {
-      try AttentionProver($0 == .given ? tensors : stored, parameters, format: format)
+      try AttentionProver(
+        $0 == .given ? tensors : stored, parameters, format: format, lseFormat: isNarrow ? .f32 : .f64)
     }
     trial.overflow = first.configuration.overflow
     trial.measuresSums = true

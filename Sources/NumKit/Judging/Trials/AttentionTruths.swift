@@ -19,28 +19,45 @@ public struct AttentionTruths: Sendable {
     lseFormat: NumberFormat = .f32, overflow: Overflow = .special, threads: Int = 1
   ) throws {
     let shape = tensors.shape
-    let trial = Trial(AttentionForward(parameters), candidates: [], format: format, threads: threads) { _ in
-      try AttentionProver(tensors, parameters, format: format, lseFormat: lseFormat, overflow: overflow)
+    let (rows, width) = (shape.heads * shape.queries, shape.valueSize)
+    // Blocks small enough that every thread has several.
+    let size = Swift.max(1, Swift.min(64, rows / Swift.max(1, 4 * threads) / 8 * 8))
+    let blocks = (rows + size - 1) / size
+    var certificate = Certificate()
+    var logs: [Double] = []
+    output = try [Double](unsafeUninitializedCapacity: rows * width) { output, count in
+      let all = output
+      logs = try [Double](unsafeUninitializedCapacity: rows) { logs, logCount in
+        let allLogs = logs
+        let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
+          count: blocks, progress: nil,
+          make: {
+            Worker(
+              try AttentionReference(
+                tensors, parameters, format: format, lseFormat: lseFormat, overflow: overflow))
+          },
+          body: { worker, i in
+            let part = i * size..<Swift.min((i + 1) * size, rows)
+            worker.certificate.merge(
+              worker.reference.round(
+                rows: part,
+                into: UnsafeMutableBufferPointer(
+                  rebasing: all[part.lowerBound * width..<part.upperBound * width]),
+                logSumExp: UnsafeMutableBufferPointer(rebasing: allLogs[part])))
+          },
+          merge: { $0.certificate.merge($1.certificate) })
+        certificate = worker.certificate
+        logCount = rows
+      }
+      count = rows * width
     }
-    let (found, rows) = try trial.run(on: AttentionQueries(tensors, block: 1), observer: Rows())
-    var output = [Double](repeating: 0, count: found.items * shape.valueSize)
-    var logs = [Double](repeating: 0, count: found.items)
-    for (row, o, lse) in rows.answers {
-      for c in o.indices { output[row * shape.valueSize + c] = o[c] }
-      logs[row] = lse
-    }
-    self.output = output
     logSumExp = logs
-    certificate = found.certificate
+    self.certificate = certificate
   }
 
-  /// Keeps every answer.
-  private struct Rows: Observer {
-    typealias Q = AttentionForward
-    var answers: [(Int, [Double], Double)] = []
-    mutating func see(stored: Answered<AttentionForward>, given: Answered<AttentionForward>) {
-      answers.append((stored.item.row, stored.truths[0].rounded, stored.truths[1].rounded[0]))
-    }
-    mutating func merge(_ other: Rows) { answers += other.answers }
+  private final class Worker {
+    let reference: AttentionReference
+    var certificate = Certificate()
+    init(_ reference: AttentionReference) { self.reference = reference }
   }
 }

@@ -40,7 +40,9 @@ extension Candidate {
 /// not depend on the order of items.
 public protocol Observer<Q> {
   associatedtype Q: Question
-  /// Whether it looks at the profiles of items as given, which cost time.
+  /// Whether it looks at profiles, which cost time.
+  var wantsProfiles: Bool { get }
+  /// Whether it looks at the profiles of items as given, which cost as much again.
   var wantsGivenProfiles: Bool { get }
   /// An item has been answered, as stored and as given; the two are one where storing changed nothing.
   mutating func see(stored: Answered<Q>, given: Answered<Q>)
@@ -64,6 +66,8 @@ public struct Answered<Q: Question> {
 }
 
 extension Observer {
+  /// It does.
+  public var wantsProfiles: Bool { true }
   /// It does not.
   public var wantsGivenProfiles: Bool { false }
   /// Nothing of note.

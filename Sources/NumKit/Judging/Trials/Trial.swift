@@ -157,6 +157,7 @@ public struct Measurement<Q: Question>: Sendable {
 
 /// Sees nothing.
 private struct Unwatched<Q: Question>: Observer, Portable {
+  var wantsProfiles: Bool { false }
   mutating func merge(_ other: Unwatched) {}
   mutating func carry(_ c: inout Carrier) throws {}
 }

@@ -12,6 +12,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
   private var traces: [StageTrace]
   private var parts: [[Measurement<Q>.Part]]
   private var models: [(any ErrorModel<Q>)?]
+  private let needsProfiles: Bool
   private(set) var observer: O
   private var given: Q.Item
   private var stored: Q.Item
@@ -46,7 +47,9 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
       func prepare<C: Candidate<Q>>(_ c: C) throws -> any Candidate<Q> { try c.prepared() }
       return try prepare(candidate)
     }
-    models = candidates.map { $0.errorModel() }
+    let models = candidates.map { $0.errorModel() }
+    self.models = models
+    needsProfiles = observer.wantsProfiles || models.contains { $0 != nil }
     traces = Array(repeating: StageTrace(), count: candidates.count)
     self.parts = Array(
       repeating: Array(repeating: .init(trial.overflow), count: parts), count: candidates.count)
@@ -65,7 +68,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
     makeRoom()
     prover.answer(stored, into: &truths)
     note(truths, in: &flat)
-    prover.profile(of: stored, into: &profile)
+    if needsProfiles { prover.profile(of: stored, into: &profile) }
     if change.changed {
       proverOfGiven.answer(given, into: &truthsOfGiven)
       note(truthsOfGiven, in: &flatOfGiven)

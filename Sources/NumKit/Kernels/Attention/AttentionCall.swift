@@ -1,3 +1,4 @@
+import CKernels
 import NumKitNumbers
 import NumKitQuestions
 
@@ -22,8 +23,11 @@ struct AttentionCall {
     var inputs = StageTrace()
     // Which keys and their values are finite, and whose norms overflow.
     var isFinite = [Bool](repeating: true, count: m)
+    var isAllFinite = true
     var overflowed: [Int] = []
     let block = runner.tile(keys: m)
+    var ready = ProductBlock<A>(keys: A.self == Float.self ? m : 0, headSize: d)
+    defer { ready.free() }
     for index in rows {
       let (h, i) = (index / n, index % n)
       let kv = shape.keyHead(of: h)
@@ -41,24 +45,30 @@ struct AttentionCall {
           isFinite[j] = isFinite[j] && C.peak(memory.value).isFinite
           for c in 0..<dv { row.values[j * dv + c] = A(converting: memory.value[c]) }
         }
+        isAllFinite = isFinite.allSatisfy { $0 }
       }
       var stages = Observed(trace: StageTrace())
       stages.trace.startRow(index, like: inputs)
-      load(tensors.q[index * d..<(index + 1) * d], memory.vector, &stages.trace)
-      if let norm = normalise(memory.vector, A.self) { _ = stages.store(norm, .root) }
-      if parameters.placement == .before {
-        let scale = C(rounding: parameters.scale ?? 1 / Double(d).squareRoot())
-        for c in 0..<d { memory.vector[c] = memory.vector[c] * scale }
-        stages.store(memory.vector, .scale)
+      if A.self == Float.self {
+        if !ready.rows.contains(index) {
+          // A block of rows that share keys, cut where keys or rows end.
+          let end = Swift.min(shape.rows(ofKeyHead: kv).upperBound, rows.upperBound)
+          multiply(index..<Swift.min(index + ProductBlock<A>.limit, end), &row, memory, &ready)
+        }
+        row.products = ready[index]
+        row.isMultiplied = true
       }
-      for c in 0..<d { row.query[c] = A(converting: memory.vector[c]) }
+      loadQuery(index, row, memory, &stages)
       row.sink = parameters.softmax.sink(head: h).map { C(rounding: $0) }
       let lse: Double
       if look(&row, head: h, query: i) {
         // What nobody sees excuses nothing, and what is added to a score is an input too.
-        if row.range.contains(where: {
-          row.bias[$0] != -.infinity && !(isFinite[$0] && row.bias[$0].isFinite)
-        }) {
+        let mayExcuse = row.isBiased || !isAllFinite
+        if mayExcuse,
+          row.range.contains(where: {
+            row.bias[$0] != -.infinity && !(isFinite[$0] && row.bias[$0].isFinite)
+          })
+        {
           stages.trace.excuseRow()
         }
         for j in overflowed where row.seen[j] { stages.trace.observeOverflow(at: j, .root) }
@@ -83,6 +93,47 @@ struct AttentionCall {
       result.trace.merge(stages.trace)
     }
     return result
+  }
+
+  /// A query's numbers as they meet keys.
+  private func loadQuery<C: Scalar, A: Scalar>(
+    _ index: Int, _ row: AttentionRow<C, A>, _ memory: AttentionMemory<C, A>, _ stages: inout Observed
+  ) {
+    let d = shape.headSize
+    load(tensors.q[index * d..<(index + 1) * d], memory.vector, &stages.trace)
+    if let norm = normalise(memory.vector, A.self) { _ = stages.store(norm, .root) }
+    if parameters.placement == .before {
+      let scale = C(rounding: parameters.scale ?? 1 / Double(d).squareRoot())
+      for c in 0..<d { memory.vector[c] = memory.vector[c] * scale }
+      stages.store(memory.vector, .scale)
+    }
+    for c in 0..<d { row.query[c] = A(converting: memory.vector[c]) }
+  }
+
+  /// Multiplies a block of queries with all keys that one of them may see.
+  private func multiply<C: Scalar, A: Scalar>(
+    _ block: Range<Int>, _ row: inout AttentionRow<C, A>, _ memory: AttentionMemory<C, A>,
+    _ ready: inout ProductBlock<A>
+  ) {
+    let (n, m) = (shape.queries, shape.keys)
+    var unseen = Observed(trace: StageTrace())
+    var range = 0..<0
+    let seesAll = row.sentinel != nil || row.multipliesHidden
+    for index in block {
+      loadQuery(index, row, memory, &unseen)
+      ready.add(row.query, at: index - block.lowerBound)
+      let sight = parameters.mask.sight(query: index % n, queries: n, keys: m)
+      for part in seesAll ? [0..<m] : [sight.ranges.0, sight.ranges.1] where !part.isEmpty {
+        range =
+          range.isEmpty
+          ? part
+          : Swift.min(range.lowerBound, part.lowerBound)..<Swift.max(range.upperBound, part.upperBound)
+      }
+    }
+    ready.rows = block
+    nc_attention_products_f32(
+      floats(ready.queries.baseAddress), block.count, shape.headSize, floats(row.keys.baseAddress), m,
+      range.lowerBound, range.upperBound, floats(ready.products.baseAddress), m)
   }
 
   /// A token's numbers, stored and converted to compute.
@@ -120,9 +171,13 @@ struct AttentionCall {
   /// Finds what the query sees; false where that is nothing.
   func look<C: Scalar, A: Scalar>(_ row: inout AttentionRow<C, A>, head: Int, query: Int) -> Bool {
     let (n, m) = (shape.queries, shape.keys)
+    if parameters.mask.additive.isEmpty && row.sentinel == nil && !row.multipliesHidden {
+      return lookAround(&row, parameters.mask.sight(query: query, queries: n, keys: m))
+    }
     var first = m
     var last = -1
     var isBiased = false
+    row.isDense = false
     for j in 0..<m {
       let b = parameters.mask.bias(head: head, query: query, key: j, queries: n, keys: m)
       row.bias[j] = b
@@ -138,6 +193,25 @@ struct AttentionCall {
     return first <= last
   }
 
+  /// The same where place alone decides.
+  private func lookAround<C: Scalar, A: Scalar>(_ row: inout AttentionRow<C, A>, _ sight: AttentionSight)
+    -> Bool
+  {
+    row.bias.update(repeating: -.infinity)
+    row.seen.update(repeating: false)
+    row.isBiased = false
+    let (start, window) = sight.ranges
+    for part in [start, window] where !part.isEmpty {
+      UnsafeMutableBufferPointer(rebasing: row.bias[part]).update(repeating: 0)
+      UnsafeMutableBufferPointer(rebasing: row.seen[part]).update(repeating: true)
+    }
+    row.isDense = start.isEmpty || window.isEmpty || start.upperBound == window.lowerBound
+    row.range =
+      start.isEmpty
+      ? window : start.lowerBound..<(window.isEmpty ? start.upperBound : window.upperBound)
+    return !row.range.isEmpty
+  }
+
   /// The output of a query that sees nothing.
   private func fillMasked<C: Scalar, A: Scalar>(_ row: AttentionRow<C, A>) {
     if row.sink != nil { return row.output.update(repeating: .zero) }
@@ -151,6 +225,41 @@ struct AttentionCall {
         row.output[c] = C(converting: s / A(rounding: Double(row.scores.count)))
       }
     }
+  }
+}
+
+/// Products of a block of queries with a head's keys, made together.
+struct ProductBlock<A: Scalar> {
+  /// Rows at once.
+  static var limit: Int { 32 }
+
+  var rows = 0..<0
+  let queries: UnsafeMutableBufferPointer<A>
+  let products: UnsafeMutableBufferPointer<A>
+  private let keys: Int
+
+  /// Room for a block; none for 0 keys.
+  init(keys: Int, headSize: Int) {
+    self.keys = keys
+    queries = .allocate(capacity: keys == 0 ? 0 : Self.limit * headSize)
+    products = .allocate(capacity: Self.limit * keys)
+    queries.initialize(repeating: .zero)
+    products.initialize(repeating: .zero)
+  }
+
+  func free() {
+    queries.deallocate()
+    products.deallocate()
+  }
+
+  func add(_ query: UnsafeMutableBufferPointer<A>, at place: Int) {
+    for c in query.indices { queries[place * query.count + c] = query[c] }
+  }
+
+  /// A row's.
+  subscript(index: Int) -> UnsafeMutableBufferPointer<A> {
+    let place = index - rows.lowerBound
+    return UnsafeMutableBufferPointer(rebasing: products[place * keys..<(place + 1) * keys])
   }
 }
 

@@ -1,3 +1,4 @@
+import CKernels
 import NumKitNumbers
 import NumKitQuestions
 
@@ -35,7 +36,8 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   /// What is added to each score.
   let bias: UnsafeMutableBufferPointer<Double>
   let seen: UnsafeMutableBufferPointer<Bool>
-  let products: UnsafeMutableBufferPointer<A>
+  /// Σ q·k of each key, and once scores are made of them room for weights.
+  var products: UnsafeMutableBufferPointer<A>
   let scores: UnsafeMutableBufferPointer<C>
   let total: UnsafeMutableBufferPointer<A>
   let output: UnsafeMutableBufferPointer<C>
@@ -57,33 +59,37 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   var range: Range<Int>
   /// Whether some seen key has something added to its score.
   var isBiased = false
+  /// Whether all keys in `range` are seen.
+  var isDense = false
+  /// Whether `products` holds the query's already.
+  var isMultiplied = false
 
   /// Scores of the keys in `range`: products and sum in A, the rest in C.
   func score<S: Stages>(_ range: Range<Int>, _ stages: inout S) {
-    let count = range.count
-    guard count > 0, let sums = products.baseAddress.map({ $0 + range.lowerBound }),
-      let k = keys.baseAddress.map({ $0 + range.lowerBound })
-    else { return }
-    let stride = scores.count
-    for j in 0..<count { sums[j] = .zero }
-    for c in query.indices {
-      let x = query[c]
-      let row = k + c * stride
-      for j in 0..<count { sums[j] = A.fusedMultiplyAdd(x, row[j], sums[j]) }
+    if range.isEmpty { return }
+    if !isMultiplied { multiply(range) }
+    if isDense {
+      for j in range { scores[j] = C(converting: products[j]) }
+    } else {
+      for j in range { scores[j] = seen[j] ? C(converting: products[j]) : .zero }
     }
-    for j in range { scores[j] = seen[j] ? C(converting: products[j]) : .zero }
     let part = UnsafeMutableBufferPointer(rebasing: scores[range])
     stages.store(part, .scores)
-    for j in range {
-      guard seen[j] else { continue }
-      if bias[j] == -.infinity {
-        scores[j] = sentinel ?? .zero
-        continue
+    if isDense {
+      if let scale { for j in range { scores[j] = scores[j] * scale } }
+      if let cap { for j in range { scores[j] = cap * C.tanh(scores[j] / cap) } }
+    } else {
+      for j in range {
+        guard seen[j] else { continue }
+        if bias[j] == -.infinity {
+          scores[j] = sentinel ?? .zero
+          continue
+        }
+        var s = scores[j]
+        if let scale { s = s * scale }
+        if let cap { s = cap * C.tanh(s / cap) }
+        scores[j] = s
       }
-      var s = scores[j]
-      if let scale { s = s * scale }
-      if let cap { s = cap * C.tanh(s / cap) }
-      scores[j] = s
     }
     stages.store(part, .scale)
     guard isBiased else { return }
@@ -93,8 +99,23 @@ struct AttentionRow<C: Scalar, A: Scalar> {
     stages.store(part, .mask)
   }
 
+  /// Σ q·k of the keys in `range`.
+  private func multiply(_ range: Range<Int>) {
+    guard let sums = products.baseAddress.map({ $0 + range.lowerBound }),
+      let k = keys.baseAddress.map({ $0 + range.lowerBound })
+    else { return }
+    let stride = scores.count
+    for j in 0..<range.count { sums[j] = .zero }
+    for c in query.indices {
+      let x = query[c]
+      let row = k + c * stride
+      for j in 0..<range.count { sums[j] = A.fusedMultiplyAdd(x, row[j], sums[j]) }
+    }
+  }
+
   /// The largest seen score in `range`; nil where none is seen.
   func largest(_ range: Range<Int>) -> C? {
+    if isDense && !range.isEmpty { return C.maximum(UnsafeMutableBufferPointer(rebasing: scores[range])) }
     var m: C?
     for j in range where seen[j] { m = m.map { C.larger($0, scores[j]) } ?? scores[j] }
     return m
@@ -102,12 +123,13 @@ struct AttentionRow<C: Scalar, A: Scalar> {
 
   /// Puts e^(s − m) in place of the scores in `range`, 0 for what is hidden; returns the sum.
   func exponentials<S: Stages>(_ range: Range<Int>, less m: C?, from start: A, _ stages: inout S) -> A {
+    let part = UnsafeMutableBufferPointer(rebasing: scores[range])
+    if let m { for j in part.indices { part[j] = part[j] - m } }
+    C.formExponentials(part)
+    if !isDense { for j in range where !seen[j] { scores[j] = .zero } }
     var sum = start
-    for j in range {
-      scores[j] = seen[j] ? C.exp(m.map { scores[j] - $0 } ?? scores[j]) : .zero
-      sum = sum + A(converting: scores[j])
-    }
-    stages.store(UnsafeMutableBufferPointer(rebasing: scores[range]), .exponential)
+    for j in range { sum = sum + A(converting: scores[j]) }
+    stages.store(part, .exponential)
     return stages.store(sum, .sum)
   }
 
@@ -122,10 +144,21 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   func weigh<P: Scalar, S: Stages>(_ range: Range<Int>, in: P.Type, _ stages: inout S) {
     let width = total.count
     guard let sums = total.baseAddress, let v = values.baseAddress else { return }
-    for j in range where seen[j] || multipliesHidden {
-      let p = cast(scores[j], to: P.self)
-      let row = v + j * width
-      for c in 0..<width { sums[c] = A.fusedMultiplyAdd(p, row[c], sums[c]) }
+    if A.self == Float.self {
+      for j in range { products[j] = cast(scores[j], to: P.self) }
+      let all = isDense || multipliesHidden
+      seen.withMemoryRebound(to: UInt8.self) { seen in
+        nc_attention_weigh_f32(
+          floats(products.baseAddress) + range.lowerBound,
+          all ? nil : seen.baseAddress.map { UnsafePointer($0 + range.lowerBound) },
+          floats(v) + range.lowerBound * width, range.count, width, floats(sums))
+      }
+    } else {
+      for j in range where seen[j] || multipliesHidden {
+        let p = cast(scores[j], to: P.self)
+        let row = v + j * width
+        for c in 0..<width { sums[c] = A.fusedMultiplyAdd(p, row[c], sums[c]) }
+      }
     }
     stages.store(total, .weighted)
   }
@@ -139,4 +172,10 @@ struct AttentionRow<C: Scalar, A: Scalar> {
     let log = C(converting: A.log(sum))
     return stages.store(m.map { $0 + log } ?? log, .logarithm).exact
   }
+}
+
+/// Numbers of an accumulator that is Float.
+@inline(__always)
+func floats<A: Scalar>(_ p: UnsafeMutablePointer<A>?) -> UnsafeMutablePointer<Float> {
+  UnsafeMutableRawPointer(p!).assumingMemoryBound(to: Float.self)
 }

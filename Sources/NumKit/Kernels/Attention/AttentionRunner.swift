@@ -135,7 +135,9 @@ public struct AttentionRunner: Sendable {
       ?? special(Float16.self, Float.self, Float16.self) ?? special(Float16.self, Float16.self, Float16.self)
       ?? special(BFloat16.self, Float.self, BFloat16.self)
       ?? special(Float.self, Float.self, Float16.self) ?? special(Float.self, Float.self, BFloat16.self)
-      ?? special(Float.self, Float.self, Float8E4M3FN.self) ?? special(Double.self, Double.self, Double.self)
+      ?? special(Float.self, Float.self, Float8E4M3FN.self)
+      ?? special(Float16.self, Float.self, Float8E4M3FN.self)
+      ?? special(Double.self, Double.self, Double.self)
     {
       return done
     }

@@ -6,22 +6,25 @@ public struct AttentionProver: Prover {
   public typealias Q = AttentionForward
 
   private let reference: AttentionReference
-  private var unasked = Truth()
 
-  /// Outputs rounded to `format`, log-sum-exps to `lseFormat`.
+  /// Outputs rounded to `format`, log-sum-exps to `lseFormat` (nil: f32, or f64 where outputs have more bits). Where outputs have at
+  /// most 24 bits their values are known to within a relative `accuracy`: 2⁻³⁶, or 2⁻¹⁴ ulps where those are larger, unless said
+  /// otherwise.
   ///
   /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
-    lseFormat: NumberFormat = .f64, overflow: Overflow = .special
+    lseFormat: NumberFormat? = nil, accuracy: Double? = nil, overflow: Overflow = .special
   ) throws {
     reference = try AttentionReference(
-      tensors, parameters, format: format, lseFormat: lseFormat, overflow: overflow)
+      tensors, parameters, format: format, lseFormat: lseFormat ?? (format.precision <= 24 ? .f32 : .f64),
+      overflow: overflow)
+    if let accuracy { reference.accuracy = accuracy }
   }
 
   public mutating func answer(_ item: AttentionForward.Item, into truths: inout [Truth]) {
     if truths.count == 1 {
-      reference.answer(head: item.head, query: item.query, into: &truths[0], logSumExp: &unasked)
+      reference.answer(head: item.head, query: item.query, into: &truths[0])
       return
     }
     truths.withUnsafeMutableBufferPointer { t in

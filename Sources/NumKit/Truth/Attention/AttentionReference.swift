@@ -28,16 +28,33 @@ public final class AttentionReference {
   private let sums = AttentionSums()
   private lazy var enclosed = EnclosedAttention(scores)
   private var pending: [Int] = []
+  /// The columns that are asked for.
+  private var wanted: [Int] = []
+  /// The first tier, where it can answer anything.
+  let tier0: AttentionTier0?
+  let blocks = AttentionBlocks()
+  private var unasked = Truth()
+  /// Whether values that errors are measured against may be those of the first tier.
+  let answersInDouble: Bool
+  /// So many products pairs answer in some hundredths of a second.
+  private static let fewProducts = 0x1p24
+  /// The relative error that values of the first tier may have.
+  var accuracy: Double
 
   /// What the last query's attention looked like.
-  public var profile: AttentionProfile { scores.profile }
+  public var profile: AttentionProfile {
+    blocks.describe(self)
+    return blocks.isOwn ? blocks.profile : scores.profile
+  }
 
-  /// Prepares to answer. Without the fast tiers MPFR answers all.
+  /// Prepares to answer. Without the fast tiers MPFR answers all. `usesFirstTier` says whether answers in Double will do where they
+  /// can; nil where the problem is so large that pairs would take long. Roundings alone always begin there but for false.
   ///
   /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
-    lseFormat: NumberFormat = .f32, overflow: Overflow = .special, usesFastTiers: Bool = true
+    lseFormat: NumberFormat = .f32, overflow: Overflow = .special, usesFastTiers: Bool = true,
+    usesFirstTier: Bool? = nil
   ) throws {
     if let fault = ArithmeticFault.here { throw fault }
     guard parameters.fits(tensors.shape) else { throw UnfitAttention() }
@@ -48,16 +65,49 @@ public final class AttentionReference {
     self.overflow = overflow
     self.usesFastTiers = usesFastTiers
     scores = AttentionScores(tensors, parameters)
+    accuracy = AttentionTier0.accuracy(format)
+    let isNarrow = AttentionTier0.target(format) != nil
+    tier0 = usesFastTiers && usesFirstTier != false && isNarrow ? AttentionTier0(tensors, parameters) : nil
+    let s = tensors.shape
+    let products = Double(s.heads * s.queries) * Double(s.keys) * Double(s.headSize + s.valueSize)
+    answersInDouble = usesFirstTier ?? (products > Self.fewProducts)
+  }
+
+  /// Answers for one query: its `valueSize` outputs.
+  ///
+  /// - Precondition: `head` and `query` are within the shape.
+  public func answer(head: Int, query: Int, into truth: inout Truth) {
+    unasked.reset(count: 1)
+    // As good as known.
+    unasked.certificate.exact = 1
+    answer(head: head, query: query, into: &truth, logSumExp: &unasked, isAsked: false)
   }
 
   /// Answers for one query: its `valueSize` outputs and its log-sum-exp.
   ///
   /// - Precondition: `head` and `query` are within the shape.
   public func answer(head: Int, query: Int, into truth: inout Truth, logSumExp: inout Truth) {
+    answer(head: head, query: query, into: &truth, logSumExp: &logSumExp, isAsked: true)
+  }
+
+  private func answer(
+    head: Int, query: Int, into truth: inout Truth, logSumExp: inout Truth, isAsked: Bool
+  ) {
     let shape = tensors.shape
     precondition(head >= 0 && head < shape.heads && query >= 0 && query < shape.queries, "a query there is")
     truth.reset(count: shape.valueSize)
-    logSumExp.reset(count: 1)
+    if isAsked { logSumExp.reset(count: 1) }
+    let open = answerInDouble(head * shape.queries + query, &truth, &logSumExp)
+    if let open, open.isEmpty, logSumExp.certificate.total == 1 { return }
+    answerInPairs(head: head, query: query, columns: open, &truth, &logSumExp)
+  }
+
+  /// What the first tier leaves: the results of `columns` (nil for all), and the log-sum-exp if that is not known.
+  func answerInPairs(
+    head: Int, query: Int, columns: [Int]?, _ truth: inout Truth, _ logSumExp: inout Truth
+  ) {
+    let shape = tensors.shape
+    wanted = columns ?? Array(0..<shape.valueSize)
     tensors.q.withUnsafeBufferPointer { q in
       tensors.k.withUnsafeBufferPointer { k in
         tensors.v.withUnsafeBufferPointer { v in
@@ -96,18 +146,19 @@ public final class AttentionReference {
     scores.compute(q, k)
     let isKnown = sums.weigh(scores)
     if !isKnown && scores.hasUndefinedNorm(q, k) { return known(.nan, lse: .nan, &truth, &lse) }
+    let needsLSE = lse.certificate.total == 0
     if isKnown {
       let log = sums.logSumExp()
       scores.finish({ sums.probability($0) }, logSumExp: log?.0.high ?? .nan)
-      fast(v, log, &truth, &lse)
+      fast(v, needsLSE ? log : nil, &truth, &lse)
     } else {
-      pending = Array(0..<tensors.shape.valueSize)
+      pending = wanted
     }
-    let needsLSE = lse.certificate.total == 0
-    if pending.isEmpty && !needsLSE { return }
+    let stillNeedsLSE = lse.certificate.total == 0
+    if pending.isEmpty && !stillNeedsLSE { return }
     pending.removeAll { c in settleSpecial(c, v, &truth) }
     enclosed.answer(
-      q, k, v, columns: pending, needsLSE: needsLSE, formats: (format, lseFormat), into: &truth, &lse)
+      q, k, v, columns: pending, needsLSE: stillNeedsLSE, formats: (format, lseFormat), into: &truth, &lse)
     if !isKnown { enclosed.describe() }
   }
 
@@ -118,13 +169,13 @@ public final class AttentionReference {
     let width = tensors.shape.valueSize
     pending.removeAll(keepingCapacity: true)
     if !usesFastTiers {
-      pending.append(contentsOf: 0..<width)
+      pending.append(contentsOf: wanted)
       return
     }
     if let log { _ = lse.accept(log.0, log.error, at: 0, lseFormat) }
     if case .clipped(let lower, let upper) = parameters.softmax { sums.clip(lower: lower, upper: upper) }
-    sums.sum(v, scores, width: width)
-    for c in 0..<width {
+    sums.sum(v, scores, width: width, columns: wanted)
+    for c in wanted {
       let (value, error) = sums.result(c, largest: tensors.largestValue)
       if tensors.isFinite.v || value.high.isFinite, truth.accept(value, error, at: c, format) { continue }
       pending.append(c)

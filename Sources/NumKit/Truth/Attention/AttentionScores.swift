@@ -49,11 +49,16 @@ final class AttentionScores {
     let mask = parameters.mask
     profile.keys.removeAll(keepingCapacity: true)
     profile.biases.removeAll(keepingCapacity: true)
-    for j in 0..<shape.keys {
-      let b = mask.bias(head: head, query: query, key: j, queries: shape.queries, keys: shape.keys)
-      if b == -.infinity { continue }
-      profile.keys.append(j)
-      profile.biases.append(b)
+    let sight = mask.sight(query: query, queries: shape.queries, keys: shape.keys)
+    for range in [sight.ranges.0, sight.ranges.1] {
+      for j in range {
+        let b =
+          mask.additive.isEmpty
+          ? 0 : mask.bias(head: head, query: query, key: j, queries: shape.queries, keys: shape.keys)
+        if b == -.infinity { continue }
+        profile.keys.append(j)
+        profile.biases.append(b)
+      }
     }
     profile.sink = parameters.softmax.sink(head: head)
     profile.isRegular = false

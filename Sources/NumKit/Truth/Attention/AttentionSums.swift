@@ -100,8 +100,9 @@ final class AttentionSums {
       + 0x1p-101 * (stretch.high + lower.magnitude + 1)
   }
 
-  /// The weighted sums of the columns of `v`, a row of `width` for each key of the head; `largest` bounds |v|.
-  func sum(_ v: UnsafePointer<Double>, _ scores: AttentionScores, width: Int) {
+  /// The weighted sums of the columns of `v`, a row of `width` for each key of the head; of those that are not in `columns`, ascending,
+  /// nothing is said.
+  func sum(_ v: UnsafePointer<Double>, _ scores: AttentionScores, width: Int, columns: [Int]) {
     for buffer in [high, low, magnitude] { buffer.reserve(width) }
     let keys = scores.profile.keys
     guard let first = keys.first, let last = keys.last else { return }
@@ -115,8 +116,15 @@ final class AttentionSums {
       }
       rows = UnsafePointer(gathered.base)
     }
-    nc_weighted2(
-      weightHigh.base, weightLow.base, rows, keyCount, width, width, high.base, low.base, magnitude.base)
+    var done = 0
+    for c in columns where c >= done {
+      // Eight at a time are no dearer than one.
+      let start = columns.count * 8 >= width ? 0 : Swift.min(c, Swift.max(width - 8, 0))
+      done = start == 0 && columns.count * 8 >= width ? width : Swift.min(start + 8, width)
+      nc_weighted2(
+        weightHigh.base, weightLow.base, rows + start, keyCount, done - start, width, high.base + start,
+        low.base + start, magnitude.base + start)
+    }
     guard clipError != nil else { return }
     columnMagnitude.reserve(width)
     columnMagnitude.base.update(repeating: 0, count: width)

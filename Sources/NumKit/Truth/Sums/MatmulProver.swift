@@ -13,9 +13,21 @@ public struct MatmulProver: Prover {
   private let rowGrains: [Double]
   private let columnGrains: [Double]
   private var magnitudes: [Double]
+  private let tier0: MatmulTier0?
+  private let block: Int
 
-  /// Results of `inputs`' product rounded to `format`.
-  public init(_ inputs: MatmulInputs, format: NumberFormat) {
+  /// How many rows are best answered by one prover, one after the other, so that every thread has some.
+  public static func block(rows: Int, threads: Int) -> Int {
+    Swift.max(8, Swift.min(MatmulTier0.block, rows / (2 * Swift.max(threads, 1)) / 8 * 8))
+  }
+
+  /// Results of `inputs`' product rounded to `format`, computed for `block` rows at a time where they are asked about in order.
+  /// `usesFirstTier` says whether values known in Double will do where they can; nil where the problem is so large that pairs would
+  /// take long.
+  public init(_ inputs: MatmulInputs, format: NumberFormat, block: Int = 8, usesFirstTier: Bool? = nil) {
+    self.block = Swift.max(1, Swift.min(block, MatmulTier0.block))
+    let products = Double(inputs.a.count) * Double(inputs.b.count) * Double(inputs.a.inner)
+    tier0 = usesFirstTier ?? (products > 0x1p24) ? MatmulTier0(inputs, format) : nil
     reference = SumReference(format: format)
     rowGrains = inputs.a.grains(inputs.a.values)
     columnGrains = inputs.b.grains(inputs.b.values)
@@ -25,10 +37,18 @@ public struct MatmulProver: Prover {
   public mutating func answer(_ item: MatmulQuestion.Item, into truths: inout [Truth]) {
     let n = item.inputs.a.inner
     truths[0].reset(count: item.inputs.b.count)
+    var open = Array(columnGrains.indices)
+    if let tier0 {
+      if !tier0.rows.contains(item.row) {
+        let start = item.row / block * block
+        tier0.compute(start..<Swift.min(start + block, item.inputs.a.count))
+      }
+      open = truths[0].take(tier0, row: item.row)
+    }
     item.inputs.a.values.withUnsafeBufferPointer { a in
       item.inputs.b.values.withUnsafeBufferPointer { b in
         guard let a = a.baseAddress, let b = b.baseAddress else { return }
-        for j in columnGrains.indices {
+        for j in open {
           magnitudes[j] = reference.answer(
             a + item.row * n, b + j * n, n, grain: rowGrains[item.row] * columnGrains[j], at: j,
             into: &truths[0])
@@ -38,9 +58,13 @@ public struct MatmulProver: Prover {
   }
 
   public func profile(of item: MatmulQuestion.Item, into profile: inout MatmulQuestion.Profile) {
-    // The sum of magnitudes is itself computed, in n/8 + 8 additions and a product.
-    let margin = 1 + Double(item.inputs.a.inner / 8 + 16) * 0x1p-53
+    // The sum of magnitudes is itself computed, in n/8 + 8 additions and a product, or in 16 and n/16.
+    let margin = 1 + Double(item.inputs.a.inner / 8 + 24) * 0x1p-53
     profile.magnitudes.removeAll(keepingCapacity: true)
+    if let tier0 {
+      tier0.forMagnitudes(of: item.row) { profile.magnitudes.append($0 * margin) }
+      return
+    }
     for m in magnitudes { profile.magnitudes.append(m * margin) }
   }
 
