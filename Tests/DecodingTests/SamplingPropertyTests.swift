@@ -12,7 +12,7 @@ import Testing
 
   /// Nothing that is left out is larger than what is kept, −∞ never is, and the largest always.
   @Test func theLargestAreKept() throws {
-    try check(Self.rows, runs: 150) { row in
+    try checkProperty(Self.rows, runs: 150) { row in
       try Self.rules.allSatisfy { rule in
         let truth = try #require(SamplingTruth(row, rule))
         let kept = truth.tokens.map { row[$0] }
@@ -26,7 +26,7 @@ import Testing
   /// The order of tokens does not matter where no two are equal.
   @Test func turnedRowsKeepTheSame() throws {
     let distinct = Self.rows.filter { Set($0).count == $0.count }
-    try check(distinct, runs: 100) { row in
+    try checkProperty(distinct, runs: 100) { row in
       try Self.rules.allSatisfy { rule in
         let truth = try #require(SamplingTruth(row, rule))
         let turned = try #require(SamplingTruth(row.reversed(), rule))

@@ -19,13 +19,13 @@ import Testing
   }
 
   @Test func aPropertyThatHolds() throws {
-    let summary = try check(Self.rows, runs: 50) { $0.count >= 1 }
+    let summary = try checkProperty(Self.rows, runs: 50) { $0.count >= 1 }
     #expect(summary.runs == 50 && summary.replayed == 0 && summary.stale == 0)
   }
 
   @Test func aFailureSaysAllThereIs() throws {
     let failure = try #require(throws: PropertyFailure.self) {
-      try check(Self.rows, Self.small, name: "test()")
+      try checkProperty(Self.rows, Self.small, name: "test()")
     }
     #expect(failure.choices == [.open, .float(101), .close])
     let text = "\(failure)"
@@ -36,11 +36,11 @@ import Testing
     ] { #expect(text.contains(part), "\(text)") }
     // The line that replays it does.
     let again = try #require(throws: PropertyFailure.self) {
-      try check(Self.rows, Self.small, replay: "[ 0x1.94p+6 ]")
+      try checkProperty(Self.rows, Self.small, replay: "[ 0x1.94p+6 ]")
     }
     #expect(again.choices == failure.choices && again.run == nil)
-    #expect(throws: CheckError.self) { try check(Self.rows, Self.small, replay: "[ nan ]") }
-    #expect(throws: ChoiceTextError.self) { try check(Self.rows, Self.small, replay: "[ 1.5 ]") }
+    #expect(throws: CheckError.self) { try checkProperty(Self.rows, Self.small, replay: "[ nan ]") }
+    #expect(throws: ChoiceTextError.self) { try checkProperty(Self.rows, Self.small, replay: "[ 1.5 ]") }
   }
 
   @Test func failuresAreKeptAndComeFirst() throws {
@@ -48,19 +48,19 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = RegressionFile(folder.appendingPathComponent("kept.txt").path)
     var failure = try #require(throws: PropertyFailure.self) {
-      try check(Self.rows, Self.small, regressions: file, name: "a")
+      try checkProperty(Self.rows, Self.small, regressions: file, name: "a")
     }
     #expect(failure.savedIn == file.path && failure.run != nil)
     failure = try #require(throws: PropertyFailure.self) {
-      try check(Self.rows, Self.small, regressions: file, name: "a")
+      try checkProperty(Self.rows, Self.small, regressions: file, name: "a")
     }
     #expect(failure.run == nil && "\(failure)".contains("a failure of before"))
     #expect(try file.entries().count == 1)
     // Another test's are not tried; a mended kernel passes with them; a generator that cannot make them says so.
-    #expect(try check(Self.rows, runs: 5, regressions: file, name: "b") { _ in true }.replayed == 0)
+    #expect(try checkProperty(Self.rows, runs: 5, regressions: file, name: "b") { _ in true }.replayed == 0)
     let mended = Property<[Float]>("small") { _ in nil }
-    #expect(try check(Self.rows, mended, runs: 5, regressions: file, name: "a").replayed == 1)
-    #expect(try check(.logits(4...5), mended, runs: 5, regressions: file, name: "a").stale == 1)
+    #expect(try checkProperty(Self.rows, mended, runs: 5, regressions: file, name: "a").replayed == 1)
+    #expect(try checkProperty(.logits(4...5), mended, runs: 5, regressions: file, name: "a").stale == 1)
     #expect(
       try String(contentsOfFile: file.path, encoding: .utf8)
         == "# stability-testing 1\na small\tlarge\t[ 0x1.94p+6 ]\n")
@@ -68,7 +68,7 @@ import Testing
 
   @Test func whereNothingCanBeKept() throws {
     let failure = try #require(throws: PropertyFailure.self) {
-      try check(Self.rows, Self.small, regressions: RegressionFile("/no/such/folder/kept.txt"))
+      try checkProperty(Self.rows, Self.small, regressions: RegressionFile("/no/such/folder/kept.txt"))
     }
     #expect(failure.savedIn == nil && failure.notSaved?.contains("No such file") == true)
   }
@@ -95,7 +95,7 @@ import Testing
     try Data([0xff, 0xfe, 0x00]).write(to: bytes)
     #expect(throws: RegressionFileError.self) { try RegressionFile(bytes.path).entries() }
     #expect(throws: RegressionFileError.self) {
-      try check(Self.rows, Self.small, regressions: RegressionFile(bytes.path))
+      try checkProperty(Self.rows, Self.small, regressions: RegressionFile(bytes.path))
     }
     let windows = "# stability-testing 1\r\n# words\r\n\r\nname\tkind\t[ -0x1.8p-3 -inf nan 0x0p+0*3 ] 7\r\n"
     let entries = try RegressionFile.entries(in: windows)
@@ -105,15 +105,15 @@ import Testing
 
   @Test func generatorsThatMakeNothing() {
     #expect(throws: CheckError.self) {
-      try check(Generator<Double>.floats { $0.infinite }.filter { _ in false }) { _ in true }
+      try checkProperty(Generator<Double>.floats { $0.infinite }.filter { _ in false }) { _ in true }
     }
-    #expect(throws: CheckError.self) { try check(Self.rows, runs: 0) { _ in true } }
+    #expect(throws: CheckError.self) { try checkProperty(Self.rows, runs: 0) { _ in true } }
   }
 
   @Test func whatATestThrowsIsAFailure() throws {
     struct Broken: Error {}
     let failure = try #require(throws: PropertyFailure.self) {
-      try check(Self.rows) { row in
+      try checkProperty(Self.rows) { row in
         if row.count > 3 { throw Broken() }
         return true
       }

@@ -27,7 +27,7 @@ import Testing
         guard ["shifted", "online", "stable"].contains(algorithm.kernel) else { continue }
         claims.algorithm = algorithm.description
         let rows: Generator<[S]> = .logits(1...40)
-        try check(
+        try checkProperty(
           rows, .accurate(operation, within: .bound(claims), kernel(algorithm, S.self)), runs: 60,
           name: "\(algorithm) \(operation) \(S.format.name)")
       }
@@ -45,8 +45,8 @@ import Testing
   @Test func kernelsKnowSpecialValues() throws {
     let shifted = try #require(
       Algorithm.all(for: .softmax, dtype: .float(.f32)).first { $0.kernel == "shifted" })
-    try check(.logits(1...20), .specialValues(.softmax, Self.kernel(shifted, Float.self)), runs: 30)
-    try check(.logits(1...20), .specialValues(.softmax, Self.kernel(shifted, BFloat16.self)), runs: 30)
+    try checkProperty(.logits(1...20), .specialValues(.softmax, Self.kernel(shifted, Float.self)), runs: 30)
+    try checkProperty(.logits(1...20), .specialValues(.softmax, Self.kernel(shifted, BFloat16.self)), runs: 30)
   }
 
   /// Rounding is monotone, leaves numbers of the format alone, and of a midpoint goes to the even neighbour.
@@ -55,11 +55,11 @@ import Testing
   ) throws {
     let pairs = Generator.pair(
       Floats(.f64).near(format.thresholds, ulps: 3), Floats(.f64).finite(in: -100...100))
-    try check(pairs, runs: 400) { x, y in
+    try checkProperty(pairs, runs: 400) { x, y in
       let (a, b) = (format.round(x, overflow: .saturate), format.round(y, overflow: .saturate))
       return format.round(a) == a && (x <= y ? a <= b : a >= b)
     }
-    try check(
+    try checkProperty(
       Floats(.f64).midpoints(of: format, ulps: 0).filter { abs($0) < format.largestFinite }, runs: 400
     ) { x in
       let (below, above) = (format.round(x.nextDown), format.round(x.nextUp))
@@ -72,7 +72,7 @@ import Testing
   @Test func codes() throws {
     for entry in FormatRegistry.all {
       guard let format = entry.dtype.numberFormat, format.hasZero else { continue }
-      try check(Floats(format).any, runs: 200, name: "codes of \(format.name)") { x in
+      try checkProperty(Floats(format).any, runs: 200, name: "codes of \(format.name)") { x in
         let again = format.decode(format.encode(x))
         return again.bitPattern == x.bitPattern || again.isNaN && x.isNaN
       }

@@ -23,14 +23,14 @@ private func rmsNorm(_ x: [Float]) -> [Float] {
 /// Ready-made properties: what is right passes, what is wrong does not, in several formats.
 @Suite struct PropertyTests {
   private func fails<V>(_ generator: Generator<V>, _ property: Property<V>, _ kind: String) throws {
-    let failure = try #require(throws: PropertyFailure.self) { try check(generator, property, runs: 2000) }
+    let failure = try #require(throws: PropertyFailure.self) { try checkProperty(generator, property, runs: 2000) }
     #expect(failure.violation.kind == kind, "\(failure)")
   }
 
   @Test func accuracy() throws {
     let rows: Generator<[Float]> = .logits(1...48)
-    try check(rows, .accurate(.softmax) { softmax($0) })
-    try check(
+    try checkProperty(rows, .accurate(.softmax) { softmax($0) })
+    try checkProperty(
       rows,
       .accurate(.logSumExp) { x in
         let top = x.max() ?? 0
@@ -43,44 +43,44 @@ private func rmsNorm(_ x: [Float]) -> [Float] {
     try fails(rows, .accurate(.softmax) { softmax($0).map { $0 * 1.00001 } }, "above-bound")
     try fails(rows, .accurate(.softmax, within: .ulps(0.4)) { softmax($0) }, "above-ulps")
     let wide: Generator<[Double]> = .logits(1...20)
-    try check(wide, .accurate(.softmax) { softmax($0) })
+    try checkProperty(wide, .accurate(.softmax) { softmax($0) })
     // In bf16 throughout, as it claims; that it computed in f32 is not true.
     var bf16 = Claims()
     (bf16.compute, bf16.accumulate) = (.bf16, .bf16)
     let narrow: Generator<[BFloat16]> = .logits(1...20)
-    try check(narrow, .accurate(.softmax, within: .bound(bf16)) { softmax($0) })
+    try checkProperty(narrow, .accurate(.softmax, within: .bound(bf16)) { softmax($0) })
     try fails(narrow, .accurate(.softmax) { softmax($0) }, "above-bound")
     let half: Generator<[Float16]> = .logits(1...20)
-    try check(half, .accurate(.softmax) { x in softmax(x.map { Float($0) }).map { Float16($0) } })
-    try check(.logits(2...40, range: 1e4), .accurate(.rmsNorm) { rmsNorm($0) })
+    try checkProperty(half, .accurate(.softmax) { x in softmax(x.map { Float($0) }).map { Float16($0) } })
+    try checkProperty(.logits(2...40, range: 1e4), .accurate(.rmsNorm) { rmsNorm($0) })
     try fails(
       .logits(2...40, range: 1e4), .accurate(.rmsNorm) { rmsNorm($0).map { $0 * 1.0001 } }, "above-bound")
   }
 
   @Test func invariances() throws {
     let rows: Generator<[Float]> = .logits(1...48)
-    try check(rows, .shiftInvariant { softmax($0) })
+    try checkProperty(rows, .shiftInvariant { softmax($0) })
     try fails(
       .logits(1...48, range: 60), .shiftInvariant(within: .ulps(8)) { (x: [Float]) in naive(x) }, "shift")
-    try check(rows, .normalised(within: 64) { softmax($0) })
+    try checkProperty(rows, .normalised(within: 64) { softmax($0) })
     try fails(rows, .normalised(within: 64) { softmax($0).map { $0 * 0.999 } }, "sum")
     try fails(rows, .normalised { $0.map { _ in -1 } }, "negative")
-    try check(rows, .monotone { softmax($0) })
+    try checkProperty(rows, .monotone { softmax($0) })
     try fails(rows, .monotone { softmax($0).reversed() }, "order")
-    try check(rows, .permutable(within: .ulps(64)) { softmax($0) })
+    try checkProperty(rows, .permutable(within: .ulps(64)) { softmax($0) })
     try fails(rows, .permutable(within: .none) { softmax($0) }, "order")
     try fails(
       rows, .permutable(within: .ulps(64)) { x in softmax(x).enumerated().map { $0 == 0 ? 0 : $1 } }, "order")
-    try check(.logits(1...48, range: 1e6), .scalable(degree: 1) { (x: [Float]) in [x.max() ?? 0] })
+    try checkProperty(.logits(1...48, range: 1e6), .scalable(degree: 1) { (x: [Float]) in [x.max() ?? 0] })
     try fails(
       .logits(1...48, range: 1e6), .scalable(degree: 1) { (x: [Float]) in [(x.max() ?? 0) + 1] }, "scale")
-    try check(rows, .specialValues(.softmax) { softmax($0) })
+    try checkProperty(rows, .specialValues(.softmax) { softmax($0) })
     try fails(rows, .specialValues(.softmax) { softmax($0).map { $0.isNaN ? 0 : $0 } }, "finite for -inf")
   }
 
   @Test func batches() throws {
     let batches = Generator<Float>.floats { $0.gaussian(3) }.matrix(rows: 1...6, columns: 1...20)
-    try check(batches, .batchInvariant { $0.map { softmax($0) } })
+    try checkProperty(batches, .batchInvariant { $0.map { softmax($0) } })
     // The maximum of the whole batch in place of the row's.
     try fails(
       batches,
@@ -97,7 +97,7 @@ private func rmsNorm(_ x: [Float]) -> [Float] {
   /// A failure of accuracy shrinks to few numbers, and names the result.
   @Test func accuracyFailuresAreSmall() throws {
     let failure = try #require(throws: PropertyFailure.self) {
-      try check(.logits(1...200), .accurate(.softmax) { (x: [Float]) in naive(x) })
+      try checkProperty(.logits(1...200), .accurate(.softmax) { (x: [Float]) in naive(x) })
     }
     #expect(failure.choices == [.open, .float(89), .close], "\(failure)")
     #expect(failure.violation.message.contains("result 0 is nan (nan), exactly 1 (0x1p+0)"))

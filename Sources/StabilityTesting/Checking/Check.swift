@@ -19,7 +19,7 @@ public struct CheckSummary: Sendable, Hashable {
 }
 
 /// Tries a property on many values of a generator, those that failed before first, and throws the simplest failure found: in a test of
-/// Swift Testing `try check(…)` is all there is to write.
+/// Swift Testing `try checkProperty(…)` is all there is to write.
 ///
 /// The same seed gives the same values everywhere. In the environment `STABILITY_SEED` and `STABILITY_RUNS` take the place of the
 /// arguments, and `STABILITY_REPLAY` (choices, as failures print them) of all values, for tests whose generator makes it.
@@ -32,7 +32,7 @@ public struct CheckSummary: Sendable, Hashable {
 ///   - name: what the test is called.
 /// - Throws: `PropertyFailure`; `CheckError` where nothing could be tried; `RegressionFileError` where the file is none.
 @discardableResult
-public func check<Value>(
+public func checkProperty<Value>(
   _ generator: Generator<Value>, _ property: Property<Value>, runs: Int = 100, seed: UInt64 = 1,
   replay: String? = nil, regressions: RegressionFile? = nil, shrinks: Int = 5000, name: String = #function
 ) throws -> CheckSummary {
@@ -60,12 +60,12 @@ public func check<Value>(
 
 /// The same for a condition that must hold of every value.
 @discardableResult
-public func check<Value>(
+public func checkProperty<Value>(
   _ generator: Generator<Value>, runs: Int = 100, seed: UInt64 = 1, replay: String? = nil,
   regressions: RegressionFile? = nil, shrinks: Int = 5000, name: String = #function,
   _ holds: @escaping (Value) throws -> Bool
 ) throws -> CheckSummary {
-  try check(
+  try checkProperty(
     generator, Property("condition") { Violation.unless(try holds($0), "false", "the condition is false") },
     runs: runs, seed: seed, replay: replay, regressions: regressions, shrinks: shrinks, name: name)
 }

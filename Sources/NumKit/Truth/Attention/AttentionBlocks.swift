@@ -35,7 +35,7 @@ extension AttentionReference {
   /// Answers for a row by the first tier: what it knows it writes, and says which columns it leaves open; nil where that is all.
   func answerInDouble(_ row: Int, _ truth: inout Truth, _ logSumExp: inout Truth) -> [Int]? {
     blocks.isOwn = false
-    guard answersInDouble, let tier0, let target = AttentionTier0.target(format) else { return nil }
+    guard answersInDouble, let tier0, let target = Tier0.target(format) else { return nil }
     let shape = tensors.shape
     let width = shape.valueSize
     if !blocks.rows.contains(row) {
@@ -157,7 +157,7 @@ extension AttentionReference {
   }
 
   private func compute(_ block: Range<Int>, into output: UnsafeMutablePointer<Double>) -> Bool {
-    guard let tier0, let target = AttentionTier0.target(format), tier0.compute(block) else { return false }
+    guard let tier0, let target = Tier0.target(format), tier0.compute(block) else { return false }
     let width = tensors.shape.valueSize
     blocks.open.reserve(block.count * width)
     // Enough to tell a sign.

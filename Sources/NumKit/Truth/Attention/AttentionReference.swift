@@ -65,8 +65,8 @@ public final class AttentionReference {
     self.overflow = overflow
     self.usesFastTiers = usesFastTiers
     scores = AttentionScores(tensors, parameters)
-    accuracy = AttentionTier0.accuracy(format)
-    let isNarrow = AttentionTier0.target(format) != nil
+    accuracy = Tier0.accuracy(format)
+    let isNarrow = Tier0.target(format) != nil
     tier0 = usesFastTiers && usesFirstTier != false && isNarrow ? AttentionTier0(tensors, parameters) : nil
     let s = tensors.shape
     let products = Double(s.heads * s.queries) * Double(s.keys) * Double(s.headSize + s.valueSize)

@@ -7,7 +7,7 @@ import NumKitQuestions
 /// 3 numbers a tile and column.
 final class AttentionTier0 {
   /// Queries side by side in a vector, and vectors in a block.
-  static let lanes = 8
+  static let lanes = Tier0.lanes
   static let vectors = 8
   /// Queries that are answered together at most.
   static let block = lanes * vectors
@@ -168,18 +168,6 @@ final class AttentionTier0 {
       let place = row - rows.lowerBound
       nc_attention0_add(state.base + place / Self.lanes, Int32(place % Self.lanes), sink)
     }
-  }
-
-  /// What results are rounded to, for the loops.
-  static func target(_ format: NumberFormat) -> nc_target? {
-    guard format.significandBits <= 23, format.hasZero, format.hasSign else { return nil }
-    return nc_target(
-      rounding: format.magicRounding, is_f32: format == .f32, largest: format.largestFinite)
-  }
-
-  /// The relative error that a value may have which errors are measured against: 2⁻¹⁴ of an ulp, in f32 2⁻¹².
-  static func accuracy(_ format: NumberFormat) -> Double {
-    format.significandBits >= 23 ? 0x1p-36 : 0x1p-15 * .powerOfTwo(-format.significandBits)
   }
 
   /// Rounds the outputs of the rows computed last into `results`, rows one after the other; `needed` is the relative error that they

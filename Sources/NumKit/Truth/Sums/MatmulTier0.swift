@@ -5,7 +5,7 @@ import NumKitQuestions
 /// Products of matrices in plain Double with proven bounds, up to `block` rows at a time: section 10 of
 /// Documentation/CertifiedReference.md. One instance serves one thread.
 final class MatmulTier0 {
-  private static let lanes = AttentionTier0.lanes
+  private static let lanes = Tier0.lanes
   /// Rows that are computed together.
   static let block = 64
 
@@ -29,12 +29,12 @@ final class MatmulTier0 {
 
   /// nil where the bounds do not hold: results of more than 24 bits, numbers that are not finite or far from 1.
   init?(_ inputs: MatmulInputs, _ format: NumberFormat) {
-    guard let target = AttentionTier0.target(format), format.nanEncoding != .negativeZero,
+    guard let target = Tier0.target(format), format.nanEncoding != .negativeZero,
       inputs.a.inner < 1 << 20
     else { return nil }
     self.inputs = inputs
     self.target = target
-    needed = AttentionTier0.accuracy(format)
+    needed = Tier0.accuracy(format)
     rowBounds.reserve(3 * inputs.a.count)
     columnBounds.reserve(3 * inputs.b.count)
     let isUsable = withOperands { a, b in
