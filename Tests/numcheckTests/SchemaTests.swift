@@ -9,6 +9,7 @@ import Testing
   private static let root = CommandRunner.fixtures.deletingLastPathComponent().path
   private static let hidden = folder + "/smollm2-hidden-bf16.safetensors"
   private static let weight = folder + "/smollm2-weights.gguf:blk.0.attn_k.weight"
+  private static let tiny = CommandRunner.fixtures.appendingPathComponent("models/tiny.safetensors").path
   private static let attention = folder + "/smollm2-attn.safetensors"
 
   static let reports: [[String]] = [
@@ -62,7 +63,10 @@ import Testing
     ["tolerance", "--rows", "120", "--length", "8", "--lint", "nmse=1"],
     ["tolerance", "attention", "--tokens", "5", "--head-size", "4", "--lint", "atol=1"],
     ["sample", "--rows", "3", "--length", "20", "--dtype", "bf16", "--top-p", "0.9", "--top-k", "7"],
-    ["search", "softmax", "--dtype", "f16", "--max-length", "20", "--tries", "250", "--check", "ulp.max<=100"],
+    [
+      "search", "softmax", "--dtype", "f16", "--max-length", "20", "--tries", "250", "--check",
+      "ulp.max<=100",
+    ],
     ["search", "layernorm", "--max-length", "6", "--tries", "40", "--maximise", "bound", "--finite"],
     ["search", "lse", "--dtype", "bf16", "--max-length", "9", "--tries", "100", "--special-values"],
     ["kvcache"], ["kvcache", "--measure", "--tokens", "8", "--dtype", "f16"],
@@ -84,6 +88,12 @@ import Testing
     [
       "quantize", "--input", attention + ":blk.11.q", "--through", "attention", "--scheme", "f8e4m3fn@token",
     ],
+    ["plan", weights, "--max-bits", "5.5", "--sort", "sqnr"],
+    ["plan", weights, "--max-bytes", "1MB", "--for", "torchao", "--keep", "*ffn*", "--top", "2"],
+    ["plan", tiny, "--max-bits", "4.6", "--for", "compressed-tensors", "--sensitivity", "*q_proj*=3"],
+    ["quantize", "--input", tiny, "--scheme", "q8_0", "--scheme", "int4@row", "--top", "5"],
+    ["quantize", "--input", tiny, "--recommend", "--max-bits", "5", "--sort", "maxAbsoluteError"],
+    ["compare", tiny, tiny, tiny, "--top", "4"], ["activations", tiny, "--sort", "kurtosis", "--top", "6"],
     ["dialect", "mxfp4:ggml", "mxfp4:floor", "--rows", "8", "--length", "64"],
     ["dialect", "f8e5m2", "f8e5m2", "--rows", "1", "--length", "32"],
     ["activations", hidden], ["activations", hidden + ":hidden.12", "--no-massive"],

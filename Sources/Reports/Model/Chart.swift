@@ -10,6 +10,8 @@ package struct Chart: Sendable {
     case lines
     /// Counts over neighbouring intervals.
     case histogram
+    /// A cell for each pair of categories, the darker the larger its value: x and y number the columns and rows.
+    case heat
   }
 
   package struct Axis: Sendable {
@@ -37,6 +39,8 @@ package struct Chart: Sendable {
     package let label: String
     /// Whether it stands out: the Pareto set of schemes.
     package let isMarked: Bool
+    /// Of a cell of a heat map: what its darkness says.
+    package var value = 0.0
 
     package init(x: Double = 0, y: Double, label: String, marked isMarked: Bool = false) {
       self.x = x
@@ -66,6 +70,9 @@ package struct Chart: Sendable {
   package var missing: [String] = []
   /// What a mark says of its points.
   package var markName = ""
+  /// Of a heat map: what its columns and rows are called.
+  package var columnNames: [String] = []
+  package var rowNames: [String] = []
 
   package init(_ form: Form, _ title: String, x: Axis, y: Axis, _ series: [Series]) {
     (self.form, self.title, self.x, self.y, self.series) = (form, title, x, y, series)

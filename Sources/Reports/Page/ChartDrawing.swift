@@ -1,14 +1,19 @@
 /// A chart as SVG: no script, colours by class, so that the page decides for light and dark. Each mark has a title that says what it
 /// is of.
 struct ChartDrawing {
-  private let chart: Chart
+  let chart: Chart
   private let id: String
-  private static let width = 720.0
+  static let width = 720.0
 
   init(_ chart: Chart, id: String) { (self.chart, self.id) = (chart, id) }
 
   var svg: String {
-    let (body, height) = chart.form == .bars ? bars : field
+    let (body, height): (String, Double)
+    switch chart.form {
+    case .bars: (body, height) = bars
+    case .heat: (body, height) = heat
+    case .points, .lines, .histogram: (body, height) = field
+    }
     let size = "viewBox=\"0 0 \(Self.f(Self.width)) \(Self.f(height))\""
     return "<svg \(size) role=\"img\" aria-labelledby=\"\(id) \(id)-d\">\n<desc id=\"\(id)-d\">"
       + "\(Escaping.xml(description))</desc>\n\(body)</svg>\n"
@@ -23,15 +28,16 @@ struct ChartDrawing {
     case .points: kind = "Points"
     case .lines: kind = "Lines"
     case .histogram: kind = "A histogram"
+    case .heat: kind = "A heat map"
     }
     let axes = [chart.y.title, chart.form == .bars ? "" : "against " + chart.x.title].filter { !$0.isEmpty }
     return "\(kind): \(axes.joined(separator: " ")); \(count) values, which the tables name."
   }
 
   /// One decimal is a tenth of a pixel.
-  private static func f(_ x: Double) -> String { Figures.number((x * 10).rounded() / 10) }
+  static func f(_ x: Double) -> String { Figures.number((x * 10).rounded() / 10) }
 
-  private static func text(
+  static func text(
     _ x: Double, _ y: Double, _ text: String, anchor: String = "start", quiet: Bool = false
   ) -> String {
     let kind = quiet ? " class=\"quiet\"" : ""
@@ -39,12 +45,12 @@ struct ChartDrawing {
       "<text x=\"\(f(x))\" y=\"\(f(y))\" text-anchor=\"\(anchor)\"\(kind)>\(Escaping.xml(text))</text>\n"
   }
 
-  private static func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ kind: String) -> String {
+  static func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ kind: String) -> String {
     "<line x1=\"\(f(x1))\" y1=\"\(f(y1))\" x2=\"\(f(x2))\" y2=\"\(f(y2))\" class=\"\(kind)\"/>\n"
   }
 
   /// A round number.
-  private static func tick(_ x: Double) -> String {
+  static func tick(_ x: Double) -> String {
     var parts = Figures.short(x).split(separator: "e", maxSplits: 1).map(String.init)
     if parts[0].contains(".") {
       while parts[0].last == "0" { parts[0].removeLast() }
@@ -53,7 +59,7 @@ struct ChartDrawing {
     return parts.joined(separator: "e")
   }
 
-  private static func title(_ text: String) -> String { "<title>\(Escaping.xml(text))</title>" }
+  static func title(_ text: String) -> String { "<title>\(Escaping.xml(text))</title>" }
 
   /// The names of series; the height that they take.
   private func legend(top: Double) -> (markup: String, height: Double) {
@@ -142,7 +148,7 @@ struct ChartDrawing {
         let path = series.points.map { "\(Self.f(x.place($0.x))),\(Self.f(y.place($0.y)))" }
         out += "<polyline points=\"\(path.joined(separator: " "))\" class=\"l\(k % 8)\"/>\n"
         out += marks(series, k, x, y)
-      case .points, .bars: out += marks(series, k, x, y) + names(series, x, y, right)
+      case .points, .bars, .heat: out += marks(series, k, x, y) + names(series, x, y, right)
       }
     }
     out += Self.text((left + right) / 2, top + plot + 34, chart.x.title, anchor: "middle")

@@ -47,6 +47,7 @@ struct Numcheck: ParsableCommand {
       SampleCommand.self,
       CacheCommand.self,
       QuantizeCommand.self,
+      PlanCommand.self,
       ActivationsCommand.self,
       DialectCommand.self,
       GateCommand.self,

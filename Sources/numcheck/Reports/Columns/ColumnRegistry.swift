@@ -15,6 +15,7 @@ enum ColumnRegistry {
     ("positions", PositionColumns.all),
     ("invariance", CalledColumns.all),
     ("schemes", SchemeColumns.all),
+    ("plan", PlanColumns.all),
     ("through", ThroughColumns.all),
     ("activations", ActivationColumns.all),
     ("lists", ListColumns.all),
