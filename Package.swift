@@ -161,6 +161,7 @@ let package = Package(
         .product(name: "RealModule", package: "swift-numerics"),
       ],
       swiftSettings: swiftSettings),
+    .testTarget(name: "PlanTests", dependencies: ["Quant"], swiftSettings: swiftSettings),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(

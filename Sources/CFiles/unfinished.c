@@ -102,6 +102,11 @@ void nc_folder_remove(const char *path) {
   }
 }
 
+// Whether a line that is no result stands on standard error's terminal.
+static atomic_int line_shown;
+
+void nc_line_shown(int shown) { atomic_store(&line_shown, shown); }
+
 // What crash signals did before: a debugger's or the runtime's report.
 static struct sigaction earlier[NSIG];
 
@@ -111,6 +116,9 @@ static int is_fault(int number) {
 }
 
 static void end_process(int number, siginfo_t *information, void *context) {
+  if (atomic_exchange(&line_shown, 0) && write(2, "\r\033[K", 4) < 0) {
+    // Nobody reads it.
+  }
   (void)context;
   // Another thread is at it.
   if (atomic_exchange(&ending, 1) && !is_fault(number)) {

@@ -86,15 +86,18 @@ public struct DumpPair: Sendable {
   /// Both.
   public let first: TensorView
   public let second: TensorView
+  private let decoder: DumpComparison.Decoding
 
   /// Two tensors; throws `GuestError` where they cannot be compared.
-  init(_ first: TensorView, _ second: TensorView) throws {
+  init(_ first: TensorView, _ second: TensorView, _ decoder: @escaping DumpComparison.Decoding) throws {
     guard first.shape == second.shape else {
       throw GuestError("its shapes differ: \(first.shape) and \(second.shape)")
     }
-    for view in [first, second] where view.elementType.dtype == nil && !view.elementType.isNumeric {
+    for view in [first, second]
+    where view.elementType.dtype == nil && !view.elementType.isNumeric && decoder(view.elementType) == nil {
       throw GuestError("its \(view.elementType) elements are no plain numbers")
     }
+    self.decoder = decoder
     guard first.count > 0 else { throw GuestError("it has no elements") }
     (name, otherName) = (first.name, second.name)
     (self.first, self.second) = (first, second)
@@ -104,6 +107,17 @@ public struct DumpPair: Sendable {
   public var format: NumberFormat {
     let formats = [first, second].compactMap(\.elementType.numberFormat)
     return formats.min { $0.precision < $1.precision } ?? .f64
+  }
+
+  /// Whether one of both is stored in blocks with scales: quantized already.
+  public var isQuantized: (first: Bool, second: Bool) {
+    func isBlock(_ view: TensorView) -> Bool {
+      switch view.elementType {
+      case .block, .packed: true
+      default: false
+      }
+    }
+    return (isBlock(first), isBlock(second))
   }
 
   /// Compares them, in pieces.
@@ -117,6 +131,7 @@ public struct DumpPair: Sendable {
 
   private func difference(_ pieces: Range<Int>) throws -> DumpDifference {
     let piece = Self.piece
+    let (a0, b0) = (try rows(first), try rows(second))
     var found = DumpDifference()
     let format = format
     try withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * piece) { room in
@@ -126,14 +141,20 @@ public struct DumpPair: Sendable {
       )
       for start in pieces.lazy.map({ $0 * piece }) {
         let range = start..<min(start + piece, first.count)
-        try first.copyDoubles(range, into: a)
-        try second.copyDoubles(range, into: b)
+        try a0.copyDoubles(elements: range, into: a)
+        try b0.copyDoubles(elements: range, into: b)
         found.add(
           UnsafeBufferPointer(rebasing: a[..<range.count]), UnsafeBufferPointer(rebasing: b[..<range.count]),
           first: start, format)
       }
     }
     return found
+  }
+}
+
+extension DumpPair {
+  private func rows(_ view: TensorView) throws -> TensorSource {
+    try view.rows(axis: view.shape.isEmpty ? nil : -1, decoder: decoder(view.elementType))
   }
 }
 
@@ -144,14 +165,18 @@ public struct DumpComparison: Sendable {
   /// What one has and the other has not, and what cannot be compared, and why.
   public private(set) var leftOut: [(tensor: String, reason: String)] = []
 
+  /// What decodes the blocks of a type; nil for types that nobody does.
+  public typealias Decoding = @Sendable (ElementType) -> (any BlockDecoder)?
+
   /// The tensors of two files, in the order of the first or in that of `order`; `map` gives the name in the second of one in the first.
   public init(
-    _ first: TensorFile, _ second: TensorFile, order: [String] = [], map: [NameRule] = []
+    _ first: TensorFile, _ second: TensorFile, order: [String] = [], map: [NameRule] = [],
+    decoder: @escaping Decoding = { _ in nil }
   ) throws {
     let (views, others) = (first.views, second.views)
     // Two files of one tensor each: names, which may be the files' own, say nothing.
     if views.count == 1, others.count == 1, order.isEmpty, map.isEmpty {
-      pairs = [try DumpPair(views[0], others[0])]
+      pairs = [try DumpPair(views[0], others[0], decoder)]
       return
     }
     let byName = Dictionary(others.map { (Spelling($0.name), $0) }, uniquingKeysWith: { a, _ in a })
@@ -174,7 +199,7 @@ public struct DumpComparison: Sendable {
         continue
       }
       used.insert(Spelling(other))
-      do { pairs.append(try DumpPair(view, match)) } catch let error as GuestError {
+      do { pairs.append(try DumpPair(view, match, decoder)) } catch let error as GuestError {
         leftOut.append((name, error.description))
       }
     }
@@ -202,7 +227,7 @@ public struct NameRule: Sendable, Hashable {
   }
 
   /// The other name of `name`; nil where the rule does not speak of it.
-  func apply(_ name: String) -> String? {
+  public func apply(_ name: String) -> String? {
     guard from.count == 2 else { return name == from[0] ? String(to[0]) : nil }
     guard name.hasPrefix(from[0]), name.hasSuffix(from[1]),
       name.utf8.count >= from[0].utf8.count + from[1].utf8.count

@@ -35,6 +35,27 @@ extension TensorFile {
       file.path, "is a pointer of Git LFS to the file\(size), which was not fetched: git lfs pull does that")
   }
 
+  /// Throws where `file` is a checkpoint of PyTorch: a pickle, alone or in a zip archive.
+  static func refusePickle(_ file: FileBytes, extension suffix: String?) throws {
+    let bytes = file.bytes
+    var isPickle = false
+    if bytes.starts(with: [0x50, 0x4b, 0x03, 0x04]), bytes.count > 30 {
+      // The name of the archive's first entry.
+      let length = Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 26, as: UInt16.self)))
+      let name = String(decoding: bytes[30..<min(bytes.count, 30 + length)], as: UTF8.self)
+      isPickle = ["/data.pkl", "/.format_version", "/byteorder"].contains { name.hasSuffix($0) }
+    } else if let suffix, ["pt", "pth", "bin", "ckpt", "pkl"].contains(suffix.lowercased()) {
+      isPickle = bytes.count > 2 && bytes[0] == 0x80 && (2...5).contains(bytes[1])
+    }
+    guard isPickle else { return }
+    throw TensorFileError(
+      file.path,
+      "is a checkpoint of PyTorch, a pickle, which runs code where it is read; make it a .safetensors file: "
+        + "python3 -c 'import sys, torch, safetensors.torch as s; s.save_file({k: v.contiguous().clone() for k, v in "
+        + "torch.load(sys.argv[1], map_location=\"cpu\", weights_only=True).items()}, sys.argv[2])' IN.pt OUT.safetensors"
+    )
+  }
+
   /// How many bytes a stream that begins with `bytes` has by its own header; throws where it is no tensor file.
   static func expectedSize(of bytes: UnsafeRawBufferPointer, path: String) throws -> StreamReader.Expected {
     guard bytes.count >= 16 else { return .unknown }

@@ -69,6 +69,7 @@ public final class TensorFile: Sendable {
   private init(_ file: FileBytes, place: FilePath?, name: String) throws {
     path = file.path
     try Self.refusePointer(file)
+    try Self.refusePickle(file, extension: place?.extension)
     guard let kind = Self.kind(of: file.bytes, extension: place?.extension) else {
       throw TensorFileError(
         file.path,
@@ -82,7 +83,7 @@ public final class TensorFile: Sendable {
       let info = try npyTensor(file, 0..<file.bytes.count, name: name, path: file.path)
       content = FileContent(tensors: [info], sources: [.file(file)])
     case .npz: content = try npzContent(file)
-    case .gguf: content = try GGUF.content(of: file)
+    case .gguf: content = try GGUFParts.content(of: file, place: place)
     case .safetensors: content = try SafeTensors.content(of: file)
     case .index:
       guard let place else { throw TensorFileError(file.path, "an index of files needs a place beside them") }
@@ -99,6 +100,29 @@ public final class TensorFile: Sendable {
       content.unreadable.map { (Spelling($0.name), $0.reason) }, uniquingKeysWith: { first, _ in first })
   }
 
+  /// A file without a header as one tensor, in row-major order, little-endian, from byte `offset` to the end.
+  public static func openRaw(
+    _ path: FilePath, type: ElementType, shape: [Int], offset: Int = 0
+  ) throws -> TensorFile {
+    let file = try FileBytes.map(path)
+    let extent = try TensorExtent(shape, type) { TensorFileError(file.path, $0) }
+    guard offset >= 0, offset <= file.bytes.count, file.bytes.count - offset == extent.byteCount else {
+      throw TensorFileError(
+        file.path,
+        "has \(file.bytes.count) bytes; shape \(shape) of \(type) takes \(extent.byteCount)"
+          + (offset == 0 ? "" : " from byte \(offset) on"))
+    }
+    let info = TensorInfo(
+      name: path.name, elementType: type, shape: shape, extent: extent, byteOffset: offset,
+      isByteSwapped: 1.bigEndian == 1)
+    return TensorFile(raw: file, info)
+  }
+
+  private init(raw file: FileBytes, _ info: TensorInfo) {
+    (path, kind, tensors, unreadable) = (file.path, .npy, [info], [])
+    (metadata, sources, reasons) = ([:], [.file(file)], [:])
+  }
+
   /// The tensor of that name; throws an error that lists the names where there is none.
   public func tensor(named name: String) throws -> TensorView {
     // Looked for one by one: a file may have a million, and few are asked for by name.
@@ -108,7 +132,8 @@ public final class TensorFile: Sendable {
         throw TensorFileError(path, "tensor \(name.quoted): \(reason)")
       }
       throw TensorFileError(
-        path, "has no tensor \(name.quoted)\(tensors.isEmpty ? "" : "; it has \(nameList)")")
+        path, "has no tensor \(name.quoted)\(tensors.isEmpty ? "" : "; it has \(nameList)")",
+        missing: .init(name: name, known: tensors.map(\.name)))
     }
     return view(index)
   }

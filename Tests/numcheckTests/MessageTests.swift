@@ -17,7 +17,7 @@ import Testing
     ),
     (["attention", "--tokens", "many"], "'many' is invalid for '--tokens <tokens>': must be a whole number"),
     (["kvcache", "--layers", "1.5"], "must be a whole number"),
-    (["activations", "x.npy", "--top", "x"], "must be a whole number"),
+    (["activations", "x.npy", "--largest", "x"], "must be a whole number"),
     (["softmax", "--threads", "four"], "must be a whole number"),
     (["softmax", "--range", "many"], "'many' is invalid for '--range <range>': must be a number"),
     (["softmax", "--temperature", "-1"], "--temperature must be 0 or more"),

@@ -9,6 +9,7 @@ import Testing
   private static let root = CommandRunner.fixtures.deletingLastPathComponent().path
   private static let hidden = folder + "/smollm2-hidden-bf16.safetensors"
   private static let weight = folder + "/smollm2-weights.gguf:blk.0.attn_k.weight"
+  private static let tiny = CommandRunner.fixtures.appendingPathComponent("models/tiny.safetensors").path
   private static let attention = folder + "/smollm2-attn.safetensors"
 
   static let reports: [[String]] = [
@@ -105,6 +106,12 @@ import Testing
     [
       "quantize", "--input", attention + ":blk.11.q", "--through", "attention", "--scheme", "f8e4m3fn@token",
     ],
+    ["plan", weights, "--max-bits", "5.5", "--sort", "sqnr"],
+    ["plan", weights, "--max-bytes", "1MB", "--for", "torchao", "--keep", "*ffn*", "--top", "2"],
+    ["plan", tiny, "--max-bits", "4.6", "--for", "compressed-tensors", "--sensitivity", "*q_proj*=3"],
+    ["quantize", "--input", tiny, "--scheme", "q8_0", "--scheme", "int4@row", "--top", "5"],
+    ["quantize", "--input", tiny, "--recommend", "--max-bits", "5", "--sort", "maxAbsoluteError"],
+    ["compare", tiny, tiny, tiny, "--top", "4"], ["activations", tiny, "--sort", "kurtosis", "--top", "6"],
     ["dialect", "mxfp4:ggml", "mxfp4:floor", "--rows", "8", "--length", "64"],
     ["dialect", "f8e5m2", "f8e5m2", "--rows", "1", "--length", "32"],
     ["activations", hidden], ["activations", hidden + ":hidden.12", "--no-massive"],

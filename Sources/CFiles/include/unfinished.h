@@ -29,6 +29,9 @@ void nc_folder_remove(const char *path);
 /// (SIGBUS) ends the process with a line and status 2.
 void nc_remove_unfinished_on_signals(void);
 
+/// Says whether a line of progress stands on standard error, a terminal: a signal that ends the process clears it.
+void nc_line_shown(int shown);
+
 /// Opens what of the standard descriptors is closed, so that no file takes its place; what is opened cannot be used: reading
 /// from or writing to it fails.
 void nc_reserve_standard_descriptors(void);

@@ -6,6 +6,7 @@
 #include "ggml_blocks.h"
 #include "ggml_read.h"
 #include "outliers.h"
+#include "plans.h"
 #include "schemes_block.h"
 #include "schemes_cast.h"
 #include "schemes_measure.h"

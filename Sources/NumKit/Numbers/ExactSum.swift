@@ -46,8 +46,15 @@ public struct ExactSum: Sendable {
     carry()
   }
 
+  /// Forgets all but the rounded value: nothing can be added any more. Of thousands of sums that is what is to be kept.
+  package mutating func settle() {
+    special = value
+    chunks = []
+  }
+
   /// The sum, rounded; the same for the same terms in any order.
   public var value: Double {
+    if chunks.isEmpty { return special }
     if special != 0 || special.isNaN { return special }
     var copy = self
     copy.carry()

@@ -46,6 +46,11 @@ public struct ErrorSplit: Sendable, Hashable {
     }
   }
 
+  /// Forgets all but the rounded sums: nothing can be added any more.
+  mutating func settle() {
+    for k in parts.indices { parts[k].settle() }
+  }
+
   /// Adds what another part of the tensor came to.
   public mutating func merge(_ other: ErrorSplit) {
     for index in parts.indices { parts[index].merge(other.parts[index]) }

@@ -25,6 +25,9 @@ public struct SoftmaxDivergence: Sendable, Hashable {
     largest = max(largest, divergence)
   }
 
+  /// Forgets all but the rounded sum: nothing can be added any more.
+  mutating func settle() { total.settle() }
+
   /// Adds what other rows came to.
   public mutating func merge(_ other: SoftmaxDivergence) {
     rows += other.rows

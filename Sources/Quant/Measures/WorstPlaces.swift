@@ -92,6 +92,12 @@ public struct WorstPlaces: Sendable, Hashable {
     return place(first)
   }
 
+  /// Forgets all channels but what it can say of them: nothing can be added any more.
+  mutating func settle() {
+    summary = Summary(worst: channel, lost: channels(lostBeyond: Self.lostShare))
+    (errors, squares) = ([], [])
+  }
+
   private func place(_ column: Int) -> ErrorPlace {
     ErrorPlace(row: 0, column: column, width: 1, squaredError: errors[column], energy: squares[column])
   }

@@ -65,6 +65,12 @@ public struct TensorProfile: Sendable {
   /// Figures of single channels are kept up to this many, and of rows that many entries, so that memory stays bounded.
   public static let columnLimit = 1 << 18
 
+  /// Bytes that figures of single channels and rows take.
+  public var maximaBytes: Int { 4 * columnMaxima.count + 8 * columnOutliers.count + 4 * rowMaxima.count }
+
+  /// Forgets figures of single channels and rows: of hundreds of tensors they would be most of what is kept.
+  public mutating func forgetMaxima() { (columnMaxima, columnOutliers, rowMaxima) = ([], [], []) }
+
   /// Of nothing yet.
   package init(rows: Int, columns: Int, settings: ScanSettings) {
     self.rows = rows

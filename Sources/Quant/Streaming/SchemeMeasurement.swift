@@ -130,6 +130,14 @@ public struct SchemeMeasurement: Sendable {
     }
   }
 
+  /// Forgets what only more rows would need: some hundred bytes are left, whatever the tensor. Nothing can be added any more.
+  mutating func settle() {
+    statistics.settle()
+    split?.settle()
+    places.settle()
+    divergence.settle()
+  }
+
   /// Adds another band of the same matrix, measured with the same scheme.
   public mutating func merge(_ other: SchemeMeasurement) {
     elementCount += other.elementCount

@@ -60,7 +60,10 @@ public struct SchemeStudy: Sendable {
     entries = run.measurements.enumerated()
       .sorted { ($0.element.bitsPerWeight, $0.offset) < ($1.element.bitsPerWeight, $1.offset) }
       .map { index, measurement in
-        Entry(
+        var measurement = measurement
+        // What goes to another process goes in full.
+        if Sharing.current == nil { measurement.settle() }
+        return Entry(
           measurement: measurement, floor: floors[measurement.bitsPerWeight], isParetoBest: best[index])
       }
   }

@@ -10,6 +10,11 @@ package enum JSONEmitter: Emitter {
     JSONText.of(document(report))
   }
 
+  /// The rows of a table, each on a line of its own (JSON Lines), as they stand in a whole report.
+  package static func lines(of table: Table) -> String {
+    table.rows.map { JSONText.line(of: row($0, table.columns)) }.joined()
+  }
+
   private static func document(_ report: Report) -> JSONValue {
     var members: [(path: String, value: JSONValue)] = [
       ("schema", .text(schema)), ("version", .text(report.version)), ("command", .text(report.command)),

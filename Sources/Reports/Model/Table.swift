@@ -49,9 +49,19 @@ package struct Table: Sendable {
     keys(ofRow: index).joined(separator: " ")
   }
 
-  /// Each key of row `index`.
+  /// Each key of row `index`, as people read it.
   package func keys(ofRow index: Int) -> [String] {
     columns.indices.filter { columns[$0].isKey }.map { rows[index].cells[$0].text }.filter { !$0.isEmpty }
+  }
+
+  /// Each key of row `index` that machines read otherwise.
+  package func otherKeys(ofRow index: Int) -> [String] {
+    columns.indices.filter { columns[$0].isKey }.compactMap { c in
+      guard case .text(let name) = rows[index].cells[c].value, name != rows[index].cells[c].text else {
+        return nil
+      }
+      return name
+    }
   }
 }
 

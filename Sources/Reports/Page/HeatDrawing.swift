@@ -36,7 +36,8 @@ extension ChartDrawing {
     let step = max(1, Int((7.2 * Double(longest + 1) / wide).rounded(.up)))
     for column in stride(from: 0, to: chart.columnNames.count, by: step) {
       out += Self.text(
-        left + wide * (Double(column) + 0.5), bottom + 14, Escaping.line(chart.columnNames[column]), anchor: "middle",
+        left + wide * (Double(column) + 0.5), bottom + 14, Escaping.line(chart.columnNames[column]),
+        anchor: "middle",
         quiet: true)
     }
     out += Self.text((left + right) / 2, bottom + 32, chart.x.title, anchor: "middle")

@@ -40,7 +40,8 @@ struct LimitChecker {
       for (row, figure) in figures.enumerated() {
         let label = table.label(ofRow: row)
         labels.append(label)
-        guard let figure, limit.selects(label, table.keys(ofRow: row)) else { continue }
+        guard let figure, limit.selects(label, table.keys(ofRow: row) + table.otherKeys(ofRow: row))
+        else { continue }
         found.append(
           try check(
             limit, figure, against: self.figure(limit.bound, table, row) ?? fact(limit.bound), at: label,

@@ -72,6 +72,34 @@ package enum JSONText {
     return text.utf8.count <= room ? text : nil
   }
 
+  /// On one line, its end with it.
+  package static func line(of value: JSONValue) -> String {
+    var out = ""
+    compact(value, to: &out)
+    return out + "\n"
+  }
+
+  private static func compact(_ value: JSONValue, to out: inout String) {
+    switch value {
+    case .list(let list):
+      out += "["
+      for (i, item) in list.enumerated() {
+        if i > 0 { out += "," }
+        compact(item, to: &out)
+      }
+      out += "]"
+    case .members(let members):
+      out += "{"
+      for (i, member) in members.enumerated() {
+        if i > 0 { out += "," }
+        out += quoted(member.name) + ":"
+        compact(member.value, to: &out)
+      }
+      out += "}"
+    default: write(value, to: &out, indent: 0, before: 0, width: 0)
+    }
+  }
+
   private static func digits(_ x: Double) -> String {
     x == x.rounded() && x.magnitude < 1e15 && !(x == 0 && x.sign == .minus) ? "\(Int(x))" : "\(x)"
   }

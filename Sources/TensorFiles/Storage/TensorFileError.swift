@@ -4,11 +4,21 @@ public struct TensorFileError: Error, Hashable, CustomStringConvertible {
   public let path: String
   /// What is wrong with it.
   public let reason: String
+  /// The name of a tensor that is not there, and those that are: for who knows which one may be meant.
+  package let missing: Missing?
+
+  package struct Missing: Hashable, Sendable {
+    package let name: String
+    package let known: [String]
+  }
 
   /// Makes an error; control characters of either part are escaped, so that it stays one line.
-  public init(_ path: String, _ reason: String) {
+  public init(_ path: String, _ reason: String) { self.init(path, reason, missing: nil) }
+
+  init(_ path: String, _ reason: String, missing: Missing?) {
     self.path = path.printable
     self.reason = reason.printable
+    self.missing = missing
   }
 
   /// `path: reason`.

@@ -12,13 +12,23 @@ struct ActivationsCommand: Sharable {
     commandName: "activations",
     abstract: "Find what is massive in tensors, what it costs, and what each format would lose.",
     discussion: """
-      Every tensor of every file, or FILE:TENSOR for one, read as tokens x channels in bounded memory: f64 and \
-      integers as the nearest f32, ggml's blocks decoded. Tensors whose names differ in a number alone are the \
-      layers of one series.
+      Every tensor of every file, or FILE:TENSOR for one, read as tokens x channels (of a weight rows x columns) in \
+      bounded memory: f64 and integers as the nearest f32, ggml's blocks decoded. FILE may be a folder or a pattern, and so may \
+      TENSOR. Tensors whose names differ in a number alone are the layers of one series.
       """)
 
-  @Argument(help: ArgumentHelp(".npy, .npz, .safetensors or .gguf files.", valueName: "FILE[:TENSOR]"))
-  var files: [String]
+  @Argument(
+    help: ArgumentHelp(
+      ".npy, .npz, .safetensors or .gguf files, or folders of them; the same as --input.",
+      valueName: "FILE[:TENSOR]"))
+  var named: [String] = []
+
+  @Option(
+    name: .customLong("input"), help: ArgumentHelp("A further input; repeatable.", valueName: "FILE[:TENSOR]")
+  )
+  var givenInputs: [String] = []
+
+  @OptionGroup(title: "Raw files") var raws: RawOptions
 
   @Option(
     parsing: .unconditional,
@@ -41,7 +51,12 @@ struct ActivationsCommand: Sharable {
   @Option(
     help: ArgumentHelp("How many of the largest magnitudes to list.", valueName: "k"), transform: Whole.number
   )
-  var top: Int = 8
+  var largest: Int = 8
+
+  @OptionGroup(title: "View") var view: ViewOptions
+
+  @Flag(help: "Write each tensor's results as they are made, as JSON Lines, in place of the report.")
+  var stream = false
 
   @Flag(help: "Show all figures of each tensor, also where there are several.")
   var details = false
@@ -71,10 +86,12 @@ struct ActivationsCommand: Sharable {
     ] where !(x >= 0 && x.isFinite) {
       throw ValidationError("\(flag) must be finite and 0 or more")
     }
-    guard (0...1000).contains(top) else { throw ValidationError("--top must be 0 to 1000") }
+    guard (0...1000).contains(largest) else { throw ValidationError("--largest must be 0 to 1000") }
+    if files.isEmpty { throw ValidationError("Missing expected argument '<FILE[:TENSOR]> ...'") }
   }
 
-  var unsharable: [String] { [] }
+  private var files: [String] { named + givenInputs.filter { !named.contains($0) } }
+  var unsharable: [String] { stream ? ["--stream"] : [] }
 
   func run() throws {
     if svg == "-" { throw UsageError("--svg needs a file") }
@@ -86,15 +103,19 @@ struct ActivationsCommand: Sharable {
     // The first Float that is not below it.
     let nearest = Float(outlierAbove.value)
     settings.outlierLimit = Double(nearest) < outlierAbove.value ? nearest.nextUp : nearest
-    settings.placeCount = top
-    var found = ActivationsReport(settings: settings, showsAll: details)
-    let line = try sharedLine()
+    settings.placeCount = largest
+    var found = ActivationsReport(settings: settings, showsAll: details, view: view)
+    let layout = try raws.layout()
+    let lists = try files.map { try TensorList($0, raw: layout) }
+    let roles = lists.map(ModelRoles.init)
+    let counts = zip(lists, roles).flatMap { list, roles in roles.items.map { list.info($0).count } }
+    let line = SharedLine(Sharing.current == nil ? [] : counts)
     var number = -1
-    for text in files {
-      let list = try TensorList(text)
-      found.leftOut += list.leftOut
-      let file = TensorSpecifier(argument: text).path.label
-      for item in list.items {
+    let progress = Progress(total: max(1, counts.reduce(0, +)), what: "numbers")
+    defer { progress.finish() }
+    for (list, roles) in zip(lists, roles) {
+      found.leftOut += list.leftOut + roles.leftOut
+      for item in roles.items {
         number += 1
         let tensor: FileTensor
         do {
@@ -106,6 +127,7 @@ struct ActivationsCommand: Sharable {
           continue
         }
         do {
+          let isWeight = list.isGGUF(item) || TensorRole.isWeight(tensor.tensorName)
           let one = try line.share(
             number,
             blank: {
@@ -113,12 +135,16 @@ struct ActivationsCommand: Sharable {
                 profile: TensorProfile(rows: tensor.rows, columns: tensor.columns, settings: settings))
             }
           ) {
-            let profile = try profile(tensor, settings)
+            let profile = try profile(tensor, settings, progress)
             return ProfiledTensor(
-              profile: profile, costs: try OutlierCost.costs(of: tensor, profile, threads: threads.count))
+              profile: profile,
+              costs: isWeight ? [] : try OutlierCost.costs(of: tensor, profile, threads: threads.count))
           }
           // Without its file: those of many would be too many to keep open.
-          found.add(tensor.described, one.profile, costs: one.costs, file: file)
+          found.add(
+            tensor.described, one.profile, costs: one.costs, file: list.file(item), isWeight: isWeight,
+            scales: isWeight ? try scales(list.view(item), one.profile, name: list.name(item)) : [])
+          if stream { try emit(JSONEmitter.lines(of: found.lastTable)) }
         } catch let error as ScanError {
           throw UsageError("\(list.name(item)): \(error)")
         } catch let error as BeyondSingle where !list.isOne {
@@ -127,23 +153,23 @@ struct ActivationsCommand: Sharable {
       }
       if found.entries.isEmpty && files.count == 1 { throw list.nothing(found.leftOut) }
     }
+    progress.finish()
     try SharedRun.end()
     if found.entries.isEmpty {
       throw UsageError(found.leftOut.first.map { "\($0)" } ?? "no file holds a tensor")
     }
     found.finish()
     let drawing = try svg.map { try [RawWriter($0, text: ActivationsDrawing(found).svg)] } ?? []
-    try deliver(drawing) { try report.finish(found.report, limits: limits) }
+    try deliver(drawing) { try report.finish(try found.report(), limits: limits, shows: !stream) }
   }
 
-  /// All tensors, where others do a part of them. Each file is closed before the next is opened: there may be many.
-  private func sharedLine() throws -> SharedLine {
-    guard Sharing.current != nil else { return SharedLine([]) }
-    return SharedLine(
-      try files.flatMap { text in
-        let list = try TensorList(text)
-        return list.items.map { list.view($0).count }
-      })
+  /// What scales of several kinds make of a weight whose range is wide: told where one scale for all would cost.
+  private func scales(_ view: TensorView, _ profile: TensorProfile, name: String) throws -> [SampledCost] {
+    guard axis == -1, profile.columns >= TensorRole.leastColumns, profile.rows > 1,
+      profile.peakToMedian >= ActivationsReport.wideRange
+    else { return [] }
+    let schemes = try ActivationsReport.scaleSchemes.map { try SchemeRegistry.scheme(named: $0) }
+    return try SampledCosts(FileMatrix(view, name: name), schemes: schemes).costs
   }
 
   private var limits: [Limit] {
@@ -156,12 +182,16 @@ struct ActivationsCommand: Sharable {
     return list
   }
 
-  private func profile(_ tensor: FileTensor, _ settings: ScanSettings) throws -> TensorProfile {
+  private func profile(_ tensor: FileTensor, _ settings: ScanSettings, _ progress: Progress) throws
+    -> TensorProfile
+  {
     let piece = TensorProfile.pieceLength
-    let progress = Progress(total: (tensor.count + piece - 1) / piece, what: "pieces")
-    defer { progress.finish() }
     return try TensorProfile(
-      tensor, settings: settings, threads: threads.count, progress: progress.callback)
+      tensor, settings: settings, threads: threads.count,
+      progress: { [count = tensor.count] done in
+        // The last piece may be shorter.
+        progress.add(min(piece, count - (done - 1) * piece))
+      })
   }
 }
 

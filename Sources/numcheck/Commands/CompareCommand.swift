@@ -3,6 +3,7 @@ import Foundation
 import Guests
 import NumKit
 import NumKitNumbers
+import Quant
 import Reports
 import SystemPackage
 import TensorFiles
@@ -13,9 +14,10 @@ struct CompareCommand: Sharable {
     commandName: "compare",
     abstract: "Compare two dumps of tensors by name: where they part, and by how much.",
     discussion: """
-      Of each tensor the second is held against the first: in ulps of the coarser of both formats, as relative L2, cosine \
-      and SQNR. Neither is proven; 'verify' holds results against the truth. With --budget the first tensor, in order, that \
-      leaves it is named, and the exit status is 1.
+      Of each tensor the second (and any further file) is held against the first: in ulps of the coarser of both formats, as \
+      relative L2, cosine and SQNR; ggml's blocks as what they decode to. Neither is proven; 'verify' holds results against the \
+      truth. Of models the tensors that lost most come first; of other dumps the first that differs says where. With --budget \
+      the first tensor, in order, that leaves it is named, and the exit status is 1.
       """)
 
   @Argument(help: ArgumentHelp("What is held to be right.", valueName: "A"))
@@ -23,6 +25,9 @@ struct CompareCommand: Sharable {
 
   @Argument(help: ArgumentHelp("What is compared with it.", valueName: "B"))
   var second: String
+
+  @Argument(help: ArgumentHelp("More of the same.", valueName: "C"))
+  var others: [String] = []
 
   @Option(
     parsing: .unconditionalSingleValue,
@@ -50,7 +55,10 @@ struct CompareCommand: Sharable {
   @Option(help: ArgumentHelp("Show so many tensors.", valueName: "N"), transform: Whole.number)
   var top: Int?
 
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+
   @OptionGroup(title: "Many machines") var shards: ShardOptions
+
   @OptionGroup(title: "Report") var report: ReportOptions
 
   var unsharable: [String] { [] }
@@ -64,30 +72,58 @@ struct CompareCommand: Sharable {
   }
 
   func run() throws {
-    try keepApart(outputs: report.files, inputs: [first, second, order])
-    let files = try (TensorFile.open(FilePath(argument: first)), TensorFile.open(FilePath(argument: second)))
-    let comparison: DumpComparison
-    do {
-      comparison = try DumpComparison(
-        files.0, files.1, order: try order.map(Self.names) ?? [], map: map.compactMap { NameRule($0) })
-    } catch let error as GuestError {
-      throw UsageError("\(ArgumentText.shown(first)), \(ArgumentText.shown(second)): \(error)")
+    try keepApart(outputs: report.files, inputs: [first, second, order] + others)
+    let right = try Self.open(first)
+    let names = try order.map(Self.names) ?? []
+    let comparisons = try ([second] + others).map { text -> (name: String, comparison: DumpComparison) in
+      do {
+        return (
+          ArgumentText.shown(text),
+          try DumpComparison(
+            right, try Self.open(text), order: names, map: map.compactMap { NameRule($0) },
+            decoder: { SchemeDecoder($0) })
+        )
+      } catch let error as GuestError {
+        throw UsageError("\(ArgumentText.shown(first)), \(ArgumentText.shown(text)): \(error)")
+      }
     }
-    let progress = Progress(total: comparison.pairs.count, what: "tensors")
-    var entries: [CompareReport.Entry] = []
-    let line = SharedLine(comparison.pairs.map(\.first.count))
-    for (k, pair) in comparison.pairs.enumerated() {
-      let difference = try line.within(k) { try pair.difference() }
-      entries.append(CompareReport.Entry(pair: pair, difference: difference))
-      progress.callback?(entries.count)
+    let pairs = comparisons.enumerated().flatMap { k, one in one.comparison.pairs.map { (k, $0) } }
+    let progress = Progress(total: max(1, pairs.reduce(0) { $0 + $1.1.first.count }), what: "numbers")
+    defer { progress.finish() }
+    final class Worker {
+      var found: [(index: Int, entry: CompareReport.Entry)] = []
     }
+    // Where several processes share the work each goes through all in order.
+    let line = SharedLine(Sharing.current == nil ? [] : pairs.map(\.1.first.count))
+    let worker = try ParallelRows(threads: Sharing.current == nil ? threads.count : 1, chunk: 1).reduce(
+      count: pairs.count, progress: nil, make: { Worker() },
+      body: { worker, index in
+        let (k, pair) = pairs[index]
+        let difference = try line.within(index) { try pair.difference() }
+        worker.found.append(
+          (index, CompareReport.Entry(pair: pair, file: comparisons[k].name, difference: difference)))
+        progress.add(pair.first.count)
+      }, merge: { $0.found += $1.found })
     progress.finish()
     try SharedRun.end()
+    let isSeveral = comparisons.count > 1
     let made = CompareReport(
-      first: ArgumentText.shown(first), second: ArgumentText.shown(second), entries: entries,
-      leftOut: comparison.leftOut)
+      first: ArgumentText.shown(first), seconds: comparisons.map(\.name),
+      entries: worker.found.sorted { $0.index < $1.index }.map(\.entry),
+      leftOut: comparisons.flatMap { name, one in
+        one.leftOut.map { ($0.tensor, isSeveral ? "\(name): \($0.reason)" : $0.reason) }
+      })
     let limits = try budget.map { try Limit(parsing: $0) }
     try report.finish(try made.report(limits: limits, sort: sort, top: top), limits: limits)
+  }
+
+  /// A file, or what a folder or a pattern leads to, which must be one.
+  private static func open(_ text: String) throws -> TensorFile {
+    let paths = try ModelFiles.of(FilePath(argument: text))
+    guard paths.count == 1, let path = paths.first else {
+      throw UsageError("\(ArgumentText.shown(text)): is \(paths.count) files; name one, or their index")
+    }
+    return try TensorFile.open(path)
   }
 
   /// The lines of a file that hold a name.

@@ -36,6 +36,7 @@ struct DialectCommand: ParsableCommand {
   }
 
   func run() throws {
+    try input.requireOne("dialect")
     let a = try SchemeRegistry.scheme(named: first)
     let b = try SchemeRegistry.scheme(named: second)
     let source = try MatrixSource.only(input)

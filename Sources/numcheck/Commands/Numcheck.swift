@@ -49,6 +49,7 @@ struct Numcheck: ParsableCommand {
       RoutingCommand.self,
       CacheCommand.self,
       QuantizeCommand.self,
+      PlanCommand.self,
       ActivationsCommand.self,
       DialectCommand.self,
       GateCommand.self,

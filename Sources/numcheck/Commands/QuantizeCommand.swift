@@ -12,7 +12,8 @@ struct QuantizeCommand: Sharable {
     commandName: "quantize", abstract: "Squeeze a tensor through quantization schemes and price each.",
     discussion: """
       By default all schemes that fit the tensor, sorted by bits per weight (scales and all), the Pareto-best \
-      marked with '*'. Rows run along the last axis; blocks run along a row.
+      marked with '*'. Rows run along the last axis; blocks run along a row. FILE may be a folder or a pattern, and \
+      so may TENSOR: of a whole model vectors and integers are left out, and a summary by kind and layer comes first.
       """)
 
   @Option(
@@ -40,6 +41,16 @@ struct QuantizeCommand: Sharable {
     parsing: .unconditional, help: ArgumentHelp("For --recommend: the least SQNR in dB.", valueName: "dB"))
   var minSqnr: NumberArgument?
 
+  @OptionGroup(title: "View") var view: ViewOptions
+
+  @Flag(help: "Of a whole model show every tensor's own table too.")
+  var details = false
+
+  @Flag(help: "Write each tensor's results as they are made, as JSON Lines, in place of the report.")
+  var stream = false
+
+  @OptionGroup(title: "Raw files") var raws: RawOptions
+
   @OptionGroup(title: "Cures") var cures: CureOptions
 
   @OptionGroup(title: "Where it matters") var through: ThroughOptions
@@ -66,7 +77,7 @@ struct QuantizeCommand: Sharable {
   var unsharable: [String] {
     let others: [(String, Bool)] = [
       ("--through", through.through != nil), ("--cure, --transform or --calibration", cures.isAsked),
-      ("--output", output != nil), ("--raw", raw != nil),
+      ("--output", output != nil), ("--raw", raw != nil), ("--stream", stream),
     ]
     return others.filter(\.1).map(\.0)
   }
@@ -74,8 +85,14 @@ struct QuantizeCommand: Sharable {
   func run() throws {
     try keepApart(
       outputs: [output, raw] + report.files,
-      inputs: [input.input, cures.activations, through.keys, through.values])
+      inputs: input.inputs + [cures.activations, through.keys, through.values])
     let chosen = try schemes()
+    if through.through != nil || cures.isAsked {
+      try input.requireOne("quantize with cures or --through")
+      if try raws.layout() != nil || stream {
+        throw UsageError("raw files and --stream are for schemes as they are")
+      }
+    }
     if let purpose = through.through { return try runThrough(purpose, chosen) }
     if cures.isAsked { return try runCures(chosen) }
     if (output != nil || raw != nil) && chosen.map({ $0.count }) != 1 {
@@ -93,12 +110,21 @@ struct QuantizeCommand: Sharable {
     let quantize = QuantizeReport(
       tensors: found, leftOut: leftOut + unread,
       limits: recommend ? SchemeLimits(maxBits: maxBits?.value, minSqnr: minSqnr?.value) : nil,
-      facts: input.facts)
-    try deliver(files) { try report.finish(quantize.report) }
+      facts: facts, schemeCount: chosen?.count, showsAll: details, view: view)
+    try deliver(files) { try report.finish(try quantize.report(), shows: !stream) }
   }
 
-  /// A study of each tensor: its schemes in parallel, or, where those are few, the tensors. Of several tensors those that
-  /// cannot be read as f32 are left out.
+  private var facts: [Fact] {
+    let names = input.inputs.map(ArgumentText.shown)
+    guard names.count > 1 else { return input.facts }
+    return [
+      Fact("seed", .none), Fact("input.origin", .text("file")),
+      Fact("input.name", .text(names.joined(separator: ", "))),
+    ]
+  }
+
+  /// A study of each tensor: tensors side by side, or, where there is one, its schemes. Of several tensors those that cannot be
+  /// read as f32 are left out.
   private func studies(_ sources: [Input], schemes: [any Scheme]) throws
     -> (found: [QuantizeReport.Tensor], unread: [LeftOut])
   {
@@ -107,26 +133,29 @@ struct QuantizeCommand: Sharable {
       var unread: [(index: Int, tensor: LeftOut)] = []
     }
     let threads = threads.count
-    let tensorsAtOnce = schemes.count < threads ? min(threads, sources.count) : 1
+    let tensorsAtOnce = max(1, min(threads, sources.count))
+    // A survey, then the schemes: each reads all once.
+    let progress = Progress(total: max(1, 2 * sources.reduce(0) { $0 + $1.count }), what: "numbers")
+    defer { progress.finish() }
+    let ordered = stream ? OrderedLines(count: sources.count) : nil
     let worker = try ParallelRows(threads: tensorsAtOnce, chunk: 1).reduce(
       count: sources.count, progress: nil, make: { Worker() },
       body: { worker, index in
-        let source: MatrixSource
-        do { source = try sources[index].open() } catch  where sources.count > 1 {
-          return worker.unread.append((index, LeftOut(sources[index].name, error)))
-        }
+        var lines = ""
         do {
+          let source = try sources[index].open()
           try MemoryNeeds.requireRow(of: source, schemes: schemes.count)
-          let study = try SchemeStudy(source, schemes: schemes, threads: max(1, threads / tensorsAtOnce))
-          worker.found.append(
-            (
-              index,
-              QuantizeReport.Tensor(
-                name: source.name, rows: source.rows, columns: source.columns, study: study)
-            ))
-        } catch let error as BeyondSingle where sources.count > 1 {
-          worker.unread.append((index, LeftOut(source.name, error)))
+          let study = try SchemeStudy(
+            CountedSource(source, progress), schemes: schemes, threads: max(1, threads / tensorsAtOnce))
+          let tensor = QuantizeReport.Tensor(
+            name: source.name, rows: source.rows, columns: source.columns, study: study,
+            isWeight: sources[index].isWeight)
+          worker.found.append((index, tensor))
+          if ordered != nil { lines = JSONEmitter.lines(of: QuantizeReport.table(tensor, isSingle: false)) }
+        } catch  where sources.count > 1 && !(error is OutOfMemory) {
+          worker.unread.append((index, LeftOut(sources[index].name, error)))
         }
+        try ordered?.put(index, lines)
       },
       merge: {
         $0.found += $1.found
@@ -156,7 +185,9 @@ struct QuantizeCommand: Sharable {
           try SchemeStudy(source, schemes: schemes, threads: threads.count)
         }
         found.append(
-          QuantizeReport.Tensor(name: source.name, rows: source.rows, columns: source.columns, study: study))
+          QuantizeReport.Tensor(
+            name: source.name, rows: source.rows, columns: source.columns, study: study,
+            isWeight: input.isWeight))
       } catch let error as BeyondSingle where sources.count > 1 {
         unread.append(LeftOut(source.name, error))
       }
@@ -220,24 +251,46 @@ struct QuantizeCommand: Sharable {
   private struct Input {
     let name: String
     let count: Int
+    let isWeight: Bool
     let open: @Sendable () throws -> MatrixSource
   }
 
-  /// The tensor asked for, or each of the file that can be read, and why others are left out.
+  /// The tensors asked for, or each of the files that is a matrix, and why others are left out.
   private func sources() throws -> (sources: [Input], leftOut: [LeftOut]) {
-    guard let text = input.input, output == nil, raw == nil else {
+    let layout = try raws.layout()
+    guard !input.inputs.isEmpty else {
+      if layout != nil { throw UsageError("--dtype and --shape are for --input") }
       let only = try MatrixSource.only(input)
-      return ([Input(name: only.name, count: only.rows * only.columns) { only }], [])
+      return ([Input(name: only.name, count: only.rows * only.columns, isWeight: false) { only }], [])
     }
-    let list = try TensorList(text)
-    if list.items.isEmpty { throw list.nothing(list.leftOut) }
-    let sources = list.items.map { item in
-      Input(name: list.name(item), count: list.view(item).count) { [input] in
-        let view = list.view(item)
-        try view.open()
-        return try MatrixSource(view, name: list.name(item), input)
+    let lists = try input.inputs.map { try TensorList($0, raw: layout) }
+    if output != nil || raw != nil {
+      guard lists.count == 1, lists[0].isOne || lists[0].items.count == 1 else {
+        // Says which there are.
+        if lists.count == 1, let text = input.input { _ = try TensorSpecifier(argument: text).open() }
+        throw UsageError("--output and --raw need one tensor, not \(lists.reduce(0) { $0 + $1.items.count })")
       }
     }
-    return (sources, list.leftOut)
+    var sources: [Input] = []
+    var leftOut: [LeftOut] = []
+    for list in lists {
+      if list.items.isEmpty { throw list.nothing(list.leftOut) }
+      leftOut += list.leftOut
+      let roles = ModelRoles(list)
+      leftOut += roles.leftOut
+      for item in roles.items {
+        let name = list.name(item)
+        sources.append(
+          Input(
+            name: name, count: list.info(item).count,
+            isWeight: list.isGGUF(item) || TensorRole.isWeight(list.info(item).name)
+          ) { [input] in
+            let view = list.view(item)
+            try view.open()
+            return try MatrixSource(view, name: name, input)
+          })
+      }
+    }
+    return (sources, leftOut)
   }
 }

@@ -7,11 +7,18 @@ protocol InputUse {
   static var noun: String { get }
   /// How many a generated row has unless told.
   static var length: String { get }
+  /// Whether several inputs may be named.
+  static var takesSeveral: Bool { get }
+}
+
+extension InputUse {
+  static var takesSeveral: Bool { false }
 }
 
 /// Numbers that may be anything: weights, activations.
 enum AnyNumbers: InputUse {
   static let noun = "numbers"
+  static let takesSeveral = true
   static let length = "1024"
 }
 
@@ -48,11 +55,11 @@ struct RowOptions<Use: InputUse>: ParsableArguments, InputChoice {
   var file: String?
 
   @Option(
-    name: .customLong("input"),
+    name: .customLong("input"), parsing: .singleValue,
     help: ArgumentHelp(
       "Read the tensor of a .npy, .npz, .safetensors (or its index.json) or .gguf file; '-' is standard input.",
       valueName: "FILE[:TENSOR]"))
-  var givenInput: String?
+  var givenInputs: [String] = []
 
   @Option(
     parsing: .unconditional,
@@ -89,8 +96,8 @@ struct RowOptions<Use: InputUse>: ParsableArguments, InputChoice {
   var seed: UInt64 = 1
 
   func validate() throws {
-    if let file, let givenInput, file != givenInput {
-      throw ValidationError("'\(file)' and --input '\(givenInput)' are two inputs: name one")
+    if !Use.takesSeveral, inputs.count > 1 {
+      throw ValidationError("'\(inputs[0])' and '\(inputs[1])' are two inputs: name one")
     }
     if let rows, rows < 1 { throw ValidationError("--rows must be 1 or more") }
     if let rows, rows > 1 << 40 { throw ValidationError("--rows must be at most \(1 << 40)") }
@@ -113,7 +120,20 @@ struct RowOptions<Use: InputUse>: ParsableArguments, InputChoice {
       && seed == 1
   }
 
-  var input: String? { givenInput ?? file }
+  /// Everything that is named, each once.
+  var inputs: [String] {
+    var list: [String] = []
+    for text in [file].compactMap({ $0 }) + givenInputs where !list.contains(text) { list.append(text) }
+    return list
+  }
+
+  /// The first of what is named.
+  var input: String? { inputs.first }
+
+  /// Throws where several inputs are named: `what` takes one.
+  func requireOne(_ what: String) throws {
+    if inputs.count > 1 { throw UsageError("\(what) takes one input, not \(inputs.count): name one") }
+  }
   var distribution: Distribution { givenDistribution ?? .uniform }
   var range: Double { givenRange?.value ?? 10 }
 }

@@ -52,7 +52,9 @@ struct ReportOptions: ParsableArguments {
 
   /// Holds the report to `limits` and to --check, writes it, and throws what its checks come to: `CheckFailed`, or a `UsageError` where
   /// nothing, or not all, could be checked.
-  func finish(_ report: Report, limits: [Limit] = []) throws {
+  ///
+  /// `shows` is false where results went to standard output already.
+  func finish(_ report: Report, limits: [Limit] = [], shows: Bool = true) throws {
     try SharedRun.end()
     var report = report
     if let taker = ReportTaker.current {
@@ -67,8 +69,8 @@ struct ReportOptions: ParsableArguments {
       try RawWriter(file.path, text: file.format.emitter.text(report, Style(columns: choice)))
     }
     try deliver(files) {}
-    try emit(format.emitter.text(report, Terminal.style(columns: choice)))
-    if !format.emitter.hasFindings {
+    if shows { try emit(format.emitter.text(report, Terminal.style(columns: choice))) }
+    if !shows || !format.emitter.hasFindings {
       for finding in report.allFindings where finding.isWarning { printNote(finding.line) }
     }
     switch report.status {

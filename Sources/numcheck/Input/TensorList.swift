@@ -1,57 +1,133 @@
 import Foundation
 import NumKit
 import Quant
+import Reports
 import TensorFiles
 
-/// The tensors that an argument names, `FILE` or `FILE:TENSOR`, opened one by one.
+/// The tensors that an argument names, opened one by one: `FILE`, `FILE:TENSOR`, `FILE:blk.*.attn_v.weight`, a folder or a pattern in
+/// place of FILE.
 struct TensorList {
-  /// Those that can be read, by their number in the file: in the order of their layers where names are in order, else in the
-  /// file's.
+  /// Those that can be read, by their number in the list: in the order of their layers where names are in order, else in the
+  /// files'.
   let items: [Int]
-  /// What is in the file but cannot be read.
+  /// What is in the files but cannot be read.
   let leftOut: [LeftOut]
   /// Whether the argument names one tensor: then it must be readable.
   let isOne: Bool
-  private let file: TensorFile
+  /// Whether tensors were asked for by their names.
+  let isSelected: Bool
+  private let files: [TensorFile]
+  private let members: [Member]
   /// The argument.
   private let shown: String
-  /// Whether names are `FILE:TENSOR`.
-  private let hasNames: Bool
 
-  init(_ text: String) throws {
-    let specifier = TensorSpecifier(argument: text)
-    shown = ArgumentText.shown(text)
-    file = try TensorFile.open(specifier.path)
-    if let name = specifier.tensorName {
-      let info = try file.tensor(named: name).info
-      items = [file.tensors.firstIndex(of: info) ?? 0]
-      (leftOut, isOne, hasNames) = ([], true, false)
-      return
-    }
-    if file.tensors.count + file.unreadable.count <= 1 {
-      // Says where there is none.
-      _ = try file.onlyTensor()
-      (items, leftOut, isOne, hasNames) = ([0], [], true, file.kind != .npy)
-      return
-    }
-    (isOne, hasNames) = (false, true)
-    let shown = shown
-    leftOut = file.unreadable.map { LeftOut("\(shown):\($0.name)", $0.reason) }
-    // Names in the order of bytes have layer 11 before layer 2.
-    let names = file.tensors.map { Spelling($0.name) }
-    var order = Array(names.indices)
-    if zip(names, names.dropFirst()).allSatisfy({ $0 < $1 }) {
-      let tensors = file.tensors
-      order.sort { tensors[$0].name.compare(tensors[$1].name, options: .numeric) == .orderedAscending }
-    }
-    items = order
+  private struct Member {
+    let file: Int
+    let tensor: Int
+    let name: String
   }
 
+  init(_ text: String, raw: RawLayout? = nil) throws {
+    let specifier = TensorSpecifier(argument: text)
+    let shown = ArgumentText.shown(text)
+    self.shown = shown
+    if let raw {
+      files = [try raw.open(text)]
+      members = [Member(file: 0, tensor: 0, name: shown)]
+      (items, leftOut, isOne, isSelected) = ([0], [], true, false)
+      return
+    }
+    let paths = try ModelFiles.of(specifier.path)
+    let files = try paths.map { try TensorFile.open($0) }
+    self.files = files
+    let isMany = files.count > 1
+    func label(_ k: Int) -> String {
+      isMany || paths[k] != specifier.path || specifier.tensorName != nil ? paths[k].label : shown
+    }
+    if let wanted = specifier.tensorName {
+      isSelected = true
+      if !isMany, !Self.isPattern(wanted) || files[0].tensors.contains(where: { $0.name == wanted }) {
+        let info = try files[0].tensor(named: wanted).info
+        members = [Member(file: 0, tensor: files[0].tensors.firstIndex(of: info) ?? 0, name: shown)]
+        (items, leftOut, isOne) = ([0], [], true)
+        return
+      }
+      let all = Self.members(files, label)
+      members = all.filter { Names.matches(wanted, files[$0.file].tensors[$0.tensor].name) }
+      if members.isEmpty {
+        let known = files.flatMap { $0.tensors.map(\.name) }
+        throw UsageError(
+          "\(specifier.path.label): no tensor is called '\(wanted)'\(NearNames.question(wanted, known))")
+      }
+      leftOut = Self.unreadable(files, label) { Names.matches(wanted, $0) }
+      isOne = false
+      items = Self.ordered(files, members)
+      return
+    }
+    isSelected = false
+    if !isMany, files[0].tensors.count + files[0].unreadable.count <= 1 {
+      // Says where there is none.
+      _ = try files[0].onlyTensor()
+      let isNamed = files[0].kind != .npy
+      members = [
+        Member(file: 0, tensor: 0, name: isNamed ? "\(label(0)):\(files[0].tensors[0].name)" : label(0))
+      ]
+      (items, leftOut, isOne) = ([0], [], true)
+      return
+    }
+    isOne = false
+    leftOut = Self.unreadable(files, label) { _ in true }
+    members = Self.members(files, label)
+    items = Self.ordered(files, members)
+  }
+
+  private static func members(_ files: [TensorFile], _ label: (Int) -> String) -> [Member] {
+    files.indices.flatMap { k in
+      files[k].tensors.indices.map { t in
+        let isNameless = files[k].kind == .npy
+        return Member(
+          file: k, tensor: t, name: isNameless ? label(k) : "\(label(k)):\(files[k].tensors[t].name)")
+      }
+    }
+  }
+
+  private static func unreadable(
+    _ files: [TensorFile], _ label: (Int) -> String, _ isWanted: (String) -> Bool
+  ) -> [LeftOut] {
+    files.indices.flatMap { k in
+      files[k].unreadable.filter { isWanted($0.name) }.map { LeftOut("\(label(k)):\($0.name)", $0.reason) }
+    }
+  }
+
+  /// Names in the order of bytes have layer 11 before layer 2.
+  private static func ordered(_ files: [TensorFile], _ members: [Member]) -> [Int] {
+    let names = members.map { Spelling(files[$0.file].tensors[$0.tensor].name) }
+    var order = Array(names.indices)
+    if zip(names, names.dropFirst()).allSatisfy({ $0 < $1 }) {
+      order.sort { names[$0].text.compare(names[$1].text, options: .numeric) == .orderedAscending }
+    }
+    return order
+  }
+
+  private static func isPattern(_ name: String) -> Bool { name.contains("*") || name.contains("?") }
+
+  /// The tensor's own name of `FILE:TENSOR`: what stands behind the file, which may hold colons itself.
+  static func bareName(_ name: String) -> String { TensorSpecifier(name).tensorName ?? name }
+
   /// Opens one.
-  func view(_ item: Int) -> TensorView { file.view(item) }
+  func view(_ item: Int) -> TensorView { files[members[item].file].view(members[item].tensor) }
+
+  /// What a file says of one.
+  func info(_ item: Int) -> TensorInfo { files[members[item].file].tensors[members[item].tensor] }
+
+  /// The file that one is in.
+  func file(_ item: Int) -> String { files[members[item].file].path }
+
+  /// Whether one is of a .gguf file.
+  func isGGUF(_ item: Int) -> Bool { files[members[item].file].kind == .gguf }
 
   /// `FILE:TENSOR`, or `FILE` where that holds one without a name.
-  func name(_ item: Int) -> String { hasNames ? "\(shown):\(file.tensors[item].name)" : shown }
+  func name(_ item: Int) -> String { members[item].name }
 
   /// What `make` makes of each tensor, and those that it refuses or that cannot be read; a single one must do.
   func map<T>(_ make: (TensorView, String) throws -> T) throws -> (made: [T], leftOut: [LeftOut]) {
@@ -68,7 +144,7 @@ struct TensorList {
 
   /// The error where nothing is left of it.
   func nothing(_ leftOut: [LeftOut]) -> UsageError {
-    UsageError(leftOut.first.map { "\($0)" } ?? "\(file.path): holds no tensors")
+    UsageError(leftOut.first.map { "\($0)" } ?? "\(shown): holds no tensors")
   }
 }
 
@@ -80,7 +156,7 @@ extension TensorView {
 }
 
 /// What decodes a file's blocks.
-private struct SchemeDecoder: BlockDecoder {
+struct SchemeDecoder: BlockDecoder {
   private let values: @Sendable (UnsafeRawBufferPointer, UnsafeMutableBufferPointer<Float>) throws -> Void
 
   /// nil for types that nothing here decodes.

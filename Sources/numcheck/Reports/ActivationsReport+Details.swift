@@ -34,6 +34,19 @@ extension ActivationsReport {
   private func channelLines(_ e: Entry) -> [String] {
     let p = e.profile
     var lines: [String] = []
+    if e.isWeight {
+      func list(_ places: [Int], _ maxima: [Float], by step: Int = 1) -> String {
+        places.map { "\($0 * step) (\(Figures.short(Double(maxima[$0]))))" }.joined(separator: ", ")
+      }
+      if !p.columnMaxima.isEmpty {
+        lines.append("columns with the largest |w|: " + list(p.largestChannels(6), p.columnMaxima))
+      }
+      if !p.rowMaxima.isEmpty {
+        lines.append(
+          "rows with the largest |w|: " + list(p.largestTokenGroups(6), p.rowMaxima, by: p.rowsPerMaximum))
+      }
+      return lines
+    }
     if !p.columnMaxima.isEmpty {
       let limit = Figures.number(Double(settings.outlierLimit))
       lines.append(

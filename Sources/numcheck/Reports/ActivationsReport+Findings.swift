@@ -8,12 +8,18 @@ extension ActivationsReport {
     let massive = massiveEntries.count
     let isNear = entries.contains { $0.profile.massive.nearMissCount > 0 }
     if entries.count == 1, let only = entries.first {
+      if massive == 0, !only.scales.isEmpty { return "\(only.shownName): a wide range" }
       if massive == 0 {
         return "\(only.shownName): \(isNear ? "no massive activation" : "nothing stands out")"
       }
       let n = only.profile.massive.count
       return
         "\(only.shownName): \(n == 1 ? "1 massive activation" : "\(Figures.count(n)) massive activations")"
+    }
+    let wide = entries.count { !$0.scales.isEmpty }
+    if massive == 0, entries.contains(where: \.isWeight) {
+      return "\(Figures.count(entries.count)) tensors, "
+        + (wide > 0 ? "\(Figures.count(wide)) of them with a wide range" : "none with a wide range")
     }
     if massive > 0 { return "massive activations in \(massive) of \(entries.count) tensors" }
     return "\(entries.count) tensors, "
@@ -27,6 +33,7 @@ extension ActivationsReport {
   var findings: [Finding] {
     var list: [Finding] = []
     for e in entries where e.profile.nanCount + e.profile.infiniteCount > 0 { list.append(specials(e)) }
+    list += overflows + wideRanges
     let massive = massiveEntries
     for e in massive.prefix(Self.shownTensors) {
       list.append(Finding("massive", e.shownName, places(e)))
@@ -37,12 +44,14 @@ extension ActivationsReport {
     if massive.isEmpty, entries.count == 1, let line = largest(entries[0]) {
       list.append(Finding("largest", entries[0].shownName, line))
     }
-    for (_, s, members) in series { list += courses(s, members.map { entries[$0] }) }
+    for (_, s, members) in series where !members.allSatisfy({ entries[$0].isWeight }) {
+      list += courses(s, members.map { entries[$0] })
+    }
     for e in massive.prefix(Self.shownCosts) { list += costs(e) }
     if massive.count > Self.shownCosts {
       list.append(Finding("cost", "", "\(massive.count - Self.shownCosts) more tensors: --details"))
     }
-    for e in entries {
+    for e in entries where !e.isWeight {
       guard let first = e.profile.massive.nearMisses.first else { continue }
       let n = e.profile.massive.nearMissCount
       list.append(
@@ -50,6 +59,46 @@ extension ActivationsReport {
           "near-miss", e.shownName,
           "\(Figures.short(Double(first.value))) at \(e.place(first))\(ratio(first, e))"
             + (n > 1 ? "; \(Figures.count(n)) in all" : "")))
+    }
+    return list
+  }
+
+  /// What f16 cannot hold, which costs whole rows where it happens.
+  private var overflows: [Finding] {
+    let found = entries.compactMap { e -> (Entry, Int)? in
+      let lost = e.profile.losses.first { $0.format.name == "f16" }?.overflowCount ?? 0
+      return lost > 0 ? (e, lost) : nil
+    }
+    var list = found.prefix(Self.shownTensors).map { e, lost in
+      Finding(
+        "overflow", e.shownName,
+        "\(Figures.count(lost)) \(lost == 1 ? "number overflows" : "numbers overflow") f16, the largest is "
+          + Figures.short(Double(e.profile.largestMagnitude)), warns: true)
+    }
+    if found.count > Self.shownTensors {
+      list.append(
+        Finding(
+          "overflow", "", "and \(Figures.count(found.count - Self.shownTensors)) more tensors", warns: true))
+    }
+    return list
+  }
+
+  /// Weights of which one scale for all keeps little, the worst first.
+  private var wideRanges: [Finding] {
+    let found = entries.filter { !$0.scales.isEmpty }.sorted {
+      ($1.profile.peakToMedian, $0.shownName) < ($0.profile.peakToMedian, $1.shownName)
+    }
+    var list = found.prefix(Self.shownTensors).map { e in
+      let dB = e.scales.filter { !$0.noise.isNaN }.map {
+        "\($0.scheme.ofWeights) \(Figures.short($0.sqnr)) dB"
+      }
+      return Finding(
+        "range", e.shownName,
+        "the largest |w| is \(Figures.short(e.profile.peakToMedian)) x the median, kurtosis \(Figures.short(e.profile.kurtosis)): "
+          + dB.joined(separator: ", "))
+    }
+    if found.count > Self.shownTensors {
+      list.append(Finding("range", "", "and \(Figures.count(found.count - Self.shownTensors)) more tensors"))
     }
     return list
   }

@@ -19,7 +19,11 @@ extension ActivationsReport {
       }
       return first.map { "the first at \(e.place($0))" } ?? massive
     }
-    table.add(A.tensor) { Cell(text: entries[$0].shownName, value: .text(entries[$0].tensor.name)) }
+    table.add(A.tensor) { i in
+      // Of a model the layer and the kind tell tensors apart in less room.
+      let name = isModel ? ModelPlace(entries[i].tensor.tensorName).shown : entries[i].shownName
+      return Cell(text: name, value: .text(entries[i].tensor.name))
+    }
     table.add(A.type) { .text(entries[$0].tensor.type) }
     table.add(A.shape) { i in
       let shape = entries[i].tensor.shape
@@ -50,14 +54,17 @@ extension ActivationsReport {
       table.add(column) { size(figure(entries[$0].profile), unless: reason) }
     }
     table.add(A.outlierChannels) { i in
-      entries[i].profile.outlierChannelCount.map { .count($0) }
+      if entries[i].isWeight {
+        return .none("of a weight it says nothing: its columns are inputs, not channels of tokens")
+      }
+      return entries[i].profile.outlierChannelCount.map { .count($0) }
         ?? .none("single channels of so many are not kept")
     }
     table.add(A.nan) { .count(entries[$0].profile.nanCount) }
     table.add(A.infinite) { .count(entries[$0].profile.infiniteCount) }
     table.add(A.nearMisses) { .count(entries[$0].profile.massive.nearMissCount) }
     func peak(_ i: Int, _ cell: (TensorPlace) -> Cell) -> Cell {
-      entries[i].profile.largestPlaces.first.map(cell) ?? .none("no element is finite, or --top is 0")
+      entries[i].profile.largestPlaces.first.map(cell) ?? .none("no element is finite, or --largest is 0")
     }
     table.add(A.peakValue) { peak($0) { .exact(Double($0.value)) } }
     table.add(A.peakToken) { peak($0) { .count($0.row) } }

@@ -6,14 +6,27 @@ import Reports
 struct ActivationsReport {
   let settings: ScanSettings
   let showsAll: Bool
+  let view: ViewOptions
   private(set) var entries: [Entry] = []
   var leftOut: [LeftOut] = []
   private(set) var series: [(file: String, series: LayerSeries, entries: [Int])] = []
 
+  /// From this ratio of the largest to the median magnitude on a weight's range is worth a word.
+  static let wideRange = 50.0
+  /// The scales that a weight of a wide range is tried with.
+  static let scaleSchemes = ["int8@tensor", "int8@token", "int4@token", "int4@g32"]
+  /// What figures of single channels and rows may take of memory, of all tensors together: those of later ones are left out.
+  static let maximaLimit = 16 << 20
+  private var maximaBytes = 0
+
   struct Entry {
     let file: String
     let tensor: FileTensor
-    let profile: TensorProfile
+    var profile: TensorProfile
+    /// Whether it is a weight: its rows are outputs, its columns inputs.
+    let isWeight: Bool
+    /// What schemes cost a weight whose range is wide; empty for others.
+    let scales: [SampledCost]
     /// What the massive activations cost the rest; empty where there are none.
     let costs: [OutlierCost]
     /// The name as lists show it: the tensor's where all are of one file.
@@ -22,18 +35,39 @@ struct ActivationsReport {
     /// `token 0, channel 507`; the whole index where there are more than two dimensions.
     func place(_ place: TensorPlace) -> String {
       if tensor.shape.count > 2 { return "\(tensor.index(place))" }
-      return tensor.shape.count < 2
-        ? "index \(place.index)" : "token \(place.row), channel \(place.column)"
+      if tensor.shape.count < 2 { return "index \(place.index)" }
+      return isWeight
+        ? "row \(place.row), column \(place.column)" : "token \(place.row), channel \(place.column)"
     }
   }
 
-  init(settings: ScanSettings, showsAll: Bool) {
+  init(settings: ScanSettings, showsAll: Bool, view: ViewOptions) {
     self.settings = settings
     self.showsAll = showsAll
+    self.view = view
   }
 
-  mutating func add(_ tensor: FileTensor, _ profile: TensorProfile, costs: [OutlierCost], file: String) {
-    entries.append(Entry(file: file, tensor: tensor, profile: profile, costs: costs))
+  mutating func add(
+    _ tensor: FileTensor, _ profile: TensorProfile, costs: [OutlierCost], file: String, isWeight: Bool,
+    scales: [SampledCost]
+  ) {
+    var profile = profile
+    maximaBytes += profile.maximaBytes
+    if maximaBytes > Self.maximaLimit && !entries.isEmpty {
+      maximaBytes -= profile.maximaBytes
+      profile.forgetMaxima()
+    }
+    entries.append(
+      Entry(
+        file: file, tensor: tensor, profile: profile, isWeight: isWeight, scales: scales, costs: costs,
+        shownName: tensor.name))
+  }
+
+  /// The row of the last tensor alone.
+  var lastTable: Table {
+    var copy = self
+    copy.entries = Array(entries.suffix(1))
+    return copy.table
   }
 
   /// Finds the layers and settles names, after the last tensor.
@@ -58,8 +92,10 @@ struct ActivationsReport {
       + "\(whose) median |a|"
   }
 
-  var report: Report {
-    var report = Report("activations", title: "\(headline) (\(rule))")
+  /// Throws `UsageError` for a figure to sort by that there is none of.
+  func report() throws -> Report {
+    let isOfWeights = entries.allSatisfy(\.isWeight) && massiveEntries.isEmpty
+    var report = Report("activations", title: isOfWeights ? headline : "\(headline) (\(rule))")
     report.facts = [
       Fact("settings.massiveAbove", .number(settings.massiveLimit)),
       Fact("settings.massiveRatio", .number(settings.massiveRatio)),
@@ -69,13 +105,20 @@ struct ActivationsReport {
       Fact("input.nan", .integer(entries.reduce(0) { $0 + $1.profile.nanCount })),
       Fact("input.inf", .integer(entries.reduce(0) { $0 + $1.profile.infiniteCount })),
     ]
-    report.findings = findings + leftOut.map(\.finding)
+    report.findings = findings + LeftOut.findings(leftOut)
     var section = Section()
-    section.blocks = [.table(table), .table(seriesTable)]
-    section.charts = series.map { .course($0.series) }
+    var table = table
+    let arrangement = TableView(
+      sort: view.sort, top: view.top, usual: isModel ? ActivationColumns.peakToMedian : nil,
+      usualCount: isModel ? 24 : nil)
+    try arrangement.arrange(&table)
+    if isModel { section.blocks = kindTables.map { .table($0) } }
+    section.blocks += [.table(table), .table(seriesTable)]
+    if let hidden = arrangement.hiddenNote(table) { section.blocks.append(.lines([hidden])) }
+    section.charts = series.map { .course($0.series) } + modelCharts
     report.sections = [section]
     if showsAll || entries.count == 1 { report.sections += entries.map(details) }
-    report.gaps = leftOut.map { "not all was checked: \($0)" }
+    report.gaps = leftOut.filter { !$0.isExpected }.map { "not all was checked: \($0)" }
     return report
   }
 }

@@ -1,5 +1,6 @@
 import Guests
 import NumKit
+import Quant
 import Reports
 
 /// What is said of two dumps.
@@ -7,30 +8,58 @@ struct CompareReport {
   /// A tensor of both.
   struct Entry {
     let pair: DumpPair
+    /// What is held against the first.
+    let file: String
     let difference: DumpDifference
+
+    var place: ModelPlace { ModelPlace(pair.name) }
+    /// ‖difference‖²/‖first‖²; NaN where that is none.
+    var noise: Double {
+      let sums = difference.sums
+      return sums.isAllLost || sums.energy == 0 ? .nan : sums.squaredError / sums.energy
+    }
   }
 
   let first: String
-  let second: String
+  let seconds: [String]
   let entries: [Entry]
   let leftOut: [(tensor: String, reason: String)]
 
   /// Throws `UsageError` where limits or the figure to sort by are none of this report's.
   func report(limits: [Limit], sort: String?, top: Int?) throws -> Report {
+    let second = seconds.joined(separator: ", ")
     var report = Report(
       "compare", title: "\(second) beside \(first): \(Figures.count(entries.count)) tensors")
     report.facts = [Fact("first", .text(first)), Fact("second", .text(second))]
-    report.findings = leftOut.map { Finding("left-out", $0.tensor, $0.reason, warns: true) }
+    report.findings = LeftOut.findings(leftOut.map { LeftOut($0.tensor, $0.reason) }) + quantized
     var table = table
-    if let sort { table.readingOrder = try sorted(table, by: sort) }
-    if let top { table.readingOrder = Array(table.readingOrder.prefix(top)) }
+    if let sort {
+      table.readingOrder = try sorted(table, by: sort)
+    } else if isModel {
+      table.readingOrder = entries.indices.sorted { (-worse(entries[$0]), $0) < (-worse(entries[$1]), $1) }
+    }
+    if let count = top ?? (isModel ? 24 : nil) {
+      table.readingOrder = Array(table.readingOrder.prefix(count))
+    }
     let hidden = entries.count - table.readingOrder.count
-    if hidden > 0 { report.notes = ["\(Figures.count(hidden)) more tensors are not shown"] }
+    if hidden > 0 {
+      report.notes = [
+        "\(Figures.count(hidden)) more tensors are not shown" + (top == nil ? " (--top N)" : "")
+      ]
+    }
+    if isModel {
+      var section = Section()
+      section.blocks = groupTables.map { .table($0) }
+      section.charts = charts
+      report.sections.append(section)
+    }
     report.add(table)
     report.conclusion = try conclusion(report, limits)
     if entries.isEmpty { report.gaps = ["nothing was compared: the two have no tensor in common"] }
     if entries.isEmpty && limits.isEmpty {
-      throw UsageError("\(first) and \(second) have no tensor in common that can be compared" + reason)
+      throw UsageError(
+        "\(first) and \(seconds.joined(separator: ", ")) have no tensor in common that can be compared"
+          + reason)
     }
     return report
   }
@@ -47,7 +76,10 @@ struct CompareReport {
       let d = entries[k].difference
       return .number(x, unless: d.sums.isAllLost ? "no number is left" : "there are no numbers")
     }
-    table.add(C.tensor) { .text(entries[$0].pair.name) }
+    table.add(C.tensor) { k in
+      Cell(text: isModel ? entries[k].place.shown : entries[k].pair.name, value: .text(entries[k].pair.name))
+    }
+    if seconds.count > 1 { table.add(C.file) { .text(entries[$0].file) } }
     table.add(C.other) {
       let pair = entries[$0].pair
       return pair.name == pair.otherName ? .data(.text(pair.otherName)) : .text(pair.otherName)
@@ -78,7 +110,9 @@ struct CompareReport {
       let names = table.columns.filter { $0.alignment == .right }.map(\.path)
       throw UsageError("--sort \(figure): no such figure; there are: \(names.joined(separator: ", "))")
     }
-    func value(_ k: Int) -> Double { table.rows[k].cells[c].value.double ?? -.infinity }
+    // The worst first: where more is better, the smallest.
+    let sign = table.columns[c].sense == .higherIsBetter || figure == CompareColumns.cosine.path ? -1.0 : 1
+    func value(_ k: Int) -> Double { table.rows[k].cells[c].value.double.map { sign * $0 } ?? -.infinity }
     return entries.indices.sorted { (value($0), $1) > (value($1), $0) }
   }
 
@@ -87,6 +121,12 @@ struct CompareReport {
     let same = entries.count { $0.difference.different == 0 }
     let tail = leftOut.isEmpty ? "" : "; \(Figures.count(leftOut.count)) left out"
     guard !limits.isEmpty else {
+      if isModel, let worst = entries.max(by: { worse($0) < worse($1) }), worst.difference.different > 0 {
+        let dB = worst.difference.sums.sqnr
+        return
+          "\(Figures.count(same)) of \(Figures.count(entries.count)) tensors are equal, the worst is \(worst.pair.name): "
+          + (dB.isNaN ? "nothing is left of it" : "\(Figures.short(dB)) dB") + tail
+      }
       let part = entries.first { $0.difference.different > 0 }.map {
         ", the first that differs is \($0.pair.name)"
       }
@@ -104,5 +144,8 @@ struct CompareReport {
       + "\(Figures.count(entries.count)) do: \(check.message)\(tail)"
   }
 
-  private func label(_ entry: Entry) -> String { entry.pair.name }
+  private func label(_ entry: Entry) -> String {
+    let name = isModel ? entry.place.shown : entry.pair.name
+    return seconds.count > 1 ? "\(name) \(entry.file)" : name
+  }
 }

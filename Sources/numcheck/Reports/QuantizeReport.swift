@@ -10,6 +10,11 @@ struct QuantizeReport {
     let rows: Int
     let columns: Int
     let study: SchemeStudy
+    /// Whether its rows are outputs: then scales of a row are called so.
+    var isWeight = false
+
+    /// A scheme's name as the tensor has it.
+    func spelled(_ scheme: String) -> String { isWeight ? scheme.ofWeights : scheme }
 
     var size: String { "\(Figures.count(rows)) x \(Figures.count(columns))" }
 
@@ -25,10 +30,19 @@ struct QuantizeReport {
   let limits: SchemeLimits?
   /// How tensors were generated, or the file they are of.
   let facts: [Fact]
+  /// How many schemes were asked for; nil for all there are.
+  let schemeCount: Int?
+  /// Whether a whole model shows each tensor's table.
+  let showsAll: Bool
+  let view: ViewOptions
 
   private var isSingle: Bool { tensors.count == 1 && leftOut.isEmpty }
+  /// From so many tensors on it is a model, and a summary comes first.
+  private static let fewest = 7
+  private var isModel: Bool { tensors.count >= Self.fewest }
 
-  var report: Report {
+  /// Throws `UsageError` for a figure to sort by that there is none of.
+  func report() throws -> Report {
     var report = Report("quantize")
     report.facts = facts
     // Of all tensors together.
@@ -41,9 +55,18 @@ struct QuantizeReport {
     } else {
       report.title = "\(Figures.count(tensors.count)) \(tensors.count == 1 ? "tensor" : "tensors")"
     }
-    report.sections = tensors.map(section)
+    if isModel {
+      let summary = QuantizeSummary(tensors, limits: limits, schemeCount: schemeCount)
+      report.sections = try summary.sections(view)
+      report.notes = summary.notes
+      report.sections += showsAll ? tensors.map(section) : [machineSection]
+      report.conclusion = summary.conclusion(limits.map(Self.spelled))
+    } else {
+      report.sections = try tensors.map { try arranged(section($0)) }
+    }
     report.add(tensorTable)
-    report.findings = leftOut.map(\.finding)
+    report.findings += isModel && !showsAll ? groupedFindings : []
+    report.findings += LeftOut.findings(leftOut)
     guard let limits else { return report }
     report.checks = tensors.map { tensor in
       let found = tensor.study.recommended(limits)
@@ -55,8 +78,61 @@ struct QuantizeReport {
           : "",
         implied: true)
     }
-    report.gaps = leftOut.map { "no scheme is recommended for \($0)" }
+    report.gaps = leftOut.filter { !$0.isExpected }.map { "no scheme is recommended for \($0)" }
     return report
+  }
+
+  /// A section whose table shows what --sort and --top say.
+  private func arranged(_ section: Section) throws -> Section {
+    guard view.sort != nil || view.top != nil else { return section }
+    var section = section
+    let view = TableView(sort: view.sort, top: view.top)
+    section.blocks = try section.blocks.map { block in
+      guard case .table(var table) = block else { return block }
+      try view.arrange(&table)
+      if let note = view.hiddenNote(table) { section.notes.append(note) }
+      return .table(table)
+    }
+    return section
+  }
+
+  /// What machines find of each tensor, which people see in the summary.
+  private var machineSection: Section {
+    var section = Section()
+    section.blocks = tensors.map { tensor in
+      var table = Self.table(tensor, isSingle: false)
+      table.audience = .machines
+      return .table(table)
+    }
+    return section
+  }
+
+  /// What is to be known of the tensors, alike things together.
+  private var groupedFindings: [Finding] {
+    var list: [Finding] = []
+    for tensor in tensors { list += tensor.input.findings(tensor.name, "; no figure is of them") }
+    let all = tensors.map(section).flatMap(\.findings)
+    for kind in ["scales", "disagreement", "not-tried"] {
+      let found = all.filter { $0.kind == kind }
+      // By their words without numbers.
+      var order: [String] = []
+      var groups: [String: [Finding]] = [:]
+      for one in found {
+        let key = one.message.replacing(/[0-9][0-9.,e-]*/, with: "N")
+        if groups[key] == nil { order.append(key) }
+        groups[key, default: []].append(one)
+      }
+      for key in order.prefix(kind == "not-tried" ? 3 : 6) {
+        guard let group = groups[key], let first = group.first else { continue }
+        let more = group.count > 1 ? "; so \(Figures.count(group.count)) in all" : ""
+        list.append(
+          Finding(kind, first.place, first.message + more, leads: kind == "scales", warns: kind == "scales"))
+      }
+      if order.count > (kind == "not-tried" ? 3 : 6) {
+        list.append(Finding(kind, "", "and others: --details", leads: false))
+      }
+    }
+    return list
   }
 
   private func section(_ tensor: Tensor) -> Section {
@@ -65,7 +141,7 @@ struct QuantizeReport {
     section.findings += tensor.study.entries.compactMap {
       scaleFinding($0, isSingle ? $0.name : "\(tensor.name) \($0.name)")
     }
-    let table = table(tensor)
+    let table = Self.table(tensor, isSingle: isSingle)
     section.blocks = [.table(table)]
     section.charts = [.tradeOff(table)]
     func place(_ scheme: String) -> String { isSingle ? scheme : "\(tensor.name) \(scheme)" }
@@ -94,7 +170,8 @@ struct QuantizeReport {
     return parts.isEmpty ? nil : Finding("scales", place, parts.joined(separator: ", "), warns: true)
   }
 
-  private func table(_ tensor: Tensor) -> Table {
+  /// A row a scheme.
+  static func table(_ tensor: Tensor, isSingle: Bool) -> Table {
     typealias S = SchemeColumns
     let entries = tensor.study.entries
     var table = Table(rows: entries.count)
@@ -102,7 +179,7 @@ struct QuantizeReport {
       .error(entries[i].statistics, x(entries[i].statistics))
     }
     table.add(isSingle ? S.tensor : S.tensorKey) { _ in .text(tensor.name) }
-    table.add(S.scheme) { .text(entries[$0].name) }
+    table.add(S.scheme) { Cell(text: tensor.spelled(entries[$0].name), value: .text(entries[$0].name)) }
     table.add(S.pareto) { .flag(entries[$0].isParetoBest, yes: "*", no: "") }
     table.add(S.bits) { .number(entries[$0].bitsPerWeight) }
     table.add(S.lost) { .count(entries[$0].statistics.lostCount) }
@@ -133,7 +210,7 @@ struct QuantizeReport {
     return table
   }
 
-  private func addFloors(to table: inout Table, _ entries: [SchemeStudy.Entry]) {
+  private static func addFloors(to table: inout Table, _ entries: [SchemeStudy.Entry]) {
     typealias S = SchemeColumns
     func number(_ x: Double?) -> Cell {
       x.map { .number($0, unless: "no element is finite") } ?? .none("the tensor has no distribution")
@@ -149,7 +226,7 @@ struct QuantizeReport {
   }
 
   /// Where the squared error comes from: shares for people, the parts themselves for machines.
-  private func addSplit(to table: inout Table, _ entries: [SchemeStudy.Entry]) {
+  private static func addSplit(to table: inout Table, _ entries: [SchemeStudy.Entry]) {
     typealias S = SchemeColumns
     let parts: [(Column, KeyPath<ErrorSplit, Double>)] = [
       (S.rounding, \.elementRounding), (S.clipping, \.clipping), (S.flushed, \.flushToZero),
@@ -205,18 +282,15 @@ struct QuantizeReport {
     guard let limits else {
       let best = tensor.study.entries.filter(\.isParetoBest).map(\.name)
       if best.isEmpty { return "none keeps every number finite and every scale" }
-      return "best for their size (*): " + best.joined(separator: ", ")
+      return "best for their size (*): " + best.map(tensor.spelled).joined(separator: ", ")
     }
     guard let found = tensor.study.recommended(limits) else {
       return "no scheme has \(Self.spelled(limits))"
     }
-    return "take \(found.name): \(Figures.short(found.bitsPerWeight)) bits, "
+    let what = isSingle ? "" : " for \(tensor.name)"
+    return "take \(tensor.spelled(found.name))\(what): \(Figures.short(found.bitsPerWeight)) bits, "
       + "\(Figures.short(found.statistics.sqnr)) dB (\(Self.spelled(limits)))"
   }
-}
-
-extension LeftOut {
-  var finding: Finding { Finding("left-out", tensor, reason, leads: false, warns: true) }
 }
 
 extension Cell {

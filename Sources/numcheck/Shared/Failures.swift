@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import TensorFiles
 
 /// A check that did not hold: exit status 1.
 struct CheckFailed: Error {
@@ -17,7 +18,9 @@ extension ParsableCommand {
   /// One line for a usage error or an unreadable input.
   static func line(of error: any Error) -> String {
     // The parser's own messages may take several lines; ours are lines, whatever names are in them.
-    guard String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") else { return "\(error)" }
+    guard String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") else {
+      return (error as? TensorFileError)?.withNearNames ?? "\(error)"
+    }
     let text = message(for: error)
     var known = text.isEmpty ? "\(error)" : text
     // What is no number, of the flags that do not say so themselves.

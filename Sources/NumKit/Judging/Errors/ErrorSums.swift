@@ -89,6 +89,17 @@ public struct ErrorSums: Sendable, Hashable {
     absolutes.merge(other.absolutes)
     sums.merge(other.sums)
   }
+
+  /// Forgets all but the rounded sums: nothing can be added any more.
+  package mutating func settle() {
+    squaredErrors.settle()
+    squares.settle()
+    computedSquares.settle()
+    products.settle()
+    absoluteErrors.settle()
+    absolutes.settle()
+    sums.settle()
+  }
 }
 
 extension ErrorSums: Portable {

@@ -18,6 +18,7 @@ enum ColumnRegistry {
     ("routing", RoutingColumns.all),
     ("invariance", CalledColumns.all),
     ("schemes", SchemeColumns.all),
+    ("plan", PlanColumns.all),
     ("through", ThroughColumns.all),
     ("activations", ActivationColumns.all),
     ("lists", ListColumns.all),

@@ -5,6 +5,8 @@ enum CompareColumns {
   static let tensor = Column(
     "tensor", "tensor", .decides, "the tensor's name in the first", align: .left, key: true)
   static let other = Column("in B", "otherName", .useful, "its name in the second", align: .left)
+  static let file = Column(
+    "beside", "file", .decides, "the file that is held against the first", align: .left, key: true)
   static let types = Column("dtype", "types", .useful, "the elements of both", align: .left)
   static let count = Column("elements", "count", .detail, "elements")
   static let different = Column("differ", "different", .useful, "elements that are not equal; NaN equals NaN")
@@ -25,7 +27,7 @@ enum CompareColumns {
     hidesZeros: true)
 
   static let all = [
-    tensor, other, types, count, different, maxUlp, meanUlp, relativeL2, cosine, maxAbsolute, firstNaN,
+    tensor, file, other, types, count, different, maxUlp, meanUlp, relativeL2, cosine, maxAbsolute, firstNaN,
     secondNaN, overflow,
   ]
 }

@@ -1,0 +1,235 @@
+import CSchemes
+
+/// By what the errors of a weight are judged.
+public enum CostJudge: Sendable {
+  /// ‖ŵ − w‖²/‖w‖².
+  case weights
+  /// Σ h(ŵ − w)²/Σ h w² with the mean square h of what each column is multiplied with: an importance matrix.
+  case importance([Float])
+  /// ‖X(ŵ − w)ᵀ‖²/‖Xwᵀ‖² with activations X, tokens × inputs.
+  case activations(TensorMatrix)
+
+  /// What reports call it.
+  public var name: String {
+    switch self {
+    case .weights: "weights"
+    case .importance: "importance"
+    case .activations: "activations"
+    }
+  }
+}
+
+/// What one scheme costs one tensor.
+public struct SampledCost: Sendable {
+  /// The scheme's name.
+  public let scheme: String
+  /// Bytes of the whole tensor, scales and all.
+  public let bytes: Int
+  /// The energy of the error over that of the tensor, or of their products; NaN for a tensor of zeros.
+  public let noise: Double
+  /// The standard error of `noise` relative to it, by which rows are in the sample; 0 where all are.
+  public let uncertainty: Double
+  /// Finite numbers of the sample that became NaN or infinite, and blocks whose scales did, or vanished.
+  public let faults: Int
+
+  public init(scheme: String, bytes: Int, noise: Double, uncertainty: Double = 0, faults: Int = 0) {
+    (self.scheme, self.bytes, self.noise) = (scheme, bytes, noise)
+    (self.uncertainty, self.faults) = (uncertainty, faults)
+  }
+
+  /// 10·log10 of signal over noise, in dB; ∞ without error.
+  public var sqnr: Double { Self.decibels(noise) }
+
+  /// −10·log10(noise).
+  public static func decibels(_ noise: Double) -> Double {
+    noise.isNaN ? .nan : noise <= 0 ? .infinity : -10 * nc_log10(noise)
+  }
+}
+
+/// What several schemes cost one tensor, measured on a sample of its rows in one pass, piece by piece: memory is bounded by some
+/// rows, or by a run of rows where schemes have blocks of several.
+public struct SampledCosts: Sendable {
+  /// Rows and columns of the tensor.
+  public let rows: Int
+  public let columns: Int
+  /// Rows measured.
+  public let measuredRows: Int
+  /// Elements of these that are NaN or infinite; no figure is of them.
+  public let nonFinite: Int
+  /// By what errors are judged.
+  public let judge: String
+  /// The schemes that fit, in the order given.
+  public let costs: [SampledCost]
+  /// Those that do not, and why.
+  public let skipped: [SkippedScheme]
+
+  /// About how many elements are in a sample.
+  public static let usualSample = 1 << 18
+  /// About how many elements are coded at a time.
+  private static let piece = 1 << 14
+
+  /// Measures. `sample` is about how many elements; nil for all. Throws what reading throws, and `CureError` for activations that do
+  /// not fit.
+  public init(
+    _ source: some BandSource, schemes: [any Scheme], judge: CostJudge = .weights, sample: Int? = usualSample
+  ) throws {
+    let (rows, columns) = (source.rows, source.columns)
+    (self.rows, self.columns, self.judge) = (rows, columns, judge.name)
+    try judge.check(columns)
+    var fitting: [any Scheme] = []
+    var skipped: [SkippedScheme] = []
+    for scheme in schemes {
+      do {
+        _ = try scheme.byteCount(rows: rows, columns: columns)
+        fitting.append(scheme)
+      } catch let error as SchemeError {
+        skipped.append(SkippedScheme(name: scheme.name, reason: error.description))
+      }
+    }
+    self.skipped = skipped
+    let survey = try Self.survey(source, fitting)
+    let meters = try fitting.map { try Meter($0, rows: rows, columns: columns, survey: survey) }
+    // Runs that are whole blocks for all.
+    let unit = min(rows, meters.reduce(1) { Self.leastCommonMultiple($0, $1.staged.rowUnit) })
+    let rowSample = RowSample(rows: rows, columns: columns, elements: sample, unit: unit)
+    measuredRows = rowSample.count
+    let height = max(unit, Self.piece / max(1, columns) / unit * unit)
+    let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: height * columns)
+    defer { values.deallocate() }
+    let scratch = MeasurementScratch()
+    var difference = [Float](repeating: 0, count: columns)
+    var nonFinite = 0
+    // Neighbouring runs are read together, as many as fit.
+    var next = 0
+    while next < rowSample.runs.count {
+      var filled = 0
+      while next < rowSample.runs.count, filled + rowSample.runs[next].count <= height {
+        let run = rowSample.runs[next]
+        try source.read(
+          run, into: .init(rebasing: values[filled * columns..<(filled + run.count) * columns]))
+        filled += run.count
+        next += 1
+        // A run that is cut short is the tensor's last.
+        if run.count < unit { break }
+      }
+      let part = UnsafeBufferPointer(rebasing: values[..<(filled * columns)])
+      for x in part where !x.isFinite { nonFinite += 1 }
+      let energies = (0..<filled).map { row in
+        judge.energy(UnsafeBufferPointer(rebasing: part[row * columns..<(row + 1) * columns]))
+      }
+      for meter in meters {
+        try meter.add(part, rows: filled, columns: columns, judge, energies, scratch, &difference)
+      }
+    }
+    self.nonFinite = nonFinite
+    costs = try meters.map { try $0.cost(rows: rows, measured: rowSample.count, columns: columns) }
+  }
+
+  /// Costs that are known from elsewhere, of all rows.
+  package init(rows: Int, columns: Int, judge: String, costs: [SampledCost]) {
+    (self.rows, self.columns, measuredRows) = (rows, columns, rows)
+    (nonFinite, self.judge, self.costs, skipped) = (0, judge, costs, [])
+  }
+
+  private static func survey(_ source: some BandSource, _ schemes: [any Scheme]) throws -> TensorSurvey? {
+    guard schemes.contains(where: \.needsSurvey) else { return nil }
+    var survey = TensorSurvey(columns: source.columns, for: schemes)
+    try BandReader(source, elements: 1 << 18).forEach(unit: 1) { _, band in survey.add(band) }
+    return survey
+  }
+
+  private static func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
+    var (x, y) = (a, max(b, 1))
+    while y != 0 { (x, y) = (y, x % y) }
+    let (product, overflow) = (a / max(x, 1)).multipliedReportingOverflow(by: max(b, 1))
+    return overflow ? .max : product
+  }
+}
+
+extension CostJudge {
+  fileprivate func check(_ columns: Int) throws {
+    switch self {
+    case .weights: return
+    case .importance(let h):
+      guard h.count == columns else { throw CureError.activations(columns: h.count, needed: columns) }
+    case .activations(let x):
+      guard x.columns == columns else { throw CureError.activations(columns: x.columns, needed: columns) }
+    }
+  }
+
+  /// The energy of a row, or of its products.
+  fileprivate func energy(_ x: UnsafeBufferPointer<Float>) -> Double {
+    guard case .activations(let a) = self, let start = x.baseAddress else { return 0 }
+    if x.allSatisfy(\.isFinite) {
+      return a.values.withUnsafeBufferPointer { nc_product_energy(start, x.count, $0.baseAddress, a.rows) }
+    }
+    let clean = x.map { $0.isFinite ? $0 : 0 }
+    return a.values.withUnsafeBufferPointer { nc_product_energy(clean, clean.count, $0.baseAddress, a.rows) }
+  }
+}
+
+/// One scheme's way through the sample.
+private final class Meter {
+  let staged: StagedScheme
+  private var (energy, error, energy2, error2, both) = (0.0, 0.0, 0.0, 0.0, 0.0)
+  private var faults = 0
+
+  init(_ scheme: any Scheme, rows: Int, columns: Int, survey: TensorSurvey?) throws {
+    staged = try StagedScheme(scheme, rows: rows, columns: columns, survey: survey)
+    if let blocks = staged.bands as? StagedBlocks { faults = blocks.sharedFaults.count }
+  }
+
+  func add(
+    _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, _ judge: CostJudge, _ energies: [Double],
+    _ scratch: MeasurementScratch, _ difference: inout [Float]
+  ) throws {
+    let scheme = staged.bands
+    scratch.reserve(values.count)
+    let bytes = scratch.bytes(try scheme.byteCount(rows: rows, columns: columns))
+    try scheme.encode(values, rows: rows, columns: columns, into: bytes)
+    try scheme.decode(UnsafeRawBufferPointer(bytes), rows: rows, columns: columns, into: scratch[0])
+    let decoded = UnsafeBufferPointer(scratch[0])
+    if let scaled = scheme as? any ScaledScheme {
+      faults += try scaled.scaleFaults(
+        UnsafeRawBufferPointer(bytes), values, decoded: decoded, rows: rows, columns: columns
+      ).count
+    }
+    guard let x = values.baseAddress, let y = decoded.baseAddress else { return }
+    for row in 0..<rows {
+      let (a, b) = (x + row * columns, y + row * columns)
+      var sums: nc_weighted_sums
+      switch judge {
+      case .weights: sums = nc_weighted_errors(a, b, nil, columns)
+      case .importance(let h): sums = nc_weighted_errors(a, b, h, columns)
+      case .activations(let given):
+        sums = given.values.withUnsafeBufferPointer {
+          nc_product_errors(a, b, columns, $0.baseAddress, given.rows, &difference)
+        }
+        sums.energy = energies[row]
+      }
+      faults += Int(sums.lost)
+      energy += sums.energy
+      error += sums.error
+      energy2 += sums.energy * sums.energy
+      error2 += sums.error * sums.error
+      both += sums.energy * sums.error
+    }
+  }
+
+  /// The ratio of two sums over sampled rows, and its standard error by linearization (Cochran, Sampling Techniques, 3rd ed.,
+  /// §6.4), with the correction for a finite number of rows.
+  func cost(rows: Int, measured: Int, columns: Int) throws -> SampledCost {
+    let noise = error == 0 && energy == 0 ? Double.nan : energy == 0 ? .infinity : error / energy
+    var uncertainty = 0.0
+    if measured < rows, measured > 1, noise > 0, noise.isFinite {
+      let n = Double(measured)
+      let spread = max(0, error2 - 2 * noise * both + noise * noise * energy2)
+      let share = 1 - n / Double(rows)
+      uncertainty = (share * spread * n / (n - 1)).squareRoot() / error
+    }
+    return SampledCost(
+      scheme: staged.scheme.name, bytes: try staged.scheme.byteCount(rows: rows, columns: columns),
+      noise: noise,
+      uncertainty: uncertainty, faults: faults)
+  }
+}

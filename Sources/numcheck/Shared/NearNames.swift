@@ -1,0 +1,20 @@
+import Reports
+import TensorFiles
+
+/// Names that somebody may have meant.
+enum NearNames {
+  /// `; did you mean 'a' or 'b'?`; empty where none is near.
+  static func question(_ name: String, _ known: [String]) -> String {
+    let near = Names.near(name, in: known).prefix(3).map { "'\($0)'" }
+    return near.isEmpty ? "" : "; did you mean \(near.joined(separator: " or "))?"
+  }
+}
+
+extension TensorFileError {
+  /// The error with names that may be meant, where that is what is wrong; nil where it is not, or none is near.
+  var withNearNames: String? {
+    guard let missing else { return nil }
+    let near = NearNames.question(missing.name, missing.known)
+    return near.isEmpty ? nil : "\(path): has no tensor '\(missing.name)'\(near)"
+  }
+}
