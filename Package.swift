@@ -163,6 +163,8 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(name: "PlanTests", dependencies: ["Quant"], swiftSettings: swiftSettings),
     .testTarget(
+      name: "OriginalsTests", dependencies: ["Quant", "TensorFiles"], swiftSettings: swiftSettings),
+    .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
       name: "GuestsTests", dependencies: numKit + ["Guests", "TensorFiles", "TestSupport"],

@@ -115,7 +115,7 @@ NC_INLINE float nc_integer(float y, int ties) {
   return t + (y - t >= 0.5f ? 1.0f : 0.0f);
 }
 
-// clamp(round(x/m) + z); forms: 0 x/m, 1 x·m, 2 round(x/m + z), 3 round((x − z)/m), without z 4 x·m, 5 x·m·64.
+// clamp(round(x/m) + z); forms: 0 x/m, 1 x·m, 2 round(clamp(x/m + (z + low))) − low, 3 round((x − z)/m), without z 4 x·m, 5 x·m·64.
 // NaN becomes the code of zero.
 NC_INLINE void nc_integer_loop(const float *x, const float *m, const float *z, size_t n, float low, float high,
                                uint8_t *codes, int form, int ties) {
@@ -123,12 +123,12 @@ NC_INLINE void nc_integer_loop(const float *x, const float *m, const float *z, s
     float v = x[i];
     v = v == v ? v : 0.0f;
     float y = form == 3 ? (v - z[i]) / m[i] : form == 0 || form == 2 ? v / m[i] : v * m[i];
-    y = form == 2 ? y + z[i] : form == 5 ? y * 64.0f : y;
+    y = form == 2 ? y + (z[i] + low) : form == 5 ? y * 64.0f : y;
     y = form == 5 && y != y ? 0.0f : y;
     y = nc_integer(y, ties) + (form < 2 ? z[i] : 0.0f);
     y = y > low ? y : low;
     y = y < high ? y : high;
-    codes[i] = (uint8_t)(int32_t)y;
+    codes[i] = (uint8_t)(int32_t)(form == 2 ? y - low : y);
   }
 }
 
@@ -258,6 +258,8 @@ void nc_pack(const uint8_t *codes, size_t n, int bits, int highFirst, uint8_t *b
     case 2: nc_pack_loop(codes, n, bytes, 2, 0); return;
     case 3: nc_pack_loop(codes, n, bytes, 3, 0); return;
     case 4: if (highFirst) nc_pack_loop(codes, n, bytes, 4, 1); else nc_pack_loop(codes, n, bytes, 4, 0); return;
+    case 5: nc_pack_loop(codes, n, bytes, 5, 0); return;
+    case 7: nc_pack_loop(codes, n, bytes, 7, 0); return;
     case 6: nc_pack_loop(codes, n, bytes, 6, 0); return;
     default: memcpy(bytes, codes, n);
   }
@@ -270,6 +272,8 @@ void nc_unpack(const uint8_t *bytes, size_t n, int bits, int highFirst, uint8_t 
     case 4:
       if (highFirst) nc_unpack_loop(bytes, n, codes, 4, 1); else nc_unpack_loop(bytes, n, codes, 4, 0);
       return;
+    case 5: nc_unpack_loop(bytes, n, codes, 5, 0); return;
+    case 7: nc_unpack_loop(bytes, n, codes, 7, 0); return;
     case 6: nc_unpack_loop(bytes, n, codes, 6, 0); return;
     default: memcpy(codes, bytes, n);
   }

@@ -252,7 +252,7 @@ private func makeValid(_ b: inout [UInt8], _ name: String, _ random: inout Split
     set([0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176], 0)
     b[192] = 0x80
     scale(at: 208)
-  case "iq4_nl":
+  case "iq4_nl", "iq4_nl:ref":
     scale(at: 0)
     b[2] &= 0xF0
   case "iq4_xs":

@@ -13,8 +13,9 @@ public struct AttentionScheme: Sendable {
     /// Codes beside f32 scales that bring the largest number of what shares one to the format's largest; a token is a row of a head's
     /// matrix. (Of a product over channels no group of a row's numbers could be factored out, and only values have channels' scales.)
     case scaled(DType, Granularity)
-    /// What comes out of a key-value cache in the scheme of that name, the last tokens in f16; then rounded to f16.
-    case cached(String, recent: Int)
+    /// What comes out of a key-value cache in the scheme of that name, the last tokens in f16, and those that make no whole `step`; then
+    /// rounded to f16.
+    case cached(String, recent: Int, step: Int = 1)
   }
 
   /// The name by which it is asked for.

@@ -15,8 +15,11 @@ public enum AttentionSchemes {
     CacheSchemes.two,
   ]
 
+  /// Those that only their names ask for: where a release is not what its paper says.
+  public static let releases: [AttentionScheme] = [CacheSchemes.fourReleased, CacheSchemes.twoReleased]
+
   /// The scheme of this name, in any case.
   public static func named(_ name: String) -> AttentionScheme? {
-    all.first { $0.name == name.lowercased() }
+    (all + releases).first { $0.name == name.lowercased() }
   }
 }

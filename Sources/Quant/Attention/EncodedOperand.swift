@@ -28,8 +28,9 @@ public struct EncodedOperand: Sendable {
     case .plain(let format):
       numbers = x.map { Float(format.round($0)) }
       bits = Double(format.bitWidth)
-    case .cached(let name, let recent):
-      let format = try CacheFormat(name, recent: recent)
+    case .cached(let name, let recent, let step):
+      var format = try CacheFormat(name, recent: recent)
+      format.step = step
       for h in 0..<heads {
         let held = try format.decoded(x[h * each..<(h + 1) * each], tokens: tokens, width: width)
         numbers += held.map { Float(NumberFormat.f16.round($0)) }

@@ -8,6 +8,8 @@ public struct CacheFormat: Sendable {
   public let name: String
   /// How many of the last tokens stay in f16.
   public var recent: Int
+  /// How many tokens are encoded at a time, at least those that share a scale: what makes no whole step stays in f16.
+  public var step = 1
 
   /// The scheme of this name (`f16`, `int8@token`, `q8_0`, `mxfp4`, `f8e4m3fn:saturate`). A channel's scale reaches over 32 tokens,
   /// encoded once they are complete, as KIVI does with keys (arXiv 2402.02750): `int4@channel` is `int4@b32x1`; `@channelN` and `@bNx1`
@@ -34,7 +36,8 @@ public struct CacheFormat: Sendable {
   public func encodedCount(_ tokens: Int) -> Int {
     let old = max(0, tokens - recent)
     guard let rows = scheme.independentRows else { return old }
-    return old / rows * rows
+    let unit = max(step, rows)
+    return old / unit * unit
   }
 
   /// Bits that the numbers of `tokens` vectors of `width` take: codes, all that stands beside them, and uncompressed tokens.

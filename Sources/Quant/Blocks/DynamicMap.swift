@@ -6,10 +6,11 @@ enum DynamicMap {
     var values: [Float] = [0, 1]
     for i in 0..<7 {
       let steps = 1 << i
-      // linspace in f32 counts from both ends.
+      // linspace in f32 counts from both ends; torch's fuses product and sum where the processor can.
       let step = (1 - Float(0.1)) / Float(steps)
       let marks = (0...steps).map { k in
-        k < (steps + 1) / 2 ? 0.1 + step * Float(k) : 1 - step * Float(steps - k)
+        k < (steps + 1) / 2
+          ? Float(0.1).addingProduct(step, Float(k)) : Float(1).addingProduct(-step, Float(steps - k))
       }
       var decade: Double = 1
       for _ in i..<6 { decade *= 10 }

@@ -1,6 +1,7 @@
 import CSchemes
 
-/// The 4-bit types of bitsandbytes: `nf4`, `fp4`, with double quantization `nf4:dq`, `fp4:dq`.
+/// The 4-bit types of bitsandbytes: `nf4`, `fp4`, with double quantization `nf4:dq`, `fp4:dq`; blocks of another size as `nf4@g128` (32 to
+/// 4096). `:cpu` is what it computes without a GPU.
 ///
 /// NF4: quantiles of the normal distribution (Dettmers et al., arXiv 2305.14314, appendix E). FP4: 0, 1/192, ⅙, ¼, ⅓,
 /// ½, ⅔, 1 and a sign, which is not e2m1.
@@ -11,12 +12,22 @@ let bitsandbytesFamily = SchemeFamily(
       [$0, DoubleQuantized(inner: $0)] as [any Scheme]
     }
   },
+  variants: { [BitsandbytesBlocks(.nf4, isCPU: true), BitsandbytesBlocks(.fp4, isCPU: true)] },
   make: { name in
-    guard let book = FourBitBook(rawValue: name.base), name.granularity == nil else { return nil }
+    guard let book = FourBitBook(rawValue: name.base) else { return nil }
+    var size = BitsandbytesBlocks.usualSize
+    if let granularity = name.granularity {
+      guard case .group(let length) = granularity, BitsandbytesBlocks.sizes.contains(length) else {
+        return nil
+      }
+      size = length
+    }
     var name = name
     let double = name.take(["dq": true]) ?? false
-    guard name.isUsedUp else { return nil }
-    let plain = BitsandbytesBlocks(book)
+    let isCPU = name.take(["cpu": true, "cuda": false]) ?? false
+    // A survey of absmax is one of blocks of 64.
+    guard name.isUsedUp, !double || size == BitsandbytesBlocks.usualSize && !isCPU else { return nil }
+    let plain = BitsandbytesBlocks(book, size: size, isCPU: isCPU)
     return double ? DoubleQuantized(inner: plain) : plain
   })
 
@@ -50,28 +61,56 @@ enum FourBitBook: String, Sendable, Hashable {
     case .fp4: return [0.00260417, 0.0859375, 0.20833333, 0.29166667, 0.4166667, 0.583333, 0.8333333]
     }
   }
+
+  /// The codes by ascending value.
+  private var ascending: [UInt8] {
+    self == .nf4 ? Array(0..<16) : [11, 10, 13, 12, 15, 14, 9, 0, 8, 1, 6, 7, 4, 5, 2, 3]
+  }
+
+  /// Where the codes change on the CPU: midway between neighbours, in f32, the midpoint still below; and the code above each.
+  var midpoints: (thresholds: [Float], codes: [UInt8]) {
+    let levels = self.values
+    let codes = ascending
+    let sorted = codes.map { levels[Int($0)] }
+    return (zip(sorted, sorted.dropFirst()).map { ($0 + $1) / 2 }, codes)
+  }
 }
 
-/// Blocks of 64 consecutive elements, whatever the rows; the last may be shorter. x̂ = value·amax.
+/// Blocks of 64 (or so many) consecutive elements, whatever the rows; the last may be shorter. x̂ = value·amax.
 ///
 /// Storage: amax of every block (f32), then the codes, the high nibble the even element. Elements are x·(1/amax) held
 /// against the thresholds, NaN below all of them, as the CUDA kernels do. So a zero block, where 0·(1/0) is NaN, has NF4
 /// codes 0 (which decode to −0) and FP4 codes 0; so has a block with amax below 2^−128, whose reciprocal is ∞, for its
 /// zeros. NaN elements become code 0 and do not count for amax; an infinity does, and makes its block's amax
 /// infinite: it has code 0 itself, all others that of zero, which decodes to NaN.
+///
+/// `:cpu`: 1/amax with amax at least 10^−38, so that a zero block has NF4 codes 7; thresholds are the midpoints, and those of FP4 order
+/// signed values: a tie of negative ones goes to the larger magnitude. (Of a short last block the library divides by amax instead.)
 struct BitsandbytesBlocks: BlockedScheme {
+  static let usualSize = 64
+  static let sizes = [32, 64, 128, 256, 512, 1024, 2048, 4096]
+
   let book: FourBitBook
+  let size: Int
+  let isCPU: Bool
   private let values: [Float]
   private let thresholds: [Float]
+  private let codes: [UInt8]
 
-  init(_ book: FourBitBook) {
+  init(_ book: FourBitBook, size: Int = usualSize, isCPU: Bool = false) {
     self.book = book
+    self.size = size
+    self.isCPU = isCPU
     values = book.values
-    thresholds = book.thresholds
+    let midpoints = book.midpoints
+    thresholds = isCPU ? midpoints.thresholds : book.thresholds
+    codes = midpoints.codes
   }
 
-  var name: String { book.rawValue }
-  var granularity: Granularity { .group(64) }
+  var name: String {
+    SchemeName.joined(book.rawValue, size == Self.usualSize ? nil : granularity, isCPU ? ["cpu"] : [])
+  }
+  var granularity: Granularity { .group(size) }
   var elementBits: Int { 4 }
   var highNibbleFirst: Bool { true }
   var blockBytes: Int { 4 }
@@ -91,7 +130,9 @@ struct BitsandbytesBlocks: BlockedScheme {
   }
 
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
-    BlockScale(stored: range.magnitude, scale: range.magnitude, divisor: 1 / range.magnitude)
+    let least: Float = isCPU ? 1e-38 : 0
+    return BlockScale(
+      stored: range.magnitude, scale: range.magnitude, divisor: 1 / max(range.magnitude, least))
   }
 
   func write(_ block: BlockScale, to bytes: UnsafeMutableRawPointer) {
@@ -104,6 +145,11 @@ struct BitsandbytesBlocks: BlockedScheme {
   }
 
   func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
+    if isCPU {
+      nc_book16(values, run.divisors, run.count, thresholds, codes)
+      if book == .fp4 { for index in 0..<run.count { codes[index] = self.codes[Int(codes[index])] } }
+      return
+    }
     switch book {
     case .nf4: nc_book16(values, run.divisors, run.count, thresholds, codes)
     case .fp4: nc_book_fp4(values, run.divisors, run.count, thresholds, codes)

@@ -1,10 +1,16 @@
 import CSchemes
 
-/// LLM.int8() (Dettmers et al., arXiv 2208.07339): `llmint8`.
+/// LLM.int8() (Dettmers et al., arXiv 2208.07339): `llmint8` as the paper has it, `llmint8:bnb` as bitsandbytes computes it.
 let llmInt8Family = SchemeFamily(
   file: "LLMInt8",
   defaults: { [LLMInt8()] },
-  make: { $0.base == "llmint8" && $0.granularity == nil && $0.isUsedUp ? LLMInt8() : nil })
+  variants: { [LLMInt8(isRelease: true)] },
+  make: { name in
+    guard name.base == "llmint8", name.granularity == nil else { return nil }
+    var name = name
+    let isRelease = name.take(["bnb": true, "paper": false]) ?? false
+    return name.isUsedUp ? LLMInt8(isRelease: isRelease) : nil
+  })
 
 /// Columns that hold a magnitude of 6 or more are kept in f16, the rest is int8 with a scale for each row.
 ///
@@ -12,15 +18,22 @@ let llmInt8Family = SchemeFamily(
 /// (f32, over the elements not kept), its int8 codes, its kept elements (f16), both in order of columns. Codes are
 /// round(x·(127/amax)), ties to even, values q·amax/127 = q·(amax·(1/127)). A row of zeros has amax 0 and codes 0.
 /// An infinity is ≥ 6, so its column is kept and it stays infinite; NaN keeps its column too. Kept numbers beyond
-/// 65504 become ±∞. The largest scheme size, every column kept, is `byteCount`; unused bytes at the end are 0.
+/// 65504 become ±∞.
+///
+/// `:bnb` (0.42 to 0.50): a row's amax counts its elements below 6 in kept columns too, and values are (q·amax)·f32(1/127).
+///
+/// The largest scheme size, every column kept, is `byteCount`; unused bytes at the end are 0.
 struct LLMInt8: GridScheme {
-  var name: String { "llmint8" }
+  var name: String { isRelease ? "llmint8:bnb" : "llmint8" }
   var unrounded: (any Scheme)? { nil }
 
   static let threshold: Float = 6
 
   /// The kept columns where a survey of the whole tensor has found them; bands then have no mask and no slack.
   var known: [Int]?
+
+  /// Whether as bitsandbytes computes it.
+  var isRelease = false
 
   private func maskBytes(_ columns: Int) -> Int { known == nil ? (columns + 7) / 8 : 0 }
 
@@ -99,6 +112,11 @@ struct LLMInt8: GridScheme {
       }
       var magnitude: Int32 = 0
       nc_finite_magnitudes(masked, 1, rest, &magnitude)
+      if isRelease {
+        for column in kept where abs(source[column]) < LLMInt8.threshold {
+          magnitude = max(magnitude, Int32(bitPattern: abs(source[column]).bitPattern))
+        }
+      }
       let amax = Float(bitPattern: UInt32(bitPattern: magnitude))
       place.storeBytes(of: amax.bitPattern.littleEndian, as: UInt32.self)
       place += 4
@@ -142,9 +160,11 @@ struct LLMInt8: GridScheme {
       let target = x + row * columns
       let amax = Float(bitPattern: UInt32(littleEndian: place.loadUnaligned(as: UInt32.self)))
       place += 4
-      (scratch + columns).update(repeating: amax * (1 / 127), count: rest)
+      (scratch + columns).update(repeating: isRelease ? amax : amax * (1 / 127), count: rest)
       let codes = place.assumingMemoryBound(to: UInt8.self)
-      nc_signed_values(codes, scratch + columns, rest, 8, kept.isEmpty ? target : scratch)
+      let values = kept.isEmpty ? target : scratch
+      nc_signed_values(codes, scratch + columns, rest, 8, values)
+      if isRelease { for index in 0..<rest { values[index] *= 1 / 127 } }
       if !kept.isEmpty { for (index, column) in plain.enumerated() { target[column] = scratch[index] } }
       place += rest
       for column in kept {
@@ -169,7 +189,7 @@ struct LLMInt8: GridScheme {
     for row in 0..<rows {
       let start = y + maskBytes(columns) + row * rowBytes
       let amax = Float(bitPattern: UInt32(littleEndian: start.loadUnaligned(as: UInt32.self)))
-      let end = 127 * (amax * (1 / 127))
+      let end = isRelease ? 127 * amax * (1 / 127) : 127 * (amax * (1 / 127))
       let range = row * columns..<(row + 1) * columns
       for index in range { (lowest[index], highest[index]) = (-end, end) }
       for column in kept {

@@ -6,29 +6,46 @@ import NumKit
 /// Names: `mxfp8e4m3`, `mxfp8e5m2`, `mxfp6e3m2`, `mxfp6e2m3`, `mxfp4`, `mxint8`. The scale rule is a dialect, of amax in
 /// a block and emax, the exponent of the largest element: `floor` (default) 2^(⌊log2 amax⌋ − emax), `ceil`
 /// 2^(⌈log2 amax⌉ − emax), `rceil` 2^⌈log2(amax/largest)⌉, `even`: amax is first rounded to the element's
-/// precision, halves up, in its bits, then as `floor`.
+/// precision, halves up, in its bits, then as `floor` (for fp4 and e2m3 `ct` too: compressed-tensors rounds amax to one bit after the
+/// point, for e4m3 as well: `mxfp8e4m3:ct`). With `,torchao`: its slips at the ends of the scales' range and in `rceil`.
 let microscalingFamily = SchemeFamily(
   file: "Microscaling",
   defaults: { Microscaling.Element.allCases.map { Microscaling($0) } },
   variants: {
-    Microscaling.Element.allCases.flatMap { element in
+    let rules: [any Scheme] = Microscaling.Element.allCases.flatMap { element in
       [Microscaling.Rule.ceil, .rceil, .even].map { Microscaling(element, $0) }
     }
+    return rules + [
+      Microscaling(.mxfp8e4m3, .compressedTensors), Microscaling(.mxfp8e4m3, .rceil, asTorchao: true),
+      Microscaling(.mxfp4, .floor, asTorchao: true),
+    ]
   },
   make: { name in
     guard let element = Microscaling.Element.allCases.first(where: { $0.rawValue == name.base }),
       name.granularity == nil
     else { return nil }
     var name = name
-    let rule = name.take(["floor": .floor, "ceil": Microscaling.Rule.ceil, "rceil": .rceil, "even": .even])
-    return name.isUsedUp ? Microscaling(element, rule ?? .floor) : nil
+    var rule = name.take(["floor": .floor, "ceil": Microscaling.Rule.ceil, "rceil": .rceil, "even": .even])
+    if rule == nil, name.take(["ct": true]) != nil {
+      switch element {
+      case .mxfp8e4m3: rule = .compressedTensors
+      case .mxfp4, .mxfp6e2m3: rule = .even
+      default: return nil
+      }
+    }
+    let asTorchao = element != .mxint8 && (name.take(["torchao": true]) ?? false)
+    return name.isUsedUp ? Microscaling(element, rule ?? .floor, asTorchao: asTorchao) : nil
   })
 
 /// Blocks of 32 in a row, the last of a row maybe shorter, with a power of two as their scale X: x̂ = X·element.
 ///
 /// Stored for a block: E8M0. Elements are x/X to nearest even, saturating; MXINT8 is q/64 with q in −128 … 127.
 /// X is kept between 2^−127 and 2^127. A block of zeros has X = 2^−127. A block that holds NaN or an infinity has X = NaN
-/// and decodes to nothing but NaN (torchao); its codes are those of NaN or, without such a code, zero.
+/// and decodes to nothing but NaN; its codes are those of NaN or, without such a code, zero.
+///
+/// `,torchao` (0.18): an infinity counts as 2^128 for the scale (`rceil`: the largest scale), so that its block stays finite. A scale of
+/// code 0 divides by 2^−126 (`rceil`: by 1) and multiplies by 2^−127. `rceil` takes ⌈log2⌉ of a logarithm rounded to f32, which just
+/// above a power of two is that power's own.
 struct Microscaling: BlockedScheme {
   enum Element: String, Sendable, Hashable, CaseIterable {
     case mxfp8e4m3, mxfp8e5m2, mxfp6e3m2, mxfp6e2m3, mxfp4, mxint8
@@ -48,26 +65,34 @@ struct Microscaling: BlockedScheme {
     /// Bits of the significand after the point.
     var fractionBits: Int { float?.format.significandBits ?? 6 }
   }
-  enum Rule: String, Sendable, Hashable { case floor, ceil, rceil, even }
+  enum Rule: String, Sendable, Hashable {
+    case floor, ceil, rceil, even
+    case compressedTensors = "ct"
+  }
 
   let element: Element
   let rule: Rule
+  let asTorchao: Bool
   // Of the element, at hand for every block.
   private let float: SmallFloat?
   private let largest: Float
   private let maxExponent: Int
   private let fractionBits: Int
 
-  init(_ element: Element, _ rule: Rule = .floor) {
+  init(_ element: Element, _ rule: Rule = .floor, asTorchao: Bool = false) {
     self.element = element
     self.rule = rule
+    self.asTorchao = asTorchao
     float = element.float
     largest = element.largest
     maxExponent = element.maxExponent
-    fractionBits = element.fractionBits
+    fractionBits = rule == .compressedTensors ? 1 : element.fractionBits
   }
 
-  var name: String { element.rawValue + (rule == .floor ? "" : ":" + rule.rawValue) }
+  var name: String {
+    let dialects = (rule == .floor ? [] : [rule.rawValue]) + (asTorchao ? ["torchao"] : [])
+    return SchemeName.joined(element.rawValue, nil, dialects)
+  }
   var granularity: Granularity { .group(32) }
   var elementBits: Int { element.float?.bits ?? 8 }
   var blockBytes: Int { 1 }
@@ -80,13 +105,18 @@ struct Microscaling: BlockedScheme {
   /// The E8M0 code for the largest magnitude of a block.
   @inline(__always)
   func scaleCode(magnitude: Float) -> UInt8 {
-    guard magnitude.isFinite else { return 0xff }
+    guard magnitude.isFinite || asTorchao && magnitude == .infinity else { return 0xff }
     var bits = magnitude.bitPattern
     switch rule {
     case .floor, .ceil: break
-    case .even: bits += 1 << UInt32(22 - fractionBits)
+    case .even, .compressedTensors: bits = min(bits + 1 << UInt32(22 - fractionBits), 0x7f80_0000)
+    case .rceil where asTorchao:
+      let wanted = magnitude / largest
+      if wanted == .infinity { return 254 }
+      let exponent = Float(nc_log2(Double(wanted))).rounded(.up)
+      return UInt8(min(max(exponent, -127), 127) + 127)
     case .rceil:
-      // In f32 with the rounded reciprocal, as torchao; E8M0's 0 is 2^−127, half of the smallest normal number.
+      // In f32 with the rounded reciprocal; E8M0's 0 is 2^−127, half of the smallest normal number.
       let wanted = (magnitude * (1 / largest)).bitPattern
       let fraction = wanted & 0x7f_ffff
       let up = wanted < 0x80_0000 ? fraction > 0x40_0000 : fraction != 0
@@ -98,9 +128,11 @@ struct Microscaling: BlockedScheme {
   }
 
   private func block(_ code: UInt8) -> BlockScale {
-    BlockScale(
+    var block = BlockScale(
       stored: Float(code), scale: Microscaling.power(Int(code) - 127),
       divisor: code == 0xff ? .nan : Microscaling.power(127 - Int(code)))
+    if asTorchao && code == 0 { block.divisor = rule == .rceil ? 1 : 0x1p126 }
+    return block
   }
 
   /// 2^e for −127 … 127; NaN for 128, E8M0's NaN.

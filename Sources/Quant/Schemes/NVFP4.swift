@@ -1,68 +1,86 @@
-/// NVFP4 in two levels: `nvfp4` (torchao), `nvfp4:div` (the same, dividing), `nvfp4:ct` (compressed-tensors).
+/// NVFP4 as it is shipped. `nvfp4` is what torchao 0.17 and 0.18 write (`nvfp4:torchao-0.18`); `nvfp4:div` torchao 0.12 to 0.16
+/// (`nvfp4:torchao-0.16`), `nvfp4:ct` compressed-tensors, `nvfp4:modelopt` NVIDIA's Model Optimizer, `nvfp4:single` torchao without a
+/// scale for the tensor.
 let nvfp4Family = SchemeFamily(
   file: "NVFP4",
   defaults: { [NVFP4(.torchao)] },
-  variants: { [NVFP4(.torchaoDividing), NVFP4(.compressedTensors)] },
+  variants: {
+    [NVFP4.Rule.torchaoDividing, .compressedTensors, .modelopt, .single].map { NVFP4($0) }
+  },
   make: { name in
     guard name.base == "nvfp4", name.granularity == nil else { return nil }
     var name = name
     let rule = name.take([
-      "torchao": .torchao, "div": NVFP4.Rule.torchaoDividing, "ct": .compressedTensors,
+      "torchao": NVFP4.Rule.torchao, "torchao-0.17": .torchao, "torchao-0.18": .torchao,
+      "div": .torchaoDividing, "torchao-0.12": .torchaoDividing, "torchao-0.16": .torchaoDividing,
+      "ct": .compressedTensors, "modelopt": .modelopt, "single": .single,
     ])
     return name.isUsedUp ? NVFP4(rule ?? .torchao) : nil
   })
 
 /// Blocks of 16 e2m1 elements in a row, an e4m3 scale s for each, and one f32 for the tensor.
 ///
-/// - torchao: g = amax_t/2688 is stored (2688 = 448·6); s = e4m3(clamp(amax_b/6/g, 2^−6, 448)); elements are x
-///   times the reciprocal of g·s (`:div`: x over g·s, as its later versions), values e·(g·s).
-/// - compressed-tensors: G = 2688/amax_t is stored; s = e4m3(G·(amax_b/6)), 1/8 where that is 0; elements are
-///   x/(s/G), values e·(s/G).
+/// - torchao: g = amax_t/2688 is stored (2688 = 448·6); s = e4m3(clamp(amax_b/6/g, 2^−6, 448)); elements are x·((1/g)/s), values
+///   e·(g·s). `:div`: elements are x/(g·s). `:single`: without g.
+/// - compressed-tensors: G = (1/amax_t)·2688 is stored, 1 where that is no number; s = e4m3(G·(amax_b/6)), 1/8 where that is 0;
+///   elements are x/(s/G), values e·(s/G).
+/// - modelopt: g as torchao's; s = e4m3(clamp(amax_b/(6·g), 2^−9, 448)), 1 of a block of zeros; elements are x/(s·g).
 ///
-/// The last block of a row may be shorter. Neither NaN nor infinities count for amax: an infinity becomes the largest
-/// value of its block, NaN a zero. A zero tensor has g = 1; g is at least 2^−120, so that 1/(g·s) is finite. amax_t is
-/// at least 2^−126 for G, and G at most the largest f32.
+/// The last block of a row may be shorter. Neither NaN nor infinities count for amax (the libraries' own scales become NaN or
+/// infinite): an infinity becomes the largest value of its block, NaN a zero. A zero tensor has g = 1. amax_t is at least
+/// 2^−126 for G.
 struct NVFP4: BlockedScheme {
-  enum Rule: Sendable, Hashable { case torchao, torchaoDividing, compressedTensors }
+  enum Rule: String, Sendable, Hashable {
+    case torchao
+    case torchaoDividing = "div"
+    case compressedTensors = "ct"
+    case modelopt, single
+  }
   let rule: Rule
 
   init(_ rule: Rule) { self.rule = rule }
 
-  var name: String {
-    switch rule {
-    case .torchao: return "nvfp4"
-    case .torchaoDividing: return "nvfp4:div"
-    case .compressedTensors: return "nvfp4:ct"
-    }
-  }
+  var name: String { rule == .torchao ? "nvfp4" : "nvfp4:\(rule.rawValue)" }
   var granularity: Granularity { .group(16) }
   var elementBits: Int { 4 }
   var blockBytes: Int { 1 }
-  var hasTensorScale: Bool { true }
+  var hasTensorScale: Bool { rule != .single }
   var unrounded: (any Scheme)? { ScaledCast(.e2m1, granularity) }
 
   func tensorScale(magnitude: Float) -> Float {
-    if rule == .compressedTensors {
-      return min(2688 / max(magnitude, .leastNormalMagnitude), .greatestFiniteMagnitude)
+    switch rule {
+    case .single: return 1
+    case .compressedTensors:
+      let scale = 1 / max(magnitude, .leastNormalMagnitude) * 2688
+      return scale.isFinite ? scale : 1
+    case .torchao, .modelopt: return magnitude == 0 ? 1 : max(magnitude / 2688, .leastNonzeroMagnitude)
+    // 1/(g·s) stays finite.
+    case .torchaoDividing: return magnitude == 0 ? 1 : max(magnitude / 2688, 0x1p-120)
     }
-    return magnitude == 0 ? 1 : max(magnitude / 2688, 0x1p-120)
   }
 
   private func block(_ s: Float, _ tensor: Float) -> BlockScale {
     switch rule {
-    case .torchao: return BlockScale(stored: s, scale: tensor * s, divisor: 1 / (tensor * s))
-    case .torchaoDividing: return BlockScale(stored: s, scale: tensor * s, divisor: tensor * s)
+    case .torchao: return BlockScale(stored: s, scale: tensor * s, divisor: 1 / tensor / s)
+    case .torchaoDividing, .modelopt: return BlockScale(stored: s, scale: tensor * s, divisor: tensor * s)
     case .compressedTensors: return BlockScale(stored: s, scale: s / tensor, divisor: s / tensor)
+    case .single: return BlockScale(stored: s, scale: s, divisor: 1 / s)
     }
   }
 
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
-    let wanted = range.magnitude / 6
-    if rule == .compressedTensors {
-      let s = E4M3Scale.value(E4M3Scale.code(tensor * wanted))
+    let wanted: Float
+    switch rule {
+    case .compressedTensors:
+      let s = E4M3Scale.value(E4M3Scale.code(tensor * (range.magnitude / 6)))
       return block(s == 0 ? 0.125 : s, tensor)
+    case .modelopt:
+      let scale = range.magnitude / (6 * tensor)
+      wanted = scale == 0 ? 1 : max(scale, 0x1p-9)
+    case .torchao, .torchaoDividing: wanted = max(range.magnitude / 6 / tensor, 0x1p-6)
+    case .single: wanted = max(range.magnitude / 6, 0x1p-6)
     }
-    return block(E4M3Scale.value(E4M3Scale.code(max(wanted / tensor, 0x1p-6))), tensor)
+    return block(E4M3Scale.value(E4M3Scale.code(wanted)), tensor)
   }
 
   func write(_ block: BlockScale, to bytes: UnsafeMutableRawPointer) {
@@ -74,7 +92,7 @@ struct NVFP4: BlockedScheme {
   }
 
   func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
-    if rule == .torchao {
+    if rule == .torchao || rule == .single {
       SmallFloat.e2m1.multiply(values, run, into: codes)
     } else {
       SmallFloat.e2m1.divide(values, run, into: codes)

@@ -26,8 +26,8 @@ public struct StagedScheme: Sendable {
       (prefix, bands, rowUnit) = ([], scheme, min(unit, rows))
       return
     }
-    if scheme is BitsandbytesBlocks {
-      (prefix, bands, rowUnit) = ([], scheme, Self.unit(64, columns))
+    if let blocks = scheme as? BitsandbytesBlocks {
+      (prefix, bands, rowUnit) = ([], scheme, Self.unit(blocks.size, columns))
       return
     }
     guard let survey, survey.columns == columns, survey.rows == rows else {
@@ -38,9 +38,9 @@ public struct StagedScheme: Sendable {
       prefix = withUnsafeBytes(of: mean.bitPattern.littleEndian) { [UInt8]($0) }
       bands = DoubleQuantized(inner: double.inner, knownMean: mean)
       rowUnit = Self.unit(64 * DoubleQuantized.group, columns)
-    } else if scheme is LLMInt8 {
+    } else if let integers = scheme as? LLMInt8 {
       let kept = LLMInt8.keptColumns(magnitudes: survey.magnitudes)
-      (prefix, bands, rowUnit) = (kept.mask, LLMInt8(known: kept.columns), 1)
+      (prefix, bands, rowUnit) = (kept.mask, LLMInt8(known: kept.columns, isRelease: integers.isRelease), 1)
     } else if let blocked = scheme as? any BlockedScheme {
       let staged = StagedBlocks(blocked, survey)
       (prefix, bands, rowUnit) = (staged.prefix, staged, 1)

@@ -91,7 +91,7 @@ extension FileContent {
               "is a part of \(name.quoted) (\(tensor.type.name)), which is read with it"
           }
         }
-        taken[Spelling(tensor.parts[0].name)] = .some((TensorInfo(name, tensor), .packed(tensor)))
+        taken[Spelling(tensor.parts[0].name)] = .some((TensorInfo(name, tensor), .scattered(tensor)))
       } catch {
         let reason = (error as? PackedRefusal)?.reason ?? (error as? TensorFileError)?.reason ?? "\(error)"
         let (name, codes) = format.names(base, mark)

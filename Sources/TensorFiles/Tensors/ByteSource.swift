@@ -5,14 +5,14 @@ import Synchronization
 enum ByteSource: Sendable {
   case file(FileBytes)
   case deflated(DeflatedEntry)
-  case packed(PackedTensor)
+  case scattered(any ScatteredBytes)
 
   /// The name in messages.
   var path: String {
     switch self {
     case .file(let file): return file.path
     case .deflated(let entry): return entry.path
-    case .packed(let tensor): return tensor.path
+    case .scattered(let bytes): return bytes.path
     }
   }
 }
@@ -37,15 +37,23 @@ final class ViewBytes: Sendable {
         held = made
         return made
       }
-    case .packed(let tensor): return try tensor.parts[0].file()
+    case .scattered(let bytes): return try bytes.first()
     }
   }
 
-  /// The tensor that is put together from parts, if this is one.
-  var packed: PackedTensor? {
-    if case .packed(let tensor) = source { return tensor }
+  /// What reads them together where they lie in several places.
+  var scattered: (any ScatteredBytes)? {
+    if case .scattered(let bytes) = source { return bytes }
     return nil
   }
+}
+
+/// Bytes of a tensor that lie in several places.
+protocol ScatteredBytes: Sendable {
+  /// The name in messages.
+  var path: String { get }
+  /// The file that holds the first of them.
+  func first() throws -> FileBytes
 }
 
 /// A deflated entry of a zip archive (RFC 1951), whose sizes and checksum the archive's directory gives.

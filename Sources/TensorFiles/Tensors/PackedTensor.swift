@@ -4,7 +4,7 @@ import Synchronization
 /// A tensor that a checkpoint stores in parts, read with them as the numbers it means.
 ///
 /// Its parts are looked at when the first element is asked for.
-final class PackedTensor: Sendable {
+final class PackedTensor: ScatteredBytes {
   let type: PackedType
   let shape: [Int]
   let order: ElementOrder
@@ -25,6 +25,8 @@ final class PackedTensor: Sendable {
   }
 
   var path: String { parts[0].source.path }
+
+  func first() throws -> FileBytes { try parts[0].file() }
 
   /// The bytes of all parts.
   var byteCount: Int { parts.reduce(0) { $0 + $1.info.byteCount } }

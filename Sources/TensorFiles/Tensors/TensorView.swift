@@ -66,7 +66,7 @@ public struct TensorView: Sendable {
     guard range.lowerBound >= 0, range.upperBound <= info.byteCount else {
       throw error("bytes \(range) are outside its \(info.byteCount)")
     }
-    guard bytes.packed == nil else { throw error("its bytes lie in several parts") }
+    guard bytes.scattered == nil else { throw error("its bytes lie in several parts") }
     let start = info.byteOffset + range.lowerBound
     let file = try bytes.open()
     defer { file.noteRead(range.count) }
@@ -146,7 +146,7 @@ extension TensorView {
   func elements() throws -> StoredElements {
     let file = try bytes.open()
     guard let start = file.bytes.baseAddress else { throw error("has no bytes") }
-    let packed = try bytes.packed?.elements()
+    let packed = try (bytes.scattered as? PackedTensor)?.elements()
     return StoredElements(
       info: info, file: file, base: start + info.byteOffset, path: bytes.path, packed: packed)
   }

@@ -120,7 +120,9 @@ struct ListCommand: ParsableCommand {
     }
     rows += FormulaCatalogue.kernels
     rows += MatmulOrder.all.map { ("matmul", $0.description, "all but unsigned integers", $0.summary) }
-    rows += AttentionSchemes.all.map { ("attention --scheme", $0.name, "its own", $0.summary) }
+    rows += (AttentionSchemes.all + AttentionSchemes.releases).map {
+      ("attention --scheme", $0.name, "its own", $0.summary)
+    }
     var table = Table(rows: rows.count)
     table.add(C.command) { .text(rows[$0].command) }
     table.add(C.algorithm) { .text(rows[$0].name) }

@@ -31,6 +31,9 @@ struct RegistryTests {
     ("int4@g32:away,f16", "int4@g32:away,f16"), ("int4:f16,away@row", "int4@token:away,f16"),
     ("fp8_e4m3", "f8e4m3fn"), ("half", "f16"), ("e2m1@b4x8", "f4e2m1@b4x8"), ("mxfp4:floor", "mxfp4"),
     ("uint8:dynamic", "uint8@tensor"), ("uint3@column:min", "uint3@channel:min"), ("nvfp4:torchao", "nvfp4"),
+    ("nvfp4:torchao-0.18", "nvfp4"),
+    ("nvfp4:torchao-0.16", "nvfp4:div"), ("mxfp4:ct", "mxfp4:even"), ("nf4@g64", "nf4"),
+    ("llmint8:paper", "llmint8"),
     ("f6e3m2:saturate", "f6e3m2"), ("fp4", "fp4"),
   ]) func namesAreRead(text: String, name: String) throws {
     #expect(try SchemeRegistry.scheme(named: text).name == name)
@@ -38,9 +41,10 @@ struct RegistryTests {
 
   @Test(arguments: [
     "", "@", ":", "int8@", "int8:", "int8@g", "int8@g0", "int8@g-3", "int8@b3", "int8@b3x", "int8@b0x4",
-    "int5",
+    "int9", "int1",
     "int", "uint", "int8:7", "int8:min", "uint8:127.5", "int8@tensor@token", "int8:even,even", "mxfp4@token",
-    "mxfp4:down", "nf4@g32", "f16@token", "f8e4m3fn@token:saturate", "e8m0", "f32", "llmint8:6",
+    "mxfp4:down", "nf4@g33", "nf4@token", "nf4@g128:dq", "fp4:cpu,dq", "mxint8:torchao", "mxfp8e5m2:ct",
+    "uint4:mlx,f16", "f16@token", "f8e4m3fn@token:saturate", "e8m0", "f32", "llmint8:6",
     "int8:away:f16",
     "int8@g99999999999999999999", "int٨", "int8@g٣", "*nothing*", "🙂",
   ]) func rubbishIsUnknown(text: String) {
@@ -50,11 +54,14 @@ struct RegistryTests {
   @Test func globsFindWhatTheyMatch() throws {
     let names = try SchemeRegistry.schemes(matching: "MXFP?*:r*").map(\.name)
     #expect(
-      names == ["mxfp8e4m3:rceil", "mxfp8e5m2:rceil", "mxfp6e3m2:rceil", "mxfp6e2m3:rceil", "mxfp4:rceil"])
+      names == [
+        "mxfp8e4m3:rceil", "mxfp8e5m2:rceil", "mxfp6e3m2:rceil", "mxfp6e2m3:rceil", "mxfp4:rceil",
+        "mxfp8e4m3:rceil,torchao",
+      ])
     #expect(
       try SchemeRegistry.schemes(matching: "Q?_K").map(\.name) == ["q2_k", "q3_k", "q4_k", "q5_k", "q6_k"])
     #expect(try SchemeRegistry.scheme(named: "mxfp4:ggml").name == "mxfp4:ggml")
-    #expect(try SchemeRegistry.schemes(matching: "nf4*").map(\.name) == ["nf4", "nf4:dq"])
+    #expect(try SchemeRegistry.schemes(matching: "nf4*").map(\.name) == ["nf4", "nf4:dq", "nf4:cpu"])
     #expect(try SchemeRegistry.schemes(matching: "*").count == SchemeRegistry.known.count)
     #expect(try SchemeRegistry.schemes(matching: "n?4").map(\.name) == ["nf4"])
   }

@@ -1,12 +1,12 @@
 import NumKit
 
-/// The block schemes of ggml, byte for byte as its reference quantizers write them on x86-64 without fused
-/// multiply-add (ggml-quants.c, `quantize_row_*_ref` and `dequantize_row_*`).
+/// The block schemes of ggml, byte for byte as llama-quantize writes them without an importance matrix, on x86-64 without fused
+/// multiply-add: ggml-quants.c, `quantize_*`, which are its reference quantizers (`quantize_row_*_ref`) but for IQ4_NL.
 public enum GGMLSchemes {
   /// Every scheme, cheapest first within its family.
   public static let all: [any Scheme] = [
     Q4_0(), Q4_1(), Q5_0(), Q5_1(), Q8_0(), Q8_0SIMD(), Q8_1(), TQ1_0(), TQ2_0(),
-    Q2_K(), Q3_K(), Q4_K(), Q5_K(), Q6_K(), IQ4_NL(), IQ4_XS(), MXFP4GGML(), NVFP4GGML(),
+    Q2_K(), Q3_K(), Q4_K(), Q5_K(), Q6_K(), IQ4_NL(), IQ4_NLReference(), IQ4_XS(), MXFP4GGML(), NVFP4GGML(),
   ]
 
   /// The scheme of a GGUF file's block type (`q4_0`, `mxfp4`), nil for types without one.

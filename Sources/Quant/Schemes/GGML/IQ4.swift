@@ -55,36 +55,41 @@ private func sums(_ lanes: LaneBuffers, _ factor: Floats8) -> (qx: Floats8, qq: 
   return (qx, qq)
 }
 
-/// ggml's IQ4_NL: 18 bytes a block of 32: Float16 d, then codes as in Q4_0. x = d·grid[code].
-/// The reference's one try: the value of largest magnitude on −127, codes from that, then the best d for the codes.
+/// Calls `body` with blocks of 32, eight at a time: the lanes, the first block and how many there are.
+@inline(__always)
+private func forEachEight(
+  _ x: UnsafePointer<Float>, blocks: Int, _ body: (LaneBuffers, _ first: Int, _ count: Int) -> Void
+) {
+  LaneBuffers.with { lanes in
+    for i in stride(from: 0, to: blocks, by: 8) {
+      let count = min(8, blocks - i)
+      if count == 8 {
+        lanes.load(x + 32 * i, count: 32)
+      } else {
+        for j in 0..<32 {
+          for g in 0..<8 { lanes.elements[8 * j + g] = g < count ? x[32 * (i + g) + j] : 0 }
+        }
+      }
+      body(lanes, i, count)
+    }
+  }
+}
+
+/// ggml's IQ4_NL as llama-quantize writes it (`quantize_iq4_nl` without an importance matrix): 18 bytes a block of 32: Float16 d, then
+/// codes as in Q4_0. x = d·grid[code]. d is the best of 16 trials, as in IQ4_XS; codes are those of the d before it is rounded.
 struct IQ4_NL: GGMLScheme {
   let name = "iq4_nl"
   static let blockLength = 32
   static let blockBytes = 18
 
   static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
-    LaneBuffers.with { lanes in
-      for i in stride(from: 0, to: blocks, by: 8) {
-        let count = min(8, blocks - i)
-        if count == 8 {
-          lanes.load(x + 32 * i, count: 32)
-        } else {
-          for j in 0..<32 {
-            for g in 0..<8 { lanes.elements[8 * j + g] = g < count ? x[32 * (i + g) + j] : 0 }
-          }
-        }
-        let (value, magnitude) = extreme(lanes, count: 32)
-        let isZero = magnitude < Floats8(groupEpsilon)
-        let factor = Floats8(1) / (value / Floats8(-127))
-        let (qx, qq) = sums(lanes, factor)
-        let zero = Floats8(0)
-        let d = isZero.choose(zero, (zero < qq).choose(qx / qq, zero))
-        for g in 0..<count {
-          let b = y + blockBytes * (i + g)
-          Half.write(d.v[g], b, 0)
-          let nearest = codes(Floats32(at: x + 32 * (i + g)) * Floats32(factor.v[g]))
-          (isZero.v[g] == 0 ? nearest : Bytes32(8)).storeNibbles(at: b + 2)
-        }
+    forEachEight(x, blocks: blocks) { lanes, i, count in
+      let scales = IQ4_XS.scales(lanes).v
+      for g in 0..<count {
+        let b = y + blockBytes * (i + g)
+        Half.write(scales[g], b, 0)
+        codes(Floats32(at: x + 32 * (i + g)) * Floats32(scales[g] == 0 ? 0 : 1 / scales[g]))
+          .storeNibbles(at: b + 2)
       }
     }
   }
@@ -96,6 +101,35 @@ struct IQ4_NL: GGMLScheme {
       let values = Bytes32(nibblesAt: b + 2).looked(upIn: table)
       (Floats32(Half.read(b, 0)) * Floats32(Ints32(signed: values))).store(at: x + 32 * i)
     }
+  }
+}
+
+/// `iq4_nl:ref`: the same layout by the reference's one try (`quantize_row_iq4_nl_ref`): the value of largest magnitude on −127, codes
+/// from that, then the best d for the codes.
+struct IQ4_NLReference: GGMLScheme {
+  let name = "iq4_nl:ref"
+  static let blockLength = IQ4_NL.blockLength
+  static let blockBytes = IQ4_NL.blockBytes
+
+  static func encode(_ x: UnsafePointer<Float>, blocks: Int, into y: UnsafeMutableRawPointer) {
+    forEachEight(x, blocks: blocks) { lanes, i, count in
+      let (value, magnitude) = extreme(lanes, count: 32)
+      let isZero = magnitude < Floats8(groupEpsilon)
+      let factor = Floats8(1) / (value / Floats8(-127))
+      let (qx, qq) = sums(lanes, factor)
+      let zero = Floats8(0)
+      let d = isZero.choose(zero, (zero < qq).choose(qx / qq, zero))
+      for g in 0..<count {
+        let b = y + blockBytes * (i + g)
+        Half.write(d.v[g], b, 0)
+        let nearest = codes(Floats32(at: x + 32 * (i + g)) * Floats32(factor.v[g]))
+        (isZero.v[g] == 0 ? nearest : Bytes32(8)).storeNibbles(at: b + 2)
+      }
+    }
+  }
+
+  static func decode(_ y: UnsafeRawPointer, blocks: Int, into x: UnsafeMutablePointer<Float>) {
+    IQ4_NL.decode(y, blocks: blocks, into: x)
   }
 }
 
@@ -113,7 +147,7 @@ struct IQ4_XS: GGMLScheme {
   }
 
   /// The best of 16 trial scales for each group of 32.
-  @inline(__always) private static func scales(_ lanes: LaneBuffers) -> Floats8 {
+  @inline(__always) fileprivate static func scales(_ lanes: LaneBuffers) -> Floats8 {
     let (value, magnitude) = extreme(lanes, count: 32)
     let zero = Floats8(0)
     let first = sums(lanes, Floats8(1) / (value.negated / Floats8(-127)))

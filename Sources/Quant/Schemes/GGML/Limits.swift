@@ -21,6 +21,7 @@ extension Q4_K { static var codePlaces: CodeBytes { CodeBytes(places: 16..<144) 
 extension Q5_K { static var codePlaces: CodeBytes { CodeBytes(places: 16..<176) } }
 extension Q6_K { static var codePlaces: CodeBytes { CodeBytes(places: 0..<192) } }
 extension IQ4_NL { static var codePlaces: CodeBytes { CodeBytes(places: 2..<18) } }
+extension IQ4_NLReference { static var codePlaces: CodeBytes { IQ4_NL.codePlaces } }
 extension IQ4_XS { static var codePlaces: CodeBytes { CodeBytes(places: 8..<136) } }
 extension MXFP4GGML { static var codePlaces: CodeBytes { CodeBytes(places: 1..<17, low: 0xFF, high: 0x77) } }
 extension NVFP4GGML { static var codePlaces: CodeBytes { CodeBytes(places: 4..<36, low: 0xFF, high: 0x77) } }

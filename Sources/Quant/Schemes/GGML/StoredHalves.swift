@@ -16,6 +16,7 @@ extension Q4_K { static var halves: [Int] { [0, 2] } }
 extension Q5_K { static var halves: [Int] { [0, 2] } }
 extension Q6_K { static var halves: [Int] { [208] } }
 extension IQ4_NL { static var halves: [Int] { [0] } }
+extension IQ4_NLReference { static var halves: [Int] { [0] } }
 extension IQ4_XS { static var halves: [Int] { [0] } }
 /// Scales of 8 bits, which decoded numbers show.
 extension MXFP4GGML { static var halves: [Int] { [] } }
