@@ -83,6 +83,8 @@ def codes(x: Any) -> Codes:
             raw = x.view(wide[x.element_size()]).numpy()
             return Codes(name, raw.view(_FORMATS[name][0]).copy())
         return Codes(name, np.array(x.numpy(), dtype=_FORMATS[name][0]))
+    if x is None:
+        raise TypeError("None is no array: does the kernel return its results?")
     array = np.asarray(x)
     name = dtype_name(array.dtype)
     kind = np.dtype(_FORMATS[name][0])

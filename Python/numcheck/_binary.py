@@ -32,8 +32,13 @@ def run(arguments: Sequence[str], *, timeout: float | None = None) -> tuple[int,
 
     Raises ``NumcheckError`` with its message where it refused what it was asked.
     """
-    done = subprocess.run(
-        [binary(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
+    command = binary()
+    try:
+        done = subprocess.run(
+            [command, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
+    except OSError as error:
+        given = "$NUMCHECK, " if os.environ.get("NUMCHECK") else ""
+        raise NumcheckError(f"{given}{command}: cannot be run: {error.strerror}") from None
     if done.returncode not in (0, 1) and not (done.returncode == 2 and done.stdout):
         message = done.stderr.decode("utf-8", "replace").strip() or f"ended with status {done.returncode}"
         raise NumcheckError(message.removeprefix("numcheck: "))

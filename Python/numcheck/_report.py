@@ -94,4 +94,11 @@ class Report:
         lines = [str(f) for f in self.findings]
         if self.json.get("conclusion"):
             lines.insert(0, self.json["conclusion"])
+        for w in (self.json.get("wrong") or [])[:3]:
+            lines.append(f"  row {w.get('row')}, index {w.get('index')}: {_shown(w.get('computed'))}, exact {_shown(w.get('exact'))}")
         return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    """A number of a report, which may be spelled in several ways."""
+    return str(value.get("decimal", value) if isinstance(value, dict) else value)

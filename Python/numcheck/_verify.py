@@ -44,8 +44,8 @@ def _ask(operation: str, inputs: Mapping[str, Codes], results: Sequence[Codes], 
         names = ["results", "lse"][: len(results)]
         save(path, {**inputs, **dict(zip(names, results))})
         arguments = ["verify", operation]
-        for name in inputs:
-            arguments += [_FLAGS[name], f"{path}:{name}"]
+        for n in inputs:
+            arguments += [_FLAGS[n], f"{path}:{n}"]
         arguments += ["--results", f"{path}:results"]
         if len(results) > 1:
             arguments += ["--lse-results", f"{path}:lse"]

@@ -24,7 +24,7 @@ public struct GuestFile: Sendable {
     }
     guard shapes.contains(tensor.shape) else {
       let wanted = shapes.map { "\($0)" }.joined(separator: " or ")
-      throw GuestError("\(name): its shape is \(tensor.shape), but results here have \(wanted)")
+      throw GuestError("\(name): its shape is \(tensor.shape), but results of these inputs have \(wanted)")
     }
     self.name = name
     self.format = format ?? own

@@ -9,10 +9,14 @@ package struct Catalogue: Sendable {
     /// All values there are, aliases aside; empty where there is no list.
     package let values: [String]
     package let summary: String
+    /// Flags beside which it says nothing: where a check has one of them, a default of this name is not for it.
+    package let yieldsTo: Set<String>
 
     package init(
-      name: String, isSwitch: Bool, isRepeating: Bool, values: [String] = [], summary: String = ""
+      name: String, isSwitch: Bool, isRepeating: Bool, values: [String] = [], summary: String = "",
+      yieldsTo: Set<String> = []
     ) {
+      self.yieldsTo = yieldsTo
       self.name = name
       self.isSwitch = isSwitch
       self.isRepeating = isRepeating

@@ -128,7 +128,10 @@ package struct GateReader {
         pin.asFlag == false ? [] : pin.asFlag == true ? nil : try pin.itemsOrOne().map { try $0.text() }
     }
     var flags = Flags()
-    for (name, value) in defaults where command.flag(name) != nil { flags.set(name, value) }
+    let given = Set(members.map(\.key.name) + (value("arguments") == nil ? [] : ["input"]))
+    for (name, value) in defaults where command.flag(name)?.yieldsTo.isDisjoint(with: given) == true {
+      flags.set(name, value)
+    }
     for (key, value) in members where command.flag(key.name) != nil { flags.set(key.name, value) }
     let arguments = try value("arguments")?.itemsOrOne().map { try $0.text() } ?? []
     if let given = value("arguments"), !command.takesArguments {

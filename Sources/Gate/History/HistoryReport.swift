@@ -27,7 +27,10 @@ package struct HistoryReport {
     var report = Report(
       command: "history", version: version,
       title: "\(file): \(quantity(runs.count, "run")), \(quantity(series.count, "figure"))")
-    report.facts = [Fact("input.name", .text(file)), Fact("history.runs", .integer(runs.count))]
+    report.facts = [
+      Fact("input.origin", .text("file")), Fact("input.name", .text(file)),
+      Fact("history.runs", .integer(runs.count)),
+    ]
     var section = Section()
     section.blocks = [.table(table)]
     if showsRuns { section.blocks.append(.table(runTable)) }

@@ -32,7 +32,9 @@ package struct GateReport {
       ("total", total), ("passed", count(.passed)), ("failed", count(.failed)), ("vacuous", count(.vacuous)),
       ("errors", count(.error, .timedOut)), ("notRun", count(.notRun)),
     ]
-    report.facts = [Fact("input.name", .text(path))] + counts.map { Fact("gate." + $0.0, .integer($0.1)) }
+    report.facts =
+      [Fact("input.origin", .text("file")), Fact("input.name", .text(path))]
+      + counts.map { Fact("gate." + $0.0, .integer($0.1)) }
     var section = Section()
     section.blocks = [.table(table), .table(figureTable)]
     section.charts = GateCharts(results).charts

@@ -194,8 +194,8 @@ extension Lockfile {
         if let old = self[name] { next.checks.append(old) }
         continue
       }
-      // What could not be measured keeps what is known of it.
-      guard [.passed, .failed, .vacuous].contains(result.outcome),
+      // What could not be measured, or fails, keeps what is known of it: nothing is held to what is wrong.
+      guard [.passed, .vacuous].contains(result.outcome),
         !result.figures.isEmpty || !result.words.isEmpty
       else {
         if let old = self[name] { next.checks.append(old) }

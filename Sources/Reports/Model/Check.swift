@@ -151,7 +151,8 @@ package enum LimitError: Error, Equatable, CustomStringConvertible {
       return "--check '\(text)': must be FIGURE<=LIMIT (or >=, <, >, ==, !=), like ulp.max<=3"
     case .figure(let name, let near):
       return "no figure '\(name)' in this report"
-        + (near.isEmpty ? "" : "; there \(near.count == 1 ? "is" : "are"): \(near.joined(separator: ", "))")
+        + (near.isEmpty ? "" : "; did you mean \(near.joined(separator: " or "))?")
+        + (near.isEmpty ? "; '--format json' shows its figures, 'numcheck list figures' all there are" : "")
     case .selector(let name, let names):
       let shown = names.prefix(12).joined(separator: ", ")
       return "no result '\(name)' in this report; there are: \(shown)\(names.count > 12 ? ", …" : "")"

@@ -52,7 +52,9 @@ struct CompareCommand: Sharable {
     help: ArgumentHelp("Show the largest first: a figure like ulp.max or relativeL2.", valueName: "FIGURE"))
   var sort: String?
 
-  @Option(help: ArgumentHelp("Show so many tensors.", valueName: "N"), transform: Whole.number)
+  @Option(
+    help: ArgumentHelp("Show at most N tensors (default: all; 24 of whole models).", valueName: "N"),
+    transform: Whole.number)
   var top: Int?
 
   @OptionGroup(title: "Machine") var threads: ThreadOptions

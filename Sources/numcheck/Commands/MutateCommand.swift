@@ -16,8 +16,9 @@ struct MutateCommand: ParsableCommand {
       gate's file, check by check, and its own limits are the rule.
       """)
 
-  @Argument(help: ArgumentHelp("softmax (the default), logsoftmax or lse.", valueName: "operation"))
-  var operation: RowOperation = .softmax
+  @Argument(help: ArgumentHelp("What the kernel computes.", valueName: "operation"))
+  var planted = PlantedOperation.softmax
+  private var operation: RowOperation { planted.operation }
 
   @Option(
     help: ArgumentHelp(
@@ -45,10 +46,6 @@ struct MutateCommand: ParsableCommand {
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
-    guard Defect.operations.contains(operation) else {
-      throw ValidationError(
-        "defects are planted in softmax, logsoftmax and lse, not in \(operation.rawValue)")
-    }
     if gate != nil && (operation != .softmax || !rule.isEmpty || !precision.isDefault || !input.isDefault) {
       throw ValidationError(
         "--gate has operations, formats, inputs and limits of its own: no such flag goes with it")
@@ -107,5 +104,18 @@ struct MutateCommand: ParsableCommand {
         "--defect: no defect '\(name)'; there are: \(DefectRegistry.all.map(\.name).joined(separator: ", "))")
     }
     return defect
+  }
+}
+
+/// What defects can be planted in.
+enum PlantedOperation: String, ExpressibleByArgument, CaseIterable {
+  case softmax, logsoftmax, lse
+
+  var operation: RowOperation {
+    switch self {
+    case .softmax: .softmax
+    case .logsoftmax: .logSoftmax
+    case .lse: .logSumExp
+    }
   }
 }

@@ -10,8 +10,8 @@ struct ToleranceCommand: ParsableCommand {
     abstract:
       "The tolerance that a kernel deserves: what a right one cannot exceed, and what a test's own lets through.",
     discussion: """
-      What a right kernel of the plan (formats, algorithms) can exceed on no such row is proven; what it exceeds once in \
-      a million rows is extrapolated from the rows that were run. 'numcheck tolerance attention' has flags of its own.
+      Two limits: one that no right kernel with these formats and algorithms can exceed on such rows, proven; and one that \
+      it exceeds in one row of a million, extrapolated from the rows that were run. 'numcheck tolerance attention' has flags of its own.
       """)
 
   @Argument(

@@ -8,6 +8,8 @@ enum CommandCatalogue {
   private static let ours: Set<String> = [
     "help", "version", "format", "report", "columns", "wide", "check", "threads", "shard", "save",
   ]
+  /// What generated rows alone have.
+  private static let generated: Set<String> = ["length", "distribution", "range"]
   private static let notGated: Set<String> = ["gate", "history", "list", "merge", "help"]
 
   /// Of the program whose first command `root` is.
@@ -47,7 +49,8 @@ enum CommandCatalogue {
     return (argument.names ?? []).filter { $0.kind == "long" && !ours.contains($0.name) }.map {
       Catalogue.Flag(
         name: $0.name, isSwitch: argument.kind == "flag", isRepeating: argument.isRepeating ?? false,
-        values: argument.allValues ?? [], summary: argument.abstract ?? "")
+        values: argument.allValues ?? [], summary: argument.abstract ?? "",
+        yieldsTo: generated.contains($0.name) ? ["input"] : [])
     }
   }
 

@@ -71,7 +71,10 @@ struct GateMutationReport {
     if harmful.isEmpty {
       return "no defect does harm on the rows of these checks: they are no trial of a kernel"
     }
-    if passing.isEmpty { return "the gate catches \(harmful.count == 1 ? "the one defect that does" : "all \(harmful.count) defects that do") harm" }
+    if passing.isEmpty {
+      return
+        "the gate catches \(harmful.count == 1 ? "the one defect that does" : "all \(harmful.count) defects that do") harm"
+    }
     return
       "the gate catches \(harmful.count - passing.count) of \(harmful.count) defects that do harm; it lets through \(passing.joined(separator: ", "))"
   }

@@ -113,14 +113,24 @@ struct GateRun {
       let record = GateRecord(path: gate.path, total: gate.checks.count, results: results)
       files.append(try RawWriter(save, text: record.text))
     }
-    let made = report.report
+    var made = report.report
+    if let old, filter.isEmpty, shard == nil, !lock.update {
+      let names = Set(gate.checks.map(\.name))
+      made.findings += old.checks.filter { !names.contains($0.name) }.map {
+        Finding(
+          "pinned-no-more", $0.name,
+          "stands in \(ArgumentText.shown(lockPath)) and is no check of the file: 'numcheck gate --update' drops it",
+          warns: true)
+      }
+    }
+    let whole = made
     try deliver(files) {
       if let historyPath, selection.merge.isEmpty || !results.isEmpty {
         try History(ArgumentText.shown(historyPath), creating: true).add(
           results, commit: history.commit ?? Surroundings.commit, version: toolVersion,
-          status: made.status.rawValue, at: Surroundings.time)
+          status: whole.status.rawValue, at: Surroundings.time)
       }
-      try options.finish(made)
+      try options.finish(whole)
     }
   }
 

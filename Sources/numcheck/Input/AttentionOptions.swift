@@ -37,7 +37,7 @@ struct AttentionQuestionOptions: ParsableArguments {
   var sinks: Int = 0
 
   @Option(
-    help: ArgumentHelp("Keys there are; what lies behind is padding.", valueName: "N"),
+    help: ArgumentHelp("Number of real keys; later ones are padding.", valueName: "N"),
     transform: Whole.number)
   var padding: Int?
 

@@ -9,10 +9,15 @@ protocol InputUse {
   static var length: String { get }
   /// Whether several inputs may be named.
   static var takesSeveral: Bool { get }
+  /// What generated numbers come from unless told, and R.
+  static var distribution: String { get }
+  static var range: String { get }
 }
 
 extension InputUse {
   static var takesSeveral: Bool { false }
+  static var distribution: String { "uniform" }
+  static var range: String { "10" }
 }
 
 /// Numbers that may be anything: weights, activations.
@@ -70,14 +75,15 @@ struct RowOptions<Use: InputUse>: ParsableArguments, InputChoice {
   @Option(
     name: .customLong("distribution"),
     help: ArgumentHelp(
-      "Generate \(Use.noun) from: \(Distribution.allCases.map(\.rawValue).joined(separator: ", ")) (default: uniform)."
+      "Generate \(Use.noun) from: \(Distribution.allCases.map(\.rawValue).joined(separator: ", ")) (default: \(Use.distribution))."
     ))
   var givenDistribution: Distribution?
 
   @Option(
     name: .customLong("range"),
     help: ArgumentHelp(
-      "Range R of the generated \(Use.noun): [-R, R], or the scale of the distribution (default: 10)."))
+      "Range R of the generated \(Use.noun): [-R, R], or the scale of the distribution (default: \(Use.range))."
+    ))
   var givenRange: NumberArgument?
 
   @Option(

@@ -29,7 +29,10 @@ struct CompareReport {
   func report(limits: [Limit], sort: String?, top: Int?) throws -> Report {
     let second = seconds.joined(separator: ", ")
     var report = Report(
-      "compare", title: "\(second) beside \(first): \(Figures.count(entries.count)) tensors")
+      "compare",
+      title:
+        "\(second) beside \(first): \(Figures.count(entries.count)) \(entries.count == 1 ? "tensor" : "tensors")"
+    )
     report.facts = [Fact("first", .text(first)), Fact("second", .text(second))]
     report.findings = LeftOut.findings(leftOut.map { LeftOut($0.tensor, $0.reason) }) + quantized
     var table = table
@@ -55,6 +58,12 @@ struct CompareReport {
     }
     report.add(table)
     report.conclusion = try conclusion(report, limits)
+    // A budget is asked of all tensors: what could not be compared did not keep it.
+    if !limits.isEmpty, let one = leftOut.first {
+      report.gaps.append(
+        "\(leftOut.count == 1 ? "1 tensor was" : "\(Figures.count(leftOut.count)) tensors were") not compared: \(one.tensor), \(one.reason)"
+      )
+    }
     if entries.isEmpty { report.gaps = ["nothing was compared: the two have no tensor in common"] }
     if entries.isEmpty && limits.isEmpty {
       throw UsageError(
@@ -138,7 +147,8 @@ struct CompareReport {
       held.checks.filter { !$0.passed }.map { ($0.place, $0) }, uniquingKeysWith: { a, _ in a })
     let broken = entries.filter { failed[label($0)] != nil }
     guard let one = broken.first, let check = failed[label(one)] else {
-      return "every tensor keeps its budget\(tail)"
+      return leftOut.isEmpty
+        ? "every tensor keeps its budget" : "every tensor that could be compared keeps its budget\(tail)"
     }
     return "\(one.pair.name) is the first to leave its budget, \(Figures.count(broken.count)) of "
       + "\(Figures.count(entries.count)) do: \(check.message)\(tail)"

@@ -29,7 +29,7 @@ struct NormReport {
     let rows = result.items
     var s = configuration.described(operation.rawValue)
     s += ": \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of \(Figures.count(length))" + origin.phrase
-    s += ", eps \(Figures.number(parameters.epsilon))"
+    s += ", epsilon \(Figures.number(parameters.epsilon))"
     let with = [("weight", parameters.weight), ("bias", parameters.bias)].filter { !$0.1.isEmpty }.map(\.0)
     if !with.isEmpty { s += ", with \(with.joined(separator: " and "))" }
     return s

@@ -272,7 +272,7 @@ struct QuantizeReport {
 
   private static func spelled(_ limits: SchemeLimits) -> String {
     [
-      limits.maxBits.map { "at most \(Figures.number($0)) bits" },
+      limits.maxBits.map { "at most \(Figures.number($0)) \($0 == 1 ? "bit" : "bits")" },
       limits.minSqnr.map { "at least \(Figures.number($0)) dB" },
     ].compactMap { $0 }.joined(separator: ", ")
   }

@@ -46,7 +46,8 @@ struct SampleReport {
     ]
     if result.rows > 0 {
       var line =
-        "the truth keeps \(Figures.count(result.fewest)) to \(Figures.count(result.most)) tokens a row"
+        "the truth keeps \(Figures.count(result.fewest))"
+        + (result.fewest == result.most ? "" : " to \(Figures.count(result.most))") + " tokens a row"
       if let m = result.margin {
         line += "; the nearest cut is \(Figures.short(m.size)) from p (row \(m.row))"
       }

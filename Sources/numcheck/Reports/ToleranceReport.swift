@@ -151,6 +151,14 @@ struct ToleranceReport {
     return ("0", text(absolute + largest * format.unitRoundoff))
   }
 
+  /// Whether what is proven is no tolerance: as large as the largest result.
+  private var acceptsZeros: Bool {
+    guard let relative = most({ $0.sound(.relative) }), let absolute = most({ $0.sound(.absolute) }) else {
+      return false
+    }
+    return relative >= 1 && absolute >= tolerances.map(\.largestResult).max() ?? 0
+  }
+
   /// Two digits, upwards.
   private static func up(_ x: Double) -> Double {
     guard x > 0, x.isFinite else { return x }
@@ -162,6 +170,11 @@ struct ToleranceReport {
     let proven = pair { $0.sound($1) }
     let rare = pair { $0.rare($1, probability: 1e-6) }
     guard let (r, a) = rare ?? proven else { return [] }
+    if rare == nil && acceptsZeros {
+      return [
+        "nothing to paste: the proven limit is so wide here that it accepts zeros; 100 rows or more give one that is exceeded once in 10^6"
+      ]
+    }
     let other = proven.map { "; proven: rtol=\($0.rtol), atol=\($0.atol)" } ?? "; nothing is proven"
     return [
       rare == nil

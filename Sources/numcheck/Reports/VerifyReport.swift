@@ -227,6 +227,13 @@ extension VerifyReport {
     ])
   }
 
+  /// What to claim where results are those of a right kernel that computes in another way than it is held to.
+  private func otherPlan(_ part: JudgedPart) -> String {
+    let fitting = fits.filter { $0.fits && !$0.claims.isEmpty }.min { $0.boundUlp < $1.boundUlp }
+    guard claims.isEmpty, part.kernel.wrongSpecials == 0, let fitting else { return "" }
+    return "; they are within what \(fitting.name) may give: if yours is that, say --claims \(fitting.claims)"
+  }
+
   /// What the likeliest hypotheses are called.
   private var names: String? {
     hypotheses.isEmpty ? nil : hypotheses.map(\.name).prefix(2).joined(separator: ", or ")
@@ -242,7 +249,7 @@ extension VerifyReport {
         let reason = fault.sentence(rows: part.kernel.rows, policy: policy)
         said.append(
           "\(name) is wrong: \(reason)" + (pattern(p).map { ": \($0.text)" } ?? "")
-            + (names.map { "; it looks like: \($0)" } ?? ""))
+            + (names.map { "; it looks like: \($0)" } ?? "") + (p == 0 ? otherPlan(part) : ""))
       } else if part.verdict == .bug, let names {
         said.append("\(name) is wrong, though no result is above its bound: \(names)")
       } else if part.kernel.finiteTruths == 0 {

@@ -19,6 +19,8 @@ struct Arguments {
         }
       } else if !isKnown {
         throw UsageError("unknown command '\(first)'; there are: \(names.joined(separator: ", "))")
+      } else if first == "help", given.count > 1, !names.contains(given[1]), !given[1].hasPrefix("-") {
+        throw UsageError("unknown command '\(given[1])'; there are: \(names.joined(separator: ", "))")
       }
     }
     list = try Self.joined(Self.directed(given, commands))

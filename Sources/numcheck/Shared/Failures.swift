@@ -24,7 +24,9 @@ extension ParsableCommand {
     let text = message(for: error)
     var known = text.isEmpty ? "\(error)" : text
     // What is no number, of the flags that do not say so themselves.
-    if known.wholeMatch(of: /The value '.*' is invalid for '--[a-z-]+ <[^>]*>'/) != nil {
+    if known.wholeMatch(of: /The value '.*' is invalid for '--report <[^>]*>'/) != nil {
+      known += ": must be FORMAT=FILE, like html=page.html; formats: \(ReportFormat.names)"
+    } else if known.wholeMatch(of: /The value '.*' is invalid for '--[a-z-]+ <[^>]*>'/) != nil {
       known += ": must be a number"
     }
     let lines = known.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }

@@ -36,12 +36,15 @@ public struct Guest<Q: Question>: Candidate {
 public struct GuestPlan<Q: Question>: Sendable {
   /// `shifted, computed and summed in f32`.
   public let name: String
+  /// What a kernel claims that computes so, in the words of `Claims`; empty where there are none.
+  public let claims: String
   /// Its bounds, for one thread; nil where none are derived.
   public let errors: @Sendable () -> (any ErrorModel<Q>)?
 
-  /// Both parts.
-  public init(_ name: String, errors: @escaping @Sendable () -> (any ErrorModel<Q>)?) {
+  /// All parts.
+  public init(_ name: String, claims: String = "", errors: @escaping @Sendable () -> (any ErrorModel<Q>)?) {
     self.name = name
+    self.claims = claims
     self.errors = errors
   }
 }

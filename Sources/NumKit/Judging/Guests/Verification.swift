@@ -83,7 +83,7 @@ public struct Verification<Q: Question>: Sendable {
     let found = try all.run(on: sample)
     return found.entries.enumerated().map { k, entry in
       PlanFit(
-        name: known[k].name, items: sample.itemCount,
+        name: known[k].name, claims: known[k].claims, items: sample.itemCount,
         results: entry.parts.reduce(0) { $0 + $1.kernel.count },
         wrong: entry.parts.reduce(0) { $0 + $1.kernel.wrong },
         bound: entry.parts[0].bound,
@@ -149,8 +149,9 @@ public struct GuestFindings<Q: Question>: Sendable {
 
 /// How figures go with one plan.
 public struct PlanFit: Sendable, Hashable {
-  /// The plan's.
+  /// The plan's, and what a kernel claims that has it.
   public let name: String
+  public let claims: String
   /// The items that were looked at.
   public let items: Int
   /// Their results.

@@ -116,9 +116,9 @@ struct RopeFlags: FormulaFlags {
   static let commandName = "rope"
   static let abstract = "Rotary positions (RoPE): each pair of a row turned by position * theta_i."
   static let discussion = """
-    Rows stand at positions all over the context; every position is looked at for what its sines and cosines are off by, \
-    from where on neighbours cannot be told apart, and what scores of queries and keys make of it, which exactly \
-    depend on the distance alone. --compute is the format of angles, sines and cosines, --dtype that of tables and rows.
+    Of every position: the error of its sines and cosines, the first that equals its neighbour, and the error of scores \
+    of queries and keys, which in exact arithmetic depend on their distance alone. Rows stand at positions all over the \
+    context. --compute is the format of angles, sines and cosines, --dtype that of tables and rows.
     """
   static let length = 64
   static let hasSums = false

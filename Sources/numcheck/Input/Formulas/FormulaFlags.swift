@@ -50,6 +50,8 @@ extension FormulaFlags {
 enum NumbersOf<O: FormulaFlags>: InputUse {
   static var noun: String { O.noun }
   static var length: String { "\(O.length)" }
+  static var distribution: String { FormulaInput<O>.distribution.rawValue }
+  static var range: String { Figures.number(FormulaInput<O>.range) }
 }
 
 /// Rows as asked for, of the formula's own shape where nothing was said.
@@ -57,10 +59,13 @@ struct FormulaInput<O: FormulaFlags>: InputChoice {
   let options: RowOptions<NumbersOf<O>>
   let flags: O
 
+  static var distribution: Distribution { .normal }
+  static var range: Double { 1 }
+
   var input: String? { options.input }
   var axis: Int { options.axis }
-  var distribution: Distribution { options.givenDistribution ?? .normal }
-  var range: Double { options.givenRange?.value ?? 1 }
+  var distribution: Distribution { options.givenDistribution ?? Self.distribution }
+  var range: Double { options.givenRange?.value ?? Self.range }
   var rows: Int? { options.rows ?? (options.input == nil ? flags.rows : nil) }
   var length: Int? { options.length ?? O.length }
   var seed: UInt64 { options.seed }

@@ -7,7 +7,7 @@ import NumKitTruth
 struct OverflowSign: Sign {
   typealias Q = RowQuestion
 
-  private var runners: [(format: NumberFormat, runner: KernelRunner)] = []
+  private var runners: [(where: String, runner: KernelRunner)] = []
   private var agrees: [Bool] = []
   private var spoiled = 0
   private var rows = 0
@@ -22,14 +22,15 @@ struct OverflowSign: Sign {
     else { return }
     var formats = [RowPlans.usual(context.format)]
     for format in [context.format, .f16] where !formats.contains(format) { formats.append(format) }
-    for format in formats {
+    let pairs = formats.map { ($0, $0) } + formats.dropFirst().map { ($0, formats[0]) }
+    for (format, sums) in pairs {
       let configuration = KernelConfiguration(
-        storage: .float(context.format), compute: format, accumulator: format)
+        storage: .float(context.format), compute: format, accumulator: sums)
       guard
         let runner = KernelRunner(
           naive, configuration, parameters: context.parameters.rounded(to: configuration))
       else { continue }
-      runners.append((format, runner))
+      runners.append((format == sums ? format.name : "\(format.name), sums in \(sums.name)", runner))
       agrees.append(true)
     }
   }
@@ -62,7 +63,7 @@ struct OverflowSign: Sign {
       HypothesisFit(
         "no maximum subtracted",
         evidence:
-          "in \(rows) rows NaN, infinities and zeros stand just where e^x overflows \(runners[k].format.name)"
+          "in \(rows) rows NaN, infinities and zeros stand just where e^x, or their sum, overflows in \(runners[k].where)"
       )
     ]
   }

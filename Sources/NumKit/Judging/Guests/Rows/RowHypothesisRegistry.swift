@@ -15,6 +15,7 @@ public enum RowHypothesisRegistry {
   /// What shows in numbers.
   static let signs: [@Sendable (RowContext) -> any Sign<RowQuestion>] = [
     { CheatSign($0) },
+    { DivisionSign($0) },
     { OverflowSign($0) },
     { FlushSign($0) },
     { AccumulatorSign($0) },

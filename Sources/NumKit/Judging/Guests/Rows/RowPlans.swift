@@ -64,7 +64,10 @@ public struct RowPlans: Sendable {
     let configuration = KernelConfiguration(
       storage: .float(format), compute: compute, accumulator: accumulate)
     let (parameters, inputs) = (parameters, inputs)
-    return GuestPlan("\(algorithm), \(Self.precisions(compute, accumulate))") {
+    // What is usual need not be claimed.
+    let unusual = algorithm.kernel == "naive" || algorithm.kernel == "tanh" ? "algorithm=\(algorithm)," : ""
+    let claims = "\(unusual)compute=\(compute.name),accumulate=\(accumulate.name)"
+    return GuestPlan("\(algorithm), \(Self.precisions(compute, accumulate))", claims: claims) {
       ErrorBounds(algorithm, configuration, parameters: parameters, inputs: inputs)
     }
   }
