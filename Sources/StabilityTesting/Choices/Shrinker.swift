@@ -125,8 +125,11 @@ public struct Shrinker {
         var start = all[k].starts.count - piece
         while start >= 0 && !isCutShort {
           let list = all[k]
-          let candidate = best[..<list.place(start)] + best[list.place(start + piece)...]
-          if !isRun(list, start, piece, step), try take(Array(candidate)) { all = lists() }
+          if !isRun(list, start, piece, step) {
+            var candidate = Array(best[..<list.place(start)])
+            candidate.append(contentsOf: best[list.place(start + piece)...])
+            if try take(candidate) { all = lists() }
+          }
           if k >= all.count { return }
           start = min(start - step, all[k].starts.count - piece)
         }
