@@ -110,6 +110,8 @@ struct StraddlingArguments {
     guard let finest = levels.prefix(while: { share($0) >= 0.8 }).last, let k = example[finest] else {
       return nil
     }
+    // What far coarser rounding than that of results explains is no sign that rows lie where they are meant to.
+    guard finest >= (wide ? 5 : 2) + format.precision + 4 else { return nil }
     let words =
       "\(ProbeText.row(pairs[k].second.values)): \(ProbeText.number(y[2 * k + 1])), and \(ProbeText.number(y[2 * k])) with x[\(pairs[k].place)] = \(ProbeText.number(pairs[k].first.values[pairs[k].place]))"
     guard let next = tried[finest + 1], next >= 5, share(finest + 1) <= 0.75 else {
