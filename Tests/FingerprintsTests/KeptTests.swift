@@ -39,37 +39,39 @@ import Testing
   }
 
   @Test func laneChangesAreTold() throws {
-    let before = try Fingerprint(Planted(.lanes(64, 16, combine: .folded(16)), length: 64))
-    let after = try Fingerprint(Planted(.lanes(64, 32, combine: .folded(32)), length: 64))
+    let before = try KernelFingerprint(Planted(.lanes(64, 16, combine: .folded(16)), length: 64))
+    let after = try KernelFingerprint(
+      Planted(.lanes(64, 32, combine: .pairwise(0..<32, leaf: 1)), length: 64))
     #expect(before["order"]?.value == .word("lanes:16, then folded"))
     #expect(before["accumulate"]?.value == .bits(24) && before["compute"]?.value == .bits(24))
     #expect(before["exp"]?.value == .word("within 1 ulp"))
-    let kept = try Fingerprint(json: Array(before.json.utf8), file: "kept")
+    let kept = try KernelFingerprint(json: Array(before.json.utf8), file: "kept")
     #expect(kept == before)
     let comparison = try FingerprintComparison(kept, after)
     #expect(comparison.changes.map(\.name) == ["order"])
-    #expect(comparison.line.hasPrefix("order changed from lanes:16, then folded to lanes:32, then folded, "))
+    #expect(
+      comparison.line.hasPrefix("order changed from lanes:16, then folded to lanes:32, then pairwise:1, "))
     #expect(comparison.line.hasSuffix("bound kept") && comparison.bitsMoved > 0)
     #expect(try FingerprintComparison(before, before).line == "no bit moved, bound kept")
   }
 
   @Test func brokenBoundsAreTold() throws {
     let box = Planted(.sequential(32), length: 32)
-    let before = try Fingerprint(box)
+    let before = try KernelFingerprint(box)
     box.spoils = true
-    let after = try Fingerprint(box)
+    let after = try KernelFingerprint(box)
     #expect(try FingerprintComparison(before, after).keepsBound == false)
   }
 
   @Test func cutResultsAreTold() throws {
     let box = Planted(.sequential(32), length: 32, format: .bf16)
-    #expect(try Fingerprint(box)["rounding"]?.value == .word("nearest"))
+    #expect(try KernelFingerprint(box)["rounding"]?.value == .word("nearest"))
     box.cuts = true
-    #expect(try Fingerprint(box)["rounding"]?.value == .word("truncated"))
+    #expect(try KernelFingerprint(box)["rounding"]?.value == .word("truncated"))
   }
 
   @Test func claimsAreDecided() throws {
-    let found = try Fingerprint(Planted(.blocked(32, 8), length: 32))
+    let found = try KernelFingerprint(Planted(.blocked(32, 8), length: 32))
     func verdict(_ text: String) throws -> PlanClaims.Verdict {
       PlanClaims.verdict(try #require(try PlanClaims(parsing: text).list.first), found)
     }
@@ -91,15 +93,15 @@ import Testing
   }
 
   @Test func strangeFilesAreNone() throws {
-    let sound = try Fingerprint(Planted(.sequential(16), length: 16)).json
+    let sound = try KernelFingerprint(Planted(.sequential(16), length: 16)).json
     for text in [
       "", "{}", "[1]", "\"x\"", String(sound.dropLast(20)),
       sound.replacing("\"fingerprint\" : 1", with: "\"fingerprint\" : 2"),
     ] {
-      #expect(throws: FingerprintError.self) { try Fingerprint(json: Array(text.utf8), file: "kept") }
+      #expect(throws: FingerprintError.self) { try KernelFingerprint(json: Array(text.utf8), file: "kept") }
     }
-    let other = try Fingerprint(Planted(.sequential(24), length: 24))
-    let own = try Fingerprint(json: Array(sound.utf8), file: "kept")
+    let other = try KernelFingerprint(Planted(.sequential(24), length: 24))
+    let own = try KernelFingerprint(json: Array(sound.utf8), file: "kept")
     #expect(throws: FingerprintError.self) { try FingerprintComparison(other, own) }
   }
 }

@@ -18,19 +18,19 @@ import Testing
     var wrong: [String] = []
     var examples: [String: String] = [:]
 
-    mutating func hold(_ found: Fingerprint, _ name: String, _ expected: TraitValue, _ plan: String) {
+    mutating func hold(_ found: KernelFingerprint, _ name: String, _ expected: TraitValue, _ plan: String) {
       claims += 1
       asked[name, default: 0] += 1
       let trait = found[name]
       switch trait?.value {
       case nil:
         undecided[name, default: 0] += 1
-        examples[name] = "\(plan): \(trait?.evidence ?? "not asked")"
+        examples[name, default: ""] += "\(plan): \(trait?.evidence.prefix(120) ?? "not asked") | "
       case expected?: break
       case .atLeastBits(let n)?:
         if case .bits(let bits) = expected, bits >= n {
           undecided[name, default: 0] += 1
-          examples[name] = "\(plan): at least \(n) of \(bits) bits; \(trait?.evidence ?? "")"
+          examples[name, default: ""] += "\(plan): at least \(n) of \(bits) bits | "
         } else {
           wrong.append(
             "\(plan): \(name) is at least \(n) bits, not \(expected.text): \(trait?.evidence ?? "")")
@@ -76,36 +76,45 @@ import Testing
 
   @Test(arguments: [RowOperation.softmax, .logSoftmax, .logSumExp])
   func rowsAreWhatTheyAre(_ operation: RowOperation) throws {
+    // Of results of 24 bits, and of those of 8 and 11, which hide more.
     var tally = Tally()
+    var narrow = Tally()
     let length = Self.isWhole ? 32 : 16
     for plan in Self.rowPlans(operation) {
       let box = try #require(OwnRowBox(plan.algorithm, plan.configuration, length: length))
-      let found = try Fingerprint(box)
+      let found = try KernelFingerprint(box)
+      let isNarrow = box.format.precision < 24
+      var own = isNarrow ? narrow : tally
+      defer { if isNarrow { narrow = own } else { tally = own } }
       let kernel = plan.algorithm.kernel
       let isNaive = plan.algorithm.arithmetic?.shift == RowArithmetic.Shift.none
       let text = "\(plan)"
-      tally.hold(found, "maximum", .word(isNaive ? "not subtracted" : "subtracted"), text)
-      tally.hold(found, "accumulate", .bits(plan.configuration.accumulator.precision), text)
+      own.hold(found, "maximum", .word(isNaive ? "not subtracted" : "subtracted"), text)
+      own.hold(found, "accumulate", .bits(plan.configuration.accumulator.precision), text)
       let count = kernel == "shifted-log1p" ? length - 1 : length
       let tree: SumTree =
         plan.algorithm.summation == .pairwise ? .pairwise(0..<count, leaf: 8) : .sequential(count)
-      tally.hold(found, "order", .word(OrderName.of(tree, count: count) ?? ""), text)
+      own.hold(found, "order", .word(OrderName.of(tree, count: count) ?? ""), text)
       // Of the exponential's argument: there must be one that is rounded, and a result that shows it.
       if operation == .softmax && !isNaive {
-        tally.hold(found, "compute", .bits(plan.configuration.compute.precision), text)
+        own.hold(found, "compute", .bits(plan.configuration.compute.precision), text)
       }
       // Of results there is one where they are numbers of fewer bits than what they are computed in.
       let bits = plan.configuration
       if box.format.precision < min(bits.compute.precision, bits.accumulator.precision) {
-        tally.hold(found, "rounding", .word("nearest"), text)
+        own.hold(found, "rounding", .word("nearest"), text)
       } else if let value = found["rounding"]?.value {
         #expect(value == .word("nearest"), "\(text)")
       }
       if found["order"]?.value != nil { #expect(found.tree == tree, "\(text)") }
     }
-    print("FINGERPRINTS \(operation.rawValue): \(tally.words)")
-    #expect(tally.wrong.isEmpty, "\(tally.wrong.prefix(12).joined(separator: "\n"))")
+    print("FINGERPRINTS \(operation.rawValue), f32: \(tally.words)")
+    print("FINGERPRINTS \(operation.rawValue), bf16 and f16: \(narrow.words)")
+    for one in [tally, narrow] {
+      #expect(one.wrong.isEmpty, "\(one.wrong.prefix(12).joined(separator: "\n"))")
+    }
     #expect(tally.share <= 0.05, "\(tally.words)")
+    #expect(narrow.share <= 0.25, "\(narrow.words)")
   }
 
   @Test func productsAreWhatTheyAre() throws {
@@ -121,7 +130,7 @@ import Testing
           let configuration = try MatmulConfiguration(
             storage: .float(storage), accumulator: .float(accumulator), result: storage)
           let length = Self.isWhole ? 128 : 48
-          let found = try Fingerprint(OwnDotBox(order, configuration, length: length))
+          let found = try KernelFingerprint(OwnDotBox(order, configuration, length: length))
           let text = "matmul \(order) \(storage.name) \(accumulator.name)"
           let tree = try #require(
             OrderName.tree(order.description == "pairwise" ? "pairwise" : order.description, count: length))
@@ -157,7 +166,7 @@ import Testing
               blockKeys: block)
             let keys = Self.isWhole ? 32 : 16
             let box = try #require(OwnAttentionBox(runner, keys: keys))
-            let found = try Fingerprint(box)
+            let found = try KernelFingerprint(box)
             let text = "attention \(algorithm.rawValue) \(block) \(storage.name), P in \(p.name)"
             tally.hold(found, "maximum", .word(algorithm == .naive ? "not subtracted" : "subtracted"), text)
             tally.hold(found, "p", .word(p == .f32 ? "more than f16" : p.name), text)
@@ -177,7 +186,7 @@ import Testing
     }
     print("FINGERPRINTS attention: \(tally.words)")
     #expect(tally.wrong.isEmpty, "\(tally.wrong.prefix(12).joined(separator: "\n"))")
-    #expect(tally.share <= 0.05, "\(tally.words)")
+    #expect(tally.share <= 0.1, "\(tally.words)")
   }
 
   @Test func normsAreWhatTheyAre() throws {
@@ -190,7 +199,7 @@ import Testing
         let configuration = KernelConfiguration(
           storage: .float(.f32), compute: .f32, accumulator: accumulator)
         let box = try #require(OwnNormBox(algorithm, configuration, length: 32, epsilon: 1e-5))
-        let found = try Fingerprint(box)
+        let found = try KernelFingerprint(box)
         let text = "rmsnorm \(algorithm) \(accumulator.name)"
         let name = algorithm.summation == .pairwise ? "pairwise" : "sequential"
         tally.hold(found, "accumulate", .bits(accumulator.precision), text)
@@ -200,7 +209,7 @@ import Testing
     for algorithm in NormAlgorithm.all(for: .layerNorm) where algorithm.finish != .folded {
       let box = try #require(
         OwnNormBox(algorithm, KernelConfiguration(storage: .float(.f32)), length: 32, epsilon: 1e-5))
-      let found = try Fingerprint(box)
+      let found = try KernelFingerprint(box)
       tally.hold(
         found, "variance", .word(algorithm.kernel == "naive" ? "loses far rows" : "of deviations"),
         "layernorm \(algorithm)")

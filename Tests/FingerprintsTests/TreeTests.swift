@@ -54,7 +54,7 @@ import Testing
     #expect(try CancellingTree { pairs in pairs.map { 2 + ($0.0 + $0.1) % 3 } }.find(8) == nil)
     #expect(try CancellingTree { pairs in pairs.map { _ in nil } }.find(8) == nil)
     #expect(
-      try TripleTree { queries in queries.map { ($0.large + $0.first + $0.second) % 2 == 0 } }.find(8) == nil)
+      try TripleTree { queries in queries.map { ($0.first + $0.second) % 3 == 0 } }.find(8) == nil)
   }
 
   @Test func claimedOrders() {

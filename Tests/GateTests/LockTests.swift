@@ -159,6 +159,7 @@ import Reports
     #expect(moved.findings.first?.kind == "changed")
     let wrong = judged(try result("lanes:16", [0x3f90_0000, 0xbf80_0000], beyond: 1))
     #expect(wrong.findings.first?.message.hasSuffix("1 of them beyond the bound: wrong") == true)
+    #expect(wrong.checks.contains { $0.name == "lock:answers" && !$0.passed })
     for line in ["answers 32", "answers x \"1\"", "answers 32 \"g\"", "answers 99 \"1\"", "answers 32 1 2"] {
       #expect(throws: GateError.self, "\(line)") {
         try Lockfile(parsing: "numcheck-lock 1\ncheck \"a\"\n\(line)", file: "l")

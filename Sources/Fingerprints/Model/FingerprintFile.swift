@@ -2,7 +2,7 @@ import Foundation
 import NumKit
 
 /// A fingerprint as JSON that reviews well: a line a trait.
-extension Fingerprint {
+extension KernelFingerprint {
   private struct Kept: Codable {
     struct Kind: Codable { let value: String?; let probe: String }
     let fingerprint: Int
@@ -110,7 +110,7 @@ package struct FingerprintComparison: Sendable {
   package let ulp: (before: Double, after: Double)
 
   /// Throws where they are of different questions.
-  package init(_ before: Fingerprint, _ after: Fingerprint) throws {
+  package init(_ before: KernelFingerprint, _ after: KernelFingerprint) throws {
     guard before.operation == after.operation, before.dtype == after.dtype, before.length == after.length
     else {
       throw FingerprintError(

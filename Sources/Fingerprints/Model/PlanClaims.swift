@@ -58,7 +58,7 @@ package struct PlanClaims: Sendable, Equatable {
   }
 
   /// What a fingerprint says of a claim.
-  package static func verdict(_ one: One, _ found: Fingerprint) -> Verdict {
+  package static func verdict(_ one: One, _ found: KernelFingerprint) -> Verdict {
     guard let trait = found[one.name.replacing("-", with: " ")], let value = trait.value else {
       return .undecided
     }

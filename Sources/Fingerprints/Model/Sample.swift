@@ -11,7 +11,7 @@ struct Sample {
   private static let count = 64
 
   /// Of rows, every result of a few.
-  init(_ box: any RowBox) throws {
+  init(_ box: any RowBox, _ traits: [Trait]) throws {
     let n = box.length
     let each = box.kind == .logSumExp ? 1 : n
     let rows = (0..<max(Self.count / each, 2)).map { row in
@@ -28,14 +28,16 @@ struct Sample {
     var asked = RowVerification(
       operation, format: box.format, inputs: box.format, parameters: OperationParameters(), targets: nil)
     asked.triesPlans = false
+    asked.claims = Self.claims(traits)
     let held = HeldResults<RowQuestion>(
       [try GuestNumbers.array("results", box.format, [rows.count, each], y)], counts: [each]
     ) { $0.row }
-    let found = try asked.run("sample", held, on: HeldRows(rows.flatMap { $0 }, length: n))
-    wrong = found.findings.wrong[0].count
+    // There is no bound for every way of computing.
+    wrong = try? asked.run("sample", held, on: HeldRows(rows.flatMap { $0 }, length: n)).findings.wrong[0]
+      .count
   }
 
-  init(_ box: any DotBox) throws {
+  init(_ box: any DotBox, _ traits: [Trait]) throws {
     let n = box.length
     let rows = (0..<Self.count).map { row in
       var random = RandomSource(seed: 21, row: row)
@@ -55,10 +57,23 @@ struct Sample {
     else { return }
     var asked = MatmulVerification(inputs, storage: box.format, format: box.format)
     asked.triesPlans = false
+    asked.claims = Self.claims(traits)
     let held = HeldResults<MatmulQuestion>(
       [try GuestNumbers.array("results", box.format, [rows.count, 1], y)], counts: [1]
     ) { $0.row }
-    wrong = try asked.run("sample", held).findings.wrong[0].count
+    wrong = try? asked.run("sample", held).findings.wrong[0].count
+  }
+
+  /// What a kernel was found to compute and sum in, as far as a format is that.
+  private static func claims(_ traits: [Trait]) -> Claims {
+    func format(_ name: String) -> NumberFormat? {
+      guard case .bits(let bits)? = traits.first(where: { $0.name == name })?.value else { return nil }
+      return [NumberFormat.bf16, .f16, .f32, .f64].first { $0.precision == bits }
+    }
+    var claims = Claims()
+    claims.compute = format("compute")
+    claims.accumulate = format("accumulate")
+    return claims
   }
 
   private mutating func keep(_ results: [Double], _ exact: [Double], _ format: NumberFormat) {

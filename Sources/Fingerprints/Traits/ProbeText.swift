@@ -15,6 +15,7 @@ enum ProbeText {
   }
 
   static func number(_ x: Double) -> String {
+    if x.isNaN { return "NaN" }
     if x.isFinite, x == x.rounded() && x.magnitude < 1e15 { return "\(Int(x))" }
     let text = "\(x)"
     return text.utf8.count <= 12 ? text : hex(x)

@@ -43,7 +43,13 @@ package struct LockJudge {
       let found = result.figures.first { $0.label == entry.label && $0.path == entry.path }
       judge(entry, found, entries, result, slack, &out)
     }
-    if let changed = Self.changed(entries, result) { out.findings.append(changed) }
+    if let (words, isWrong) = Self.changed(entries, result) {
+      out.findings.append(Finding("changed", "", words, warns: true))
+      if isWrong {
+        out.checks.append(
+          Check("lock:answers", "", .failed, value: .none, limit: .none, message: words))
+      }
+    }
     let new = result.figures.filter { figure in
       figure.sense != .bound
         && !entries.entries.contains { $0.label == figure.label && $0.path == figure.path }
@@ -59,8 +65,8 @@ package struct LockJudge {
   }
 
   /// What results are now and were not, by how many bits that moves what fixed inputs give, and whether that is still right; nil where
-  /// nothing is other. It is told, not failed: another order of summation is not wrong, and what is beyond its bound fails by itself.
-  private static func changed(_ pinned: Lockfile.Pinned, _ result: CheckResult) -> Finding? {
+  /// nothing is other. Another order of summation is not wrong: it is told, and fails only where results leave their bound.
+  private static func changed(_ pinned: Lockfile.Pinned, _ result: CheckResult) -> (String, isWrong: Bool)? {
     var parts: [String] = []
     for word in pinned.words {
       let now = result.words.first { $0.label == word.label && $0.path == word.path }?.text
@@ -76,7 +82,7 @@ package struct LockJudge {
     guard let before = pinned.answers, let now = result.answers, before.bitWidth == now.bitWidth,
       before.codes.count == now.codes.count
     else {
-      return parts.isEmpty ? nil : Finding("changed", "", parts.joined(separator: ", "), warns: true)
+      return parts.isEmpty ? nil : (parts.joined(separator: ", "), false)
     }
     let (bits, count) = now.moved(from: before.codes)
     guard bits > 0 || !parts.isEmpty else { return nil }
@@ -87,7 +93,7 @@ package struct LockJudge {
     if let beyond = now.beyondBound {
       parts.append(beyond == 0 ? "within the bound: not wrong" : "\(beyond) of them beyond the bound: wrong")
     }
-    return Finding("changed", "", parts.joined(separator: ", "), warns: true)
+    return (parts.joined(separator: ", "), bits > 0 && (now.beyondBound ?? 0) > 0)
   }
 
   private func judge(

@@ -56,7 +56,7 @@ struct FingerprintCommand: ParsableCommand {
       throw UsageError("--claims: \(error)")
     }
     let earlier = try against.map { try Self.kept($0) }
-    let found: Fingerprint
+    let found: KernelFingerprint
     do { found = try kernel.fingerprint(operation, length: length) } catch let error as GuestFault {
       throw UsageError("\(kernel.flag): \(error)")
     } catch let error as FingerprintError { throw UsageError("\(error)") }
@@ -71,13 +71,15 @@ struct FingerprintCommand: ParsableCommand {
     try deliver(file.map { [$0] } ?? []) { try report.finish(made.report) }
   }
 
-  private static func kept(_ path: String) throws -> Fingerprint {
+  private static func kept(_ path: String) throws -> KernelFingerprint {
     let shown = ArgumentText.shown(path)
     let bytes: [UInt8]
     do { bytes = try SmallFile.bytes(FilePath(argument: path), limit: 1 << 22) } catch {
       throw UsageError("--against \(error)")
     }
-    do { return try Fingerprint(json: bytes, file: shown) } catch { throw UsageError("--against \(error)") }
+    do { return try KernelFingerprint(json: bytes, file: shown) } catch {
+      throw UsageError("--against \(error)")
+    }
   }
 }
 
@@ -151,7 +153,7 @@ struct FingerprintedKernel: ParsableArguments {
   @Option(
     help: ArgumentHelp("Head size of a called attention, a power of 4.", valueName: "D"),
     transform: Whole.number)
-  var headSize: Int = 64
+  var headSize: Int = 16
 
   @Option(help: "Files for --exec: 'npy' or 'safetensors' (bf16 and 8 bits always).")
   var exchange: ProgramGuest.Exchange = .npy
@@ -184,10 +186,11 @@ struct FingerprintedKernel: ParsableArguments {
         ("--probabilities", probabilities != nil),
       ] where isGiven { throw ValidationError("\(flag) is for a kernel of ours: --algorithm") }
     }
-    for (flag, dtype) in [
+    let formats: [(flag: String, dtype: DType?)] = [
       ("--dtype", dtype), ("--compute", compute), ("--accumulate", accumulate),
       ("--probabilities", probabilities),
-    ] {
+    ]
+    for (flag, dtype) in formats {
       if let dtype, dtype.numberFormat?.hasZero != true || dtype.numberFormat?.hasSign != true {
         throw ValidationError("\(flag) \(dtype): must be a floating-point format")
       }
@@ -205,7 +208,7 @@ struct FingerprintedKernel: ParsableArguments {
     }
   }
 
-  func fingerprint(_ operation: FingerprintedOperation, length: Int) throws -> Fingerprint {
+  func fingerprint(_ operation: FingerprintedOperation, length: Int) throws -> KernelFingerprint {
     if let algorithm { return try own(operation, algorithm, length) }
     let guest = try guest(operation)
     defer { guest.close() }
@@ -213,13 +216,15 @@ struct FingerprintedKernel: ParsableArguments {
     let format = dtype.numberFormat ?? .f32
     switch operation {
     case .matmul:
-      return try Fingerprint(GuestDotBox(asker, format: format, length: length, columns: width, rows: width))
+      return try KernelFingerprint(
+        GuestDotBox(asker, format: format, length: length, columns: width, rows: width))
     case .attention:
-      return try Fingerprint(
+      return try KernelFingerprint(
         GuestAttention(asker, format: format, keys: length, headSize: headSize, queries: width))
     default:
       let kind = RowKind(rawValue: operation.rawValue) ?? .softmax
-      return try Fingerprint(GuestRowBox(kind, asker, format: format, length: length, epsilon: epsilon.value))
+      return try KernelFingerprint(
+        GuestRowBox(kind, asker, format: format, length: length, epsilon: epsilon.value))
     }
   }
 
@@ -232,7 +237,8 @@ struct FingerprintedKernel: ParsableArguments {
       return try ChannelGuest(output: ends[0], input: ends[1], name: "function")
     }
     if let exec {
-      let arrays = [.matmul: ["a", "b"], .attention: ["q", "k", "v"]][operation] ?? ["input"]
+      let arrays =
+        [FingerprintedOperation.matmul: ["a", "b"], .attention: ["q", "k", "v"]][operation] ?? ["input"]
       let parameters = [
         "temperature", "epsilon", "scale", "causal", "top_left", "window_left", "window_right", "sinks",
         "softcap", "safe",
@@ -249,7 +255,9 @@ struct FingerprintedKernel: ParsableArguments {
     return library
   }
 
-  private func own(_ operation: FingerprintedOperation, _ name: String, _ length: Int) throws -> Fingerprint {
+  private func own(_ operation: FingerprintedOperation, _ name: String, _ length: Int) throws
+    -> KernelFingerprint
+  {
     let format = dtype.numberFormat ?? .f32
     let none = UsageError(
       "--algorithm: no '\(name)' of \(operation.rawValue) that computes in these formats; see 'numcheck list kernels'"
@@ -262,7 +270,7 @@ struct FingerprintedKernel: ParsableArguments {
         configuration = try MatmulConfiguration(
           storage: dtype, accumulator: accumulate?.numberFormat.map { .float($0) }, result: format)
       } catch { throw UsageError("\(error)") }
-      return try Fingerprint(OwnDotBox(order, configuration, length: length))
+      return try KernelFingerprint(OwnDotBox(order, configuration, length: length))
     case .attention:
       guard let algorithm = AttentionAlgorithm(rawValue: name) else { throw none }
       let runner = AttentionRunner(
@@ -272,7 +280,7 @@ struct FingerprintedKernel: ParsableArguments {
           accumulator: accumulate?.numberFormat ?? .f32),
         probabilities: probabilities?.numberFormat, blockKeys: block)
       guard let box = OwnAttentionBox(runner, keys: length) else { throw none }
-      return try Fingerprint(box)
+      return try KernelFingerprint(box)
     case .rmsnorm, .layernorm:
       let configuration = KernelConfiguration(
         storage: dtype, compute: compute?.numberFormat, accumulator: accumulate?.numberFormat)
@@ -280,7 +288,7 @@ struct FingerprintedKernel: ParsableArguments {
         let algorithm = NormAlgorithm.all(for: norm).first(where: { $0.description == name }),
         let box = OwnNormBox(algorithm, configuration, length: length, epsilon: epsilon.value)
       else { throw none }
-      return try Fingerprint(box)
+      return try KernelFingerprint(box)
     default:
       let configuration = KernelConfiguration(
         storage: dtype, compute: compute?.numberFormat, accumulator: accumulate?.numberFormat)
@@ -288,7 +296,7 @@ struct FingerprintedKernel: ParsableArguments {
         let algorithm = Algorithm.all(for: row, dtype: dtype).first(where: { $0.description == name }),
         let box = OwnRowBox(algorithm, configuration, length: length)
       else { throw none }
-      return try Fingerprint(box)
+      return try KernelFingerprint(box)
     }
   }
 }

@@ -24,7 +24,6 @@ struct AccumulatorProbe {
   let subtracts: Bool
 
   private static let levels = Array(2...60)
-  private static let beyond = 58
 
   static func ask(_ i: RowInterview) throws {
     guard i.room.kind != .layerNorm else { return }
@@ -43,8 +42,8 @@ struct AccumulatorProbe {
       let isDirect = family[0].reporter == nil
       if family[0].top != nil && !leavesOut { continue }
       guard let found = try sighted(family, isDirect: isDirect) else { continue }
-      if found.level >= Self.beyond && family[0].top == nil {
-        // No accumulator keeps so little beside 1: the largest term is no part of the sum.
+      if box.kind == .logSumExp && found.sight == nil {
+        // The largest term may be no part of the sum: then nothing beside it is lost.
         leavesOut = true
         continue
       }
@@ -55,6 +54,13 @@ struct AccumulatorProbe {
       if let sight = found.sight {
         return (Trait("accumulate", .bits(sight.bits), found.words), sight)
       }
+    }
+    if leavesOut {
+      return (
+        .undecided(
+          "accumulate",
+          "either the largest term is no part of the sum, or sums are finer than any result shows"), nil
+      )
     }
     guard finest > 0 else {
       return (.undecided("accumulate", "no term of 2^-2 and less beside one of 1 shows in the results"), nil)

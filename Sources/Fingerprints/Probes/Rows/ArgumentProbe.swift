@@ -83,6 +83,7 @@ struct StraddlingArguments {
 
   private struct Pair {
     let level: Int
+    let place: Int
     let first: RowProbe
     let second: RowProbe
   }
@@ -109,9 +110,11 @@ struct StraddlingArguments {
     guard let finest = levels.prefix(while: { share($0) >= 0.8 }).last, let k = example[finest] else {
       return nil
     }
+    // What far coarser rounding than that of results explains is no sign that rows lie where they are meant to.
+    guard finest >= (wide ? 5 : 2) + format.precision + 4 else { return nil }
     let words =
-      "\(ProbeText.row(pairs[k].second.values)): \(ProbeText.number(y[2 * k + 1])), and \(ProbeText.number(y[2 * k])) with x[1] = \(ProbeText.number(pairs[k].first.values[1]))"
-    guard let next = tried[finest + 1], next >= 5, share(finest + 1) <= 0.65 else {
+      "\(ProbeText.row(pairs[k].second.values)): \(ProbeText.number(y[2 * k + 1])), and \(ProbeText.number(y[2 * k])) with x[\(pairs[k].place)] = \(ProbeText.number(pairs[k].first.values[pairs[k].place]))"
+    guard let next = tried[finest + 1], next >= 5, share(finest + 1) <= 0.75 else {
       return Trait("compute", .atLeastBits(finest + 1), words)
     }
     return Trait(
@@ -132,28 +135,27 @@ struct StraddlingArguments {
       }
       .filter { (1.4...1.99).contains($0 / .powerOfTwo(e)) && (exponents[0] < 4 || $0 >= 18) }
       let most = Int(Double.powerOfTwo(format.precision)) / 4 - 1
-      for top in tops {
-        for i in stride(from: 0, to: min(most, 64), by: 1) {
+      for (top, equal) in tops.flatMap({ top in [1, 3, 5, 7, 9, 11].map { (top, $0) } })
+      where made.count < 10 && equal < room.n - 1 {
+        for i in 0..<min(most, 64) {
           for sign in [1.0, -1.0] where made.count < 10 {
             let first = -sign * Double(4 * i) * unit
-            let second = first - 3 * unit * (sign > 0 ? 1 : -1)
+            let second = first - 3 * unit * sign
             guard format.round(first) == first, format.round(second) == second,
               second.magnitude >= format.smallestNormal
             else { continue }
-            let (a, b) = (result(first - top), result(second - top))
+            let (a, b) = (result(first - top, equal), result(second - top, equal))
             let (low, high) = (min(a, b), max(a, b))
             let ulp = format.ulp(of: low)
             let middle = ((low / ulp).rounded(.down) + 0.5) * ulp
-            guard low < middle, middle < high, middle - low > 0.3 * (high - low),
-              high - middle > 0.3 * (high - low)
-            else {
-              continue
+            let margin = 0.2 * (high - low)
+            guard middle - low > margin, high - middle > margin else { continue }
+            func row(_ x: Double) -> RowProbe {
+              var some = [equal: x]
+              for k in 0..<equal { some[k] = top }
+              return room.row(some, rest: room.none(top), place: equal)
             }
-            let none = room.none(top)
-            made.append(
-              Pair(
-                level: level, first: room.row([0: top, 1: first], rest: none, place: 1),
-                second: room.row([0: top, 1: second], rest: none, place: 1)))
+            made.append(Pair(level: level, place: equal, first: row(first), second: row(second)))
           }
         }
       }
@@ -161,8 +163,9 @@ struct StraddlingArguments {
     return made
   }
 
-  private func result(_ d: Double) -> Double {
+  /// Of a logit `d` above so many equal ones.
+  private func result(_ d: Double, _ equal: Int) -> Double {
     let e = Double.exp(d)
-    return e / (1 + e)
+    return e / (Double(equal) + e)
   }
 }

@@ -80,7 +80,7 @@ struct ObserverPool {
   /// Those for a kernel of log-sum-exp that leaves the largest term out of the sum.
   var besideLargest: [Observer] {
     (0..<32).map { k in
-      var observer = Observer(kind, format, large: format.round(-0.42 - 0.25 * Double(k) / 32))
+      var observer = Observer(kind, format, large: format.round(-0.6 - 0.08 * Double(k) / 32))
       observer.top = 0
       return observer
     }

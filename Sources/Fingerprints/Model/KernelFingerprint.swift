@@ -1,7 +1,7 @@
 import NumKit
 
 /// What was found of a kernel, small enough to be kept and compared.
-package struct Fingerprint: Sendable, Equatable {
+package struct KernelFingerprint: Sendable, Equatable {
   package var operation: String
   /// Of inputs and results.
   package var dtype: String
@@ -29,12 +29,12 @@ package struct Fingerprint: Sendable, Equatable {
   package subscript(name: String) -> Trait? { traits.first { $0.name == name } }
 }
 
-extension Fingerprint {
+extension KernelFingerprint {
   /// That of a kernel of rows.
   package init(_ box: any RowBox) throws {
     let interview = RowInterview(box)
     for probe in RowInterview.probes { try probe(interview) }
-    let sample = try Sample(box)
+    let sample = try Sample(box, interview.traits)
     self.init(
       operation: box.kind.rawValue, dtype: box.format.name, length: box.length, traits: interview.traits,
       tree: interview.tree, sample: sample.codes, sampleUlp: sample.ulp, sampleWrong: sample.wrong)
@@ -43,7 +43,7 @@ extension Fingerprint {
   /// That of a kernel of dot products.
   package init(_ box: any DotBox) throws {
     let interview = try Self.dots(box)
-    let sample = try Sample(box)
+    let sample = try Sample(box, interview.traits)
     self.init(
       operation: "matmul", dtype: box.format.name, length: box.length, traits: interview.traits,
       tree: interview.tree, sample: sample.codes, sampleUlp: sample.ulp, sampleWrong: sample.wrong)
