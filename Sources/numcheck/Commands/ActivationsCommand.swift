@@ -90,7 +90,11 @@ struct ActivationsCommand: Sharable {
     if files.isEmpty { throw ValidationError("Missing expected argument '<FILE[:TENSOR]> ...'") }
   }
 
+  /// So many files may be open at once.
+  private static let mostOpen = 64
+
   private var files: [String] { named + givenInputs.filter { !named.contains($0) } }
+
   var unsharable: [String] { stream ? ["--stream"] : [] }
 
   func run() throws {
@@ -106,14 +110,25 @@ struct ActivationsCommand: Sharable {
     settings.placeCount = largest
     var found = ActivationsReport(settings: settings, showsAll: details, view: view)
     let layout = try raws.layout()
-    let lists = try files.map { try TensorList($0, raw: layout) }
-    let roles = lists.map(ModelRoles.init)
-    let counts = zip(lists, roles).flatMap { list, roles in roles.items.map { list.info($0).count } }
+    func open(_ text: String) throws -> (list: TensorList, roles: ModelRoles) {
+      let list = try TensorList(text, raw: layout)
+      return (list, ModelRoles(list))
+    }
+    // Of many files each is closed before the next is opened.
+    let held = files.count <= Self.mostOpen ? try files.map(open) : []
+    func opened(_ k: Int) throws -> (list: TensorList, roles: ModelRoles) {
+      held.isEmpty ? try open(files[k]) : held[k]
+    }
+    let counts = try files.indices.flatMap { k -> [Int] in
+      let (list, roles) = try opened(k)
+      return roles.items.map { list.info($0).count }
+    }
     let line = SharedLine(Sharing.current == nil ? [] : counts)
     var number = -1
     let progress = Progress(total: max(1, counts.reduce(0, +)), what: "numbers")
     defer { progress.finish() }
-    for (list, roles) in zip(lists, roles) {
+    for k in files.indices {
+      let (list, roles) = try opened(k)
       found.leftOut += list.leftOut + roles.leftOut
       for item in roles.items {
         number += 1
