@@ -14,7 +14,8 @@ import Testing
       let rule = RoutingRule(
         try #require(RoutingRule.Scoring(rawValue: parts[1][0])), topK: try #require(Int(parts[1][1])),
         bias: try parts[1].dropFirst(2).map { try #require(Double($0)) })
-      let truth = try #require(RoutingTruth(try parts[2].map { try #require(Double($0)) }, rule))
+      let logits = try parts[2].map { try #require(Double($0)) }
+      let truth = try #require(RoutingTruth(logits, rule))
       let wanted = try parts[3].map { try #require(Double($0)) }
       #expect(truth.experts == wanted.prefix(rule.topK).map { Int($0) } && truth.isDecided, "\(parts[1])")
       for (i, w) in zip(truth.experts, wanted.dropFirst(rule.topK)) {

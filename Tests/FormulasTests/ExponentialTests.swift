@@ -38,7 +38,8 @@ import Testing
     for method in ExponentialMethods.all { look(method) }
   }
 
-  /// All 2²³ fractions in f32: 1429.3 ulp, just below a power of two; rounded to bf16 it is one in 450 that is another number.
+  /// Of the fractions in f32 the worst is the last, 1429.3 ulp just below a power of two; rounded to bf16 one in a hundred is another
+  /// number.
   @Test func degreeThreeInSinglePrecision() {
     var worst = (ulp: 0.0, at: 0.0)
     var others = 0
@@ -94,8 +95,9 @@ import Testing
     let (exact, cubic, linear) = (
       try found("shifted", .bf16), try found("poly3", .bf16), try found("poly1", .bf16)
     )
-    #expect(exact.softmaxUlp <= 0.51 && cubic.softmaxUlp < 0.53 && linear.softmaxUlp > 4)
+    #expect(exact.softmaxUlp <= 0.51 && cubic.softmaxUlp < 0.56 && linear.softmaxUlp > 4)
     #expect(cubic.moved < 1.1 * exact.moved)
-    #expect(try found("poly3", .f32).softmaxUlp > 100 && found("shifted", .f32).softmaxUlp < 50)
+    let (single, plain) = (try found("poly3", .f32), try found("shifted", .f32))
+    #expect(single.softmaxUlp > 100 && plain.softmaxUlp < 50)
   }
 }

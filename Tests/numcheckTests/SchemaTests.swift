@@ -61,6 +61,8 @@ import Testing
     ["bce-probabilities", "--rows", "2", "--length", "10", "--range", "30"],
     ["sigmoid-gradient", "--rows", "1", "--length", "7", "--dtype", "f8e4m3fn", "--compute", "f32"],
     ["smoothed-crossentropy", "--rows", "3", "--length", "7"], ["z-loss", "--rows", "2", "--length", "7"],
+    ["scores", "--rows", "3", "--length", "6", "--key-count", "5", "--function", "additive", "--weights"],
+    ["linear-attention", "--rows", "9", "--length", "4", "--dtype", "bf16", "--chunk", "4"],
     ["reference", "z-loss", "--rows", "2", "--length", "4", "--output", "o.npy"],
     ["routing", "--rows", "5", "--length", "16", "--top-k", "3", "--dtype", "bf16", "--bias-range", "0.1"],
     [

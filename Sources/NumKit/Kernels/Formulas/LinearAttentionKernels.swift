@@ -41,9 +41,10 @@ private struct LinearAttentionKernel: FormulaMaker {
     let keys = formula.keys.map { $0.map(map) }
     let values = formula.values.map { $0.map { C(rounding: $0) } }
     let (d, width) = (keys.first?.count ?? 0, values.first?.count ?? 0)
-    let (method, chunk) = (method, formula.chunk)
+    let form = method
+    let chunk = formula.chunk
     // States before a token, as far as they have been made: d × width sums of φ(k)vᵀ, then d of φ(k).
-    let step = method == .running ? 1 : chunk
+    let step = form == .running ? 1 : chunk
     var states: [[A]] = [Array(repeating: .zero, count: d * width + d)]
     func state(_ tokens: Int) -> [A] {
       while states.count <= tokens / step {
@@ -63,7 +64,7 @@ private struct LinearAttentionKernel: FormulaMaker {
     return { row, x, results, trace in
       let query = x.map(map)
       // Tokens whose sums are carried, and those that are met one by one.
-      let carried = method == .quadratic ? 0 : method == .running ? row + 1 : row / chunk * chunk
+      let carried = form == .quadratic ? 0 : form == .running ? row + 1 : row / chunk * chunk
       var (sums, total) = ([A](repeating: .zero, count: width), A.zero)
       if carried > 0 {
         let known = state(carried)

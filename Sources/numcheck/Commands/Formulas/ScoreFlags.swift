@@ -59,7 +59,7 @@ struct ScoreFlags: FormulaFlags {
       var random = RandomSource(seed: seed, row: stream)
       return (0..<rows).map { _ in (0..<columns).map { _ in size * random.normal() } }
     }
-    let keys = try keys.map(Self.matrix) ?? drawn(-6, keyCount, d, 1)
+    let keys = try self.keys.map(Self.matrix) ?? drawn(-6, keyCount, d, 1)
     let width = keys.first?.count ?? d
     let v = try combination.map { try WholeTensor($0).values } ?? drawn(-7, 1, width, 1)[0]
     var formula = ScoreFormula(function, isNormalized: weights, keys: keys)
