@@ -173,6 +173,7 @@ package struct Search {
       outcome.finds[k].shrunk = shrunk(outcome.finds[k].evaluation, worker)
     }
     if outcome.finds.isEmpty, let worst = outcome.worst { outcome.worstShrunk = shrunk(worst, worker) }
+    outcome.takeShrunk()
   }
 
   /// The simplest row found that fails in the same way, or, where nothing fails, whose score is nine tenths of it.

@@ -37,6 +37,17 @@ package struct SearchOutcome: Sendable {
 
   package init() {}
 
+  /// Takes what shrinking found for the worst where it is worse still.
+  mutating func takeShrunk() {
+    if let simple = worstShrunk?.evaluation, let old = worst, simple.score > old.score { worst = simple }
+    for k in finds.indices {
+      guard let simple = finds[k].shrunk?.evaluation, simple.kind == finds[k].kind,
+        simple.judgement.maxUlp > finds[k].evaluation.judgement.maxUlp
+      else { continue }
+      finds[k].evaluation = simple
+    }
+  }
+
   mutating func enter(_ evaluation: Evaluation, at tried: Int) {
     guard let kind = evaluation.kind else {
       if evaluation.score > worst?.score ?? -.infinity { (worst, worstAt) = (evaluation, tried) }

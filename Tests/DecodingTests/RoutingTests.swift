@@ -11,12 +11,18 @@ import Testing
     for line in try fixtureText("formulas/golden.txt").split(separator: "\n") where line.hasPrefix("routing|")
     {
       let parts = line.split(separator: "|").map { $0.split(separator: " ").map(String.init) }
-      let rule = RoutingRule(
-        try #require(RoutingRule.Scoring(rawValue: parts[1][0])), topK: try #require(Int(parts[1][1])),
-        bias: try parts[1].dropFirst(2).map { try #require(Double($0)) })
-      let logits = try parts[2].map { try #require(Double($0)) }
+      func numbers(_ texts: some Sequence<String>) throws -> [Double] {
+        try texts.map { text in
+          let number = Double(text)
+          return try #require(number)
+        }
+      }
+      let scoring = try #require(RoutingRule.Scoring(rawValue: parts[1][0]))
+      let topK = try #require(Int(parts[1][1]))
+      let rule = RoutingRule(scoring, topK: topK, bias: try numbers(parts[1].dropFirst(2)))
+      let logits = try numbers(parts[2])
       let truth = try #require(RoutingTruth(logits, rule))
-      let wanted = try parts[3].map { try #require(Double($0)) }
+      let wanted = try numbers(parts[3])
       #expect(truth.experts == wanted.prefix(rule.topK).map { Int($0) } && truth.isDecided, "\(parts[1])")
       for (i, w) in zip(truth.experts, wanted.dropFirst(rule.topK)) {
         #expect((truth.weights[i] / w - 1).magnitude < 0x1p-50)

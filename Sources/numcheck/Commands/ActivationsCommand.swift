@@ -95,7 +95,7 @@ struct ActivationsCommand: Sharable {
 
   private var files: [String] { named + givenInputs.filter { !named.contains($0) } }
 
-  var unsharable: [String] { stream ? ["--stream"] : [] }
+  var unsharable: [String] { (stream ? ["--stream"] : []) + (svg == nil ? [] : ["--svg"]) }
 
   func run() throws {
     if svg == "-" { throw UsageError("--svg needs a file") }

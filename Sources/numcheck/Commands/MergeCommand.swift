@@ -14,7 +14,8 @@ struct MergeCommand: ParsableCommand {
     discussion: """
       Takes what 'numcheck ... --shard I/N --save FILE' wrote, all N of it, or what 'numcheck gate --save FILE' did. The report is, \
       byte for byte, that of the same command in one piece, with its limits and exit status. Inputs must be where they were: their \
-      headers and the worst rows are read again. A part that is missing, of another run or from another version is an error.
+      headers and the worst rows are read again. A part that is missing, of another run or from another version is an error. \
+      Files are written where this command's own flags say, never where a part does.
       """)
 
   @Argument(help: ArgumentHelp("The parts, in any order.", valueName: "FILE"))
@@ -44,7 +45,7 @@ struct MergeCommand: ParsableCommand {
     }
     try keepApart(outputs: report.map(\.path), inputs: parts)
     if let gate = gatePath(read.map(\.data)) {
-      return try run(["gate", gate] + parts.flatMap { ["--merge", $0] } + shown)
+      return try run(["gate", gate] + parts.flatMap { ["--merge", $0] } + shown) { $0 is GateCommand }
     }
     do {
       let merger = try PartMerger(
@@ -52,19 +53,23 @@ struct MergeCommand: ParsableCommand {
       OpenedFiles.keepFingerprints()
       let line = merger.arguments
       try Sharing.with(merger) {
-        try Invocation.with(line) { try run(replacing(line) + shown) }
+        // A part is data: its line may ask a question of its files, and nothing else.
+        try Invocation.with(line) {
+          try run(replacing(line) + shown) { ($0 as? any Sharable)?.unsharable.isEmpty == true }
+        }
       }
     } catch let error as PartError {
       throw UsageError("\(error)")
     }
   }
 
-  /// Runs another command's line.
-  private func run(_ line: [String]) throws {
+  /// Runs another command's line, where `isAllowed` has nothing against it.
+  private func run(_ line: [String], _ isAllowed: (any ParsableCommand) -> Bool) throws {
+    guard line.first?.hasPrefix("-") == false else { throw UsageError("a part names no command") }
     let list = try Arguments(line, commands: Numcheck.configuration.subcommands).list
     var command: any ParsableCommand
     do { command = try Numcheck.parseAsRoot(list) } catch { throw UsageError(Numcheck.line(of: error)) }
-    guard command is any Sharable || command is GateCommand else {
+    guard isAllowed(command) else {
       throw UsageError("'\(ArgumentText.shown(line.first ?? ""))' has no parts")
     }
     try command.run()
@@ -84,6 +89,7 @@ struct MergeCommand: ParsableCommand {
       while let k = list.firstIndex(of: flag) { list.removeSubrange(k..<min(k + 2, list.count)) }
       list.removeAll { $0.hasPrefix(flag + "=") }
     }
+    drop("--report")
     if format != nil { drop("--format") }
     if columns != nil {
       drop("--columns")

@@ -26,6 +26,8 @@ extension ParsableCommand {
     // What is no number, of the flags that do not say so themselves.
     if known.wholeMatch(of: /The value '.*' is invalid for '--report <[^>]*>'/) != nil {
       known += ": must be FORMAT=FILE, like html=page.html; formats: \(ReportFormat.names)"
+    } else if known.wholeMatch(of: /The value '.*' is invalid for '--emit <[^>]*>'/) != nil {
+      known += ": must be KIND=FILE, KIND one of pytest, gtest, swift-testing, c"
     } else if known.wholeMatch(of: /The value '.*' is invalid for '--[a-z-]+ <[^>]*>'/) != nil {
       known += ": must be a number"
     }

@@ -42,10 +42,10 @@ public struct Frequencies: Sendable, Hashable {
       throw UnfitFormula("\(dimensions) dimensions: they are turned in pairs")
     }
     if !(base > 1 && base < 0x1p100) {
-      throw UnfitFormula("a base of \(base): it must be above 1 and finite")
+      throw UnfitFormula("a base of \(base): it must be above 1 and below 2^100")
     }
     if !(scaling.factor >= 1 && scaling.factor < 0x1p50) {
-      throw UnfitFormula("a factor of \(scaling.factor): it must be finite and 1 or more")
+      throw UnfitFormula("a factor of \(scaling.factor): it must be 1 or more and below 2^50")
     }
     if case .ntk = scaling, dimensions < 4 { throw UnfitFormula("NTK scaling needs 4 dimensions or more") }
     if case .yarn(_, let original) = scaling, !(1...(1 << 40)).contains(original) {
