@@ -36,7 +36,6 @@ struct DialectCommand: ParsableCommand {
   }
 
   func run() throws {
-    try input.requireOne("dialect")
     let a = try SchemeRegistry.scheme(named: first)
     let b = try SchemeRegistry.scheme(named: second)
     let source = try MatrixSource.only(input)

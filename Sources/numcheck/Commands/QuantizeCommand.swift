@@ -21,7 +21,7 @@ struct QuantizeCommand: Sharable {
       "Scheme to try, repeatable; '*' and '?' match. See 'numcheck list schemes'.", valueName: "name"))
   var scheme: [String] = []
 
-  @OptionGroup(title: "Input") var input: RowOptions<AnyNumbers>
+  @OptionGroup(title: "Input") var input: RowOptions<ModelNumbers>
 
   @Option(help: ArgumentHelp("Write the dequantized tensor (exactly one --scheme).", valueName: "FILE"))
   var output: String?

@@ -23,8 +23,14 @@ extension InputUse {
 /// Numbers that may be anything: weights, activations.
 enum AnyNumbers: InputUse {
   static let noun = "numbers"
-  static let takesSeveral = true
   static let length = "1024"
+}
+
+/// The same of whole models, in as many files as they have.
+enum ModelNumbers: InputUse {
+  static let noun = "numbers"
+  static let length = "1024"
+  static let takesSeveral = true
 }
 
 /// Logits of any operation.
