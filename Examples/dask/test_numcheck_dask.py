@@ -7,21 +7,35 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 from dask.distributed import Client, LocalCluster, as_completed
 
 from numcheck_dask import merge, submit
 
-COMMAND = ["softmax", "--dtype", "f16", "--rows", "4000", "--length", "512", "--range", "30", "--format", "json"]
+COMMAND = ["softmax", "--dtype", "f16", "--rows", "90", "--length", "64", "--range", "30", "--format", "json"]
+
+
+def slowed(program, folder):
+    """The same program, a second late: long enough to be caught at work."""
+    path = os.path.join(folder, "numcheck")
+    with open(path, "w") as script:
+        script.write(f"#!/bin/sh\nsleep 1\nexec '{program}' \"$@\"\n")
+    os.chmod(path, 0o755)
+    return path
 
 
 def main(program):
     program = os.path.abspath(program)
     whole = subprocess.run([program, *COMMAND], capture_output=True)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
         workers = client.run(os.getpid)
         assert len(workers) == 2, workers
-        futures = submit(client, program, COMMAND, 7)
+        futures = submit(client, slowed(program, folder), COMMAND, 7)
         next(iter(as_completed(futures)))
         killed = sorted(workers.values())[0]
         os.kill(killed, signal.SIGKILL)

@@ -8,13 +8,14 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import ray
 
 from numcheck_ray import merge, submit
 
-COMMAND = ["softmax", "--dtype", "f16", "--rows", "4000", "--length", "512", "--range", "30", "--format", "json"]
+COMMAND = ["softmax", "--dtype", "f16", "--rows", "90", "--length", "64", "--range", "30", "--format", "json"]
 
 
 def at_work():
@@ -29,13 +30,23 @@ def at_work():
     return sorted(found)
 
 
+def slowed(program, folder):
+    """The same program, a second late: long enough to be caught at work."""
+    path = os.path.join(folder, "numcheck")
+    with open(path, "w") as script:
+        script.write(f"#!/bin/sh\nsleep 1\nexec '{program}' \"$@\"\n")
+    os.chmod(path, 0o755)
+    return path
+
+
 def main(program):
     program = os.path.abspath(program)
     whole = subprocess.run([program, *COMMAND], capture_output=True)
     before = at_work()
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    folder = tempfile.TemporaryDirectory()
     try:
-        references = submit(program, COMMAND, 7)
+        references = submit(slowed(program, folder.name), COMMAND, 7)
         end = time.monotonic() + 120
         while not (workers := [pid for pid in at_work() if pid not in before]):
             assert time.monotonic() < end, "no worker began"
@@ -44,6 +55,7 @@ def main(program):
         parts = ray.get(references)
     finally:
         ray.shutdown()
+        folder.cleanup()
     done = merge(program, parts)
     assert done.stdout == whole.stdout and len(done.stdout) > 0, "the reports differ"
     assert (done.returncode, done.stderr) == (whole.returncode, whole.stderr), done

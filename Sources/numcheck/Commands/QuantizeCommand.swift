@@ -4,6 +4,7 @@ import NumKit
 import NumKitNumbers
 import Quant
 import Reports
+import Shards
 import TensorFiles
 
 /// Squeezes tensors through quantization schemes and prices each.
@@ -174,12 +175,8 @@ struct QuantizeCommand: Sharable {
     let line = SharedLine(sources.map(\.count))
     var (found, unread): ([QuantizeReport.Tensor], [LeftOut]) = ([], [])
     for (k, input) in sources.enumerated() {
-      let source: MatrixSource
-      do { source = try input.open() } catch  where sources.count > 1 {
-        unread.append(LeftOut(input.name, error))
-        continue
-      }
       do {
+        let source = try input.open()
         try MemoryNeeds.requireRow(of: source, schemes: schemes.count)
         let study = try line.share(k, blank: { SchemeStudy(blank: source.columns) }) {
           try SchemeStudy(source, schemes: schemes, threads: threads.count)
@@ -188,8 +185,8 @@ struct QuantizeCommand: Sharable {
           QuantizeReport.Tensor(
             name: source.name, rows: source.rows, columns: source.columns, study: study,
             isWeight: input.isWeight))
-      } catch let error as BeyondSingle where sources.count > 1 {
-        unread.append(LeftOut(source.name, error))
+      } catch  where sources.count > 1 && !(error is OutOfMemory || error is PartError) {
+        unread.append(LeftOut(input.name, error))
       }
     }
     try SharedRun.end()
