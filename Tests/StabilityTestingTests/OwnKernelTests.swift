@@ -46,7 +46,8 @@ import Testing
     let shifted = try #require(
       Algorithm.all(for: .softmax, dtype: .float(.f32)).first { $0.kernel == "shifted" })
     try checkProperty(.logits(1...20), .specialValues(.softmax, Self.kernel(shifted, Float.self)), runs: 30)
-    try checkProperty(.logits(1...20), .specialValues(.softmax, Self.kernel(shifted, BFloat16.self)), runs: 30)
+    try checkProperty(
+      .logits(1...20), .specialValues(.softmax, Self.kernel(shifted, BFloat16.self)), runs: 30)
   }
 
   /// Rounding is monotone, leaves numbers of the format alone, and of a midpoint goes to the even neighbour.

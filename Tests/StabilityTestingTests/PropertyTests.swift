@@ -23,7 +23,9 @@ private func rmsNorm(_ x: [Float]) -> [Float] {
 /// Ready-made properties: what is right passes, what is wrong does not, in several formats.
 @Suite struct PropertyTests {
   private func fails<V>(_ generator: Generator<V>, _ property: Property<V>, _ kind: String) throws {
-    let failure = try #require(throws: PropertyFailure.self) { try checkProperty(generator, property, runs: 2000) }
+    let failure = try #require(throws: PropertyFailure.self) {
+      try checkProperty(generator, property, runs: 2000)
+    }
     #expect(failure.violation.kind == kind, "\(failure)")
   }
 
