@@ -232,7 +232,10 @@ import Testing
   @Test func activationsChangeWhatMatters() throws {
     let folder = try CommandRunner.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    let values = (0..<8 * 64).map { Float(($0 % 64 == 3 ? 50 : 1) * sin(Double($0) * 1.3)) }
+    let values: [Float] = (0..<8 * 64).map { (i: Int) -> Float in
+      let size: Double = i % 64 == 3 ? 50 : 1
+      return Float(size * sin(Double(i) * 1.3))
+    }
     let file = folder.appendingPathComponent("x.safetensors")
     try ActivationsTests.safetensors([("hidden.1", "F32", [8, 64], values.withUnsafeBytes { Data($0) })])
       .write(to: file)

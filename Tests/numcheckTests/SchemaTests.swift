@@ -9,6 +9,7 @@ import Testing
   private static let root = CommandRunner.fixtures.deletingLastPathComponent().path
   private static let hidden = folder + "/smollm2-hidden-bf16.safetensors"
   private static let weight = folder + "/smollm2-weights.gguf:blk.0.attn_k.weight"
+  private static let weights = folder + "/smollm2-weights.gguf"
   private static let tiny = CommandRunner.fixtures.appendingPathComponent("models/tiny.safetensors").path
   private static let attention = folder + "/smollm2-attn.safetensors"
 
