@@ -51,7 +51,8 @@ import Testing
           }
           certificate.merge(truths[0].certificate)
           #expect(truths[0].certificate.total == columns)
-          #expect(truths[0].rounded == exact.rounded, "\(kind), \(format.name), inner \(inner), row \(row)")
+          let areAlike = zip(truths[0].rounded, exact.rounded).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
+          #expect(areAlike, "\(kind), \(format.name), inner \(inner), row \(row)")
           for j in 0..<columns {
             let off = ((truths[0].high[j] - exact.high[j]) + (truths[0].low[j] - exact.low[j])).magnitude
             let bound = (truths[0].relativeError + exact.relativeError) * 1.01 + 0x1p-60
@@ -66,7 +67,8 @@ import Testing
         }
       }
     }
-    #expect(format == .f64 ? certificate.double == 0 : certificate.double > 1000)
+    let isUsed = format != .f64 && format != .f8e4m3fnuz
+    #expect(isUsed ? certificate.double > 1000 : certificate.double == 0)
     #expect(certificate.undecided == 0)
   }
 

@@ -26,7 +26,7 @@ import Testing
     (["softmax", "--input="], "the value of '--input' is empty"),
     (["quantize", "--scheme"], "Missing value for '--scheme"),
     (["softmax", "nowhere.npy"], "nowhere.npy: cannot open: No such file"),
-    (["softmax", "a.npy", "--input", "b.npy"], "'a.npy' and --input 'b.npy' are two inputs"),
+    (["softmax", "a.npy", "--input", "b.npy"], "'a.npy' and 'b.npy' are two inputs"),
     (["softmax", "a.npy", "b.npy"], "Unexpected argument 'b.npy'"),
     (["attention", "a.npy", "b.npy"], "files are three, q, k and v in this order"),
     (["softmx", "--dtype", "f16"], "unknown command 'softmx'; there are: softmax, logsoftmax,"),

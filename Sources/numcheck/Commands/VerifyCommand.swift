@@ -27,12 +27,9 @@ struct VerifyCommand: ParsableCommand {
       VerifyNorm<LayerNormQuestion>.self,
     ])
 
-  @Argument(help: .hidden) var words: [String] = []
-
   func run() throws {
     let names = Self.configuration.subcommands.compactMap { $0.configuration.commandName }
-    let given = words.first.map { "no operation '\($0)' to verify" } ?? "an operation comes after 'verify'"
-    throw UsageError("\(given): \(names.joined(separator: ", "))")
+    throw UsageError("an operation comes after 'verify': \(names.joined(separator: ", "))")
   }
 }
 

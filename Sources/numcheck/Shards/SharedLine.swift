@@ -24,7 +24,9 @@ struct SharedLine {
   private func span(_ k: Int) -> WorkSpan { WorkSpan(offset: offsets[k], weight: weights[k], total: total) }
 
   /// Runs `work` on piece number `k`.
-  func within<T>(_ k: Int, _ work: () throws -> T) rethrows -> T { try Sharing.within(span(k), work) }
+  func within<T>(_ k: Int, _ work: () throws -> T) rethrows -> T {
+    Sharing.current == nil ? try work() : try Sharing.within(span(k), work)
+  }
 
   /// What is found of piece number `k`: where one process does all of it that one finds it, else `work` shares it.
   func share<Found: Portable>(_ k: Int, blank: () -> Found, _ work: () throws -> Found) throws -> Found {

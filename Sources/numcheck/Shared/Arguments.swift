@@ -23,15 +23,28 @@ struct Arguments {
         throw UsageError("unknown command '\(given[1])'; there are: \(names.joined(separator: ", "))")
       }
     }
+    if given.count > 1, !given[1].hasPrefix("-"), !Self.isDirected(given, commands),
+      let parts = commands.first(where: { $0.configuration.commandName == given[0] })?.configuration
+        .subcommands, !parts.isEmpty,
+      !parts.contains(where: {
+        $0.configuration.commandName == given[1] || $0.configuration.aliases.contains(given[1])
+      }), given[1] != "help"
+    {
+      let names = parts.compactMap { $0.configuration.commandName }
+      throw UsageError("no operation '\(given[1])' to \(given[0]); there are: \(names.joined(separator: ", "))")
+    }
     list = try Self.joined(Self.directed(given, commands))
   }
 
   /// `reference attention` and its like take other flags than the operations on rows, so they are commands of their own.
   private static func directed(_ given: [String], _ commands: [any ParsableCommand.Type]) -> [String] {
-    guard given.count > 1,
-      commands.contains(where: { $0.configuration.commandName == "\(given[0])-\(given[1])" })
-    else { return given }
+    guard isDirected(given, commands) else { return given }
     return ["\(given[0])-\(given[1])"] + given.dropFirst(2)
+  }
+
+  private static func isDirected(_ given: [String], _ commands: [any ParsableCommand.Type]) -> Bool {
+    given.count > 1
+      && commands.contains { $0.configuration.commandName == "\(given[0])-\(given[1])" }
   }
 
   /// Numbers below zero as part of their flags: the parser takes what begins with '-' for another flag. Throws for an empty value,

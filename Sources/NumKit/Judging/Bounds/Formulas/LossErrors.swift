@@ -106,16 +106,9 @@ private struct BinaryCrossEntropyErrors: FormulaErrors {
     return c.sum(a, b).error
   }
 
-  /// No less than −100, rounded: what is farther from a logarithm that is less, or whose own error is not known.
+  /// No less than −100: nothing is derived where a logarithm is near it or below, or may be.
   private func clamped(_ x: Computed, _ exact: Double) -> Computed {
-    let least = precisions.compute.loaded(-100)
-    let beyond = Swift.max(0, -100 - exact) + least.error
-    if x.error.isNaN {
-      return exact == -.infinity
-        ? Computed(exact: -100, error: least.error)
-        : Computed(exact: exact, error: exact.magnitude + 100 + least.error)
-    }
-    return Computed(exact: exact, error: Swift.max(x.error, beyond) + 0x1p-50 * exact.magnitude)
+    exact - x.error > -99 ? x : .unknown
   }
 }
 
