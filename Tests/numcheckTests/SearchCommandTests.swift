@@ -33,8 +33,8 @@ import Testing
 
   /// The fault, the rows that show it, and what is left of them.
   @Test(arguments: [
-    ("SENTINEL", "zero", ["--max-length", "40", "--tries", "600"], 1),
-    ("STALE_MAXIMUM", "above-bound", ["--max-length", "260", "--tries", "600"], 129),
+    ("SENTINEL", "zero", ["--max-length", "40", "--tries", "2000"], 1),
+    ("STALE_MAXIMUM", "above-bound", ["--max-length", "260", "--tries", "2000"], 129),
     ("F16_ACCUMULATOR", "above-bound", ["--max-length", "4100", "--tries", "500"], 4100),
     (
       "LOST_TAIL", "zero",
@@ -83,7 +83,7 @@ import Testing
   @Test func theReportDoesNotDependOnThreads() throws {
     try Self.inFolder { folder in
       let library = try Self.build("STALE_MAXIMUM", in: folder)
-      let line = ["search", "softmax", "--plugin", library, "--max-length", "200", "--tries", "400"]
+      let line = ["search", "softmax", "--plugin", library, "--max-length", "200", "--tries", "2000"]
       let one = try CommandRunner.run(line + ["--threads", "1"]).output
       let two = try CommandRunner.run(line + ["--threads", "2"]).output
       #expect(one == two && one.contains("above-bound"))

@@ -100,7 +100,9 @@ public enum RowFamily: String, Sendable, CaseIterable {
       for i in 0..<n { row[i] = format.stepped(x, by: random.integer(in: -3...3)) }
     case .farBelow, .farAbove:
       let far = range.isFinite ? min(range, format.largestFinite) : format.largestFinite
-      let size = far * random.one(of: [1, 0.9375, 0.5, 1e-2])
+      // Beside the largest, and beside what people take for minus infinity.
+      let usual = [1e4, 5e4, 65504, 1e5, 1e9].filter { $0 < far }
+      let size = random.one(of: [1, 0.9375, 0.5, 1e-2].map { far * $0 } + usual)
       for i in 0..<n { row[i] = (self == .farBelow ? -1 : 1) * (size - spread * random.uniform()) }
     case .cancelling:
       let size = random.one(of: [1e2, 1e4, format.largestFinite / 4])
