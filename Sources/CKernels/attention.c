@@ -8,9 +8,9 @@ typedef float f32x16 __attribute__((ext_vector_type(16), aligned(4)));
 
 enum { lanes = 16, rows = 6, depth = 256 };
 
-static inline f32x16 load(const float *p) { return *(const f32x16 *)p; }
-static inline void store(float *p, f32x16 x) { *(f32x16 *)p = x; }
-static inline f32x16 fma16(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
+NC_INLINE f32x16 load(const float *p) { return *(const f32x16 *)p; }
+NC_INLINE void store(float *p, f32x16 x) { *(f32x16 *)p = x; }
+NC_INLINE f32x16 fma16(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
 
 /// `n` queries against sixteen keys, [size, 16] in `panel`; sums go on from where they are.
 NC_INLINE void multiply(
