@@ -128,6 +128,7 @@ NC_INLINE void weigh(
 // --- A tile
 
 /// tanh y for t = e^(-2y).
+NC_ALWAYS
 static inline f64x8 tanh0(f64x8 t) {
   const f64x8 n = 1 - t;
   const f64x8 m = 1 + t;

@@ -11,22 +11,32 @@ typedef double f64x8 __attribute__((ext_vector_type(8), aligned(8)));
 typedef float f32x8 __attribute__((ext_vector_type(8), aligned(4)));
 typedef int64_t i64x8 __attribute__((ext_vector_type(8), aligned(8)));
 
+// Inlined whatever the optimisation: a loop compiled for wider vectors (NC_WIDE) hands them over in other registers.
+#define NC_ALWAYS __attribute__((always_inline))
+
 #define MAGIC 0x1.8p52
 #define LANES 8
 
+NC_ALWAYS
 static inline f64x8 load(const double *p) { return *(const f64x8 *)p; }
+NC_ALWAYS
 static inline void store(double *p, f64x8 v) { *(f64x8 *)p = v; }
+NC_ALWAYS
 static inline f64x8 fma8(f64x8 a, f64x8 b, f64x8 c) { return __builtin_elementwise_fma(a, b, c); }
+NC_ALWAYS
 static inline f64x8 abs8(f64x8 a) { return __builtin_elementwise_abs(a); }
+NC_ALWAYS
 static inline f64x8 select8(i64x8 mask, f64x8 a, f64x8 b) { return mask ? a : b; }
 
 /// The last, partial vector of a row: lanes beyond `n` hold `fill`.
+NC_ALWAYS
 static inline f64x8 load_part(const double *p, long n, double fill) {
   double t[LANES];
   for (int i = 0; i < LANES; i++) t[i] = i < n ? p[i] : fill;
   return load(t);
 }
 
+NC_ALWAYS
 static inline void store_part(double *p, f64x8 v, long n) {
   double t[LANES];
   store(t, v);
@@ -34,6 +44,7 @@ static inline void store_part(double *p, f64x8 v, long n) {
 }
 
 /// Section 3: e^d for |d| <= 700, by reduction to |r| <= ln2/2 and Taylor's polynomial of degree 13.
+NC_ALWAYS
 static inline f64x8 exp0(f64x8 d) {
   const f64x8 t = fma8(d, (f64x8)0x1.71547652b82fep+0, (f64x8)MAGIC);
   const f64x8 k = t - MAGIC;
@@ -63,6 +74,7 @@ struct lanes {
   f64x8 high, low;
 };
 
+NC_ALWAYS
 static inline void add_to(struct lanes *s, f64x8 b) {
   const f64x8 sum = s->high + b;
   const f64x8 z = sum - s->high;
@@ -83,6 +95,7 @@ static inline struct nc_pair total(struct lanes s) {
 }
 
 /// Rounds x >= 0 by adding and subtracting 1.5 2^(q + 52), with 2^q the spacing there.
+NC_ALWAYS
 static inline f64x8 round_to(f64x8 x, struct nc_rounding f) {
   i64x8 q = (((i64x8)(x)) >> 52) - 1023;
   const i64x8 least = (i64x8)(int64_t)f.min_exponent, most = (i64x8)(int64_t)(f.max_exponent + 1);
@@ -94,6 +107,7 @@ static inline f64x8 round_to(f64x8 x, struct nc_rounding f) {
 }
 
 /// 2^k for k >= -900, 0 below.
+NC_ALWAYS
 static inline f64x8 power(f64x8 k) {
   const i64x8 usable = k >= -900;
   const f64x8 t = (usable ? k : (f64x8)0) + MAGIC;
