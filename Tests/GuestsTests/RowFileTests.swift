@@ -44,10 +44,10 @@ import Testing
 
   @Test func otherShapesAreRefused() throws {
     let y = try tensor([3, 2], [1, 2, 3, 4, 5, 6])
-    #expect(throws: GuestError("y.npy: its shape is [3, 2], but results here have [2, 3]")) {
+    #expect(throws: GuestError("y.npy: its shape is [3, 2], but results of these inputs have [2, 3]")) {
       try RowFile(y, name: "y.npy", operation: .softmax, shape: [2, 3], axis: 1)
     }
-    #expect(throws: GuestError("y.npy: its shape is [3, 2], but results here have [2] or [2, 1]")) {
+    #expect(throws: GuestError("y.npy: its shape is [3, 2], but results of these inputs have [2] or [2, 1]")) {
       try RowFile(y, name: "y.npy", operation: .logSumExp, shape: [2, 3], axis: 1)
     }
   }

@@ -74,11 +74,11 @@ import Testing
     ("verify softmax --input logits.npy", "what the kernel computed is missing: --results FILE"),
     (
       "verify softmax --input logits.npy --results q.npy",
-      "q.npy: its shape is [2, 6, 8], but results here have [8, 256]"
+      "q.npy: its shape is [2, 6, 8], but results of these inputs have [8, 256]"
     ),
     (
       "verify lse --input logits.npy --results softmax.npy",
-      "softmax.npy: its shape is [8, 256], but results here have [8] or [8, 1]"
+      "softmax.npy: its shape is [8, 256], but results of these inputs have [8] or [8, 1]"
     ),
     ("verify softmax --input logits.npy --results nowhere.npy", "nowhere.npy: cannot open"),
     ("verify softmax --input logits.npy --results dump.npz", "holds 6 tensors, name one as FILE:TENSOR"),
@@ -102,7 +102,7 @@ import Testing
     ),
     (
       "verify attention --q q.npy --k k.npy --v v.npy --results attention.npy --lse-results q.npy",
-      "q.npy: its shape is [2, 6, 8], but results here have [2, 6]"
+      "q.npy: its shape is [2, 6, 8], but results of these inputs have [2, 6]"
     ),
     ("compare dump.npz dump-f16.npz", "have no tensor in common"),
     ("compare dump.npz nowhere.npz", "nowhere.npz: cannot open"),

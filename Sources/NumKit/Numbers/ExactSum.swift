@@ -73,6 +73,8 @@ public struct ExactSum: Sendable {
 
   /// Brings every chunk but the last to 0 … 2^32 − 1: one form for one value.
   private mutating func carry() {
+    // What keeps its value alone has no chunks.
+    if chunks.isEmpty { return }
     for i in 0..<(chunks.count - 1) {
       chunks[i + 1] += chunks[i] >> 32
       chunks[i] &= 0xffff_ffff

@@ -36,8 +36,8 @@ public final class AttentionReference {
   private var unasked = Truth()
   /// Whether values that errors are measured against may be those of the first tier.
   let answersInDouble: Bool
-  /// So many products pairs answer in some hundredths of a second.
-  private static let fewProducts = 0x1p24
+  /// So many products pairs answer in seconds; what reports call exact is then so to its last digit.
+  private static let fewProducts = 0x1p31
   /// The relative error that values of the first tier may have.
   var accuracy: Double
 

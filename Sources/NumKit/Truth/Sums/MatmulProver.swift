@@ -27,7 +27,7 @@ public struct MatmulProver: Prover {
   public init(_ inputs: MatmulInputs, format: NumberFormat, block: Int = 8, usesFirstTier: Bool? = nil) {
     self.block = Swift.max(1, Swift.min(block, MatmulTier0.block))
     let products = Double(inputs.a.count) * Double(inputs.b.count) * Double(inputs.a.inner)
-    tier0 = usesFirstTier ?? (products > 0x1p24) ? MatmulTier0(inputs, format) : nil
+    tier0 = usesFirstTier ?? (products > 0x1p31) ? MatmulTier0(inputs, format) : nil
     reference = SumReference(format: format)
     rowGrains = inputs.a.grains(inputs.a.values)
     columnGrains = inputs.b.grains(inputs.b.values)
