@@ -96,7 +96,7 @@ struct CompareCommand: Sharable {
       var found: [(index: Int, entry: CompareReport.Entry)] = []
     }
     // Where several processes share the work each goes through all in order.
-    let line = SharedLine(Sharing.current == nil ? [] : pairs.map(\.1.first.count))
+    let line = SharedLine(pairs.map(\.1.first.count))
     let worker = try ParallelRows(threads: Sharing.current == nil ? threads.count : 1, chunk: 1).reduce(
       count: pairs.count, progress: nil, make: { Worker() },
       body: { worker, index in
