@@ -47,7 +47,8 @@ import Testing
     #expect(throws: GuestError("y.npy: its shape is [3, 2], but results of these inputs have [2, 3]")) {
       try RowFile(y, name: "y.npy", operation: .softmax, shape: [2, 3], axis: 1)
     }
-    #expect(throws: GuestError("y.npy: its shape is [3, 2], but results of these inputs have [2] or [2, 1]")) {
+    #expect(throws: GuestError("y.npy: its shape is [3, 2], but results of these inputs have [2] or [2, 1]"))
+    {
       try RowFile(y, name: "y.npy", operation: .logSumExp, shape: [2, 3], axis: 1)
     }
   }

@@ -31,7 +31,8 @@ struct Arguments {
       }), given[1] != "help"
     {
       let names = parts.compactMap { $0.configuration.commandName }
-      throw UsageError("no operation '\(given[1])' to \(given[0]); there are: \(names.joined(separator: ", "))")
+      throw UsageError(
+        "no operation '\(given[1])' to \(given[0]); there are: \(names.joined(separator: ", "))")
     }
     list = try Self.joined(Self.directed(given, commands))
   }
