@@ -25,7 +25,10 @@ public struct CheckSummary: Sendable, Hashable {
 /// arguments, and `STABILITY_REPLAY` (choices, as failures print them) of all values, for tests whose generator makes it.
 ///
 /// - Parameters:
+///   - generator: what makes values.
+///   - property: what they are held to.
 ///   - runs: how many values are tried.
+///   - seed: of the values.
 ///   - replay: choices of a failure: only that value is tried.
 ///   - regressions: a file in which failures are kept; see `RegressionFile`.
 ///   - shrinks: the most simpler values that are tried for a failure.
