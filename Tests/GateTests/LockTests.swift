@@ -26,12 +26,23 @@ import Reports
   }
 
   @Test func textIsReadBack() throws {
-    let lock = try Self.lock([.init(), .init(name: "na\"i\nve", ulp: .infinity, sqnr: -0.1, bound: nil)])
+    let lock = try Self.lock([
+      .init(), .init(name: "na\"i\nve", ulp: 99, sqnr: -0.1, bound: nil),
+      .init(name: "exact", sqnr: .infinity, bound: nil),
+    ])
     #expect(try Lockfile(parsing: lock.text, file: "l") == lock)
     #expect(lock.text.contains("  \"shifted\" ulp.max 0.5 first 0.5 lower \"ulp\"\n"))
     #expect(lock.text.contains("check \"c \\\"d\\\"\"\n"))
     // A vacuous bound is no figure.
     #expect(!lock.text.contains("1000000000"))
+  }
+
+  /// Nothing is held to what is wrong: a check that fails keeps what was pinned before.
+  @Test func whatFailsIsNotPinned() throws {
+    let old = try Self.lock([.init()])
+    #expect(!old.text.isEmpty && old.text != Lockfile().text)
+    #expect(try Self.lock([.init(ulp: 1000)]).text == Lockfile().text)
+    #expect(try Self.lock([.init(ulp: 1000)], over: old) == old)
   }
 
   @Test(arguments: [

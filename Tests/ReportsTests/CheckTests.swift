@@ -73,11 +73,13 @@ import Reports
         return ""
       } catch { return "\(error)" }
     }
-    #expect(error("ulp.mx<=3") == "no figure 'ulp.mx' in this report; there is: ulp.max")
-    #expect(error("ulp<=3") == "no figure 'ulp' in this report; there are: ulp.max, ulp.mean, bound.ulp")
-    #expect(error("max<=3") == "no figure 'max' in this report; there is: ulp.max")
-    #expect(error("nonsense<=3") == "no figure 'nonsense' in this report")
-    #expect(error("ulp.max<=bound.ul") == "no figure 'bound.ul' in this report; there is: bound.ulp")
+    #expect(error("ulp.mx<=3") == "no figure 'ulp.mx' in this report; did you mean ulp.max?")
+    #expect(
+      error("ulp<=3") == "no figure 'ulp' in this report; did you mean ulp.max or ulp.mean or bound.ulp?")
+    #expect(error("max<=3") == "no figure 'max' in this report; did you mean ulp.max?")
+    #expect(error("nonsense<=3").hasPrefix("no figure 'nonsense' in this report; "))
+    #expect(error("nonsense<=3").contains("list figures"))
+    #expect(error("ulp.max<=bound.ul") == "no figure 'bound.ul' in this report; did you mean bound.ulp?")
     #expect(error("other:lost==0") == "no result 'other' in this report; there are: naive, shifted, online")
     #expect(error("verdict<=ok").contains("is not compared like that"))
     #expect(error("data<=3").contains("is not compared like that"))
