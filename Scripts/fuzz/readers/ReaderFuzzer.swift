@@ -1,6 +1,22 @@
+import Foundation
 import TensorFiles
 
-/// One input of libFuzzer: bytes that may be a tensor file, opened and read as any command does, along the last axis and the first.
+/// libFuzzer, whose own `main` a package's executable cannot have.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runDriver(
+  _ count: UnsafeMutablePointer<Int32>,
+  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+  _ input: @convention(c) (UnsafePointer<UInt8>, Int) -> Int32
+) -> Int32
+
+@main enum ReaderFuzzer {
+  static func main() {
+    var (count, arguments) = (CommandLine.argc, CommandLine.unsafeArgv)
+    exit(runDriver(&count, &arguments) { readTensorFile($0, $1) })
+  }
+}
+
+/// One input: bytes that may be a tensor file, opened and read as any command does, along the last axis and the first.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func readTensorFile(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
   let bytes = UnsafeRawBufferPointer(start: data, count: count)

@@ -8,6 +8,8 @@
 
 /// Softmax in blocks with a running maximum, as a kernel for long rows has it.
 public func blockedSoftmax(_ x: [Float], block: Int = 8) -> [Float] {
+  // The maximum of the library steps over a NaN that comes first.
+  if x.contains(where: \.isNaN) { return x.map { _ in .nan } }
   var top = -Float.infinity
   var sum: Float = 0
   for start in stride(from: 0, to: x.count, by: block) {
