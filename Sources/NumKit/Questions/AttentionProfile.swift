@@ -14,6 +14,8 @@ public struct AttentionProfile: Sendable {
   public package(set) var logSumExp = -Double.infinity
   /// The sink's logit.
   public package(set) var sink: Double?
+  /// Whether keys that are seen have a score of −∞, from infinite keys or queries: they stand in none of these lists.
+  public package(set) var hasMinusInfinity = false
   /// Whether all scores are finite and there is at least one: the rest means nothing otherwise.
   public package(set) var isRegular = false
 

@@ -44,9 +44,6 @@ package struct AttentionErrors {
     guard runner.sentinel == nil, parameters.norm == nil else { return nil }
     precisions = Precisions(storage: runner.outputFormat, runner.configuration)
     guard precisions.compute.holds(precisions.storage), precisions.storage.format.hasZero else { return nil }
-    // An infinite query or key makes infinite scores, which the kernel must be able to say to its end.
-    let canSayInfinity = precisions.computeIsUnbounded && precisions.accumulatorIsUnbounded
-    guard canSayInfinity || tensors.isFinite.q && tensors.isFinite.k else { return nil }
     p = Precision(runner.probabilities ?? runner.configuration.compute)
     casting = Conversion(to: p, from: precisions.compute)
     using = Conversion(to: precisions.accumulator, from: p)
@@ -69,7 +66,8 @@ package struct AttentionErrors {
   package mutating func bound(
     _ profile: AttentionProfile, values: UnsafePointer<Double>, truth: [Double], into bounds: inout [Double]
   ) -> RowBound? {
-    guard profile.isRegular, !precisions.widening.overflows(largestValue),
+    // A score of −∞ becomes NaN where the kernel cannot say it, where its scale rounds to 0, where a tile holds nothing else.
+    guard profile.isRegular, !profile.hasMinusInfinity, !precisions.widening.overflows(largestValue),
       prepare(profile)
     else { return RowBound.none }
     let width = truth.count

@@ -62,12 +62,14 @@ final class AttentionScores {
     }
     profile.sink = parameters.softmax.sink(head: head)
     profile.isRegular = false
+    profile.hasMinusInfinity = false
     count = profile.keys.count + (profile.sink == nil ? 0 : 1)
   }
 
   /// Leaves out keys, for what an infinite score hides.
   func keep(where isKept: (Int) -> Bool) {
     let kept = profile.keys.indices.filter(isKept)
+    profile.hasMinusInfinity = kept.count < profile.keys.count
     profile.keys = kept.map { profile.keys[$0] }
     profile.biases = kept.map { profile.biases[$0] }
     count = profile.keys.count + (profile.sink == nil ? 0 : 1)

@@ -253,6 +253,7 @@ extension AttentionTier0 {
     }
     profile.sink = parameters.softmax.sink(head: head)
     profile.logSumExp = logSumExp(row)?.0.high ?? .nan
+    profile.hasMinusInfinity = false
     profile.isRegular = true
   }
 }

@@ -1,31 +1,44 @@
 import NumKit
 import Testing
 
-/// Infinite keys and queries, whose scores are infinite.
+/// Infinite keys, whose scores are −∞ for the rows that see them.
 @Suite struct InfiniteKeyTests {
-  /// Three queries of one number, seven keys, of which two are −∞: seen by queries that are not 0 as −∞ or +∞.
+  /// One query of one number, four keys, of which the last is −∞.
   private static let tensors = AttentionInputs(
-    q: [-9.5, 10, 0.8125], k: [-.infinity, 0.015625, -1.5, 0, -1.1875, 0, -.infinity],
-    v: [-0.015625, 0.015625, 0.046875, -0.09375, 0.71875, -5.25, -0.015625],
-    shape: AttentionShape(queries: 3, keys: 7, headSize: 1))
+    q: [0.5], k: [0.25, -1.5, 1, -.infinity], v: [-0.25, 0.5, 0.75, -0.125],
+    shape: AttentionShape(queries: 1, keys: 4, headSize: 1))
 
-  private static func errors(_ algorithm: AttentionAlgorithm, _ accumulator: NumberFormat) -> AttentionErrors?
-  {
+  private static func status(
+    _ algorithm: AttentionAlgorithm, _ accumulator: NumberFormat, hides: Bool
+  ) throws -> (bound: RowBound?, hasMinusInfinity: Bool) {
+    var mask = AttentionMask()
+    if hides { mask.additive = [0, 0, 0, -.infinity] }
+    let parameters = AttentionParameters(scale: 1, mask: mask)
+    let tensors = try #require(tensors)
+    let reference = try AttentionReference(tensors, parameters, format: .f16, lseFormat: .f64)
+    var (truth, lse) = (Truth(), Truth())
+    reference.answer(head: 0, query: 0, into: &truth, logSumExp: &lse)
     let configuration = KernelConfiguration(storage: .float(.f16), compute: .f64, accumulator: accumulator)
-    return tensors.flatMap {
-      AttentionErrors(AttentionRunner(algorithm, configuration), $0, AttentionParameters(scale: 1))
+    var errors = try #require(
+      AttentionErrors(AttentionRunner(algorithm, configuration), tensors, parameters))
+    var limits = [0.0]
+    let bound = tensors.v.withUnsafeBufferPointer {
+      errors.bound(reference.profile, values: $0.baseAddress!, truth: FlatTruth(truth).value, into: &limits)
     }
+    return (bound, reference.profile.hasMinusInfinity)
   }
 
-  /// An accumulator without an infinity cannot say such a score: there is no bound. With one there is.
-  @Test(arguments: AttentionAlgorithm.allCases) func accumulatorsMustSayInfinity(
-    _ algorithm: AttentionAlgorithm
-  ) {
-    for format in [NumberFormat.f8e4m3fn, .f8e4m3fnuz, .f6e2m3, .f4e2m1] {
-      #expect(Self.errors(algorithm, format) == nil, "\(algorithm) \(format.name)")
-    }
-    for format in [NumberFormat.f16, .f32, .f64] {
-      #expect(Self.errors(algorithm, format) != nil, "\(algorithm) \(format.name)")
-    }
+  @Test(arguments: AttentionAlgorithm.allCases, [NumberFormat.f32, .f8e4m3fn])
+  func rowsThatSeeThemHaveNoBound(_ algorithm: AttentionAlgorithm, _ accumulator: NumberFormat) throws {
+    let (bound, hasMinusInfinity) = try Self.status(algorithm, accumulator, hides: false)
+    #expect(hasMinusInfinity)
+    #expect(bound == RowBound.none)
+  }
+
+  @Test(arguments: [AttentionAlgorithm.flash, .splitKV])
+  func hiddenOnesLeaveTheBound(_ algorithm: AttentionAlgorithm) throws {
+    let (bound, hasMinusInfinity) = try Self.status(algorithm, .f32, hides: true)
+    #expect(!hasMinusInfinity)
+    #expect(bound == .sound)
   }
 }
