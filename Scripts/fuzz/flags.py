@@ -63,7 +63,8 @@ def attack(random, folder):
     options = [a for a in own if a["kind"] != "positional" and a["names"][0]["name"] not in LEFT]
     flags = {n["name"] for a in own for n in a.get("names") or []}
     for name, size in SHORT.items():
-        if name in flags and random.random() < 0.9:
+        # A search goes on for minutes unless it is told how many rows to try.
+        if name in flags and (name == "tries" or random.random() < 0.9):
             arguments += [f"--{name}", size]
     if "output" in flags and random.random() < 0.5:
         arguments += ["--output", "o.safetensors"]
