@@ -45,6 +45,21 @@ import Reports
     return open.isEmpty
   }
 
+  /// Readers of screens list sections by name.
+  @Test func headingsAreToldApart() throws {
+    var report = try Self.report()
+    let untitled = try #require(report.sections.first)
+    var words = untitled
+    (words.title, words.charts, words.blocks) = ("", [], [.lines(["a line"])])
+    var figures = untitled
+    figures.title = ""
+    report.sections = [untitled, figures, untitled, words, figures]
+    let page = HTMLEmitter.text(report, Style())
+    let headings = page.matches(of: /<h2[^>]*>([^<]*)</).map { String($0.output.1) }
+    #expect(Set(headings).count == headings.count, "\(headings)")
+    #expect(headings.contains("Figures (2)") && headings.contains("Notes"), "\(headings)")
+  }
+
   @Test func isWholeAndAlone() throws {
     let page = HTMLEmitter.text(try Self.report(), Style())
     #expect(page.hasPrefix("<!doctype html>\n<html lang=\"en\">") && page.hasSuffix("</html>\n"))

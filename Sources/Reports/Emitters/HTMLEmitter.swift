@@ -87,8 +87,18 @@ package enum HTMLEmitter: Emitter {
     "what happened", "message", .decides, "what failed, by how much, where", align: .left, prose: true)
   private static let line = Column("line", "line", .decides, "where the check is written", align: .left)
 
+  /// Its title, or what it consists of.
+  private static func heading(_ section: Section) -> String {
+    if !section.title.isEmpty { return section.title }
+    let isDrawn = section.charts.contains { !$0.isEmpty }
+    let hasTable = section.blocks.contains {
+      if case .table(let table) = $0 { table.audience != .machines && !table.rows.isEmpty } else { false }
+    }
+    return isDrawn || hasTable ? "Figures" : "Notes"
+  }
+
   private static func section(_ section: Section, _ style: Style, _ page: inout PageWriter) {
-    page.section(section.title.isEmpty ? "Figures" : section.title) { page in
+    page.section(heading(section)) { page in
       page.paragraphs([section.title.isEmpty ? "" : section.conclusion], class: "conclusion")
       page.findings(section.findings.filter(\.leads))
       page.paragraphs(section.notes)

@@ -3,6 +3,8 @@ struct PageWriter {
   private var out = ""
   /// Numbers elements that others refer to.
   private var count = 0
+  /// How often each heading was asked for.
+  private var headings: [String: Int] = [:]
 
   mutating func begin(title: String) {
     out += """
@@ -68,8 +70,12 @@ struct PageWriter {
     list(items)
   }
 
+  /// A section under a heading that no other has: landmarks are told apart by their names.
   mutating func section(_ title: String, _ body: (inout PageWriter) -> Void) {
     let id = nextID()
+    let times = (headings[title] ?? 0) + 1
+    headings[title] = times
+    let title = times == 1 ? title : "\(title) (\(times))"
     out += "<section aria-labelledby=\"\(id)\">\n<h2 id=\"\(id)\">\(Escaping.xml(title))</h2>\n"
     body(&self)
     out += "</section>\n"
