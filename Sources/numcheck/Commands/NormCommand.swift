@@ -213,19 +213,9 @@ struct NormReferenceCommand<N: NamedOperation<Normalization>>: ParsableCommand {
         }
       }, body: { try writer.append($0) })
     let file = try writer.finished()
-    let rows = source.rows.rowCount
-    var made = Report(
-      "reference \(N.operation.rawValue)",
-      title: "\(N.operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(results.output))"
-    )
-    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + count.facts
-    made.facts += [
-      Fact("rows", .integer(rows)), Fact("length", .integer(source.rows.length)),
-      Fact("epsilon", .number(parameters.epsilon)),
-    ]
-    made.findings = count.findings
-    made.describeReference(results.output, dtype: format, certificate)
+    let made = Report.reference(
+      N.operation.rawValue, of: source, count, in: results, format: format, certificate,
+      further: [Fact("epsilon", .number(parameters.epsilon))])
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }
 }

@@ -58,16 +58,8 @@ struct ReferenceCommand: ParsableCommand {
         }
       }, body: { try writer.append($0) })
     let file = try writer.finished()
-    let rows = source.rows.rowCount
-    var made = Report(
-      "reference \(operation.rawValue)",
-      title: "\(operation.rawValue) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(results.output))"
-    )
-    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + count.facts
-    made.facts += [Fact("rows", .integer(rows)), Fact("length", .integer(source.rows.length))]
-    made.findings = count.findings
-    made.describeReference(results.output, dtype: format, certificate)
+    let made = Report.reference(
+      operation.rawValue, of: source, count, in: results, format: format, certificate)
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }
 }
@@ -82,6 +74,23 @@ extension Limit {
 }
 
 extension Report {
+  /// What `reference` says of rows: which, rounded to what, in which file, `further` facts of the question, and what proved them.
+  static func reference(
+    _ name: String, of source: RowInput, _ count: InputCount, in results: ReferenceOptions,
+    format: NumberFormat, _ certificate: Certificate, further: [Fact] = []
+  ) -> Report {
+    let (rows, length) = (source.rows.rowCount, source.rows.length)
+    var made = Report(
+      "reference \(name)",
+      title: "\(name) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of \(Figures.count(length)), "
+        + "correctly rounded to \(results.dtype), in \(ArgumentText.shown(results.output))")
+    made.facts = [Fact("dtype", .text(results.dtype.name))] + source.origin.facts + count.facts
+    made.facts += [Fact("rows", .integer(rows)), Fact("length", .integer(length))] + further
+    made.findings = count.findings
+    made.describeReference(results.output, dtype: format, certificate)
+    return made
+  }
+
   /// What was written, and what proved it.
   mutating func describeReference(_ output: String, dtype: NumberFormat, _ certificate: Certificate) {
     facts += [

@@ -21,16 +21,7 @@ struct FormulaCommand<O: FormulaFlags>: ParsableCommand {
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Write the algorithm's results (exactly one --algorithm) to a .npy or .safetensors file.",
-      valueName: "FILE"))
-  var output: String?
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var file: ResultFileOptions
 
   @OptionGroup(title: "Report") var report: ReportOptions
 
@@ -40,11 +31,8 @@ struct FormulaCommand<O: FormulaFlags>: ParsableCommand {
       throw UsageError("--dtype \(configuration.storage): \(O.commandName) needs a floating-point format")
     }
     let algorithms = try AlgorithmNames.chosen(algorithm, from: O.F.algorithms, for: O.commandName)
-    if output == nil && outputType != nil { throw UsageError("--as is for --output") }
-    if output != nil && algorithms.count != 1 {
-      throw UsageError("--output needs exactly one --algorithm, not \(algorithms.count)")
-    }
-    try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
+    try file.check(algorithms: algorithms.count)
+    try keepApart(outputs: [file.output] + report.files, inputs: [input.input] + question.files)
     let source = question.transformed(
       try RowInput(FormulaInput(options: input, flags: question), dtype: configuration.storage))
     let workers = try MemoryNeeds.threads(
@@ -59,9 +47,10 @@ struct FormulaCommand<O: FormulaFlags>: ParsableCommand {
     progress.finish()
     var made = found.report
     try question.extend(&made, run)
-    let files = try output.map { path in
+    let files = try file.output.map { path in
       let writer = try ResultWriter(
-        path, name: O.commandName, run.shape, dtype: configuration.storage, as: outputType, input: source,
+        path, name: O.commandName, run.shape, dtype: configuration.storage, as: file.outputType,
+        input: source,
         overflow: configuration.overflow)
       try run.answers(algorithms[0]) { try writer.append($0) }
       return [try writer.finished()]
@@ -133,24 +122,8 @@ struct FormulaReferenceCommand<O: FormulaFlags>: ParsableCommand {
       shouldDisplay: false)
   }
 
-  @Option(help: "Number format of the results; see 'numcheck list formats'.")
-  var dtype: DType = .float(.f32)
-
-  @Option(help: ArgumentHelp("Round all numbers to this format first.", valueName: "dtype"))
-  var roundInputs: DType?
-
-  @Option(
-    help: "What becomes of results too large: 'special' (infinity or NaN) or 'saturate' (infinities too)."
-  )
-  var overflow: Overflow = .special
-
-  @Option(help: ArgumentHelp("The .npy or .safetensors file to write.", valueName: "FILE"))
-  var output: String
-
-  @Option(
-    name: .customLong("as"),
-    help: ArgumentHelp("Element type of --output; values must fit it exactly.", valueName: "dtype"))
-  var outputType: DType?
+  @OptionGroup var results: ReferenceOptions
+  @OptionGroup var range: OverflowOptions
 
   @OptionGroup(title: "Question") var question: O
   @OptionGroup(title: "Input") var input: RowOptions<NumbersOf<O>>
@@ -158,27 +131,23 @@ struct FormulaReferenceCommand<O: FormulaFlags>: ParsableCommand {
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func run() throws {
-    guard let format = dtype.numberFormat else {
-      throw UsageError("--dtype \(dtype): an integer grid has no correctly rounded result without a scale")
-    }
-    if let roundInputs, roundInputs.numberFormat == nil {
-      throw UsageError("--round-inputs \(roundInputs): needs a floating-point format")
-    }
-    try keepApart(outputs: [output] + report.files, inputs: [input.input] + question.files)
+    let (format, inputFormat) = (try results.format(), try results.inputFormat())
+    let overflow = range.overflow
+    try keepApart(outputs: [results.output] + report.files, inputs: [input.input] + question.files)
     let source = question.transformed(
-      try RowInput(FormulaInput(options: input, flags: question), dtype: roundInputs ?? dtype))
+      try RowInput(FormulaInput(options: input, flags: question), dtype: results.roundInputs ?? results.dtype)
+    )
     let workers = try MemoryNeeds.threads(threads, O.commandName, length: source.rows.length)
     var formula = try question.checked(source, seed: input.seed)
-    if let f = roundInputs?.numberFormat {
-      let overflow = overflow
+    if let f = inputFormat {
       formula = formula.stored { f.round($0, overflow: overflow) }
     }
     let count = formula.resultCount(length: source.rows.length)
     let writer = try ResultWriter(
-      output, name: O.commandName, count == source.rows.length ? .each : .one, dtype: dtype, as: outputType,
-      input: source, overflow: overflow)
+      results.output, name: O.commandName, count == source.rows.length ? .each : .one, dtype: results.dtype,
+      as: results.outputType, input: source, overflow: overflow)
     let exact = formula
-    let proven = ProvenRows(source, resultsPerRow: count, roundInputs: roundInputs, overflow)
+    let proven = ProvenRows(source, resultsPerRow: count, roundInputs: results.roundInputs, overflow)
     let (certificate, counted) = try proven.forEach(
       threads: workers,
       prover: {
@@ -191,17 +160,9 @@ struct FormulaReferenceCommand<O: FormulaFlags>: ParsableCommand {
         }
       }, body: { try writer.append($0) })
     let file = try writer.finished()
-    let rows = source.rows.rowCount
-    var made = Report(
-      "reference \(O.commandName)",
-      title: "\(O.commandName) of \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-        + "\(Figures.count(source.rows.length)), correctly rounded to \(dtype), in \(ArgumentText.shown(output))"
-    )
-    made.facts = [Fact("dtype", .text(dtype.name))] + source.origin.facts + counted.facts
-    made.facts += [Fact("rows", .integer(rows)), Fact("length", .integer(source.rows.length))]
-    made.facts += question.facts(formula)
-    made.findings = counted.findings
-    made.describeReference(output, dtype: format, certificate)
+    let made = Report.reference(
+      O.commandName, of: source, counted, in: results, format: format, certificate,
+      further: question.facts(formula))
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
   }
 }
