@@ -58,7 +58,7 @@ struct MeasurementReport<Q: Question> {
     typealias C = ErrorColumns
     typealias A = AttentionColumns
     let entries = result.entries
-    func part(_ i: Int) -> Measurement<Q>.Part { entries[i].parts[0] }
+    func part(_ i: Int) -> PartErrors { entries[i].parts[0] }
     var table = Table(rows: entries.count)
     table.readingOrder = result.readingOrder
     table.setWitnesses { part($0).kernel.witness?.line }

@@ -129,7 +129,7 @@ public struct GuestFindings<Q: Question>: Sendable {
   public internal(set) var hypotheses: [HypothesisFit] = []
 
   /// Each part's errors.
-  public var parts: [Measurement<Q>.Part] { measurement.entries[0].parts }
+  public var parts: [PartErrors] { measurement.entries[0].parts }
 
   /// What to make of a part: a bug, too, where no result is above its bound and yet they show what the kernel got wrong.
   public func verdict(ofPart part: Int) -> Verdict {

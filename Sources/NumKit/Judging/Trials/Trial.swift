@@ -99,38 +99,38 @@ public enum TrialError: Error, Hashable, CustomStringConvertible {
   }
 }
 
+/// One candidate's errors in one part of the results.
+public struct PartErrors: Sendable {
+  /// Against the truth of the inputs as stored: its own.
+  public internal(set) var kernel: ErrorStatistics
+  /// Against the truth of the inputs as given: its own and the format's.
+  public internal(set) var total: ErrorStatistics
+  /// Its own as single figures, where they were asked for.
+  public internal(set) var sums = ErrorSums()
+  /// The same against the truth of the inputs as given.
+  public internal(set) var totalSums = ErrorSums()
+  /// What the bound is worth, at worst over rows.
+  public internal(set) var bound = RowBound.sound
+  /// The largest bound on a result's error, over the rows that have one, in units of the error.
+  public internal(set) var boundUlp = 0.0
+  /// What to make of it.
+  public internal(set) var verdict = Verdict.ok
+
+  /// Nothing measured.
+  init(_ overflow: Overflow) {
+    kernel = ErrorStatistics(overflow: overflow)
+    total = kernel
+  }
+}
+
 /// What a trial found.
 public struct Measurement<Q: Question>: Sendable {
-  /// One candidate's errors in one part of the results.
-  public struct Part: Sendable {
-    /// Against the truth of the inputs as stored: its own.
-    public internal(set) var kernel: ErrorStatistics
-    /// Against the truth of the inputs as given: its own and the format's.
-    public internal(set) var total: ErrorStatistics
-    /// Its own as single figures, where they were asked for.
-    public internal(set) var sums = ErrorSums()
-    /// The same against the truth of the inputs as given.
-    public internal(set) var totalSums = ErrorSums()
-    /// What the bound is worth, at worst over rows.
-    public internal(set) var bound = RowBound.sound
-    /// The largest bound on a result's error, over the rows that have one, in units of the error.
-    public internal(set) var boundUlp = 0.0
-    /// What to make of it.
-    public internal(set) var verdict = Verdict.ok
-
-    /// Nothing measured.
-    init(_ overflow: Overflow) {
-      kernel = ErrorStatistics(overflow: overflow)
-      total = kernel
-    }
-  }
-
   /// One candidate's.
   public struct Entry: Sendable {
     /// The candidate, with what its threads gathered.
     public internal(set) var candidate: any Candidate<Q>
     /// Errors, part by part.
-    public internal(set) var parts: [Part]
+    public internal(set) var parts: [PartErrors]
     /// Where the first NaN and overflow were born, and how near overflow came.
     public internal(set) var trace = StageTrace()
   }

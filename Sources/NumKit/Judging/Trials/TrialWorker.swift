@@ -10,7 +10,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
   private var proverOfGiven: any Prover<Q>
   private var candidates: [any Candidate<Q>]
   private var traces: [StageTrace]
-  private var parts: [[Measurement<Q>.Part]]
+  private var parts: [[PartErrors]]
   private var models: [(any ErrorModel<Q>)?]
   private let needsProfiles: Bool
   private(set) var observer: O
@@ -141,13 +141,11 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
       bounds.withUnsafeBufferPointer { allBounds in
         let isBound = kind == .some(.sound) || kind == .some(.vacuous)
         let bounds = !isBound ? nil : UnsafeBufferPointer(rebasing: allBounds[range])
-        let other = changed ? (truthsOfGiven[r], flatOfGiven[r]) : (truths[r], flat[r])
-        let before = parts[k][row.part].kernel.wrong
-        parts[k][row.part].add(
-          row.row, y, (truths[r], flat[r]), other, unit, kind, bounds,
-          overflowed: candidates[k].wentWrong(stored, traces[k]), results: trial.measuresResults,
+        let isFurtherWrong = parts[k][row.part].add(
+          row.row, y, (truths[r], flat[r]), changed ? (truthsOfGiven[r], flatOfGiven[r]) : nil, unit, kind,
+          bounds, overflowed: candidates[k].wentWrong(stored, traces[k]), results: trial.measuresResults,
           sums: trial.measuresSums)
-        if parts[k][row.part].kernel.wrong > before {
+        if isFurtherWrong {
           observer.see(
             JudgedRow(
               candidate: k, row: row, results: y, bounds: bounds, truth: truths[r], flat: flat[r], unit: unit,
@@ -255,7 +253,7 @@ extension TrialWorker: Portable {
   }
 }
 
-extension Measurement.Part: Portable {
+extension PartErrors: Portable {
   package mutating func carry(_ c: inout Carrier) throws {
     try c.carry(&kernel)
     try c.carry(&total)
@@ -266,14 +264,17 @@ extension Measurement.Part: Portable {
   }
 }
 
-extension Measurement.Part {
-  /// Adds a row of results, held against the truth of the inputs as stored and as given.
+extension PartErrors {
+  /// Adds a row of results, held against the truth of the inputs as stored and as given (nil where that is the same), and says
+  /// whether any of them is wrong.
   fileprivate mutating func add(
     _ row: Int, _ y: UnsafeBufferPointer<Double>, _ own: (truth: Truth, flat: FlatTruth),
-    _ given: (truth: Truth, flat: FlatTruth), _ unit: ErrorUnit, _ kind: RowBound?,
+    _ given: (truth: Truth, flat: FlatTruth)?, _ unit: ErrorUnit, _ kind: RowBound?,
     _ bounds: UnsafeBufferPointer<Double>?, overflowed: Bool, results measuresResults: Bool,
     sums measuresSums: Bool
-  ) {
+  ) -> Bool {
+    let before = kernel.wrong
+    let given = given ?? own
     if let kind { bound = bound.worse(kind) }
     if measuresResults {
       kernel.add(
@@ -282,9 +283,11 @@ extension Measurement.Part {
       boundUlp = Swift.max(boundUlp, kernel.maxBoundUlp)
       total.add(row: row, computed: y, truth: given.truth, flat: given.flat, unit: unit, bounds: nil)
     }
-    guard measuresSums else { return }
-    sums.add(y, own.truth)
-    totalSums.add(y, given.truth)
+    if measuresSums {
+      sums.add(y, own.truth)
+      totalSums.add(y, given.truth)
+    }
+    return kernel.wrong > before
   }
 
   fileprivate mutating func merge(_ other: Self) {
