@@ -26,9 +26,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
   private var results: [Double] = []
   private var bounds: [Double] = []
   private var certificate = Certificate()
-  private var inherent: [Double]
-  private var inherentUlp: [Double]
-  private var inherentShare: [Double]
+  private var inherent: [InherentChange]
   private var inputsRounded = false
   private var overflowedInputs = 0
   private var overflowedItems = 0
@@ -53,9 +51,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
     traces = Array(repeating: StageTrace(), count: candidates.count)
     self.parts = Array(
       repeating: Array(repeating: .init(trial.overflow), count: parts), count: candidates.count)
-    inherent = Array(repeating: 0, count: parts)
-    inherentUlp = inherent
-    inherentShare = inherent
+    inherent = Array(repeating: InherentChange(), count: parts)
   }
 
   func measure(_ index: Int, of source: some ItemSource<Q>) throws {
@@ -157,35 +153,9 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
 
   private func compareTruths() {
     for (r, row) in layout.enumerated() {
-      var worst = 0.0
-      var scale = 0.0
-      for i in 0..<row.count {
-        let t = flatOfGiven[r].value[i]
-        let other = flat[r].value[i]
-        guard t.isFinite, other.isFinite else { continue }
-        worst = Swift.max(worst, (t - other).magnitude)
-        scale = Swift.max(scale, t.magnitude)
-        inherentUlp[row.part] = Swift.max(
-          inherentUlp[row.part], (t - other).magnitude / trial.formats[row.part].ulp(of: t))
-      }
-      inherentShare[row.part] = Swift.max(inherentShare[row.part], largestShare(r, row))
-      if scale > 0 { inherent[row.part] = Swift.max(inherent[row.part], worst / scale) }
+      inherent[row.part].compare(
+        given: flatOfGiven[r], stored: flat[r], count: row.count, trial.formats[row.part])
     }
-  }
-
-  /// The largest relative change of a result that carries a share of its row.
-  private func largestShare(_ r: Int, _ row: ResultRow) -> Double {
-    let (given, stored) = (flatOfGiven[r].value, flat[r].value)
-    var mass = 0.0
-    for i in 0..<row.count where given[i].isFinite { mass += given[i].magnitude }
-    var worst = 0.0
-    for i in 0..<row.count where given[i].isFinite && stored[i].isFinite && given[i] != 0 {
-      let size = given[i].magnitude
-      if size >= ErrorStatistics.leastShare * mass {
-        worst = Swift.max(worst, (given[i] - stored[i]).magnitude / size)
-      }
-    }
-    return worst
   }
 
   func merge(_ other: TrialWorker) {
@@ -201,11 +171,7 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
     }
     observer.merge(other.observer)
     certificate.merge(other.certificate)
-    for p in inherent.indices {
-      inherent[p] = Swift.max(inherent[p], other.inherent[p])
-      inherentUlp[p] = Swift.max(inherentUlp[p], other.inherentUlp[p])
-      inherentShare[p] = Swift.max(inherentShare[p], other.inherentShare[p])
-    }
+    for p in inherent.indices { inherent[p].merge(other.inherent[p]) }
     inputsRounded = inputsRounded || other.inputsRounded
     overflowedInputs += other.overflowedInputs
     overflowedItems += other.overflowedItems
@@ -216,15 +182,15 @@ final class TrialWorker<Q: Question, O: Observer> where O.Q == Q {
       var e = Measurement<Q>.Entry(candidate: candidates[k], parts: parts[k], trace: traces[k])
       for p in e.parts.indices {
         e.parts[p].verdict = Verdict(
-          e.parts[p].kernel, inherent: inherent[p], inherentShare: inherentShare[p], bound: e.parts[p].bound,
-          unit: .ulp(trial.formats[p]))
+          e.parts[p].kernel, inherent: inherent[p].normwise, inherentShare: inherent[p].share,
+          bound: e.parts[p].bound, unit: .ulp(trial.formats[p]))
       }
       return e
     }
     return Measurement(
-      entries: judged, certificate: certificate, inherent: inherent, inherentUlp: inherentUlp,
-      inherentShare: inherentShare,
-      inputsRounded: inputsRounded, overflowedInputs: overflowedInputs, overflowedItems: overflowedItems,
+      entries: judged, certificate: certificate, inherent: inherent.map(\.normwise),
+      inherentUlp: inherent.map(\.ulp), inherentShare: inherent.map(\.share), inputsRounded: inputsRounded,
+      overflowedInputs: overflowedInputs, overflowedItems: overflowedItems,
       items: items)
   }
 }
@@ -245,8 +211,6 @@ extension TrialWorker: Portable {
     if let seen = seen as? O { observer = seen }
     try c.carry(&certificate)
     try c.carry(fixed: &inherent) { try $0.carry(&$1) }
-    try c.carry(fixed: &inherentUlp) { try $0.carry(&$1) }
-    try c.carry(fixed: &inherentShare) { try $0.carry(&$1) }
     try c.carry(&inputsRounded)
     try c.carry(count: &overflowedInputs)
     try c.carry(count: &overflowedItems)
