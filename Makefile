@@ -51,10 +51,10 @@ gate: deps
 	$(SWIFT) build -c release --product numcheck
 	.build/release/numcheck gate --report html=.build/gate.html
 
-# Pages of every kind in a headless browser, where there is one: see Scripts/page-test.
+# Pages of every kind in a headless browser, judged by axe-core too; installs both where it can: see Scripts/page-test.
 pages: deps
 	$(SWIFT) build -c release --product numcheck
-	Scripts/pages .build/release/numcheck
+	env $$(Scripts/browser) Scripts/pages .build/release/numcheck
 
 # The libraries' documentation, .build/docs, by the toolchain's DocC; a broken link or an undocumented parameter is an error.
 docs: deps
