@@ -25,7 +25,7 @@ struct VerifyCommand: ParsableCommand {
       VerifyMatmul.self,
       VerifyNorm<RMSNormQuestion>.self,
       VerifyNorm<LayerNormQuestion>.self,
-    ])
+    ] + FormulaCatalogue.verifying)
 
   func run() throws {
     let names = Self.configuration.subcommands.compactMap { $0.configuration.commandName }

@@ -81,7 +81,7 @@ struct VerifyNorm<N: NamedOperation<Normalization>>: ParsableCommand {
 }
 
 /// Rows rounded to a format, where there is one.
-private struct RoundedRows<Source: RowSource>: RowSource {
+struct RoundedRows<Source: RowSource>: RowSource {
   let source: Source
   let format: NumberFormat?
 

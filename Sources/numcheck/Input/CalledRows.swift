@@ -103,7 +103,7 @@ extension GuestOptions {
   }
 
   /// All rows as one array.
-  private func rowsArray(_ rows: any RowSource, _ format: NumberFormat) throws -> GuestArray {
+  func rowsArray(_ rows: any RowSource, _ format: NumberFormat) throws -> GuestArray {
     var all = GuestArray("input", try Self.element(format), [rows.rowCount, rows.length], bytes: [])
     all.bytes.reserveCapacity(rows.rowCount * rows.length * all.width)
     var row = [Double](repeating: 0, count: rows.length)

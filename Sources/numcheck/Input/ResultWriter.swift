@@ -21,6 +21,8 @@ final class ResultWriter {
     case each
     /// One for each pair of elements.
     case pairs
+    /// So many, along the rows' axis.
+    case many(Int)
   }
 
   /// Prepares the file; `type` is its element type, the dtype of the results unless asked otherwise.
@@ -42,16 +44,22 @@ final class ResultWriter {
     let element = try OutputType.element(dtype, as: type)
     let n = input.rows.length
     var shape = input.otherShape
-    let isScattered = results == .each && input.axis < shape.count
+    let perRow: Int? =
+      switch results {
+      case .each: n
+      case .many(let count): count
+      case .one, .pairs: nil
+      }
+    let isScattered = perRow != nil && input.axis < shape.count
     inner = isScattered ? shape[input.axis...].reduce(1, *) : 1
     switch results {
     case .pairs:
       shape += [n, n]
       length = n * n
     case .one: length = 1
-    case .each:
-      shape.insert(n, at: input.axis)
-      length = n
+    case .each, .many:
+      length = perRow ?? n
+      shape.insert(length, at: input.axis)
     }
     self.overflow = overflow
     writer = try TensorWriter(

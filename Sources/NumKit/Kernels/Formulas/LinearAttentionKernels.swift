@@ -64,7 +64,8 @@ private struct LinearAttentionKernel: FormulaMaker {
     return { row, x, results, trace in
       let query = x.map(map)
       // Tokens whose sums are carried, and those that are met one by one.
-      let carried = form == .quadratic ? 0 : form == .running ? row + 1 : row / chunk * chunk
+      let tokens = formula.tokens(row)
+      let carried = form == .quadratic ? 0 : tokens / step * step
       var (sums, total) = ([A](repeating: .zero, count: width), A.zero)
       if carried > 0 {
         let known = state(carried)
@@ -75,7 +76,7 @@ private struct LinearAttentionKernel: FormulaMaker {
           total = total + A(converting: query[i] * C(converting: known[d * width + i]))
         }
       }
-      for j in carried..<Swift.max(row + 1, carried) {
+      for j in carried..<tokens {
         var weight = A.zero
         for i in 0..<d { weight = weight + A(converting: query[i] * keys[j][i]) }
         let w = C(converting: weight)
@@ -85,7 +86,8 @@ private struct LinearAttentionKernel: FormulaMaker {
       trace.observe(total, .sum)
       let divisor = C(converting: total)
       for c in 0..<width {
-        let y = C(converting: sums[c]) / divisor
+        let sum = C(converting: sums[c])
+        let y = formula.isNormalized ? sum / divisor : sum
         trace.observe(y, .output)
         results[c] = configuration.store(y.exact)
       }

@@ -198,7 +198,7 @@ private struct AlibiKernel: FormulaMaker {
   ) -> FormulaBody {
     var slopes: [C] = []
     return { row, x, results, trace in
-      if slopes.count != x.count { slopes = makeSlopes(x.count) }
+      if slopes.count != x.count { slopes = makeSlopes(formula, x.count) }
       let distance = Double(formula.distances[row])
       let m = C(rounding: formula.ids.map { $0.round(distance) } ?? distance)
       for h in x.indices {
@@ -209,14 +209,12 @@ private struct AlibiKernel: FormulaMaker {
     }
   }
 
-  private func makeSlopes<C: Scalar>(_ n: Int) -> [C] {
-    func exponent(_ h: Int) -> Double { AlibiFormula.exponent(head: h, of: n) }
-    if method == .powers { return (0..<n).map { C.exp2(C(rounding: -exponent($0))) } }
-    let whole = 1 << (Int.bitWidth - 1 - n.leadingZeroBitCount)
+  private func makeSlopes<C: Scalar>(_ formula: AlibiFormula, _ n: Int) -> [C] {
     var slopes: [C] = []
     for h in 0..<n {
-      if h == 0 || h == whole {
-        slopes.append(C.exp2(C(rounding: -exponent(h))))
+      if method == .powers || formula.startsAnew(head: h, of: n) {
+        let (a, b) = formula.exponent(head: h, of: n)
+        slopes.append(C.exp2(C(rounding: -Double(a) / Double(b))))
       } else {
         // Of the rest every other one of twice as many: the ratio is the same.
         slopes.append(slopes[h - 1] * slopes[0])

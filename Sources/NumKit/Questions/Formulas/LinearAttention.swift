@@ -1,5 +1,5 @@
 /// Attention without a softmax (Katharopoulos et al., "Transformers are RNNs", arXiv 2006.16236), causal: row t is the query of token t,
-/// its results are Σ_{j ≤ t} φ(q)·φ(kⱼ) vⱼ / Σ_{j ≤ t} φ(q)·φ(kⱼ) with a positive feature map φ of each number.
+/// its results are Σ_{j ≤ t} φ(q)·φ(kⱼ) vⱼ / Σ_{j ≤ t} φ(q)·φ(kⱼ) with a positive feature map φ of each number; or the numerator alone.
 public struct LinearAttentionFormula: Formula {
   /// φ.
   public enum FeatureMap: String, Sendable, CaseIterable {
@@ -11,8 +11,22 @@ public struct LinearAttentionFormula: Formula {
     case relu
   }
 
+  /// The tokens that a query meets.
+  public enum Reach: Sendable, Hashable {
+    /// Those up to its own.
+    case causal
+    /// Those before its own: the first query meets none.
+    case before
+    /// All.
+    case all
+  }
+
   /// φ.
   public var map: FeatureMap
+  /// Which tokens a query meets.
+  public var reach = Reach.causal
+  /// Whether sums are divided by those of the weights.
+  public var isNormalized = true
   /// One row a token, as many numbers as a query has.
   public var keys: [[Double]]
   /// One row a token.
@@ -41,6 +55,15 @@ public struct LinearAttentionFormula: Formula {
     }
   }
 
+  /// How many tokens row `row` meets.
+  public func tokens(_ row: Int) -> Int {
+    switch reach {
+    case .causal: row + 1
+    case .before: row
+    case .all: keys.count
+    }
+  }
+
   public func stored(_ round: (Double) -> Double) -> LinearAttentionFormula {
     var copy = self
     copy.keys = keys.map { $0.map(round) }
@@ -50,7 +73,7 @@ public struct LinearAttentionFormula: Formula {
 
   public func hasAnswer(_ row: Int, _ x: [Double]) -> Bool {
     guard x.allSatisfy(\.isFinite) else { return false }
-    if map != .relu { return true }
-    return keys.prefix(row + 1).contains { key in zip(x, key).contains { $0 > 0 && $1 > 0 } }
+    if !isNormalized || map != .relu && tokens(row) > 0 { return true }
+    return keys.prefix(tokens(row)).contains { key in zip(x, key).contains { $0 > 0 && $1 > 0 } }
   }
 }

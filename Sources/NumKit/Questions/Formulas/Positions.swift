@@ -92,6 +92,10 @@ public struct RowPositions: Sendable, Hashable {
   private var listed: [Int]
   private var start: Int
   private var period: Int
+  private var sign = 1
+  private var offset = 0
+  private var movedRow = -1
+  private var movedTo = 0
 
   /// One for each row.
   public init(_ positions: [Int]) { (listed, start, period) = (positions, 0, 0) }
@@ -100,11 +104,22 @@ public struct RowPositions: Sendable, Hashable {
   public init(from start: Int, period: Int) { (listed, self.start, self.period) = ([], start, period) }
 
   /// That of row `row`.
-  public subscript(row: Int) -> Int { period > 0 ? start + row % period : listed[row] }
+  public subscript(row: Int) -> Int {
+    row == movedRow ? movedTo : sign * (period > 0 ? start + row % period : listed[row]) + offset
+  }
 
-  /// The largest of so many rows.
-  public func largest(rows: Int) -> Int {
-    period > 0 ? start + Swift.min(rows, period) - 1 : listed.prefix(rows).max() ?? 0
+  /// The same, row `row` where row `other` stands.
+  public func placing(row: Int, at other: Int) -> RowPositions {
+    var copy = self
+    (copy.movedRow, copy.movedTo) = (row, self[other])
+    return copy
+  }
+
+  /// The same times 1, 0 or −1, and `offset` further on.
+  public func times(_ sign: Int, plus offset: Int = 0) -> RowPositions {
+    var copy = self
+    (copy.sign, copy.offset) = (sign * self.sign, sign * self.offset + offset)
+    return copy
   }
 }
 
@@ -159,22 +174,53 @@ public struct AlibiFormula: Formula {
   public var distances: RowPositions
   /// The format that distances come in; nil where they are whole numbers.
   public var ids: NumberFormat?
+  /// Which slopes.
+  public var slopes: Slopes
+
+  /// How slopes come from the number of heads.
+  public enum Slopes: Sendable, Hashable {
+    /// As published.
+    case published
+    /// 2^(−8(h + 1)/n) for any n, which is as published for powers of two alone.
+    case ratio
+    /// The first ones of that many heads, as published.
+    case ofHeads(Int)
+  }
 
   /// All parts.
-  public init(distances: RowPositions, ids: NumberFormat? = nil) {
-    (self.distances, self.ids) = (distances, ids)
+  public init(distances: RowPositions, ids: NumberFormat? = nil, slopes: Slopes = .published) {
+    (self.distances, self.ids, self.slopes) = (distances, ids, slopes)
   }
 
   public var name: String { "alibi" }
   public func check(length: Int) throws {
     if length < 1 || length > 1 << 16 { throw UnfitFormula("\(length) heads: 1 to 65536") }
+    if case .ofHeads(let n) = slopes, !(length...(1 << 17)).contains(n) {
+      throw UnfitFormula("slopes of \(n) heads for \(length)")
+    }
   }
   public func hasAnswer(_ row: Int, _ x: [Double]) -> Bool { true }
 
-  /// The slope of head `h` of `n` is 2^−(this): a number of few bits.
-  public static func exponent(head h: Int, of n: Int) -> Double {
+  /// The slope of head `h` of `n` is 2^−(a/b).
+  public func exponent(head h: Int, of n: Int) -> (a: Int, b: Int) {
+    var n = n
+    switch slopes {
+    case .published: break
+    case .ratio: return (8 * (h + 1), n)
+    case .ofHeads(let other): n = other
+    }
     let whole = 1 << (Int.bitWidth - 1 - n.leadingZeroBitCount)
-    return h < whole
-      ? 8 * Double(h + 1) / Double(whole) : 8 * Double(2 * (h - whole) + 1) / Double(2 * whole)
+    return h < whole ? (8 * (h + 1), whole) : (8 * (2 * (h - whole) + 1), 2 * whole)
+  }
+
+  /// The heads whose slopes are no products of those before: the first, and the first of the rest; by what the others go on.
+  public func startsAnew(head h: Int, of n: Int) -> Bool {
+    var n = n
+    switch slopes {
+    case .published: break
+    case .ratio: return h == 0
+    case .ofHeads(let other): n = other
+    }
+    return h == 0 || h == 1 << (Int.bitWidth - 1 - n.leadingZeroBitCount)
   }
 }

@@ -13,7 +13,7 @@ package final class LinearAttentionEnclosures: FormulaEnclosures {
   package typealias F = LinearAttentionFormula
   private var x = UnsafeBufferPointer<Double>(start: nil, count: 0)
   private var formula = LinearAttentionFormula(.elu, keys: [], values: [])
-  private var row = 0
+  private var tokens = 0
   private var hasAnswer = false
   /// Keys mapped, at a precision, for every row; weights, their sum, the query mapped.
   private var mapped: [Int: EnclosureStorage] = [:]
@@ -26,7 +26,7 @@ package final class LinearAttentionEnclosures: FormulaEnclosures {
   package init() {}
 
   package func load(_ row: Int, _ x: UnsafeBufferPointer<Double>, _ formula: LinearAttentionFormula) {
-    (self.row, self.x, self.formula) = (row, x, formula)
+    (tokens, self.x, self.formula) = (formula.tokens(row), x, formula)
     hasAnswer = formula.hasAnswer(row, Array(x))
     if mappedKeys != formula.keys || mapOfKeys != formula.map {
       mapped = [:]
@@ -63,12 +63,12 @@ package final class LinearAttentionEnclosures: FormulaEnclosures {
     let d = x.count
     work.reserve(3, precision: precision)
     query.reserve(d, precision: precision)
-    weights.reserve(row + 2, precision: precision)
+    weights.reserve(tokens + 1, precision: precision)
     let keys = keys(precision)
     for i in 0..<d { map(x[i], into: query[i]) }
-    let total = weights[row + 1]
+    let total = weights[tokens]
     total.set(0)
-    for j in 0...row {
+    for j in 0..<tokens {
       weights[j].set(0)
       for i in 0..<d {
         work[1].setProduct(nonnegative: query[i], keys[j * d + i])
@@ -80,9 +80,14 @@ package final class LinearAttentionEnclosures: FormulaEnclosures {
 
   package func enclose(_ i: Int, into result: Enclosure) -> Enclosed {
     guard hasAnswer else { return .known(.nan) }
-    // Relative to the first value, so that equal ones are met exactly.
+    if tokens == 0 { return .known(0) }
+    if !formula.isNormalized {
+      addValues(i, to: result)
+      return result.isExactZero ? .known(0) : result.isExact ? .rational : .irrational
+    }
+    // Equal values are met exactly.
     let first = formula.values[0][i]
-    if (0...row).allSatisfy({ formula.values[$0][i] == first }) { return .known(first) }
+    if (0..<tokens).allSatisfy({ formula.values[$0][i] == first }) { return .known(first) }
     if let mean = commonMean(i) {
       work[0].set(mean.sum)
       work[1].set(Double(mean.count))
@@ -90,21 +95,26 @@ package final class LinearAttentionEnclosures: FormulaEnclosures {
       return .rational
     }
     let sum = work[0]
+    addValues(i, to: sum)
+    if sum.isExactZero { return .known(0) }
+    result.setQuotient(sum, positive: weights[tokens])
+    return sum.isExact && weights[tokens].isExact ? .rational : .irrational
+  }
+
+  /// Σ wⱼvⱼ.
+  private func addValues(_ i: Int, to sum: Enclosure) {
     sum.set(0)
-    for j in 0...row {
+    for j in 0..<tokens {
       work[1].set(weights[j])
       work[1].multiply(bySigned: formula.values[j][i])
       sum.add(work[1])
     }
-    if sum.isExactZero { return .known(0) }
-    result.setQuotient(sum, positive: weights[row + 1])
-    return sum.isExact && weights[row + 1].isExact ? .rational : .irrational
   }
 
   /// Sum and count of the values of one key, where every different key has values of the same mean.
   private func commonMean(_ i: Int) -> (sum: Rational, count: Int)? {
     var groups: [[Double]: (sum: Rational, count: Int)] = [:]
-    for j in 0...row {
+    for j in 0..<tokens {
       let known = groups[formula.keys[j]] ?? (Rational.zero, 0)
       groups[formula.keys[j]] = (known.sum + Rational(formula.values[j][i]), known.count + 1)
       // Far from it, mostly.

@@ -86,7 +86,7 @@ final class TurnEnclosures {
     for i in 0..<d / 2 {
       let angle = work[0]
       angle.set(theta[i])
-      angle.multiply(by: Double(m))
+      angle.multiply(bySigned: Double(m))
       for (place, isSine) in [(2 * i, false), (2 * i + 1, true)] {
         guard let amplitude else {
           turns[place].setTurning(angle, sine: isSine, scratch: work[2])
@@ -229,25 +229,25 @@ package final class AlibiEnclosures: FormulaEnclosures {
   package typealias F = AlibiFormula
   private var distance = 0
   private var heads = 0
+  private var formula = AlibiFormula(distances: RowPositions([]))
   private let work = EnclosureStorage()
 
   package init() {}
 
   package func load(_ row: Int, _ x: UnsafeBufferPointer<Double>, _ formula: AlibiFormula) {
-    (distance, heads) = (formula.distances[row], x.count)
+    (distance, heads, self.formula) = (formula.distances[row], x.count, formula)
   }
 
   package func prepare(precision: Int) { work.reserve(1, precision: precision) }
 
   package func enclose(_ i: Int, into result: Enclosure) -> Enclosed {
-    let exponent = AlibiFormula.exponent(head: i, of: heads)
+    let (a, b) = formula.exponent(head: i, of: heads)
     if distance == 0 { return .known(0) }
-    if exponent == exponent.rounded() {
-      return .known(-Double(distance) * Double.powerOfTwo(-Int(exponent)))
-    }
+    if a % b == 0 { return .known(-Double(distance) * Double.powerOfTwo(-(a / b))) }
     let t = work[0]
     t.setLogOfTwo()
-    t.multiply(by: exponent)
+    t.multiply(by: Double(a))
+    t.divide(by: Double(b))
     t.negate()
     result.setExponential(t)
     result.multiply(bySigned: -Double(distance))

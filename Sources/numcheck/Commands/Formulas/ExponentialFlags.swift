@@ -32,6 +32,12 @@ struct ExponentialFlags<N: ExponentialNaming>: FormulaFlags {
     ExponentialFormula(isBase2: N.isBase2)
   }
 
+  func call(_ formula: ExponentialFormula, rows: Int, length: Int) -> FormulaCall {
+    var call = FormulaCall()
+    call.isCutByLength = true
+    return call
+  }
+
   func facts(_ formula: ExponentialFormula) -> [Fact] { [Fact("formula.base", .text(N.isBase2 ? "2" : "e"))] }
 
   func extend(_ report: inout Report, _ run: FormulaRun<Self>) throws {

@@ -26,6 +26,12 @@ enum FormulaCatalogue {
     return all.flatMap { commands($0) }
   }
 
+  /// Those that judge results of others.
+  static var verifying: [any ParsableCommand.Type] {
+    func command<O: FormulaFlags>(_: O.Type) -> any ParsableCommand.Type { VerifyFormula<O>.self }
+    return all.map { command($0) }
+  }
+
   /// Their kernels, for `list kernels`.
   static var kernels: [(command: String, name: String, dtypes: String, summary: String)] {
     func kernels<O: FormulaFlags>(_: O.Type) -> [(String, String, String, String)] {

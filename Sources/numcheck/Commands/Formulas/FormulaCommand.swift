@@ -71,7 +71,7 @@ extension FormulaFlags {
 extension FormulaRun {
   /// How results lie: one a row, or one an element.
   var shape: ResultWriter.Results {
-    formula.resultCount(length: source.rows.length) == source.rows.length ? .each : .one
+    .of(formula.resultCount(length: source.rows.length), length: source.rows.length)
   }
 
   func measured(_ flags: O, progress: (@Sendable (Int) -> Void)?) throws -> FormulaReport<O> {
@@ -144,7 +144,7 @@ struct FormulaReferenceCommand<O: FormulaFlags>: ParsableCommand {
     }
     let count = formula.resultCount(length: source.rows.length)
     let writer = try ResultWriter(
-      results.output, name: O.commandName, count == source.rows.length ? .each : .one, dtype: results.dtype,
+      results.output, name: O.commandName, .of(count, length: source.rows.length), dtype: results.dtype,
       as: results.outputType, input: source, overflow: overflow)
     let exact = formula
     let proven = ProvenRows(source, resultsPerRow: count, roundInputs: results.roundInputs, overflow)
@@ -164,5 +164,12 @@ struct FormulaReferenceCommand<O: FormulaFlags>: ParsableCommand {
       O.commandName, of: source, counted, in: results, format: format, certificate,
       further: question.facts(formula))
     try deliver([file]) { try report.finish(made, limits: [.proven]) }
+  }
+}
+
+extension ResultWriter.Results {
+  /// `count` results of a row of `length`.
+  static func of(_ count: Int, length: Int) -> ResultWriter.Results {
+    count == length ? .each : count == 1 ? .one : .many(count)
   }
 }

@@ -59,6 +59,18 @@ struct LinearAttentionFlags: FormulaFlags {
       map, keys: try keys.map(read) ?? drawn(-10), values: try values.map(read) ?? drawn(-11), chunk: chunk)
   }
 
+  var drawn: [String] { (keys == nil ? ["--keys"] : []) + (values == nil ? ["--values"] : []) }
+
+  func call(_ formula: LinearAttentionFormula, rows: Int, length: Int) -> FormulaCall {
+    let code = Double(LinearAttentionFormula.FeatureMap.allCases.firstIndex(of: formula.map) ?? 0)
+    var call = FormulaCall(
+      [FormulaCall.matrix("keys", formula.keys), FormulaCall.matrix("values", formula.values)],
+      [("map", code)])
+    // A row is one token of a sequence.
+    call.isCutByRows = false
+    return call
+  }
+
   func facts(_ formula: LinearAttentionFormula) -> [Fact] {
     [Fact("formula.map", .text(map.rawValue)), Fact("formula.chunk", .integer(chunk))]
   }

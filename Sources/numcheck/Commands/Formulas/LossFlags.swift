@@ -1,4 +1,5 @@
 import ArgumentParser
+import Guests
 import NumKit
 import Reports
 
@@ -49,6 +50,27 @@ struct BinaryCrossEntropyFlags<N: BinaryCrossEntropyNaming>: FormulaFlags {
     return BinaryCrossEntropyFormula(isOnProbabilities: N.isOnProbabilities, targets: y)
   }
 
+  var drawn: [String] { targets == nil ? ["--targets"] : [] }
+
+  func call(_ formula: BinaryCrossEntropyFormula, rows: Int, length: Int) -> FormulaCall {
+    let isEach = formula.targets.count > length
+    var call = FormulaCall([
+      FormulaCall.Array(
+        name: "targets", values: formula.targets, shape: isEach ? [rows, length] : [length], isPerRow: isEach,
+        lengthAxes: [isEach ? 1 : 0])
+    ])
+    call.isCutByLength = true
+    return call
+  }
+
+  func formula(_ asked: BinaryCrossEntropyFormula, of call: GuestCall, length: Int)
+    -> BinaryCrossEntropyFormula
+  {
+    var formula = asked
+    formula.targets = call.values("targets") ?? []
+    return formula
+  }
+
   func facts(_ formula: BinaryCrossEntropyFormula) -> [Fact] {
     [Fact("formula.targets", .text(targets == nil ? "generated" : "file"))]
   }
@@ -68,6 +90,13 @@ struct SigmoidGradientFlags: FormulaFlags {
   static let hasSums = false
 
   func formula(_ source: RowInput, seed: UInt64) throws -> SigmoidGradientFormula { SigmoidGradientFormula() }
+
+  func call(_ formula: SigmoidGradientFormula, rows: Int, length: Int) -> FormulaCall {
+    var call = FormulaCall()
+    call.isCutByLength = true
+    return call
+  }
+
   func facts(_ formula: SigmoidGradientFormula) -> [Fact] { [] }
 }
 
@@ -115,6 +144,26 @@ struct SmoothedCrossEntropyFlags: FormulaFlags {
     return SmoothedCrossEntropyFormula(smoothing: smoothing.value, targets: targets, ignored: ignoreIndex)
   }
 
+  var drawn: [String] { target == nil ? ["--target"] : [] }
+
+  func call(_ formula: SmoothedCrossEntropyFormula, rows: Int, length: Int) -> FormulaCall {
+    let targets =
+      formula.targets.count == 1 ? Array(repeating: formula.targets[0], count: rows) : formula.targets
+    return FormulaCall(
+      [
+        FormulaCall.Array(
+          name: "target", values: targets.map(Double.init), shape: [rows], isWhole: true, isPerRow: true)
+      ], [("smoothing", formula.smoothing), ("ignore_index", Double(formula.ignored))])
+  }
+
+  func formula(_ asked: SmoothedCrossEntropyFormula, of call: GuestCall, length: Int)
+    -> SmoothedCrossEntropyFormula
+  {
+    var formula = asked
+    formula.targets = (call.values("target") ?? []).map { Int($0) }
+    return formula
+  }
+
   func facts(_ formula: SmoothedCrossEntropyFormula) -> [Fact] {
     [
       Fact("formula.smoothing", .number(formula.smoothing)),
@@ -137,6 +186,13 @@ struct ZLossFlags: FormulaFlags {
   var weight: NumberArgument = NumberArgument(1e-4)
 
   func formula(_ source: RowInput, seed: UInt64) throws -> ZLossFormula { ZLossFormula(weight: weight.value) }
+
+  func call(_ formula: ZLossFormula, rows: Int, length: Int) -> FormulaCall {
+    var call = FormulaCall([], [("weight", formula.weight)])
+    call.isCutByLength = true
+    return call
+  }
+
   func facts(_ formula: ZLossFormula) -> [Fact] { [Fact("formula.weight", .number(formula.weight))] }
   func described(_ formula: ZLossFormula) -> String { "weight \(Figures.number(formula.weight))" }
 }

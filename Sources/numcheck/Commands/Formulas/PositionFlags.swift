@@ -1,4 +1,5 @@
 import ArgumentParser
+import Guests
 import NumKit
 import Reports
 
@@ -33,6 +34,9 @@ struct FrequencyOptions: ParsableArguments {
       valueName: "N"), transform: Whole.number)
   var start: Int?
 
+  @Option(help: ArgumentHelp("The position of each row.", valueName: "FILE[:TENSOR]"))
+  var positionIds: String?
+
   func validate() throws {
     if !(2...(1 << 30)).contains(positions) {
       throw ValidationError("--positions must be 2 to \(1 << 30)")
@@ -64,13 +68,50 @@ struct FrequencyOptions: ParsableArguments {
     return Frequencies(base: base.value, scaling: scaling)
   }
 
+  /// The tensors that are read.
+  var files: [String?] { [positionIds] }
+
+  /// As a called kernel gets them.
+  func call(_ frequencies: Frequencies, _ positions: RowPositions, rows: Int) -> FormulaCall {
+    let code = Double(Scaling.allCases.firstIndex(of: scaling) ?? 0)
+    var numbers = [("base", frequencies.base), ("scaling", code), ("factor", frequencies.scaling.factor)]
+    if case .yarn(_, let original) = frequencies.scaling {
+      numbers.append(("original_context", Double(original)))
+    }
+    return FormulaCall(
+      [
+        FormulaCall.Array(
+          name: "positions", values: positions.first(rows), shape: [rows], isWhole: true, isPerRow: true)
+      ], numbers)
+  }
+
   /// Where each row stands: those of a file one after the other, generated ones all over the context.
   func rowPositions(_ source: RowInput, seed: UInt64) throws -> RowPositions {
+    if let positionIds {
+      if start != nil { throw UsageError("--position-ids and --start: take one") }
+      return RowPositions(try Self.read(positionIds, "--position-ids", rows: source.rows.rowCount))
+    }
     if case .file = source.origin {
       return RowPositions(from: start ?? 0, period: max(1, source.otherShape.last ?? source.rows.rowCount))
     }
     if start != nil { throw UsageError("--start is for --input") }
     return RowPositions(Self.spread(source.rows.rowCount, over: positions, seed: seed))
+  }
+
+  /// A whole number for each of `rows`.
+  static func read(_ file: String, _ flag: String, rows: Int) throws -> [Int] {
+    let given = try WholeTensor(file).values
+    guard given.count == rows else {
+      throw UsageError("\(flag) \(ArgumentText.shown(file)): \(given.count) numbers for \(rows) rows")
+    }
+    return try given.map { x in
+      guard let n = Int(exactly: x), (0...1 << 30).contains(n) else {
+        throw UsageError(
+          "\(flag) \(ArgumentText.shown(file)): \(Figures.number(x)) is not a whole number from 0 to \(1 << 30)"
+        )
+      }
+      return n
+    }
   }
 
   /// `count` of the positions below `end`, ascending: all, or those around powers of two and others drawn as many an octave.
@@ -145,6 +186,20 @@ struct RopeFlags: FormulaFlags {
       ids: angles.ids?.numberFormat)
   }
 
+  var files: [String?] { angles.files }
+
+  func call(_ formula: RotaryFormula, rows: Int, length: Int) -> FormulaCall {
+    var call = angles.call(formula.frequencies, formula.positions, rows: rows)
+    call.parameters.append(("interleaved", pairing == .interleaved ? 1 : 0))
+    return call
+  }
+
+  func formula(_ asked: RotaryFormula, of call: GuestCall, length: Int) -> RotaryFormula {
+    var formula = asked
+    formula.positions = RowPositions((call.values("positions") ?? []).map { Int($0) })
+    return formula
+  }
+
   func facts(_ formula: RotaryFormula) -> [Fact] {
     angles.facts(formula.frequencies) + [
       Fact("formula.pairing", .text(pairing.rawValue)), Fact("formula.limit", .number(limit.value)),
@@ -178,6 +233,20 @@ struct SinusoidalFlags: FormulaFlags {
       ids: angles.ids?.numberFormat)
   }
 
+  var files: [String?] { angles.files }
+
+  func call(_ formula: SinusoidalFormula, rows: Int, length: Int) -> FormulaCall {
+    var call = angles.call(formula.frequencies, formula.positions, rows: rows)
+    call.takesRows = false
+    return call
+  }
+
+  func formula(_ asked: SinusoidalFormula, of call: GuestCall, length: Int) -> SinusoidalFormula {
+    var formula = asked
+    formula.positions = RowPositions((call.values("positions") ?? []).map { Int($0) })
+    return formula
+  }
+
   func facts(_ formula: SinusoidalFormula) -> [Fact] { angles.facts(formula.frequencies) }
   func described(_ formula: SinusoidalFormula) -> String { angles.described(formula.frequencies) }
 }
@@ -196,6 +265,11 @@ struct AlibiFlags: FormulaFlags {
   @Option(help: ArgumentHelp("Distances 0 to N - 1.", valueName: "N"), transform: Whole.number)
   var positions: Int = 131072
 
+  @Option(help: ArgumentHelp("The distance of each row.", valueName: "FILE[:TENSOR]"))
+  var distances: String?
+
+  var files: [String?] { [distances] }
+
   func validate() throws {
     if !(2...(1 << 30)).contains(positions) {
       throw ValidationError("--positions must be 2 to \(1 << 30)")
@@ -205,8 +279,28 @@ struct AlibiFlags: FormulaFlags {
     }
   }
 
+  func call(_ formula: AlibiFormula, rows: Int, length: Int) -> FormulaCall {
+    var call = FormulaCall([
+      FormulaCall.Array(
+        name: "distances", values: formula.distances.first(rows), shape: [rows], isWhole: true, isPerRow: true
+      )
+    ])
+    call.takesRows = false
+    return call
+  }
+
+  func formula(_ asked: AlibiFormula, of call: GuestCall, length: Int) -> AlibiFormula {
+    var formula = asked
+    formula.distances = RowPositions((call.values("distances") ?? []).map { Int($0) })
+    return formula
+  }
+
   func formula(_ source: RowInput, seed: UInt64) throws -> AlibiFormula {
     if case .file = source.origin { throw UsageError("alibi has no --input: its rows are distances") }
+    if let distances {
+      let given = try FrequencyOptions.read(distances, "--distances", rows: source.rows.rowCount)
+      return AlibiFormula(distances: RowPositions(given), ids: ids?.numberFormat)
+    }
     let spread = FrequencyOptions.spread(source.rows.rowCount, over: positions, seed: seed)
     return AlibiFormula(distances: RowPositions(spread), ids: ids?.numberFormat)
   }

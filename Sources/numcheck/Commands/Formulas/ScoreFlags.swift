@@ -86,6 +86,27 @@ struct ScoreFlags: FormulaFlags {
     }
   }
 
+  var drawn: [String] {
+    var list = keys == nil ? ["--keys"] : []
+    if function != .dot && queryMatrix == nil { list.append("--query-matrix") }
+    if function == .additive && keyMatrix == nil { list.append("--key-matrix") }
+    if function == .additive && combination == nil { list.append("--combination") }
+    return list
+  }
+
+  func call(_ formula: ScoreFormula, rows: Int, length: Int) -> FormulaCall {
+    var arrays = [FormulaCall.matrix("keys", formula.keys)]
+    if formula.function != .dot { arrays.append(FormulaCall.matrix("query_matrix", formula.queryWeights)) }
+    if formula.function == .additive {
+      arrays.append(FormulaCall.matrix("key_matrix", formula.keyWeights))
+      arrays.append(
+        FormulaCall.Array(
+          name: "combination", values: formula.combination, shape: [formula.combination.count]))
+    }
+    let code = Double(ScoreFormula.Function.allCases.firstIndex(of: formula.function) ?? 0)
+    return FormulaCall(arrays, [("function", code), ("weights", formula.isNormalized ? 1 : 0)])
+  }
+
   func facts(_ formula: ScoreFormula) -> [Fact] {
     [
       Fact("formula.function", .text(function.rawValue)), Fact("formula.weights", .flag(weights)),

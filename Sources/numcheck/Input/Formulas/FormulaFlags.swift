@@ -1,10 +1,11 @@
 import ArgumentParser
+import Guests
 import NumKit
 import Reports
 
 /// A formula's command: its name, its own flags, and what its report says beside what all say.
 protocol FormulaFlags: ParsableArguments {
-  associatedtype F: BoundedFormula
+  associatedtype F: SuspectedFormula
   static var commandName: String { get }
   static var abstract: String { get }
   static var discussion: String { get }
@@ -17,6 +18,12 @@ protocol FormulaFlags: ParsableArguments {
   var rows: Int { get }
   /// The tensors that are read beside the rows.
   var files: [String?] { get }
+  /// The flags of tensors that are not given, and drawn.
+  var drawn: [String] { get }
+  /// What a called kernel gets beside the rows.
+  func call(_ formula: F, rows: Int, length: Int) -> FormulaCall
+  /// The formula that a call asks about, some of the rows or a part of their length.
+  func formula(_ asked: F, of call: GuestCall, length: Int) -> F
   /// The rows that are asked about, of those drawn or read.
   func transformed(_ source: RowInput) -> RowInput
   /// The formula for these rows.
@@ -40,7 +47,9 @@ extension FormulaFlags {
   static var length: Int { 1024 }
   var rows: Int { 256 }
   var files: [String?] { [] }
+  var drawn: [String] { [] }
   func transformed(_ source: RowInput) -> RowInput { source }
+  func formula(_ asked: F, of call: GuestCall, length: Int) -> F { asked }
   func described(_ formula: F) -> String { "" }
   static var hasSums: Bool { true }
   func extend(_ report: inout Report, _ run: FormulaRun<Self>) throws {}

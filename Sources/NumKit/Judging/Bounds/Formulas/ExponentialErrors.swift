@@ -38,9 +38,10 @@ private struct ExponentialErrors: FormulaErrors {
     guard c.exp < .infinity else { return false }
     for i in x.indices {
       // In units of e's exponent; the compute format may not hold the input.
-      let size = formula.isBase2 ? x[i].magnitude * 0.6931471805599454 : x[i].magnitude
-      let loaded = precisions.loading(Computed(exact: size, error: 0))
-      if loaded.error.isNaN { return false }
+      let unit = formula.isBase2 ? 0.6931471805599454 : 1
+      let given = c.loaded(x[i])
+      if given.error.isNaN { return false }
+      let loaded = Computed(exact: unit * x[i].magnitude, error: unit * given.error)
       let relative: Double
       switch method {
       case .library: relative = c.exp

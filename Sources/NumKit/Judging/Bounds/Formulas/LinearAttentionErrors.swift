@@ -29,19 +29,20 @@ private struct LinearAttentionErrors: FormulaErrors {
   ) -> Bool {
     let (c, a) = (precisions.compute, precisions.accumulator)
     guard c.exp < .infinity else { return false }
+    let tokens = formula.tokens(row)
     let query = x.map(feature)
-    let keys = formula.keys.prefix(row + 1).map { $0.map(feature) }
+    let keys = formula.keys.prefix(tokens).map { $0.map(feature) }
     let width = formula.values[0].count
     let d = x.count
     // Additions that a term passes through: over tokens, then over dimensions or the other way round.
-    let additions = (row + 1) + d
+    let additions = tokens + d
     let steps = compounded(
       a.growth(additions + 1),
       compounded(c.growth(3), compounded(precisions.widening.relative, 2 * precisions.narrowing.relative)))
     // What each product and conversion may lose below the normal range, carried on by a query's features at most.
     let reach = query.reduce(1) { Swift.max($0, $1.upper) }
     let lost = (c.tiny + a.tiny + precisions.widening.absolute + precisions.narrowing.absolute)
-    let count = Double((row + 1) * (d + 1))
+    let count = Double((tokens + 1) * (d + 1))
     var (total, totalError, largest) = (0.0, 0.0, 0.0)
     var sizes = [Double](repeating: 0, count: width)
     var errors = sizes
@@ -63,14 +64,18 @@ private struct LinearAttentionErrors: FormulaErrors {
         errors[k] += term.error
       }
     }
-    let most = formula.values.prefix(row + 1).reduce(1) { $1.reduce($0) { Swift.max($0, $1.magnitude) } }
+    let most = formula.values.prefix(tokens).reduce(1) { $1.reduce($0) { Swift.max($0, $1.magnitude) } }
     let floor = count * lost * reach * (1 + most)
     let all = total + totalError
     totalError += steps * all + floor
     // Nothing on the way is larger than all of it, its states than all keys and values.
-    let state = Double(row + 1) * (1 + steps) * Swift.max(1, largest) * most
+    let state = Double(tokens + 1) * (1 + steps) * Swift.max(1, largest) * most
     let limit = Swift.max(all * (1 + steps) * most, state) + floor
     if a.overflows(limit) || c.overflows(limit) { return false }
+    guard formula.isNormalized else {
+      for k in 0..<width { bounds[k] = errors[k] + steps * (sizes[k] + errors[k]) + floor }
+      return true
+    }
     guard totalError < total else { return false }
     for k in 0..<width {
       let numerator = Computed(

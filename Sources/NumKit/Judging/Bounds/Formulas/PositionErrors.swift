@@ -112,13 +112,12 @@ private struct RotaryErrors: FormulaErrors {
     let precisions = positions.precisions
     let r = isTable ? precisions.storage : precisions.compute
     let storing = Conversion(to: r, from: precisions.compute)
-    let loading = Conversion(to: r, from: precisions.storage)
     for i in errors.indices {
       let size = positions.amplitude.exact
       let turn = storing(Computed(exact: size, error: errors[i]))
       let (first, second) = formula.pairing.places(i, dimensions: x.count)
-      let a = r.rounded(loading(Computed(exact: x[first].magnitude, error: 0)).product(turn))
-      let b = r.rounded(loading(Computed(exact: x[second].magnitude, error: 0)).product(turn))
+      let a = r.rounded(r.loaded(x[first].magnitude).product(turn))
+      let b = r.rounded(r.loaded(x[second].magnitude).product(turn))
       let error = r.sum(a, b).error
       bounds[first] = error
       bounds[second] = error
@@ -174,17 +173,18 @@ private struct AlibiErrors: FormulaErrors {
   private mutating func makeSlopes(_ n: Int) {
     let c = precisions.compute
     func power(_ h: Int) -> Computed {
-      let exponent = AlibiFormula.exponent(head: h, of: n)
-      let change = (c.format.round(-exponent) + exponent).magnitude * 0.6931471805599454
+      let (a, b) = formula.exponent(head: h, of: n)
+      let exponent = Double(a) / Double(b)
+      let change =
+        ((c.format.round(-exponent) + exponent).magnitude + 0x1p-52 * exponent) * 0.6931471805599454
       let exact = Double.exp2(-exponent)
       let error = exact * (Double.expMinusOne(change) * (1 + c.exp) + c.exp) + c.tiny
       return Computed(exact: exact, error: error + 0x1p-50 * exact)
     }
-    let whole = 1 << (Int.bitWidth - 1 - n.leadingZeroBitCount)
     slopes = []
     for h in 0..<n {
-      slopes.append(
-        method == .powers || h == 0 || h == whole ? power(h) : c.rounded(slopes[h - 1].product(slopes[0])))
+      let isPower = method == .powers || formula.startsAnew(head: h, of: n)
+      slopes.append(isPower ? power(h) : c.rounded(slopes[h - 1].product(slopes[0])))
     }
   }
 }
