@@ -53,3 +53,17 @@ struct WholeTensor {
     self.values = values
   }
 }
+
+extension WholeTensor {
+  /// The rows of a matrix in a file.
+  static func matrix(_ file: String) throws -> [[Double]] {
+    let tensor = try WholeTensor(file)
+    guard tensor.shape.count == 2, let columns = tensor.shape.last, columns > 0 else {
+      throw UsageError(
+        "\(ArgumentText.shown(file)): a matrix is wanted, not a tensor of shape \(tensor.shape)")
+    }
+    return stride(from: 0, to: tensor.values.count, by: columns).map {
+      Array(tensor.values[$0..<$0 + columns])
+    }
+  }
+}

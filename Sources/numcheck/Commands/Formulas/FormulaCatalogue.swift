@@ -16,6 +16,7 @@ enum FormulaCatalogue {
     ZLossFlags.self,
     ScoreFlags.self,
     LinearAttentionFlags.self,
+    SigmoidAttentionFlags.self,
   ]
 
   /// Their commands, and those that write their proven results.

@@ -59,31 +59,21 @@ struct ScoreFlags: FormulaFlags {
       var random = RandomSource(seed: seed, row: stream)
       return (0..<rows).map { _ in (0..<columns).map { _ in size * random.normal() } }
     }
-    let keys = try self.keys.map(Self.matrix) ?? drawn(-6, keyCount, d, 1)
+    let keys = try self.keys.map { try WholeTensor.matrix($0) } ?? drawn(-6, keyCount, d, 1)
     let width = keys.first?.count ?? d
     let v = try combination.map { try WholeTensor($0).values } ?? drawn(-7, 1, width, 1)[0]
     var formula = ScoreFormula(function, isNormalized: weights, keys: keys)
     let size = 1 / Double(d).squareRoot()
     switch function {
     case .dot: break
-    case .general: formula.queryWeights = try queryMatrix.map(Self.matrix) ?? drawn(-8, d, width, size)
+    case .general:
+      formula.queryWeights = try queryMatrix.map { try WholeTensor.matrix($0) } ?? drawn(-8, d, width, size)
     case .additive:
-      formula.queryWeights = try queryMatrix.map(Self.matrix) ?? drawn(-8, v.count, d, size)
-      formula.keyWeights = try keyMatrix.map(Self.matrix) ?? drawn(-9, v.count, width, size)
+      formula.queryWeights = try queryMatrix.map { try WholeTensor.matrix($0) } ?? drawn(-8, v.count, d, size)
+      formula.keyWeights = try keyMatrix.map { try WholeTensor.matrix($0) } ?? drawn(-9, v.count, width, size)
       formula.combination = v
     }
     return formula
-  }
-
-  private static func matrix(_ file: String) throws -> [[Double]] {
-    let tensor = try WholeTensor(file)
-    guard tensor.shape.count == 2, let columns = tensor.shape.last, columns > 0 else {
-      throw UsageError(
-        "\(ArgumentText.shown(file)): a matrix is wanted, not a tensor of shape \(tensor.shape)")
-    }
-    return stride(from: 0, to: tensor.values.count, by: columns).map {
-      Array(tensor.values[$0..<$0 + columns])
-    }
   }
 
   var drawn: [String] {

@@ -1,5 +1,6 @@
 import NumKitKernels
 import NumKitQuestions
+import RealModule
 
 extension ScoreFormula: SuspectedFormula {
   package static func changes(_ context: FormulaContext<ScoreFormula>) -> [FormulaChange<ScoreFormula>] {
@@ -62,6 +63,34 @@ extension LinearAttentionFormula: SuspectedFormula {
     ]
     for map in FeatureMap.allCases {
       list.append(FormulaChange("\(map.rawValue) as the feature map") { formula, _ in formula.map = map })
+    }
+    return list
+  }
+}
+
+extension SigmoidAttentionFormula: SuspectedFormula {
+  package static func isUsual(_ method: Method) -> Bool { method != .tanh }
+
+  package static func changes(_ context: FormulaContext<SigmoidAttentionFormula>) -> [FormulaChange<
+    SigmoidAttentionFormula
+  >] {
+    guard let d = try? context.read(0).values.count else { return [] }
+    let bias = context.formula.bias ?? -Double.log(Double(context.formula.keys.count))
+    var list: [FormulaChange<SigmoidAttentionFormula>] = [
+      FormulaChange("bias left out") { formula, _ in formula.bias = 0 },
+      FormulaChange("bias of the other sign") { formula, _ in formula.bias = -bias },
+      FormulaChange("a bias of -log d") { formula, _ in formula.bias = -Double.log(Double(d)) },
+      FormulaChange("scores not scaled") { formula, _ in formula.scale = 1 },
+      FormulaChange("scores divided by d") { formula, _ in formula.scale = 1 / Double(d) },
+      FormulaChange("values one key late") { formula, _ in
+        formula.values = [formula.values[0]] + formula.values.dropLast()
+      },
+    ]
+    if context.formula.isCausal {
+      list.append(
+        FormulaChange("every key met, not those so far alone") { formula, _ in formula.isCausal = false })
+    } else if context.formula.keys.count == context.rows {
+      list.append(FormulaChange("the keys so far alone") { formula, _ in formula.isCausal = true })
     }
     return list
   }
