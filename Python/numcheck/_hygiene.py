@@ -95,7 +95,7 @@ class Caller:
                     "result-overwritten", f"call {self.calls} overwrites what an earlier call returned")
         # A few are kept: a ring of buffers comes round.
         self._returned = [*self._returned, *zip(outs, results)][-8:]
-        wanted = result_shape(self.problem.operation, given)
+        wanted = result_shape(self.problem.operation, given, self.problem.width)
         if results[0].shape != wanted:
             raise WrongResult(f"the result has the shape {results[0].shape}, not {wanted}")
         if results[0].dtype != self.dtype:

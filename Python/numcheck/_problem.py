@@ -27,6 +27,8 @@ class Problem:
     inputs: list[Input]
     options: list[str] = field(default_factory=list)
     item: str = "row"
+    #: Results of a row, where no input says it: dimensions of ``sinusoidal``, heads of ``alibi``.
+    width: int = 0
 
     @property
     def count(self) -> int:
@@ -65,20 +67,51 @@ ROWS = {"softmax": False, "logsoftmax": False, "sigmoid": False, "lse": True, "r
 _NAMES = {"log-softmax": "logsoftmax", "log_softmax": "logsoftmax", "logsumexp": "lse", "log-sum-exp": "lse",
           "rms_norm": "rmsnorm", "layer_norm": "layernorm"}
 
-OPERATIONS = (*ROWS, "matmul", "attention")
+#: What stands around attention: the arrays that each is given, those with a row (or number) for each row of the question, and its
+#: results: ``each`` number of a row, ``one`` a row, as many as ``keys``, or as ``values`` have columns, or ``width``.
+AROUND: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
+    "rope": (("input", "positions"), frozenset({"input", "positions"}), "each"),
+    "sinusoidal": (("positions",), frozenset({"positions"}), "width"),
+    "alibi": (("distances",), frozenset({"distances"}), "width"),
+    "exp": (("input",), frozenset({"input"}), "each"),
+    "exp2": (("input",), frozenset({"input"}), "each"),
+    "bce": (("input", "targets"), frozenset({"input", "targets"}), "each"),
+    "bce-probabilities": (("input", "targets"), frozenset({"input", "targets"}), "each"),
+    "sigmoid-gradient": (("input",), frozenset({"input"}), "each"),
+    "smoothed-crossentropy": (("input", "target"), frozenset({"input", "target"}), "one"),
+    "z-loss": (("input",), frozenset({"input"}), "one"),
+    "scores": (("input", "keys", "query_matrix", "key_matrix", "combination"), frozenset({"input"}), "keys"),
+    # Its rows are the tokens of one sequence.
+    "linear-attention": (("input", "keys", "values"), frozenset(), "values"),
+    "sigmoid-attention": (("input", "keys", "values"), frozenset({"input"}), "values"),
+}
+_WHOLE = ("positions", "distances", "target")
+
+OPERATIONS = (*ROWS, *AROUND, "matmul", "attention")
 
 
 def operation_name(name: str) -> str:
     """The command's name of an operation."""
     name = _NAMES.get(name, name)
     if name not in OPERATIONS:
+        name = name.replace("_", "-")
+    if name not in OPERATIONS:
         raise ValueError(f"operation {name!r}: must be one of {', '.join(OPERATIONS)}")
     return name
 
 
-def result_shape(operation: str, inputs: Sequence[Codes]) -> tuple[int, ...]:
+def result_shape(operation: str, inputs: Sequence[Codes], width: int = 0) -> tuple[int, ...]:
     """The shape that results have."""
     first = inputs[0].shape
+    if operation in AROUND:
+        kind = AROUND[operation][2]
+        if kind == "each":
+            return first
+        if kind == "one":
+            return first[:-1]
+        if kind == "width":
+            return (first[0], width)
+        return (*first[:-1], inputs[1].shape[0] if kind == "keys" else inputs[2].shape[1])
     if operation == "matmul":
         return (first[0], inputs[1].shape[1])
     if operation == "attention":
@@ -104,8 +137,39 @@ def shapes(operation: str, shape: Any) -> dict[str, tuple[int, ...]]:
     return {"input": s}
 
 
-def generated(operation: str, shape: Any, dtype: str, distribution: str, scale: float, seed: int) -> dict[str, Codes]:
+def _around(operation: str, shape: Any, dtype: str, draw: Any, options: Mapping[str, Any]) -> dict[str, Codes]:
+    """The arrays of what stands around attention: rows of ``shape``, positions one after the other, and all that belongs to them."""
+    rows, length = tuple(shape) if shape is not None else (32, 64)
+    function = options.get("function", "dot")
+    made: dict[str, Codes] = {}
+    for k, name in enumerate(AROUND[operation][0]):
+        if name in ("positions", "distances"):
+            made[name] = Codes("int64", np.arange(rows, dtype=np.int64))
+        elif name == "target":
+            made[name] = Codes("int64", np.arange(rows, dtype=np.int64) * 7 % length)
+        elif name == "targets":
+            made[name] = rounded((np.arange(rows * length) % 5 / 4).reshape(rows, length), dtype)
+        elif name == "combination":
+            if function == "additive":
+                made[name] = rounded(draw(k, (length,)), dtype)
+        elif name in ("query_matrix", "key_matrix"):
+            if function == "additive" or function == "general" and name == "query_matrix":
+                made[name] = rounded(draw(k, (length, length)) / np.sqrt(length), dtype)
+        else:
+            x = draw(k, (rows, length))
+            made[name] = rounded(1 / (1 + np.exp(-x)) if operation == "bce-probabilities" else x, dtype)
+    return made
+
+
+def generated(operation: str, shape: Any, dtype: str, distribution: str, scale: float, seed: int,
+              options: Mapping[str, Any] | None = None) -> dict[str, Codes]:
     """Inputs drawn from a distribution, rounded to the dtype."""
+    if operation in AROUND:
+        def draw(k: int, s: tuple[int, ...]) -> Any:
+            random = np.random.Generator(np.random.PCG64([seed, k]))
+            return random.uniform(-scale, scale, s) if distribution == "uniform" else random.standard_normal(s) * scale
+
+        return _around(operation, shape, dtype, draw, options or {})
     made = {}
     for k, (name, s) in enumerate(shapes(operation, shape).items()):
         random = np.random.Generator(np.random.PCG64([seed, k]))
@@ -122,6 +186,14 @@ def generated(operation: str, shape: Any, dtype: str, distribution: str, scale: 
 def problem(operation: str, inputs: Mapping[str, Codes], options: Sequence[str]) -> Problem:
     """What inputs of that operation are."""
     options = list(options)
+    if operation in AROUND:
+        names, each, _ = AROUND[operation]
+        missing = [n for n in inputs if n not in names]
+        if missing:
+            raise ValueError(f"{operation} has no input {missing[0]!r}; there are: {', '.join(names)}")
+        width = int(options[options.index("--length") + 1]) if "--length" in options else 64
+        return Problem(
+            operation, [Input(n, inputs[n], 1 if n in each else 0) for n in names if n in inputs], options, width=width)
     if operation == "attention":
         q, k, v = (inputs[n] for n in ("q", "k", "v"))
         if len(q.shape) == 3:

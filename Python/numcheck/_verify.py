@@ -9,12 +9,14 @@ from typing import Any, Callable, Mapping, Sequence
 from . import _binary
 from ._arrays import Codes, array, codes, dtype_name, load, save
 from ._hygiene import Caller, WrongResult, hygiene as tried, invariance as moved
-from ._problem import Problem, generated, operation_name, problem
+from ._problem import AROUND, Problem, generated, operation_name, problem
 from ._report import Finding, Report
 
 #: What the command calls each input.
 _FLAGS = {"input": "--input", "q": "--q", "k": "--k", "v": "--v", "a": "--a", "b": "--b", "weight": "--weight", "bias": "--bias",
-          "mask": "--mask"}
+          "mask": "--mask", "positions": "--position-ids", "distances": "--distances", "targets": "--targets", "target": "--target",
+          "keys": "--keys", "values": "--values", "query_matrix": "--query-matrix", "key_matrix": "--key-matrix",
+          "combination": "--combination"}
 
 
 class KernelWrong(AssertionError):
@@ -47,6 +49,9 @@ def _ask(operation: str, inputs: Mapping[str, Codes], results: Sequence[Codes], 
         for n in inputs:
             arguments += [_FLAGS[n], f"{path}:{n}"]
         arguments += ["--results", f"{path}:results"]
+        if "input" not in inputs and operation in AROUND:
+            # Their rows are positions or distances.
+            arguments += ["--rows", str(next(iter(inputs.values())).shape[0])]
         if len(results) > 1:
             arguments += ["--lse-results", f"{path}:lse"]
         text = _binary.run([*arguments, *options, "--format", "json"], timeout=timeout)[1]
@@ -99,6 +104,8 @@ def reference(operation: str, inputs: Any, *, dtype: Any = "f32", framework: str
         arguments = ["reference", operation]
         for n in named:
             arguments += [_FLAGS[n], f"{path}:{n}"]
+        if "input" not in named and operation in AROUND:
+            arguments += ["--rows", str(len(next(iter(named.values()))))]
         _binary.run([*arguments, "--dtype", name, "--output", str(out), *_options(options)], timeout=timeout)
         found = load(out)
     if operation == "attention":
@@ -113,7 +120,10 @@ def verify(operation: str, kernel: Callable[..., Any], *, dtype: Any = "f32", sh
     """Calls a kernel of yours, and holds every number that it gives against the proven answer.
 
     ``kernel`` gets arrays of ``framework`` in ``dtype`` (``f32``, ``bf16``, ``f8e4m3fn`` …), in the order input; input, weight,
-    bias; a, b; q, k, v, and returns the result (for attention ``o`` or ``(o, lse)``). They are drawn from ``distribution``
+    bias; a, b; q, k, v; input, positions (``rope``); positions (``sinusoidal``, with ``options={"length": 64}``); distances
+    (``alibi``, ``length`` is the number of heads); input, targets (``bce``); input, target (``smoothed-crossentropy``); input, keys
+    (and query_matrix, key_matrix, combination, ``scores``); input, keys, values (``linear-attention``, ``sigmoid-attention``), and
+    returns the result (for attention ``o`` or ``(o, lse)``). They are drawn from ``distribution``
     (``normal`` or ``uniform``, times ``scale``) in ``shape``: (rows, length), (rows, inner, columns) for matmul, (heads, tokens,
     head size) for attention, or a shape for each input; or they are ``inputs``.
 
@@ -124,7 +134,7 @@ def verify(operation: str, kernel: Callable[..., Any], *, dtype: Any = "f32", sh
     operation = operation_name(operation)
     name = dtype_name(dtype)
     if inputs is None:
-        given = generated(operation, shape, name, distribution, scale, seed)
+        given = generated(operation, shape, name, distribution, scale, seed, options)
     else:
         named = inputs if isinstance(inputs, Mapping) else {"input": inputs}
         given = {n: codes(x) for n, x in named.items()}

@@ -168,3 +168,42 @@ def test_fixture(numcheck):
     assert numcheck("softmax", softmax, shape=(8, 64)).passed
     with pytest.raises(AssertionError):
         numcheck("softmax", np.zeros_like, shape=(8, 64))
+
+
+def turned(x, positions, base=1e4, pairs="half"):
+    f, d = x.astype(np.float64), x.shape[1]
+    a = positions[:, None] / base ** (np.arange(0, d, 2) / d)
+    c, s = np.cos(a), np.sin(a)
+    first, second = (slice(d // 2), slice(d // 2, None)) if pairs == "half" else (slice(0, None, 2), slice(1, None, 2))
+    y = np.empty_like(f)
+    y[:, first], y[:, second] = f[:, first] * c - f[:, second] * s, f[:, second] * c + f[:, first] * s
+    return y.astype(x.dtype)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
+def test_around_attention(dtype):
+    def linear(q, k, v):
+        phi = lambda t: np.where(t > 0, t + 1, np.exp(t))  # noqa: E731
+        w = np.tril(phi(q.astype(np.float64)) @ phi(k.astype(np.float64)).T)
+        return (w @ v.astype(np.float64) / w.sum(axis=1, keepdims=True)).astype(q.dtype)
+
+    def sigmoids(q, k, v):
+        z = q.astype(np.float64) @ k.astype(np.float64).T / np.sqrt(q.shape[1]) - np.log(len(k))
+        return (1 / (1 + np.exp(-z)) @ v.astype(np.float64)).astype(q.dtype)
+
+    for operation, kernel in [("rope", turned), ("linear-attention", linear), ("sigmoid-attention", sigmoids)]:
+        report = nc.verify(operation, kernel, dtype=dtype, shape=(12, 16))
+        assert report.passed and report.max_ulp <= 0.501, (operation, report)
+    wrong = nc.verify("rope", lambda x, p: turned(x, p + 1), dtype=dtype, shape=(12, 16), hygiene=False)
+    assert not wrong.passed and "positions one too high" in str(wrong)
+    wrong = nc.verify("rope", lambda x, p: turned(x, p, pairs="interleaved"), dtype=dtype, shape=(12, 16), hygiene=False)
+    assert not wrong.passed and "interleaved pairs in place of half" in str(wrong)
+
+
+def test_biases_and_sines():
+    heads = lambda d: -d[:, None] * 2.0 ** (-8 * np.arange(1, 9) / 8)  # noqa: E731
+    report = nc.verify("alibi", lambda d: heads(d).astype(np.float32), shape=(20, 8), options={"length": 8})
+    assert report.passed, report
+    positions = np.arange(40)
+    y = nc.reference("sinusoidal", {"positions": positions}, dtype="f64", options={"length": 4})
+    assert np.abs(y[:, 0] - np.sin(positions)).max() < 1e-15 and y.shape == (40, 4)

@@ -38,6 +38,94 @@ import Testing
     }
   }
 
+  @Test func sumsAndSigmoidsAreThoseOfAnIndependentComputation() throws {
+    let sums = try GoldenFormula.all("linear-sums")
+    #expect(sums.count == 6)
+    for g in sums {
+      let map = try #require(LinearAttentionFormula.FeatureMap(rawValue: g.words[0]))
+      let (d, t, c) = (try g.whole(1), try g.whole(2), try g.whole(3))
+      let m = try matrices(g, [(t, d), (t, c)])
+      var formula = LinearAttentionFormula(map, keys: m[0], values: m[1])
+      formula.isNormalized = false
+      g.hold(formula, row: t - 1)
+    }
+    let sigmoids = try GoldenFormula.all("sigmoid-attention")
+    #expect(sigmoids.count == 18)
+    for g in sigmoids {
+      let (d, n, c) = (try g.whole(0), try g.whole(1), try g.whole(2))
+      var at = 5
+      func matrix(_ columns: Int) throws -> [[Double]] {
+        try (0..<n).map { _ in
+          try (0..<columns).map { _ in
+            at += 1
+            return try g.number(at - 1)
+          }
+        }
+      }
+      let (keys, values) = (try matrix(d), try matrix(c))
+      g.hold(
+        SigmoidAttentionFormula(
+          keys: keys, values: values, scale: Double(g.words[3]), bias: Double(g.words[4])))
+    }
+  }
+
+  @Test(arguments: Subject.configurations) func sigmoidAttentionKeepsItsBounds(
+    _ configuration: KernelConfiguration
+  ) throws {
+    for (range, bias, isCausal) in [(1.0, nil, false), (4, 0, true), (30, -5, false), (0.01, 12, true)]
+      as [(Double, Double?, Bool)]
+    {
+      let rows = GeneratedRows(.normal, range: range, rows: 10, length: 6, seed: 3)
+      let formula = SigmoidAttentionFormula(
+        keys: drawn(4, 10, 6), values: drawn(5, 10, 3), bias: bias, isCausal: isCausal)
+      let entries = try Subject.attack(formula, rows: rows, configuration)
+      if configuration.compute.precision >= 24, range == 1 {
+        #expect(entries.allSatisfy { $0.parts[0].bound == .sound })
+      }
+      // Sums without a normaliser, and other reaches, are bounded too.
+      for reach in [LinearAttentionFormula.Reach.causal, .before, .all] {
+        var linear = LinearAttentionFormula(.elu, keys: drawn(4, 10, 6), values: drawn(5, 10, 3), chunk: 3)
+        (linear.reach, linear.isNormalized) = (reach, false)
+        try Subject.attack(linear, rows: rows, configuration)
+      }
+    }
+  }
+
+  /// Far down the tail a weight made of tanh keeps what is left of 1: with a bias of −log n of many keys it is off by n ulps.
+  @Test func tailsOfTanhAreLost() throws {
+    let rows = GeneratedRows(.normal, range: 1, rows: 4, length: 6, seed: 3)
+    let formula = SigmoidAttentionFormula(
+      keys: drawn(4, 16, 6), values: Array(repeating: [1], count: 16), bias: -14)
+    let entries = try Subject.attack(formula, rows: rows, KernelConfiguration(storage: .float(.f32)))
+    func ulp(_ name: String) throws -> Double {
+      try #require(entries.first { $0.candidate.name == name }).parts[0].kernel.maxUlp
+    }
+    #expect(try ulp("tanh") > 1000 * ulp("stable") && ulp("stable") < 40)
+  }
+
+  /// Small whole numbers are exact in f64, sums and all: there the three forms of linear attention are one, bit by bit.
+  @Test func chunksAreTheSequenceInExactArithmetic() throws {
+    var random = RandomSource(seed: 6, row: 0)
+    func whole(_ rows: Int, _ columns: Int) -> [[Double]] {
+      (0..<rows).map { _ in (0..<columns).map { _ in (8 * random.normal()).rounded() } }
+    }
+    let (queries, keys, values) = (whole(50, 4), whole(50, 4), whole(50, 3))
+    let c = KernelConfiguration(storage: .float(.f64))
+    for chunk in [1, 7, 64] {
+      var formula = LinearAttentionFormula(.relu, keys: keys, values: values, chunk: chunk)
+      for isNormalized in [true, false] {
+        formula.isNormalized = isNormalized
+        for (row, q) in queries.enumerated() where formula.hasAnswer(row, q) {
+          let all = try LinearAttentionFormula.algorithms.map {
+            try Subject.computed($0.name, formula, q, row: row, c)
+          }
+          #expect(all[0] == all[1] && all[1] == all[2])
+          if !isNormalized { #expect(all[0] == Subject.truth(formula, q, row: row).rounded) }
+        }
+      }
+    }
+  }
+
   private func drawn(_ seed: UInt64, _ rows: Int, _ columns: Int, _ size: Double = 1) -> [[Double]] {
     var random = RandomSource(seed: seed, row: 0)
     return (0..<rows).map { _ in (0..<columns).map { _ in size * random.normal() } }

@@ -92,6 +92,9 @@ private struct HeldAnswers<F: Formula>: ResultSource {
   private var general: ScoreFormula {
     ScoreFormula(.general, keys: drawn(3, 5, 6), queryWeights: drawn(4, 6, 6))
   }
+  private var sigmoid: SigmoidAttentionFormula {
+    SigmoidAttentionFormula(keys: drawn(5, 24, 6), values: drawn(6, 24, 2))
+  }
   private var smoothed: SmoothedCrossEntropyFormula {
     SmoothedCrossEntropyFormula(smoothing: 0.25, targets: (0..<24).map { $0 % 5 == 0 ? -100 : $0 % 16 })
   }
@@ -111,6 +114,7 @@ private struct HeldAnswers<F: Formula>: ResultSource {
     try holds(ZLossFormula(weight: 0x1p-10), rows(16))
     try holds(general, rows(6))
     try holds(linear, rows(4))
+    try holds(sigmoid, rows(6))
   }
 
   @Test func mistakesOfPositionsAreNamed() throws {
@@ -191,6 +195,10 @@ private struct HeldAnswers<F: Formula>: ResultSource {
     #expect(
       try named(general, changing(general) { $0.isNormalized = true }, source)
         == ["weights in place of scores"])
+    #expect(try named(sigmoid, changing(sigmoid) { $0.bias = 0 }, source) == ["bias left out"])
+    #expect(try named(sigmoid, changing(sigmoid) { $0.scale = 1 }, source) == ["scores not scaled"])
+    #expect(
+      try named(sigmoid, changing(sigmoid) { $0.isCausal = true }, source) == ["the keys so far alone"])
     let tokens = Rounded(source: rows(4))
     #expect(try named(linear, changing(linear) { $0.isNormalized = false }, tokens) == ["not normalised"])
     #expect(

@@ -70,12 +70,13 @@ extension ExponentialAccuracy {
 }
 
 extension Algorithm {
-  /// Those with exponentials made in a shorter way, which are run where they are named.
+  /// Those with exponentials made in a shorter way, and those that sample the sum, which are run where they are named.
   public static func approximate(for operation: RowOperation) -> [Algorithm] {
     func kernels<M: ExponentialMethod>(_: M.Type) -> [any Kernel.Type] {
       [ApproximateSoftmax<M>.self, ApproximateLogSumExp<M>.self]
     }
-    return ExponentialMethods.all.flatMap { kernels($0) }.filter { $0.operation == operation }
+    let sampled: [any Kernel.Type] = [SampledSoftmax.self, SampledLogSumExp.self]
+    return (ExponentialMethods.all.flatMap { kernels($0) } + sampled).filter { $0.operation == operation }
       .map { Algorithm($0) }
   }
 }

@@ -20,7 +20,8 @@ struct ExponentialFlags<N: ExponentialNaming>: FormulaFlags {
     """
     Every way is held against the proven \(N.isBase2 ? "2^x" : "e^x") of each number. The same rows are then taken for logits, \
     the maximum subtracted first, stored in f32, f16, bf16 and --dtype: softmax, log-sum-exp, and by how much the weights \
-    of a row of attention move in all, which is what an output over values of at most 1 can be off by.
+    of a row of attention move in all, which is what an output over values of at most 1 can be off by; and by how much \
+    outputs over values drawn from [-1, 1] are. 'sampled' takes the platform's exponential and draws terms of the sum until it is steady.
     """
   }
   static var length: Int { 256 }
@@ -47,7 +48,7 @@ struct ExponentialFlags<N: ExponentialNaming>: FormulaFlags {
     let c = run.configuration
     let compute = c.compute.precision < 24 ? c.compute : c.compute == .f64 ? .f64 : .f32
     let study = ApproximationStudy(compute: compute, accumulator: c.accumulator, storages: storages)
-    let names = Set(run.algorithms.map(\.name)).union(["shifted"])
+    let names = Set(run.algorithms.map(\.name)).union(["shifted", "sampled"])
     let outcomes = try study.run(on: run.source.rows, rows: 32).filter { names.contains($0.name) }
     report.add(ReachTable(outcomes: outcomes).table)
   }

@@ -18,5 +18,10 @@ enum ReachColumns {
     "the largest sum of |computed - exact| over a row's probabilities: what an output of attention over values of at most 1 can "
       + "be off by", sense: .lowerIsBetter)
 
-  static let all = [stored, softmax, atPeak, logSumExp, moved]
+  static let output = Column(
+    "output off by", "output.error", .decides,
+    "the largest error of an output of attention over values drawn from [-1, 1], weights and output stored",
+    sense: .lowerIsBetter)
+
+  static let all = [stored, softmax, atPeak, logSumExp, moved, output]
 }

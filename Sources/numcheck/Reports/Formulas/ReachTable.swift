@@ -15,6 +15,7 @@ struct ReachTable {
     table.add(C.atPeak) { .number(outcomes[$0].softmaxAtPeak) }
     table.add(C.logSumExp) { .number(outcomes[$0].logSumExpUlp) }
     table.add(C.moved) { .number(outcomes[$0].moved) }
+    table.add(C.output) { .number(outcomes[$0].output) }
     return table
   }
 }

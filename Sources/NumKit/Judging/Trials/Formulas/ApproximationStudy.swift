@@ -28,6 +28,8 @@ package struct ApproximationStudy: Sendable {
     package var logSumExpUlp = 0.0
     /// The largest Σ |p̂ − p| of a row: an output of attention over values of at most 1 can be off by so much, and no more.
     package var moved = 0.0
+    /// The largest error of an output of attention with these weights, stored, over values drawn from [−1, 1], 8 to a key.
+    package var output = 0.0
   }
 
   /// Looks at `rows` rows of a source, −∞ allowed.
@@ -61,8 +63,11 @@ package struct ApproximationStudy: Sendable {
           first.answer($0, parameters: OperationParameters(), into: &shares)
           second.answer($0, parameters: OperationParameters(), into: &log)
         }
+        let values = Self.values(storage, row, x.count)
         for k in softmax.indices {
-          found[k].hold(Self.run(softmax[k], row, x), shares)
+          let weights = Self.run(softmax[k], row, x)
+          found[k].hold(weights, shares)
+          found[k].hold(weights, shares, values, accumulator)
           let y = Self.run(logSumExp[k], row, x, count: 1)[0]
           let error = (y - log.high[0]).magnitude / storage.ulp(of: log.high[0])
           found[k].logSumExpUlp = Swift.max(found[k].logSumExpUlp, error.isNaN ? .infinity : error)
@@ -71,6 +76,12 @@ package struct ApproximationStudy: Sendable {
       outcomes += found
     }
     return outcomes
+  }
+
+  /// As many as weights, 8 times.
+  private static func values(_ storage: NumberFormat, _ row: Int, _ count: Int) -> [[Double]] {
+    var random = RandomSource(seed: 1, row: row)
+    return (0..<8).map { _ in (0..<count).map { _ in storage.round(2 * random.uniform() - 1) } }
   }
 
   private static func run(_ runner: KernelRunner, _ row: Int, _ x: [Double], count: Int? = nil) -> [Double] {
@@ -85,6 +96,24 @@ package struct ApproximationStudy: Sendable {
 }
 
 extension ApproximationStudy.Outcome {
+  /// Sums of products of stored weights and values in the accumulator, stored.
+  fileprivate mutating func hold(
+    _ weights: [Double], _ truth: Truth, _ values: [[Double]], _ accumulator: NumberFormat
+  ) {
+    for v in values {
+      var (sum, exact) = (0.0, ExactSum())
+      for i in v.indices {
+        sum = accumulator.round(sum + accumulator.round(weights[i] * v[i]))
+        // The product is exact in two parts, and a weight is known far beyond a Double.
+        let product = truth.high[i] * v[i]
+        exact.add(product)
+        exact.add((-product).addingProduct(truth.high[i], v[i]))
+      }
+      let error = (storage.round(sum) - exact.value).magnitude
+      output = error.isNaN ? .infinity : Swift.max(output, error)
+    }
+  }
+
   fileprivate mutating func hold(_ y: [Double], _ truth: Truth) {
     let peak = storage.ulp(of: truth.high.max() ?? 1)
     var sum = 0.0
