@@ -6,7 +6,7 @@ import Testing
 
 /// Kernels of ours, of which everything is known: what their fingerprints say must be so.
 ///
-/// A sample of all plans; all of them with NUMCHECK_ALL_PLANS=1.
+/// A sample of all plans; all of them with NUMCHECK_ALL_PLANS=1, in two minutes.
 @Suite struct OwnPlanTests {
   static let isWhole = ProcessInfo.processInfo.environment["NUMCHECK_ALL_PLANS"] != nil
 
@@ -71,7 +71,7 @@ import Testing
         }
       }
     }
-    return isWhole ? plans : plans.enumerated().filter { $0.offset % 11 == 0 }.map(\.element)
+    return isWhole ? plans : plans.enumerated().filter { $0.offset % 7 == 0 }.map(\.element)
   }
 
   @Test(arguments: [RowOperation.softmax, .logSoftmax, .logSumExp])
@@ -114,7 +114,8 @@ import Testing
       #expect(one.wrong.isEmpty, "\(one.wrong.prefix(12).joined(separator: "\n"))")
     }
     #expect(tally.share <= 0.05, "\(tally.words)")
-    #expect(narrow.share <= 0.25, "\(narrow.words)")
+    // A sample may hit what online kernels of few bits hide.
+    #expect(narrow.share <= (Self.isWhole ? 0.05 : 0.1), "\(narrow.words)")
   }
 
   @Test func productsAreWhatTheyAre() throws {
@@ -186,7 +187,7 @@ import Testing
     }
     print("FINGERPRINTS attention: \(tally.words)")
     #expect(tally.wrong.isEmpty, "\(tally.wrong.prefix(12).joined(separator: "\n"))")
-    #expect(tally.share <= 0.1, "\(tally.words)")
+    #expect(tally.share <= 0.05, "\(tally.words)")
   }
 
   @Test func normsAreWhatTheyAre() throws {

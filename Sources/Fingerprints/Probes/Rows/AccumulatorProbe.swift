@@ -7,15 +7,17 @@ struct SumSight {
   let bits: Int
   /// An input whose term is too small to move a sum of 1, while two are not.
   let small: Double
+  /// One whose term moves it.
+  let kept: Double
 
   /// What small terms are of a power of two: two together are more than it, one is less, also where an input's format or that of
   /// exponentials is coarse.
-  static let share = 0.85
+  static let share = 0.8
 }
 
 /// How many bits the accumulator of a row's sum has.
 ///
-/// A term of 0.85·2^−k beside one of 1 is kept where the accumulator has more than k bits. Where the finest that is kept has k = p − 1, two
+/// A term of 0.8·2^−k beside one of 1 is kept where the accumulator has more than k bits. Where the finest that is kept has k = p − 1, two
 /// of k = p move the sum just where they meet before the large one does. That they do in some places and not in others, and that any
 /// number of them that don't meet before the large one is lost, shows that it is the accumulator that rounds, and not the result.
 struct AccumulatorProbe {
@@ -28,21 +30,23 @@ struct AccumulatorProbe {
   static func ask(_ i: RowInterview) throws {
     guard i.room.kind != .layerNorm else { return }
     let isRelative = i.subtracts || !i.room.kind.isExponential
-    let (trait, sight) = try AccumulatorProbe(box: i.room.box, subtracts: isRelative).run()
-    i.sight = sight
+    let (trait, sights) = try AccumulatorProbe(box: i.room.box, subtracts: isRelative).run()
+    i.sights = sights
     i.traits.append(trait)
   }
 
-  func run() throws -> (Trait, SumSight?) {
+  /// The trait, and sights of the sum's last bit, of which the first may not do for all places.
+  func run() throws -> (Trait, [SumSight]) {
     let pool = ObserverPool(kind: box.kind, format: box.format, subtracts: subtracts)
     var finest = 0
     var words = ""
     var leavesOut = false
-    for family in [pool.direct, pool.besideLargest] + pool.families {
-      let isDirect = family[0].reporter == nil
-      if family[0].top != nil && !leavesOut { continue }
-      guard let found = try sighted(family, isDirect: isDirect) else { continue }
-      if box.kind == .logSumExp && found.sight == nil {
+    let simple: [() -> [Observer]] = [{ pool.direct }, { pool.besideLargest }]
+    for (number, make) in (simple + pool.families).enumerated() {
+      let family = make()
+      guard let first = family.first, first.top == nil || leavesOut else { continue }
+      guard let found = try sighted(family, isDirect: number < simple.count) else { continue }
+      if box.kind == .logSumExp && found.sights.isEmpty {
         // The largest term may be no part of the sum: then nothing beside it is lost.
         leavesOut = true
         continue
@@ -51,28 +55,28 @@ struct AccumulatorProbe {
         finest = found.level
         words = found.words
       }
-      if let sight = found.sight {
-        return (Trait("accumulate", .bits(sight.bits), found.words), sight)
+      if let sight = found.sights.first {
+        return (Trait("accumulate", .bits(sight.bits), found.words), found.sights)
       }
     }
     if leavesOut {
       return (
         .undecided(
           "accumulate",
-          "either the largest term is no part of the sum, or sums are finer than any result shows"), nil
+          "either the largest term is no part of the sum, or sums are finer than any result shows"), []
       )
     }
     guard finest > 0 else {
-      return (.undecided("accumulate", "no term of 2^-2 and less beside one of 1 shows in the results"), nil)
+      return (.undecided("accumulate", "no term of 2^-2 and less beside one of 1 shows in the results"), [])
     }
-    return (Trait("accumulate", .atLeastBits(finest + 1), words + "; what is finer shows in no result"), nil)
+    return (Trait("accumulate", .atLeastBits(finest + 1), words + "; what is finer shows in no result"), [])
   }
 
   private struct Found {
     /// The finest level that is kept.
     let level: Int
     var words = ""
-    var sight: SumSight?
+    var sights: [SumSight] = []
   }
 
   /// What members of a family see.
@@ -110,17 +114,18 @@ struct AccumulatorProbe {
     }
     var found = Found(level: level)
     let bits = level + 1
-    for member in seeing.filter({ finest[$0] == level }).prefix(6) {
+    for member in seeing.filter({ finest[$0] == level }).prefix(16) where found.sights.count < 5 {
       let observer = family[member]
       guard let kept = observer.input(SumSight.share * .powerOfTwo(-level)) else { continue }
-      found.words =
+      var words =
         "\(ProbeText.row(observer.probe(n, large: large, [(small, kept)]).values, else: observer.none)): a term of \(SumSight.share) x 2^-\(level) is kept"
+      if found.words.isEmpty { found.words = words }
       guard let lost = observer.input(SumSight.share * .powerOfTwo(-bits)) else { continue }
-      guard let example = try depends(observer, lost, none: none[member]) else { continue }
-      found.words +=
-        ", one of \(SumSight.share) x 2^-\(bits) is not, two of them where they meet first (\(example))"
-      found.sight = SumSight(observer: observer, bits: bits, small: lost)
-      break
+      let sight = SumSight(observer: observer, bits: bits, small: lost, kept: kept)
+      guard let example = try depends(sight, none: none[member]) else { continue }
+      words += ", one of \(SumSight.share) x 2^-\(bits) is not, two of them where they meet first (\(example))"
+      if found.sights.isEmpty { found.words = words }
+      found.sights.append(sight)
     }
     return found
   }
@@ -140,7 +145,8 @@ struct AccumulatorProbe {
 
   /// Two places of a pair of small terms, one in which they move the sum and one in which they don't; nil where there are no such, or
   /// where several that don't move it in pairs do together.
-  private func depends(_ observer: Observer, _ small: Double, none: Double) throws -> String? {
+  private func depends(_ sight: SumSight, none: Double) throws -> String? {
+    let (observer, small) = (sight.observer, sight.small)
     let n = observer.count(box.length)
     let places = Set([0, 1, 2, 3, 4, 5, 6, 7, n / 4, n / 2, n / 2 + 1, 3 * n / 4, n - 4, n - 3, n - 2, n - 1])
       .filter { $0 < n }.sorted()
@@ -175,8 +181,11 @@ struct AccumulatorProbe {
       if chosen.count > widest.places.count { widest = (large, chosen) }
     }
     guard widest.places.count >= 4 else { return nil }
+    // That they are lost says something only where what is kept shows.
+    let shown = widest.places.map { observer.probe(length, large: widest.large, [($0, sight.kept)]) }
     let all = observer.probe(length, large: widest.large, widest.places.map { ($0, small) })
-    guard try box.read([all])[0] == none else { return nil }
+    let together = try box.read([all] + shown)
+    guard together[0] == none, together.dropFirst().allSatisfy({ $0 != none }) else { return nil }
     let list = widest.places.prefix(3).map(String.init).joined(separator: ", ")
     return
       "1 at \(moved.0.large), small at \(moved.0.first) and \(moved.0.second): \(ProbeText.number(moved.1)); 1 at \(widest.large), small at \(list) and \(widest.places.count - 3) more: \(ProbeText.number(none))"

@@ -86,13 +86,28 @@ struct ObserverPool {
     }
   }
 
-  /// Those whose reporter is about to round to a neighbour, so that it does when the sum moves by less than the format has bits: each a
-  /// family whose members are meant to see alike.
-  var families: [[Observer]] {
-    guard kind.givesProbabilities, format.precision <= 24 else { return [] }
-    return [tiny(window: 0x1p-21), wholeSteps, fewBits(.bf16), fewBits(.f16), tiny(window: 0x1p-17)].filter {
-      !$0.isEmpty
+  /// Those whose result is about to round to a neighbour, so that it does when the sum moves by less than the format has bits: each a
+  /// family whose members are meant to see alike, made when it is its turn.
+  var families: [() -> [Observer]] {
+    guard format.precision <= 24 else { return [] }
+    var made: [() -> [Observer]] = []
+    if kind.givesProbabilities { made.append { tiny(window: 0x1p-21) } }
+    // Sums of f32's bits before those of f16's, exponentials in f32 before those in the format.
+    for bits in [24, 11] where bits > format.precision {
+      for compute in [NumberFormat.f32, format] {
+        for isBase2 in [false, true] {
+          let sums = LandedSums(
+            kind: kind, format: format, model: TermModel(compute: compute, isBase2: isBase2), bits: bits)
+          switch kind {
+          case .softmax, .attention, .logSoftmax: made.append { sums.besideOne }
+          case .logSumExp where !isBase2: made.append { sums.besideLargest }
+          default: break
+          }
+        }
+      }
     }
+    if kind.givesProbabilities { made.append { tiny(window: 0x1p-17) } }
+    return made
   }
 
   /// How far y is from the nearest midpoint of two numbers of the format, as a share of y.
@@ -127,54 +142,6 @@ struct ObserverPool {
         }
       }
       if made.count >= (window > 0x1p-20 ? 4 * Self.most : Self.most) { break }
-    }
-    return made
-  }
-
-  /// Reporters whose terms are whole steps of a sum in f32, nearly: for formats whose smallest numbers are not small enough.
-  private var wholeSteps: [Observer] {
-    guard format.minExponent >= -100 else { return [] }
-    var made: [Observer] = []
-    for m in numbers(0x1p-6, subtracts ? 16 : 0.14, perBinade: subtracts ? 96 : 1024) {
-      for x in numbers(4.5, 9.5, perBinade: 400) {
-        let reporter = format.round(m - x)
-        let term = Double.exp(reporter - m)
-        let steps = (subtracts ? term : Double.exp(reporter)) * 0x1p23
-        guard (steps - steps.rounded()).magnitude < 0.05, distance(term / (1 + term)) < 0x1p-21 else {
-          continue
-        }
-        made.append(Observer(kind, format, large: m, reporter: reporter))
-      }
-      if made.count >= Self.most { break }
-    }
-    return made
-  }
-
-  /// Reporters beside terms of few bits, where exponentials are rounded to `compute`: such terms are added exactly, and make the sum any
-  /// number.
-  private func fewBits(_ compute: NumberFormat) -> [Observer] {
-    let isWide = format.minExponent < -100 && compute.minExponent < -100
-    func terms(_ low: Double, _ high: Double, lowest bit: Double) -> [(input: Double, term: Double)] {
-      numbers(low, high, perBinade: 32).map { (-$0, compute.round(Double.exp(-$0))) }.filter {
-        $0.1 > 0 && ($0.1 / bit).rounded() == $0.1 / bit
-      }
-    }
-    let extras = terms(1.2, 10, lowest: 0x1p-22)
-    let reporters = isWide ? terms(20, 80, lowest: 0x1p-400) : terms(3, 9, lowest: 0x1p-22)
-    guard extras.count > 8, reporters.count > 8 else { return [] }
-    var random = RandomSource(seed: 9, row: 0)
-    var made: [Observer] = []
-    for _ in 0..<400_000 where made.count < Self.most {
-      func one(_ list: [(input: Double, term: Double)]) -> (input: Double, term: Double) {
-        list[Int(random.next() % UInt64(list.count))]
-      }
-      let (a, b, c, r) = (one(extras), one(extras), one(extras), one(reporters))
-      let rest = a.term + b.term + c.term
-      guard rest < 0.45 else { continue }
-      let sum = 1 + rest + (isWide ? 0 : r.term)
-      if distance(r.term / sum) < 0x1p-21 {
-        made.append(Observer(kind, format, reporter: r.input, extras: [a.input, b.input, c.input]))
-      }
     }
     return made
   }

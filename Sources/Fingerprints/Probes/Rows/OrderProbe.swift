@@ -3,27 +3,56 @@ import NumKit
 /// In which order a row's terms are added: the whole tree, by one term of 1 and two small ones.
 struct OrderProbe {
   let box: any RowBox
-  let sight: SumSight?
+  let sights: [SumSight]
 
   static func ask(_ i: RowInterview) throws {
     guard i.room.kind != .layerNorm else { return }
-    let (trait, tree) = try OrderProbe(box: i.room.box, sight: i.sight).run()
+    let (trait, tree) = try OrderProbe(box: i.room.box, sights: i.sights).run()
     i.tree = tree
     i.traits.append(trait)
   }
 
   func run() throws -> (Trait, SumTree?) {
-    guard let sight else {
+    guard !sights.isEmpty else {
       return (.undecided("order", "no rounding of the sum shows in results: any order would give these"), nil)
     }
     guard box.length <= 256 else {
       return (.undecided("order", "rows of more than 256 take more probes than are tried: --length 256"), nil)
     }
+    for sight in sights {
+      guard try seesEverywhere(sight), let tree = try tree(sight) else { continue }
+      let n = sight.observer.count(box.length)
+      let name = OrderName.of(tree, count: n) ?? "other"
+      let example =
+        "1 beside pairs of \(SumSight.share) x 2^-\(sight.bits): which of them move the sum, for all \(n) places"
+      return (Trait("order", .word(name), example + (name == "other" ? ": \(tree.text)" : "")), tree)
+    }
+    return (.undecided("order", "what meets first is not the order of one tree: no plain sum"), nil)
+  }
+
+  /// Whether, wherever the large term stands, one that is kept shows and one that is lost does not.
+  private func seesEverywhere(_ sight: SumSight) throws -> Bool {
     let (length, observer) = (box.length, sight.observer)
     let n = observer.count(length)
+    var probes: [RowProbe] = []
+    for large in 0..<n {
+      for x in [observer.none, sight.small, sight.kept] {
+        probes.append(observer.probe(length, large: large, [((large + 1) % n, x)]))
+      }
+    }
+    let y = try box.read(probes)
+    for k in 0..<n {
+      let (none, lost, kept) = (y[3 * k], y[3 * k + 1], y[3 * k + 2])
+      guard none == lost, none != kept else { return false }
+    }
+    return true
+  }
+
+  private func tree(_ sight: SumSight) throws -> SumTree? {
+    let (length, observer) = (box.length, sight.observer)
     var still: [Int: Double] = [:]
     // What nothing small beside each large term gives; the reporter may stand in several places.
-    let tree = try TripleTree { queries in
+    let finder = TripleTree { (queries: [TripleTree.Query]) throws -> [Bool] in
       var probes: [RowProbe] = []
       var controls: [Int] = []
       var keys: [Int] = []
@@ -57,13 +86,7 @@ struct OrderProbe {
         }
       }
       return zip(keys, moved).map { key, y in y != still[key] }
-    }.find(n)
-    guard let tree else {
-      return (.undecided("order", "what meets first is not the order of one tree: no plain sum"), nil)
     }
-    let name = OrderName.of(tree, count: n) ?? "other"
-    let example =
-      "1 beside pairs of \(SumSight.share) x 2^-\(sight.bits): which of them move the sum, for all \(n) places"
-    return (Trait("order", .word(name), example + (name == "other" ? ": \(tree.text)" : "")), tree)
+    return try finder.find(observer.count(length))
   }
 }

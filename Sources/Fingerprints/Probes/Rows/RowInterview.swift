@@ -10,7 +10,7 @@ final class RowInterview {
   var resultBits = 1
   /// What differences of logits are computed in.
   var compute: TraitValue?
-  var sight: SumSight?
+  var sights: [SumSight] = []
   var tree: SumTree?
 
   init(_ box: any RowBox) { room = RowRoom(box: box) }
