@@ -86,10 +86,13 @@ wheel: relocatable
 wheel-test: wheel
 	Scripts/wheel-test
 
-# Kernels of others, right and wrong, in every way in: Examples/verify.
+# Kernels of others, right and wrong, in every way in: Examples/verify; right ones with SEEDS seeds.
+SEEDS ?= 5
 examples: deps
 	$(SWIFT) build -c release --product numcheck
-	Examples/verify/run --numcheck .build/release/numcheck
+	test -x .build/examples/bin/python || python3 -m venv .build/examples
+	.build/examples/bin/pip install -q --disable-pip-version-check numpy ml_dtypes
+	.build/examples/bin/python Examples/verify/run --numcheck .build/release/numcheck --seeds $(SEEDS)
 
 # Judges what can be installed from PyPI here, in a virtual environment, and writes Documentation/Field.md.
 field: deps

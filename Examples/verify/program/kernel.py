@@ -39,7 +39,7 @@ def attention(q, k, v, scale, causal, mistake):
     return softmax(s, mistake) @ v[heads]
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("operation", choices=["softmax", "attention"])
     parser.add_argument("results")
@@ -47,7 +47,7 @@ def main():
     parser.add_argument("--scale", type=float, default=1)
     parser.add_argument("--causal", type=int, default=0)
     parser.add_argument("--mistake", default="")
-    a = parser.parse_args()
+    a = parser.parse_args(arguments)
     arrays = [np.load(f) for f in a.inputs]
     if a.operation == "softmax":
         y = softmax(arrays[0], a.mistake)
