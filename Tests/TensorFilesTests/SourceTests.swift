@@ -76,6 +76,30 @@ import Testing
     }
   }
 
+  /// Long runs of a file are read piece by piece; where pieces meet, no number is lost.
+  @Test(arguments: [("<f2", 2), ("<f4", 4), (">f4", 4), ("<f8", 8), ("<i8", 8), ("|u1", 1)])
+  func longRunsInPieces(_ type: String, _ size: Int) throws {
+    let scratch = try Scratch()
+    let count = (3 << 16) / size + 1000
+    let values = (0..<count).map { Double($0 % 251) }
+    var data: [UInt8] = []
+    for x in values {
+      switch type {
+      case "<f2": data += bytes(Float16(x).bitPattern)
+      case "<f4": data += bytes(Float(x).bitPattern)
+      case ">f4": data += bytes(Float(x).bitPattern).reversed()
+      case "<f8": data += bytes(x.bitPattern)
+      case "<i8": data += bytes(Int64(x))
+      default: data.append(UInt8(x))
+      }
+    }
+    let header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(count),), }"
+    let tensor = try TensorFile.open(scratch.write(npy(header, data: data), "long.npy")).views[0]
+    for range in [0..<count, 1..<count - 1, 7..<7 + (1 << 16) / size, 5..<6 + (1 << 16) / size, 3..<3] {
+      #expect(try tensor.withDoubles(range) { Array($0) } == Array(values[range]), "\(range)")
+    }
+  }
+
   /// Blocks run along the last axis of the file; rows need not.
   @Test func blocksAlongEveryAxis() throws {
     var random = SplitMix(state: 6)

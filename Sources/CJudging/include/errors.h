@@ -35,6 +35,16 @@ struct nc_row_errors nc_measure_row(
     const double *y, const double *rounded, const double *high, const double *low, const double *tiny,
     const double *bounds, double slack, long n, struct nc_unit unit, double *ulps);
 
+/// The same by vectors of 256 bits, which processors without wider ones have.
+struct nc_row_errors nc_measure_row_narrow(
+    const double *y, const double *rounded, const double *high, const double *low, const double *tiny,
+    const double *bounds, double slack, long n, struct nc_unit unit, double *ulps);
+
+/// The largest error over |high| of the finite results y whose exact one, high + low, is finite and at least `share` of the sum of
+/// all that are; `known` where that is more.
+double nc_largest_share(
+    const double *y, const double *high, const double *low, double share, double known, long n);
+
 /// e^v[i] - 1 in place for v[i] >= 0, never below the exact value, and above it by less than 2^-46 of it. Infinity from
 /// 700 on; NaN stays.
 void nc_expm1_above(double *v, long n);

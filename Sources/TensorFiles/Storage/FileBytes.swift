@@ -20,7 +20,8 @@ final class FileBytes: @unchecked Sendable {
   let path: String
   /// All of the file.
   let bytes: UnsafeRawBufferPointer
-  private let isMapped: Bool
+  /// Whether it is a file's own bytes, which can also be read.
+  let isMapped: Bool
   /// Of a mapped file; else -1.
   private let descriptor: Int32
   private let readSinceRelease = Atomic<Int>(0)

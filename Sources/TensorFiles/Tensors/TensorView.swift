@@ -186,26 +186,45 @@ struct StoredElements {
     let piece = max(1, (1 << 20) / cost)
     var done = 0
     while done < count {
-      let n = min(piece, count - done)
+      var n = min(piece, count - done)
       let target = out + done * outStride
       if case .small(let format) = type, format.bitWidth < 8 {
         PackedRun(base: base, format: format, first: first + done * stride, stride: stride, count: n)
           .decode(into: target, outStride: outStride)
-      } else {
-        let run = StoredRun(
-          base: base + first * size + done * step, type: type, isByteSwapped: info.isByteSwapped,
-          stride: step,
-          count: n
-        )
-        run.decode(into: target, outStride: outStride)
-        if T.self == Double.self, let (i, integer) = run.firstInexact {
-          let place = info.coordinates(of: first + (done + i) * stride)
-          throw TensorFileError(
-            path, "tensor \(info.name.quoted): element \(place) is \(integer), which no f64 holds")
+      } else if stride == 1, file.isMapped, n * size >= 1 << 12 {
+        // Faulting pages in costs more than reading them, and neighbours that nobody asked for come with them.
+        n = min(n, (1 << 16) / size)
+        try withUnsafeTemporaryAllocation(byteCount: n * size, alignment: 8) { bytes in
+          let start = base + (first + done) * size
+          try file.copy(from: start - UnsafeRawPointer(file.bytes.baseAddress ?? base), into: bytes)
+          try decode(
+            UnsafeRawBufferPointer(bytes).baseAddress ?? start, first + done, 1, n, target, outStride)
         }
+        done += n
+        continue
+      } else {
+        try decode(
+          base + (first + done * stride) * size, first + done * stride, stride, n, target, outStride)
       }
       file.noteRead(max(n * cost, min(spacing * size, 1 << 16)))
       done += n
+    }
+  }
+
+  /// Decodes `count` elements whose first, number `first` of the tensor, is at `start`.
+  private func decode<T: DecodedValue>(
+    _ start: UnsafeRawPointer, _ first: Int, _ stride: Int, _ count: Int, _ out: UnsafeMutablePointer<T>,
+    _ outStride: Int
+  ) throws {
+    let unit = info.elementType.unit
+    let run = StoredRun(
+      base: start, type: info.elementType, isByteSwapped: info.isByteSwapped,
+      stride: stride * max(1, unit.bytes / unit.elements), count: count)
+    run.decode(into: out, outStride: outStride)
+    if T.self == Double.self, let (i, integer) = run.firstInexact {
+      let place = info.coordinates(of: first + i * stride)
+      throw TensorFileError(
+        path, "tensor \(info.name.quoted): element \(place) is \(integer), which no f64 holds")
     }
   }
 }

@@ -129,12 +129,13 @@ public struct ErrorStatistics: Sendable {
 
   /// Judges by themselves the results that carry a share of their row.
   private mutating func addShares(_ computed: UnsafeBufferPointer<Double>, _ flat: FlatTruth) {
-    var mass = 0.0
-    for t in flat.value[..<computed.count] where t.isFinite { mass += t.magnitude }
-    for i in computed.indices {
-      let t = flat.value[i].magnitude
-      guard t.isFinite, t > 0, t >= Self.leastShare * mass, computed[i].isFinite else { continue }
-      maxShare = Swift.max(maxShare, flat.error(of: computed[i], at: i) / t)
+    let (share, known) = (Self.leastShare, maxShare)
+    maxShare = flat.value.withUnsafeBufferPointer { value in
+      flat.remainder.withUnsafeBufferPointer { remainder in
+        guard let y = computed.baseAddress, let high = value.baseAddress, let low = remainder.baseAddress
+        else { return known }
+        return nc_largest_share(y, high, low, share, known, computed.count)
+      }
     }
   }
 

@@ -39,6 +39,8 @@ public struct HypothesisFit: Sendable, Hashable {
   public var results = 0
   /// How many of them are above its bound.
   public var aboveBound = 0
+  /// How many have a finite error.
+  var finite = 0
   /// The largest error against it, in ulps; NaN where nothing was measured.
   public var maxUlp = Double.nan
   /// The mean error.

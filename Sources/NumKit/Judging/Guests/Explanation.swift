@@ -33,15 +33,11 @@ extension Verification {
     let asked = try hold(
       Alternative("as asked", plans: promised, prover: prover), on: screen)
     guard asked.aboveBound > 0 || asked.meanUlp > 1 else { return found }
-    var fitting = try suspects.alternatives.map { ($0, try hold($0, on: screen)) }.filter {
-      Self.explains($0.1, asked)
-    }
+    var fitting = try suspects.alternatives.compactMap { try screened($0, on: screen, asked) }
     if fitting.isEmpty && asked.aboveBound > 0 {
       let two = Sample(source, Array(Set(few).sorted().prefix(2)))
       let askedOfTwo = try hold(Alternative("as asked", plans: promised, prover: prover), on: two)
-      fitting = try suspects.pairs().map { ($0, try hold($0, on: two)) }.filter {
-        Self.explains($0.1, askedOfTwo)
-      }
+      fitting = try suspects.pairs().compactMap { try screened($0, on: two, askedOfTwo) }
     }
     fitting.sort { $0.1.meanUlp < $1.1.meanUlp }
     let best = fitting.first?.1.meanUlp ?? 0
@@ -63,8 +59,26 @@ extension Verification {
   /// Whether a wrong question's answer explains what that of the right one does not.
   private static func explains(_ fit: HypothesisFit, _ asked: HypothesisFit) -> Bool {
     guard fit.fits else { return false }
-    // Of few items more must be explained: two may be off by as much by chance.
-    return asked.aboveBound > 0 || (fit.items < 6 ? 64 : 16) * fit.meanUlp < asked.meanUlp
+    return asked.aboveBound > 0 || share(ofItems: fit.items) * fit.meanUlp < asked.meanUlp
+  }
+
+  /// How much less a mean error must be to explain one. Of few items more must be explained: two may be off by as much by chance.
+  private static func share(ofItems count: Int) -> Double { count < 6 ? 64 : 16 }
+
+  /// How an alternative goes with all items of `screen`, where it explains them. Most fail at the first.
+  private func screened<S: ItemSource<Q>>(
+    _ alternative: Alternative<Q>, on screen: Sample<S>, _ asked: HypothesisFit
+  ) throws -> (Alternative<Q>, HypothesisFit)? {
+    if screen.itemCount > 1 {
+      let one = try hold(alternative, on: Sample(screen, [0]))
+      if one.aboveBound > 0 { return nil }
+      // Errors of the others only add to the sum.
+      let least = one.finite == 0 ? 0 : one.meanUlp * Double(one.finite) / Double(asked.results)
+      let share = Self.share(ofItems: screen.itemCount)
+      if asked.aboveBound == 0 && share * least >= asked.meanUlp { return nil }
+    }
+    let fit = try hold(alternative, on: screen)
+    return Self.explains(fit, asked) ? (alternative, fit) : nil
   }
 
   /// The items that an explanation must hold for: all, where more than half are wrong or none is; else the wrong ones.
@@ -96,6 +110,7 @@ extension Verification {
       finite += part.kernel.finiteCount
       fit.maxUlp = fit.maxUlp.isNaN ? part.kernel.maxUlp : Swift.max(fit.maxUlp, part.kernel.maxUlp)
     }
+    fit.finite = finite
     fit.meanUlp = finite == 0 ? (fit.aboveBound > 0 ? .infinity : 0) : sum / Double(finite)
     return fit
   }

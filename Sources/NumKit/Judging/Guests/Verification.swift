@@ -71,13 +71,17 @@ public struct Verification<Q: Question>: Sendable {
     return (findings, sights.second)
   }
 
-  /// The most items, and the most of their results, that plans are tried on.
-  static var sampleItems: Int { 64 }
+  /// The most items that plans are tried on: fewer where each has many results.
+  private static func sampleItems(resultsPerItem: Int) -> Int {
+    Swift.max(16, Swift.min(64, (1 << 16) / Swift.max(1, resultsPerItem)))
+  }
 
   /// Which plans the figures fit, tried on items all over and on the worst.
   private func fits<S: ItemSource<Q>>(on source: S, worst: GuestFindings<Q>) throws -> [PlanFit] {
     guard !known.isEmpty else { return [] }
-    let sample = Sample(source, spreadItems(source.itemCount, Self.sampleItems, worst.worstItems))
+    let limit = Self.sampleItems(
+      resultsPerItem: worst.parts.reduce(0) { $0 + $1.kernel.count } / Swift.max(1, worst.measurement.items))
+    let sample = Sample(source, spreadItems(source.itemCount, limit, worst.worstItems))
     var all = trial(known.map { Guest($0.name, results, plans: [$0]) })
     all.chunk = 1
     let found = try all.run(on: sample)

@@ -61,9 +61,35 @@ import Testing
         s.maxRelative == zip(finite, errors).map {
           flat.value[$0] != 0 ? $1 / flat.value[$0] : y[$0] == 0 ? 1 : .infinity
         }.max() ?? 0)
+      // Those that carry a share of the row.
+      let mass = flat.value.reduce(0) { $0 + $1.magnitude }
+      let carried = zip(finite, errors).filter { flat.value[$0.0] >= ErrorStatistics.leastShare * mass }
+      #expect(s.maxShare == carried.map { $1 / flat.value[$0] }.max() ?? 0)
       if kind != 2 {
         #expect(s.witness?.index == ulps.max().flatMap { ulps.firstIndex(of: $0) }.map { finite[$0] })
       }
+    }
+  }
+
+  /// What is measured is the same to the bit whatever the width of a processor's vectors.
+  @Test(arguments: [1, 3, 4, 8, 13, 500, 1024], [false, true]) func widthsAgree(_ n: Int, _ isSteps: Bool) {
+    var random = RandomBits(seed: UInt64(n))
+    func numbers(_ range: ClosedRange<Double>) -> [Double] {
+      (0..<n).map { _ in Double.random(in: range, using: &random) }
+    }
+    let exact = numbers(1e-4...1)
+    let (low, bounds) = (exact.map { $0 * 0x1p-60 }, numbers(0...1e-6))
+    let rounded = exact.map { Double(Float($0)) }
+    let y = zip(rounded, numbers(-1e-6...1e-6)).map { Double(Float($0 * (1 + $1))) }
+    let unit = nc_unit(step: isSteps ? 1e-7 : 0, fraction_bits: 23, min_exponent: -126)
+    var (ulps, others) = (y, y)
+    let a = nc_measure_row(y, rounded, exact, low, nil, bounds, 1e-15, n, unit, &ulps)
+    let b = nc_measure_row_narrow(y, rounded, exact, low, nil, bounds, 1e-15, n, unit, &others)
+    #expect(a.regular == 1 && b.regular == 1 && ulps == others)
+    #expect(a.underflow == b.underflow && a.above == b.above && a.ulp == b.ulp && a.bound_ulp == b.bound_ulp)
+    #expect(a.absolute == b.absolute && a.relative == b.relative && a.scale == b.scale)
+    for (p, q) in [(a.sum.part, b.sum.part), (a.squares.part, b.squares.part)] {
+      #expect(p.0 == q.0 && p.1 == q.1 && p.2 == q.2)
     }
   }
 
