@@ -103,8 +103,8 @@ import Testing
     #expect(single.softmaxUlp > 100 && plain.softmaxUlp < 50)
   }
 
-  /// A sampled denominator is off by about its standard error, one factor for a whole row; of rows with few large terms, where a sample
-  /// says little, all are added up; and the same row is always answered alike.
+  /// A sampled denominator is off by about its standard error, one factor for a whole row. Of rows with few large terms a sample that
+  /// meets none of them is steady, and says nothing: there sampling fails, and what it finds steady is off by a half and more.
   @Test func sampledSumsAreAsSteadyAsTheySay() throws {
     let study = ApproximationStudy(compute: .f32, accumulator: .f32, storages: [.f32, .bf16])
     func found(_ range: Double, _ storage: NumberFormat) throws -> ApproximationStudy.Outcome {
@@ -119,6 +119,6 @@ import Testing
     // What bf16 keeps of it.
     #expect(try found(0.25, .bf16).moved < flat.moved + 0x1p-8)
     let steep = try found(30, .f32)
-    #expect(steep.moved < 1e-5)
+    #expect(steep.moved > 0.5 && steep.output > 0.1)
   }
 }

@@ -3,7 +3,7 @@ import NumKitQuestions
 
 /// Softmax whose denominator is estimated: the largest term as it is, the others from a sample that grows until it is steady (as in
 /// Baharav, Kang, Sullivan, Tiwari, Luxenberg, Tse, Pilanci, "Adaptive Sampling for Efficient Softmax Approximation", NeurIPS 2024).
-/// It has no bound: how far a sample is off is a matter of chance.
+/// It has no bound: how far a sample is off is a matter of chance, and one that meets none of a few large terms looks steady.
 public enum SampledSoftmax: Kernel {
   public static var operation: RowOperation { .softmax }
   public static var name: String { "sampled" }

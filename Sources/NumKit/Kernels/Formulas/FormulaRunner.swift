@@ -21,7 +21,7 @@ public struct FormulaAlgorithm<F: ComputedFormula>: Sendable, Equatable, CustomS
   let make: @Sendable (F, KernelConfiguration) -> FormulaBody?
 
   /// A kernel; `make` makes it ready for one thread.
-  init(
+  package init(
     _ name: String, _ summary: String, _ method: F.Method,
     make: @escaping @Sendable (F, KernelConfiguration) -> FormulaBody?
   ) {
@@ -33,7 +33,7 @@ public struct FormulaAlgorithm<F: ComputedFormula>: Sendable, Equatable, CustomS
 }
 
 /// Answers for a row of numbers of the storage format; results are numbers of that format too.
-typealias FormulaBody = (
+package typealias FormulaBody = (
   _ row: Int, _ x: UnsafeBufferPointer<Double>, _ results: UnsafeMutableBufferPointer<Double>,
   _ trace: inout StageTrace
 ) -> Void

@@ -51,19 +51,19 @@ package struct FormulaChange<F: SuspectedFormula>: Sendable {
   var reading: (@Sendable (_ i: Int, _ n: Int) -> (place: Int, sign: Double))?
 
   /// A change of the formula.
-  init(_ name: String, _ formula: @escaping @Sendable (inout F, _ length: Int) -> Void) {
+  package init(_ name: String, _ formula: @escaping @Sendable (inout F, _ length: Int) -> Void) {
     self.name = name
     self.formula = formula
   }
 
   /// A change of rows.
-  init(_ name: String, item: @escaping @Sendable (inout FormulaQuestion<F>.Item) throws -> Void) {
+  package init(_ name: String, item: @escaping @Sendable (inout FormulaQuestion<F>.Item) throws -> Void) {
     self.name = name
     self.item = item
   }
 
   /// Results that stand elsewhere, or with another sign.
-  init(
+  package init(
     _ name: String,
     reading: @escaping @Sendable (_ i: Int, _ n: Int) -> (place: Int, sign: Double)
   ) {
