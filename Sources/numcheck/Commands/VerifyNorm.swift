@@ -79,17 +79,3 @@ struct VerifyNorm<N: NamedOperation<Normalization>>: ParsableCommand {
     return try open(rows)
   }
 }
-
-/// Rows rounded to a format, where there is one.
-struct RoundedRows<Source: RowSource>: RowSource {
-  let source: Source
-  let format: NumberFormat?
-
-  var rowCount: Int { source.rowCount }
-  var length: Int { source.length }
-  func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) throws {
-    try source.read(row, into: buffer)
-    guard let format else { return }
-    for i in buffer.indices { buffer[i] = format.round(buffer[i]) }
-  }
-}
