@@ -4,7 +4,7 @@ import StabilityTesting
 import TensorFiles
 
 /// How a kernel from outside is asked about rows.
-package struct CalledRowKernel: Sendable {
+package struct CalledRowKernel: CalledKernel {
   /// `softmax`, `rmsnorm`.
   package var operation: String
   /// What rows are numbers of, and results.
@@ -33,11 +33,10 @@ package struct CalledRowKernel: Sendable {
     self.resultShape = resultShape
   }
 
-  /// The arrays' names, for lines that name them.
+  package var mostRows: Int { .max }
   package var arrayNames: [String] { ["input"] + (target == nil ? [] : ["target"]) }
 
-  /// One call about rows that are all as long.
-  func call(_ rows: [[Double]]) throws -> GuestCall {
+  package func call(_ rows: [[Double]]) throws -> GuestCall {
     let n = rows.first?.count ?? 0
     var arrays = [
       try GuestArray("input", inputs, [rows.count, n], values: Array(rows.joined()), overflow: overflow)
@@ -51,17 +50,38 @@ package struct CalledRowKernel: Sendable {
       parameters: parameters)
   }
 
+  package func results(of row: Int, among rows: Int, in array: GuestArray) -> [Double] {
+    let each = array.count / rows
+    return (row * each..<(row + 1) * each).map { array.value($0) }
+  }
+}
+
+/// A kernel from outside that is asked about rows: what a call has, and which of its results are a row's.
+package protocol CalledKernel: Sendable {
+  /// The arrays' names, for lines that name them.
+  var arrayNames: [String] { get }
+  /// Numbers beside the arrays.
+  var parameters: [GuestParameter] { get }
+  /// Rows that a call may have.
+  var mostRows: Int { get }
+  /// One call about rows that are all as long.
+  func call(_ rows: [[Double]]) throws -> GuestCall
+  /// A row's results, of those of a call about so many.
+  func results(of row: Int, among rows: Int, in array: GuestArray) -> [Double]
+}
+
+extension CalledKernel {
   /// Asks `kernel` about rows. Where a call of several gives nothing, each is asked about by itself, to know which it was; what hangs
   /// once is not waited for again.
   func answer(_ rows: [[Double]], _ kernel: any GuestKernel, hung: inout GuestFault?) -> [KernelAnswer] {
     if let hung { return rows.map { _ in .fault(hung) } }
+    if rows.count > mostRows { return rows.map { answer([$0], kernel, hung: &hung)[0] } }
     do {
       let answer = try kernel.call(call(rows), CallConditions())
       guard let array = answer.results.first, array.count % rows.count == 0 else {
         return rows.map { _ in .fault(GuestFault(.results, "gives no results")) }
       }
-      let each = array.count / rows.count
-      return rows.indices.map { k in .results((k * each..<(k + 1) * each).map { array.value($0) }) }
+      return rows.indices.map { .results(results(of: $0, among: rows.count, in: array)) }
     } catch let fault as GuestFault {
       if rows.count > 1 && fault.kind != .start {
         return rows.map { answer([$0], kernel, hung: &hung)[0] }
@@ -76,7 +96,7 @@ package struct CalledRowKernel: Sendable {
 extension SearchSubject {
   /// A kernel in a program or a library; `start` starts it for one thread, `makeJudge` makes a judge.
   package init<Q: Question>(
-    name: String, _ kernel: CalledRowKernel, inputs: NumberFormat, format: NumberFormat,
+    name: String, _ kernel: some CalledKernel, inputs: NumberFormat, format: NumberFormat,
     start: @escaping @Sendable () throws -> any GuestKernel,
     makeJudge: @escaping @Sendable () throws -> Judge<Q>, item: @escaping @Sendable ([Double]) -> Q.Item
   ) {
@@ -84,6 +104,21 @@ extension SearchSubject {
       let guest = try start()
       var hung: GuestFault?
       return SearchWorker(try makeJudge(), item: item, close: { guest.close() }) { rows in
+        kernel.answer(rows, guest, hung: &hung)
+      }
+    }
+  }
+
+  /// The same of a kernel whose rows are questions with judges of their own.
+  package init(
+    name: String, _ kernel: some CalledKernel, inputs: NumberFormat, format: NumberFormat,
+    start: @escaping @Sendable () throws -> any GuestKernel,
+    judging: @escaping @Sendable ([Double], [Double]) -> (Judgement, ProvenRow)
+  ) {
+    self.init(name: name, inputs: inputs, format: format, hasBatches: kernel.mostRows > 1) {
+      let guest = try start()
+      var hung: GuestFault?
+      return SearchWorker(judging: judging, close: { guest.close() }) { rows in
         kernel.answer(rows, guest, hung: &hung)
       }
     }

@@ -15,7 +15,11 @@ struct Mutation {
       if random.chance(0.55) {
         changeNumber(&child, place, &random)
       } else {
-        changeStructure(&child, other, &random)
+        if limits.width > 1 {
+          changePairs(&child, other, &random)
+        } else {
+          changeStructure(&child, other, &random)
+        }
       }
       if child.isEmpty { return nil }
     }

@@ -123,8 +123,8 @@ package struct Search {
     let mutation = Mutation(limits: settings.limits)
     if let best = state.archive.ranked.first, random.chance(0.5) {
       let from = random.chance(0.6) ? best : state.archive.parent(&random) ?? best
-      let place =
-        random.chance(0.5) ? from.judgement.worst?.index ?? 0 : random.integer(in: 0...from.row.count - 1)
+      let isWorst = random.chance(0.5) && settings.limits.width == 1
+      let place = isWorst ? from.judgement.worst?.index ?? 0 : random.integer(in: 0...from.row.count - 1)
       for row in mutation.walk(from: from.row, at: min(place, from.row.count - 1), &random) { add(row) }
     }
     var attempts = 0
@@ -135,14 +135,15 @@ package struct Search {
         continue
       }
       let other = state.archive.parent(&random)?.row ?? []
-      add(mutation.child(of: parent.row, worst: parent.judgement.worst?.index, other: other, &random))
+      let place = settings.limits.width == 1 ? parent.judgement.worst?.index : nil
+      add(mutation.child(of: parent.row, worst: place, other: other, &random))
     }
     return rows
   }
 
   private func randomRow(_ random: inout RandomSource) -> [Double] {
     let size = min(settings.limits.range, 10)
-    return (0..<settings.limits.lengths.upperBound).map { _ in
+    return (0..<settings.limits.lengths.upperBound * settings.limits.width).map { _ in
       settings.limits.format.round(size * (2 * random.uniform() - 1))
     }
   }
@@ -197,12 +198,15 @@ package struct Search {
     let end = settings.seconds.map { 2 * $0 + 1 }
     var shrinker = Shrinker(limit: settings.shrinks)
     var isCut = false
-    let choices = try? shrinker.shrink(Self.choices(evaluation.row)) { choices in
+    let width = settings.limits.width
+    let choices = try? shrinker.shrink(Self.choices(evaluation.row, width: width)) { choices in
       isCut = isCut || isLate(after: end)
-      guard !isCut, let row = Self.row(choices), settings.limits.allows(row) else { return false }
+      guard !isCut, let row = Self.row(choices, width: width), settings.limits.allows(row) else {
+        return false
+      }
       return isSame(worker.evaluate(row, settings.aim, subject.format), as: evaluation)
     }
-    if let row = choices.flatMap({ Self.row($0) }) {
+    if let row = choices.flatMap({ Self.row($0, width: width) }) {
       shrunk.evaluation = worker.evaluate(row, settings.aim, subject.format)
     }
     (shrunk.steps, shrunk.attempts) = (shrinker.steps, shrinker.attempts)
@@ -220,16 +224,29 @@ package struct Search {
     return given.judgement.share < 4 || other.judgement.share >= 4
   }
 
-  /// A row as the choices that shrinking works on, and that files keep.
-  package static func choices(_ row: [Double]) -> [Choice] { [.open] + row.map { .float($0) } + [.close] }
+  /// A row as the choices that shrinking works on, and that files keep: a list of numbers, or of lists of `width` of them.
+  package static func choices(_ row: [Double], width: Int = 1) -> [Choice] {
+    if width == 1 { return [.open] + row.map { .float($0) } + [.close] }
+    var choices: [Choice] = [.open]
+    for start in stride(from: 0, to: row.count, by: width) {
+      choices += [.open] + row[start..<min(start + width, row.count)].map { .float($0) } + [.close]
+    }
+    return choices + [.close]
+  }
 
-  /// The row of such choices; nil where they are no list of numbers.
-  package static func row(_ choices: [Choice]) -> [Double]? {
+  /// The row of such choices; nil where they are no such list.
+  package static func row(_ choices: [Choice], width: Int = 1) -> [Double]? {
     guard choices.first == .open, choices.last == .close, choices.count > 1 else { return nil }
+    let inner = choices[1..<choices.count - 1]
+    let each = width == 1 ? 1 : width + 2
+    guard inner.count % each == 0 else { return nil }
     var row: [Double] = []
-    for choice in choices.dropFirst().dropLast() {
-      guard case .float(let x) = choice else { return nil }
-      row.append(x)
+    for (k, choice) in inner.enumerated() {
+      switch (choice, each > 1 && k % each == 0, each > 1 && k % each == each - 1) {
+      case (.open, true, false), (.close, false, true): break
+      case (.float(let x), false, false): row.append(x)
+      default: return nil
+      }
     }
     return row
   }

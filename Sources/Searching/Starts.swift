@@ -13,6 +13,8 @@ package struct RowLimits: Sendable {
   package var allowsMasks: Bool
   /// Whether there may be NaN, +∞ and nothing but −∞.
   package var allowsSpecials: Bool
+  /// Numbers of an element: 2 where elements are pairs, one after the other in a row. Only the first of a pair may be −∞.
+  package var width = 1
 
   package init(
     _ format: NumberFormat, lengths: ClosedRange<Int>, range: Double = .infinity, allowsMasks: Bool = true,
@@ -36,17 +38,24 @@ package struct RowLimits: Sendable {
   /// Whether a row may be asked about.
   package func allows(_ row: [Double]) -> Bool {
     let domain = domain
-    guard lengths.contains(row.count), row.allSatisfy(domain.contains) else { return false }
-    return allowsSpecials || row.contains(where: \.isFinite)
+    guard row.count % width == 0, lengths.contains(row.count / width), row.allSatisfy(domain.contains) else {
+      return false
+    }
+    if width == 1 { return allowsSpecials || row.contains(where: \.isFinite) }
+    return row.indices.allSatisfy { $0 % width == 0 || row[$0].isFinite }
+      && stride(from: 0, to: row.count, by: width).contains { row[$0].isFinite }
   }
 
   /// A row made one that may be asked about; nil where it has no number left.
   func fitted(_ row: [Double]) -> [Double]? {
     var row = row
-    if row.count > lengths.upperBound { row.removeLast(row.count - lengths.upperBound) }
-    while row.count < lengths.lowerBound { row.append(row.last ?? 0) }
+    row.removeLast(row.count % width)
+    let (least, most) = (lengths.lowerBound * width, lengths.upperBound * width)
+    if row.count > most { row.removeLast(row.count - most) }
+    while row.count < least { row.append(row.count >= width ? row[row.count - width] : 0) }
     for i in row.indices {
       var x = format.round(row[i], overflow: .special)
+      if i % width != 0 && x == -.infinity { x = -range }
       if x == -.infinity && !(allowsMasks || allowsSpecials) { x = -range }
       if (x == .infinity || x.isNaN) && !allowsSpecials { x = x.isNaN ? 0 : range }
       if x.isFinite { x = max(-range, min(range, x)) }
@@ -97,6 +106,7 @@ extension RowLimits {
 
   /// A row of a kind.
   func fresh(_ family: RowFamily, _ length: Int, _ random: inout RandomSource) -> [Double]? {
+    if width > 1 { return freshPairs(family, length, &random) }
     var row = [Double](repeating: 0, count: length)
     family.fill(&row, format, range: range, &random)
     if allowsSpecials && random.chance(0.2) && !row.isEmpty {

@@ -56,6 +56,22 @@ package final class SearchWorker {
     proof = { ProvenRow(exact: judge.exact, rounded: judge.rounded, allowed: judge.allowed) }
   }
 
+  /// The same where each row is a question with a judge of its own.
+  package init(
+    judging: @escaping ([Double], [Double]) -> (Judgement, ProvenRow), close: @escaping () -> Void = {},
+    answer: @escaping ([[Double]]) -> [KernelAnswer]
+  ) {
+    self.close = close
+    self.answer = answer
+    var proven = ProvenRow(exact: [], rounded: [], allowed: [])
+    judgement = {
+      let (judgement, found) = judging($0, $1)
+      proven = found
+      return judgement
+    }
+    proof = { proven }
+  }
+
   func judge(_ row: [Double], _ results: [Double]) -> Judgement { judgement(row, results) }
 
   /// What is proven of a row for which something was computed.

@@ -209,7 +209,79 @@ import Testing
     #expect(try SchemaValidator().errors(norm) == [])
   }
 
+  /// A product that is summed in f16 is told with a pair, its test in C stands alone, and one in f32 holds; so do kernels of ours of
+  /// pairs.
+  @Test func pairsAreSearched() throws {
+    try Self.inFolder { folder in
+      let source = """
+        #include "numcheck_kernel.h"
+        NUMCHECK_EXPORT_ABI
+        NUMCHECK_EXPORT_NAME("product")
+        NUMCHECK_EXPORT int numcheck_kernel(const numcheck_call *c) {
+          const numcheck_array *a = &c->inputs[0], *b = &c->inputs[1], *y = &c->results[0];
+          for (int64_t i = 0; i < a->shape[0]; i++)
+            for (int64_t j = 0; j < b->shape[1]; j++) {
+              SUM s = 0;
+              for (int64_t k = 0; k < a->shape[1]; k++)
+                s += (SUM)(((float *)a->data)[i * a->strides[0] + k] * ((float *)b->data)[k * b->strides[0] + j]);
+              ((float *)y->data)[i * y->strides[0] + j] = (float)s;
+            }
+          return NUMCHECK_DONE;
+        }
+        """
+      let alone =
+        "void matmul(const float *a, const float *b, long n, float *y) { SUM s = 0; for (long i = 0; i < n; i++) s += (SUM)(a[i] * b[i]); *y = (float)s; }\n"
+      for (name, text) in [("m.c", source), ("alone.c", alone)] {
+        try text.write(to: folder.appendingPathComponent(name), atomically: true, encoding: .utf8)
+      }
+      let flags = "-std=gnu11 -fPIC -ffp-contract=off"
+      let built = try Shell(
+        "for t in float _Float16; do cc \(flags) -shared -DSUM=$t -I'\(Self.root.path)/Sources/CGuests/include' m.c -o $t.so; done",
+        in: folder)
+      try #require(built.status == 0, "\(built.errors)")
+      func search(_ arguments: [String], status: Int32) throws -> [[String: Any]] {
+        let report = try CommandRunner.json(["search"] + arguments, status: status)
+        #expect(try SchemaValidator().errors(report) == [])
+        return try #require(report["results"] as? [[String: Any]])
+      }
+      let common = ["--max-length", "40", "--tries", "200"]
+      let wrong = try search(
+        [
+          "matmul", "--plugin", "\(folder.path)/_Float16.so", "--emit", "c=\(folder.path)/t.c", "--witnesses",
+          "\(folder.path)/w",
+        ] + common, status: 1)
+      let found = try #require(wrong.first { $0["fault"] as? String == "above-bound" })
+      #expect((found["shrunk"] as? [String: Any])?["length"] as? Int ?? 9 <= 2, "\(found)")
+      let kept = try String(contentsOfFile: "\(folder.path)/w", encoding: .utf8)
+      #expect(kept.contains(Self.choices(found)) && Self.choices(found).hasPrefix("[ ["))
+      // Replayed: the same failure, and nothing new.
+      let again = try search(
+        [
+          "matmul", "--plugin", "\(folder.path)/_Float16.so", "--random", "--tries", "1", "--max-length",
+          "40",
+          "--witnesses", "\(folder.path)/w",
+        ], status: 1)
+      #expect(again.contains { $0["fault"] as? String == "above-bound" && $0["foundAt"] as? Int == 0 })
+      let held = try search(["matmul", "--plugin", "\(folder.path)/float.so"] + common, status: 0)
+      #expect(held[0]["fault"] as? String == "none" && held[0]["share"] as? Double ?? 9 <= 1, "\(held)")
+      let tests = try Shell(
+        "for t in float _Float16; do cc -Wall -Werror \(flags) -DSUM=$t t.c alone.c -o t -lm && ./t >/dev/null; echo $?; done",
+        in: folder)
+      #expect(tests.output == "0\n1\n", "\(tests.output)\(tests.errors)")
+      for (name, algorithm) in [
+        ("matmul", "pairwise"), ("attention", "standard"), ("softmax-vjp", "dot"),
+      ] {
+        let own = try search(
+          [name, "--algorithm", algorithm, "--max-length", "12", "--tries", "100", "--range", "8"], status: 0)
+        #expect(own.count == 1 && own[0]["fault"] as? String == "none", "\(name): \(own)")
+      }
+    }
+  }
+
   @Test(arguments: [
+    ["search", "matmul", "--compute", "f32"], ["search", "matmul", "--algorithm", "sideways"],
+    ["search", "attention", "--algorithm", "fast"], ["search", "attention", "--head-size", "3"],
+    ["search", "softmax-vjp", "--dtype", "int8"], ["search", "softmax-vjp", "--maximise", "batch"],
     ["search"], ["search", "nothing"], ["search", "softmax", "--tries", "0"],
     ["search", "softmax", "--tries", "many"],
     ["search", "softmax", "--seconds", "0"], ["search", "softmax", "--seconds", "nan"],

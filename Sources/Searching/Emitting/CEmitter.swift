@@ -19,8 +19,7 @@ package enum CEmitter: TestEmitter {
                    expected[k].value, expected[k].allowed);
         }
       if (wrong) printf("\(test.operation): %ld of \(test.resultCount) results are wrong\\n", wrong);
-      free(x);
-      free(y);
+    \(CParts.free(test))
       return wrong != 0;
     }
 
@@ -43,8 +42,7 @@ package enum GoogleTestEmitter: TestEmitter {
           EXPECT_TRUE(is_right(got, expected[k].value, expected[k].allowed))
               << "result " << i << " is " << got << ", not " << expected[k].value << ", allowed " << expected[k].allowed;
         }
-      free(x);
-      free(y);
+    \(CParts.free(test))
     }
 
     """
@@ -112,27 +110,32 @@ enum CParts {
     let inputs = type(test.inputs)
     let results = type(test.format)
     let all = ["<math.h>", "<stdint.h>", "<stdio.h>", "<stdlib.h>"] + includes
-    let row = test.row.map { "{\($0.count), \(element($0.value, test.inputs))}" }
-    let expected = test.expected.map { "{\($0.count), \(number($0.value)), \(number($0.allowed))}" }
     func wrapped(_ items: [String]) -> String {
       stride(from: 0, to: items.count, by: 4).map {
         "  " + items[$0..<min($0 + 4, items.count)].joined(separator: ", ") + ","
       }.joined(separator: "\n")
     }
+    let arrays = test.arrays.map { array in
+      let runs = array.runs.map { "{\($0.count), \(element($0.value, test.inputs))}" }
+      return "static const struct run \(array.name)_runs[] = {\n\(wrapped(runs))\n};"
+    }
+    let given =
+      test.arrays.map { "const \(inputs) *\($0.name)" } + test.sizes.map { "long \($0.name)" }
+    let sizes = test.sizes.map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
+    let expected = test.expected.map { "{\($0.count), \(number($0.value)), \(number($0.allowed))}" }
     return """
       \(test.comment.map { "// \($0)" }.joined(separator: "\n"))
       \(all.map { "#include \($0)" }.joined(separator: "\n"))
 
-      // The kernel under test: n numbers at x, \(test.resultCount) results at y. Another name: -DKERNEL=name.
+      // The kernel under test: \(sizes), \(test.resultCount) results at y. Another name: -DKERNEL=name.
       #ifndef KERNEL
       #define KERNEL \(EmittedTest.identifier(test.operation))
       #endif
-      \(external) void KERNEL(const \(inputs) *x, long n, \(results) *y);
+      \(external) void KERNEL(\(given.joined(separator: ", ")), \(results) *y);
 
       // How many, and what they are.
-      static const struct { long count; \(inputs) value; } row[] = {
-      \(wrapped(row))
-      };
+      struct run { long count; \(inputs) value; };
+      \(arrays.joined(separator: "\n"))
       // How many results, the right one, and what a right kernel may err by.
       static const struct { long count; double value, allowed; } expected[] = {
       \(wrapped(expected))
@@ -149,14 +152,24 @@ enum CParts {
 
   static func body(_ test: EmittedTest) -> String {
     let (inputs, results) = (type(test.inputs), type(test.format))
-    return """
-        const long n = \(test.rowLength);
-        \(inputs) *x = (\(inputs) *)malloc(n * sizeof *x);
-        \(results) *y = (\(results) *)calloc(\(test.resultCount), sizeof *y);
-        if (!x || !y) abort();
-        for (long i = 0, k = 0; k < (long)(sizeof row / sizeof *row); k++)
-          for (long c = 0; c < row[k].count; c++) x[i++] = row[k].value;
-        KERNEL(x, n, y);
+    let made = test.arrays.map { array in
       """
+        \(inputs) *\(array.name) = (\(inputs) *)malloc(\(array.count) * sizeof *\(array.name));
+        if (!\(array.name)) abort();
+        for (long i = 0, k = 0; k < (long)(sizeof \(array.name)_runs / sizeof *\(array.name)_runs); k++)
+          for (long c = 0; c < \(array.name)_runs[k].count; c++) \(array.name)[i++] = \(array.name)_runs[k].value;
+      """
+    }
+    let given = test.arrays.map(\.name) + test.sizes.map { "\($0.value)" }
+    return """
+      \(made.joined(separator: "\n"))
+        \(results) *y = (\(results) *)calloc(\(test.resultCount), sizeof *y);
+        if (!y) abort();
+        KERNEL(\(given.joined(separator: ", ")), y);
+      """
+  }
+
+  static func free(_ test: EmittedTest) -> String {
+    (test.arrays.map(\.name) + ["y"]).map { "  free(\($0));" }.joined(separator: "\n")
   }
 }

@@ -19,7 +19,15 @@ package struct EmittedTest: Sendable {
   /// What numbers are of.
   package let inputs: NumberFormat
   package let format: NumberFormat
-  package let row: [Run]
+  /// An array that the kernel is given.
+  package struct Input: Sendable {
+    let name: String
+    let shape: [Int]
+    let runs: [Run]
+
+    var count: Int { shape.reduce(1, *) }
+  }
+  package let arrays: [Input]
   package let expected: [Run]
   /// Lines that say where it comes from, and what is wrong.
   package let comment: [String]
@@ -27,15 +35,20 @@ package struct EmittedTest: Sendable {
   /// nil where nothing is proven of the row.
   package init?(
     _ operation: String, kind: String, inputs: NumberFormat, format: NumberFormat, _ shrunk: ShrunkRow,
-    comment: [String]
+    arrays: [SearchedArray]? = nil, comment: [String]
   ) {
-    guard let proven = shrunk.proven else { return nil }
+    guard let proven = shrunk.proven, !proven.exact.isEmpty else { return nil }
     self.operation = operation
     self.kind = kind
     self.inputs = inputs
     self.format = format
     self.comment = comment
-    row = Self.runs(shrunk.evaluation.row.map { Run(count: 1, value: $0) })
+    let row = shrunk.evaluation.row
+    let given = arrays ?? [SearchedArray(name: "x", shape: [1, row.count], values: row)]
+    self.arrays = given.map { array in
+      Input(
+        name: array.name, shape: array.shape, runs: Self.runs(array.values.map { Run(count: 1, value: $0) }))
+    }
     expected = Self.runs(
       proven.exact.indices.map { i in
         let (exact, rounded, allowed) = (proven.exact[i], proven.rounded[i], proven.allowed[i])
@@ -58,7 +71,13 @@ package struct EmittedTest: Sendable {
     return runs
   }
 
-  package var rowLength: Int { row.reduce(0) { $0 + $1.count } }
+  /// The sizes that a kernel in C is told: how many elements there are, and of attention the head size.
+  var sizes: [(name: String, value: Int)] {
+    guard arrays.count == 3, let k = arrays.first(where: { $0.name == "k" }) else {
+      return [("n", arrays[0].count)]
+    }
+    return [("n", k.shape[1]), ("d", k.shape[2])]
+  }
   package var resultCount: Int { expected.reduce(0) { $0 + $1.count } }
 
   /// `softmax_above_bound`.

@@ -6,7 +6,11 @@ package enum PytestEmitter: TestEmitter {
   package static let name = "pytest"
 
   package static func text(_ test: EmittedTest) -> String {
-    let row = test.row.map { "(\($0.count), \"\(ChoiceText.hex($0.value))\")" }
+    let arrays = test.arrays.map { array in
+      let runs = array.runs.map { "        (\($0.count), \"\(ChoiceText.hex($0.value))\")," }
+      let shape = array.shape.map { "\($0)," }.joined(separator: " ")
+      return "    # \(array.name)\n    ((\(shape)), [\n\(runs.joined(separator: "\n"))\n    ]),"
+    }
     let expected = test.expected.map {
       "(\($0.count), \"\(ChoiceText.hex($0.value))\", \"\(ChoiceText.hex($0.allowed))\")"
     }
@@ -19,12 +23,12 @@ package enum PytestEmitter: TestEmitter {
 
       \(imports(test))
 
-      # MODULE:FUNCTION of the kernel under test; it is given an array of shape (1, \(test.rowLength)).
+      # MODULE:FUNCTION of the kernel under test; it is given \(names(test)).
       KERNEL = os.environ.get("NUMCHECK_KERNEL", "kernel:\(EmittedTest.identifier(test.operation))")
 
-      # How many, and what they are.
-      ROW = [
-      \(wrapped(row))
+      # Shapes; how many numbers, and what they are.
+      ARRAYS = [
+      \(arrays.joined(separator: "\n"))
       ]
       # How many results, the right one, and what a right kernel may err by.
       EXPECTED = [
@@ -43,8 +47,11 @@ package enum PytestEmitter: TestEmitter {
       def test_\(test.identifier)():
           module, _, function = KERNEL.partition(":")
           kernel = getattr(importlib.import_module(module), function)
-          row = np.array([float.fromhex(x) for n, x in ROW for _ in range(n)], np.float64)
-          results = np.asarray(kernel(row.astype(\(type(test.inputs)))[np.newaxis])).astype(np.float64).ravel()
+          arrays = [
+              np.array([float.fromhex(x) for n, x in runs for _ in range(n)]).astype(\(type(test.inputs))).reshape(shape)
+              for shape, runs in ARRAYS
+          ]
+          results = np.asarray(kernel(*arrays)).astype(np.float64).ravel()
           expected = [(float.fromhex(x), float.fromhex(e)) for n, x, e in EXPECTED for _ in range(n)]
           assert len(results) == len(expected)
           wrong = [
@@ -55,6 +62,13 @@ package enum PytestEmitter: TestEmitter {
           assert not wrong, f"{len(wrong)} of {len(expected)} results are wrong: " + "; ".join(wrong[:8])
 
       """
+  }
+
+  /// `a of shape (1, 3), b of shape (3, 1)`.
+  private static func names(_ test: EmittedTest) -> String {
+    test.arrays.map { array in
+      "\(array.name) of shape (\(array.shape.map { "\($0)" }.joined(separator: ", ")))"
+    }.joined(separator: ", ")
   }
 
   private static func imports(_ test: EmittedTest) -> String {

@@ -6,7 +6,14 @@ package enum SwiftTestingEmitter: TestEmitter {
 
   package static func text(_ test: EmittedTest) -> String {
     let (inputs, results) = (type(test.inputs), type(test.format))
-    let row = test.row.map { "    (\($0.count), \(element($0.value, test.inputs)))," }
+    let arrays = test.arrays.map { array in
+      let runs = array.runs.map { "    (\($0.count), \(element($0.value, test.inputs)))," }
+      return "  let \(array.name): [(Int, \(inputs))] = [\n\(runs.joined(separator: "\n"))\n  ]"
+    }
+    let types = test.arrays.map { _ in "[\(inputs)]" }.joined(separator: ", ")
+    let given = test.arrays.map { array in
+      "\(array.name).flatMap { Array(repeating: $0.1, count: $0.0) }"
+    }
     let expected = test.expected.map { "    (\($0.count), \(number($0.value)), \(number($0.allowed)))," }
     let name = EmittedTest.identifier(test.operation)
     return """
@@ -14,18 +21,17 @@ package enum SwiftTestingEmitter: TestEmitter {
       import Testing
 
       // The kernel under test, of the module to be imported above: \(words(test.inputs, test.format)).
-      private let kernelUnderTest: ([\(inputs)]) throws -> [\(results)] = \(name)
+      private let kernelUnderTest: (\(types)) throws -> [\(results)] = \(name)
 
       @Test func \(test.identifier)() throws {
         // How many, and what they are.
-        let row: [(Int, \(inputs))] = [
-      \(row.joined(separator: "\n"))
-        ]
+      \(arrays.joined(separator: "\n"))
         // How many results, the right one, and what a right kernel may err by.
         let expected: [(Int, Double, Double)] = [
       \(expected.joined(separator: "\n"))
         ]
-        let results = try kernelUnderTest(row.flatMap { Array(repeating: $0.1, count: $0.0) })
+        let results = try kernelUnderTest(
+          \(given.joined(separator: ", ")))
         let right = expected.flatMap { Array(repeating: ($0.1, $0.2), count: $0.0) }
         try #require(results.count == right.count)
         \(table(test.format))for (i, (result, (value, allowed))) in zip(results, right).enumerated() {

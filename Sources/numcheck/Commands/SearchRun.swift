@@ -24,7 +24,7 @@ struct SearchRun {
     _ operation: String, _ search: SearchOptions, _ guest: SearchedKernelOptions,
     _ precision: PrecisionOptions,
     _ algorithm: [String], _ threads: ThreadOptions, _ report: ReportOptions, longest: Int,
-    hasMasks: Bool = true
+    hasMasks: Bool = true, width: Int = 1
   ) throws {
     self.operation = operation
     self.search = search
@@ -47,8 +47,14 @@ struct SearchRun {
     try keepApart(outputs: search.outputs + report.files, inputs: [])
     var limits = try search.limits(inputs, longest: longest)
     if !hasMasks && !search.specialValues { limits.allowsMasks = false }
+    limits.width = width
+    if width > 1 && search.range == nil && inputs.maxExponent > 100 {
+      // A right kernel's sums may overflow on the way to a result that does not: not by default.
+      let most = inputs.largestFinite / Double(4 * limits.lengths.upperBound)
+      limits.range = inputs.largest(upTo: operation == "matmul" ? most.squareRoot() : most)
+    }
     let workers = try MemoryNeeds.threads(
-      threads, operation, length: limits.lengths.upperBound, algorithms: 4)
+      threads, operation, length: limits.lengths.upperBound * width, algorithms: 4)
     settings = try search.settings(limits, isCalled: guest.isCalled, threads: workers)
     kept = try search.kept()
   }
@@ -63,9 +69,7 @@ struct SearchRun {
   ) throws {
     // What is wrong with flags shows before anything is started, and what is wrong with the kernel before it is searched.
     do { _ = try judge() } catch { throw UsageError("--claims: \(error)") }
-    let first = try guest.start(kernel)
-    let name = guest.exec == nil ? first.name : "program"
-    first.close()
+    let name = try startedName(kernel)
     let guest = guest
     try finish([
       SearchSubject(
@@ -75,11 +79,45 @@ struct SearchRun {
     ])
   }
 
+  /// Searches a kernel of yours whose rows are pairs.
+  func searchCalled(_ question: some PairedQuestion) throws {
+    // Claims that fit no kernel show with any row.
+    do { _ = try question.judge([1, 1], [1]) } catch { throw UsageError("--claims: \(error)") }
+    if settings.aim == .batch && question.mostRows == 1 {
+      throw UsageError("--maximise batch: a call of \(question.operation) is about one row")
+    }
+    let kernel = CalledPairs(
+      question, inputs: try GuestOptions.element(inputs), results: try GuestOptions.element(format))
+    let name = try startedName(kernel)
+    let guest = guest
+    try finish(
+      [
+        SearchSubject(
+          name: name, kernel, inputs: inputs, format: format, start: { try guest.start(kernel) },
+          judging: { (try? question.judge($0, $1)) ?? (Judgement(), .none) })
+      ], arrays: { question.arrays([$0]) })
+  }
+
+  /// The kernel's name, which was started once.
+  private func startedName(_ kernel: some CalledKernel) throws -> String {
+    let first = try guest.start(kernel)
+    defer { first.close() }
+    return guest.exec == nil ? first.name : "program"
+  }
+
   /// Searches kernels of ours.
   func searchOwn(_ subjects: [SearchSubject]) throws { try finish(subjects) }
 
-  private func finish(_ subjects: [SearchSubject]) throws {
-    let witnesses = kept.entries.filter { $0.name == key }.compactMap { Search.row($0.choices) }
+  /// The same of pairs, `arrays` of which are what a kernel is given.
+  func searchOwn(_ subjects: [SearchSubject], arrays: @escaping (_ row: [Double]) -> [SearchedArray]) throws {
+    try finish(subjects, arrays: arrays)
+  }
+
+  private func finish(
+    _ subjects: [SearchSubject], arrays: ((_ row: [Double]) -> [SearchedArray])? = nil
+  ) throws {
+    let width = settings.limits.width
+    let witnesses = kept.entries.filter { $0.name == key }.compactMap { Search.row($0.choices, width: width) }
     // How far it is in time nobody asks a count of rows.
     let progress = Progress(total: settings.tries * subjects.count)
     let isCounted = search.tries != nil || search.seconds == nil
@@ -97,13 +135,14 @@ struct SearchRun {
       isCalled: guest.isCalled, found: found)
     made.line = guest.exec ?? guest.plugin
     made.parametersComment = question
+    if let arrays { made.arrays = arrays }
     var files: [any UnfinishedFile] = []
     let failing = made.failing
     if let path = search.witnesses {
       var added: [RegressionFile.Entry] = []
       for (_, find, shrunk) in failing where shrunk.isReproduced {
         let entry = RegressionFile.Entry(
-          name: key, kind: find.kind, choices: Search.choices(shrunk.evaluation.row))
+          name: key, kind: find.kind, choices: Search.choices(shrunk.evaluation.row, width: width))
         if !(kept.entries + added).contains(where: { $0.name == entry.name && $0.choices == entry.choices }) {
           added.append(entry)
         }

@@ -25,15 +25,21 @@ struct SearchOptions: ParsableArguments {
     help: ArgumentHelp("Seconds to go on; what is found then depends on the machine.", valueName: "seconds"))
   var seconds: NumberArgument?
 
-  @Option(help: ArgumentHelp("Numbers in a row, at least.", valueName: "N"), transform: Whole.number)
+  @Option(
+    help: ArgumentHelp("Numbers, or pairs, in a row, at least.", valueName: "N"), transform: Whole.number)
   var minLength: Int = 1
 
   @Option(
-    help: ArgumentHelp("Numbers in a row, at most (default: 65537; 24 for the Jacobian).", valueName: "N"),
+    help: ArgumentHelp(
+      "Numbers in a row, at most (default: 65537; 24 for the Jacobian; of pairs 16385 for matmul, 4097 else).",
+      valueName: "N"),
     transform: Whole.number)
   var maxLength: Int?
 
-  @Option(help: ArgumentHelp("Largest magnitude of a finite number (default: the dtype's).", valueName: "R"))
+  @Option(
+    help: ArgumentHelp(
+      "Largest magnitude of a finite number (default: the dtype's; of pairs what no sum overflows with).",
+      valueName: "R"))
   var range: NumberArgument?
 
   @Flag(help: "Rows of finite numbers alone: no -inf.")
@@ -199,7 +205,7 @@ struct SearchedKernelOptions: ParsableArguments {
   }
 
   /// Starts the kernel for one thread; throws where it cannot be started.
-  func start(_ kernel: CalledRowKernel) throws -> any GuestKernel {
+  func start(_ kernel: some CalledKernel) throws -> any GuestKernel {
     do throws(GuestFault) {
       if let exec {
         return try ProgramGuest(

@@ -74,13 +74,21 @@ struct SearchReport {
       comment += parametersComment
       let clean = comment.map { Escaping.line(ArgumentText.shown($0)) }
       if let test = EmittedTest(
-        operation, kind: one.find?.kind ?? "worst", inputs: inputs, format: format, shrunk, comment: clean)
+        operation, kind: one.find?.kind ?? "worst", inputs: inputs, format: format, shrunk,
+        arrays: arrays(shrunk.evaluation.row), comment: clean)
       {
         return test
       }
     }
     return nil
   }
+
+  /// What a kernel is given of a row.
+  var arrays: (_ row: [Double]) -> [SearchedArray] = {
+    [SearchedArray(name: "x", shape: [1, $0.count], values: $0)]
+  }
+  private var width: Int { settings.limits.width }
+  private var numbers: String { width == 1 ? "numbers" : "pairs" }
 
   /// What else the question has, where that is not as usual.
   var parametersComment: [String] = []
@@ -97,7 +105,7 @@ struct SearchReport {
       let heading =
         "\(line.found.kernel): \(line.find.map { "\($0.kind), the simplest row" } ?? "the worst row, made simple")"
       if let shrunk = line.shrunk {
-        section.blocks.append(.lines([heading] + SearchWords.lines(shrunk, inputs, format)))
+        section.blocks.append(.lines([heading] + SearchWords.lines(shrunk, inputs, format, width: width)))
       }
     }
     report.sections = [section]
@@ -112,7 +120,7 @@ struct SearchReport {
     let kind = settings.isRandom ? "random rows" : "rows"
     let lengths = settings.limits.lengths
     return configuration.described(operation) + ": the worst of \(Figures.count(tried)) \(kind) of "
-      + "\(Figures.count(lengths.lowerBound)) to \(Figures.count(lengths.upperBound)) numbers"
+      + "\(Figures.count(lengths.lowerBound)) to \(Figures.count(lengths.upperBound)) \(numbers)"
       + (found.count == 1 ? "" : " for each of \(found.count) kernels")
       + ", by \(settings.aim.rawValue), seed \(settings.seed)"
   }
@@ -195,19 +203,19 @@ struct SearchReport {
     }
     table.add(C.ulp) { figure(lines[$0].worst.judgement.maxUlp, $0) }
     table.add(C.share) { figure(lines[$0].worst.judgement.share, $0) }
-    table.add(C.length) { .count(lines[$0].worst.row.count) }
+    table.add(C.length) { .count(lines[$0].worst.row.count / width) }
     table.add(C.shrunkLength) { i in
-      lines[i].shrunk.map { .count($0.evaluation.row.count) } ?? .none("it was not shrunk")
+      lines[i].shrunk.map { .count($0.evaluation.row.count / width) } ?? .none("it was not shrunk")
     }
     table.add(C.steps) { .count(lines[$0].shrunk?.steps ?? 0) }
     table.add(C.attempts) { .count(lines[$0].shrunk?.attempts ?? 0) }
     table.add(C.isComplete) { .flag(lines[$0].shrunk.map { !$0.isCutShort && $0.isReproduced } ?? false) }
     table.add(C.isReproduced) { .flag(lines[$0].shrunk?.isReproduced ?? false) }
     table.add(C.witness) { i in
-      .data(lines[i].shrunk.map { SearchWords.witness($0, inputs, format) } ?? .none)
+      .data(lines[i].shrunk.map { SearchWords.witness($0, inputs, format, width: width) } ?? .none)
     }
     table.setWitnesses { i in
-      lines[i].shrunk.map { "\(lines[i].found.kernel): \(SearchWords.row($0.evaluation.row))" }
+      lines[i].shrunk.map { "\(lines[i].found.kernel): \(SearchWords.row($0.evaluation.row, width: width))" }
     }
     return table
   }
@@ -227,8 +235,10 @@ struct SearchReport {
     }
     return wrong.map { one in
       let first = one.outcome.finds[0]
-      let length = first.shrunk?.evaluation.row.count
-      let size = length.map { ", shrunk to \(Figures.count($0)) \($0 == 1 ? "number" : "numbers")" } ?? ""
+      let length = first.shrunk.map { $0.evaluation.row.count / width }
+      let size =
+        length.map { ", shrunk to \(Figures.count($0)) \($0 == 1 ? String(numbers.dropLast()) : numbers)" }
+        ?? ""
       let place = first.firstAt == 0 ? "kept from before" : "found at row \(Figures.count(first.firstAt))"
       return "\(one.kernel) is wrong: \(first.kind), \(place)\(size)"
     }.joined(separator: "; ")

@@ -9,7 +9,10 @@ enum SearchWords {
   private static let shown = 12
 
   /// `[1, -inf 3 times, …]`: equal neighbours counted.
-  static func row(_ row: [Double], _ word: (Double) -> String = { Figures.number($0) }) -> String {
+  static func row(_ row: [Double], width: Int = 1, _ word: (Double) -> String = { Figures.number($0) })
+    -> String
+  {
+    if width > 1 { return pairs(row, width, word) }
     var words: [String] = []
     var k = 0
     while k < row.count {
@@ -26,12 +29,34 @@ enum SearchWords {
     return "[\(words.joined(separator: ", "))]"
   }
 
+  /// The same of pairs: `[(1, 2), (0, 1) 3 times]`.
+  private static func pairs(_ row: [Double], _ width: Int, _ word: (Double) -> String) -> String {
+    let all = stride(from: 0, to: row.count, by: width).map { start in
+      "(" + row[start..<min(start + width, row.count)].map(word).joined(separator: ", ") + ")"
+    }
+    var words: [String] = []
+    var k = 0
+    while k < all.count {
+      let end = all[k...].firstIndex { $0 != all[k] } ?? all.count
+      if words.count == shown {
+        words.append("… \(Figures.count(all.count)) in all")
+        break
+      }
+      words.append(all[k] + (end - k > 1 ? " \(Figures.count(end - k)) times" : ""))
+      k = end
+    }
+    return "[\(words.joined(separator: ", "))]"
+  }
+
   /// What is said of a simplest row.
-  static func lines(_ shrunk: ShrunkRow, _ inputs: NumberFormat, _ format: NumberFormat) -> [String] {
+  static func lines(_ shrunk: ShrunkRow, _ inputs: NumberFormat, _ format: NumberFormat, width: Int)
+    -> [String]
+  {
     let row = shrunk.evaluation.row
     return [
-      "  row      \(Self.row(row))", "  hex      \(Self.row(row) { Figures.hex($0) })",
-      "  bits     \(Self.row(row) { Figures.bits($0, .float(inputs)) ?? "" }) (\(inputs.name))",
+      "  row      \(Self.row(row, width: width))",
+      "  hex      \(Self.row(row, width: width) { Figures.hex($0) })",
+      "  bits     \(Self.row(row, width: width) { Figures.bits($0, .float(inputs)) ?? "" }) (\(inputs.name))",
       "  results  \(result(shrunk.evaluation, format))",
     ]
   }
@@ -55,8 +80,11 @@ enum SearchWords {
   }
 
   /// The same for machines.
-  static func witness(_ shrunk: ShrunkRow, _ inputs: NumberFormat, _ format: NumberFormat) -> JSONValue {
-    var members = [JSONValue.Member("choices", .text(ChoiceText.text(Search.choices(shrunk.evaluation.row))))]
+  static func witness(_ shrunk: ShrunkRow, _ inputs: NumberFormat, _ format: NumberFormat, width: Int)
+    -> JSONValue
+  {
+    let choices = Search.choices(shrunk.evaluation.row, width: width)
+    var members = [JSONValue.Member("choices", .text(ChoiceText.text(choices)))]
     if let fault = shrunk.evaluation.fault { members.append(.init("fault", .text(fault.description))) }
     if let worst = shrunk.evaluation.judgement.worst, shrunk.evaluation.fault == nil {
       members += [

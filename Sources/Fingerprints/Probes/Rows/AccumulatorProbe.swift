@@ -123,7 +123,8 @@ struct AccumulatorProbe {
       guard let lost = observer.input(SumSight.share * .powerOfTwo(-bits)) else { continue }
       let sight = SumSight(observer: observer, bits: bits, small: lost, kept: kept)
       guard let example = try depends(sight, none: none[member]) else { continue }
-      words += ", one of \(SumSight.share) x 2^-\(bits) is not, two of them where they meet first (\(example))"
+      words +=
+        ", one of \(SumSight.share) x 2^-\(bits) is not, two of them where they meet first (\(example))"
       if found.sights.isEmpty { found.words = words }
       found.sights.append(sight)
     }

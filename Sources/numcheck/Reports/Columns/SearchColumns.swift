@@ -21,9 +21,9 @@ enum SearchColumns {
     "x bound", "share", .decides,
     "the largest error of the worst row as a multiple of what a right kernel may err by",
     sense: .lowerIsBetter)
-  static let length = Column("length", "length", .decides, "numbers in the worst row")
+  static let length = Column("length", "length", .decides, "numbers, or pairs, in the worst row")
   static let shrunkLength = Column(
-    "shrunk", "shrunk.length", .decides, "numbers in the simplest row that fails so")
+    "shrunk", "shrunk.length", .decides, "numbers, or pairs, in the simplest row that fails so")
   static let steps = Column("steps", "shrunk.steps", .detail, "steps from the worst row to the simplest")
   static let attempts = Column("tried", "shrunk.tries", .detail, "rows that were tried on the way")
   static let isComplete = Column(

@@ -72,7 +72,7 @@ public struct AttentionVerification: Sendable {
 
   /// The plans whose widest bound counts: scores and sums in f32 or the format, probabilities in that or, as many kernels have them, in
   /// the outputs' format.
-  func plans(_ tensors: AttentionInputs, _ parameters: AttentionParameters) throws(ClaimError)
+  package func plans(_ tensors: AttentionInputs, _ parameters: AttentionParameters) throws(ClaimError)
     -> [GuestPlan<AttentionForward>]
   {
     var algorithms: [AttentionAlgorithm] = [.standard, .flash, .splitKV]

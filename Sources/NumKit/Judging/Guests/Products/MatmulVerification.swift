@@ -26,7 +26,7 @@ public struct MatmulVerification: Sendable {
   }
 
   /// What sums are said to be kept in.
-  var accumulator: NumberFormat {
+  package var accumulator: NumberFormat {
     claims.accumulate ?? (storage == .f64 || format == .f64 ? .f64 : .f32)
   }
 
@@ -66,7 +66,9 @@ public struct MatmulVerification: Sendable {
   }
 
   /// Every order of summation, or the one that is claimed, of `inputs` with sums in `accumulator`.
-  func plans(_ inputs: MatmulInputs, _ accumulator: NumberFormat) throws -> [GuestPlan<MatmulQuestion>] {
+  package func plans(_ inputs: MatmulInputs, _ accumulator: NumberFormat) throws -> [GuestPlan<
+    MatmulQuestion
+  >] {
     var orders = MatmulOrder.all
     if let name = claims.algorithm {
       guard let order = MatmulOrder(name) else {

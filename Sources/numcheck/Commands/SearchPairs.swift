@@ -1,0 +1,151 @@
+import ArgumentParser
+import NumKit
+import Searching
+
+/// Searches logits and cotangents.
+struct SearchVJP: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "softmax-vjp",
+    abstract: "Search the worst pairs for softmax-vjp. \(SoftmaxVJPQuestion.abstract)",
+    discussion: "A row has pairs of a logit and its cotangent.")
+
+  @OptionGroup(title: "Search") var search: SearchOptions
+  @OptionGroup(title: "Your kernel") var guest: SearchedKernelOptions
+
+  @Option(
+    help: ArgumentHelp("Kernel of ours to search, repeatable (default: all).", valueName: "name"))
+  var algorithm: [String] = []
+
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    let name = RowOperation.softmaxVJP.rawValue
+    let run = try SearchRun(
+      name, search, guest, precision, algorithm, threads, report, longest: 4097, hasMasks: false, width: 2)
+    let question = PairedVJP(
+      inputs: run.inputs, format: run.format, parameters: OperationParameters(), claims: try guest.claimed)
+    if guest.isCalled { return try run.searchCalled(question) }
+    let all = Algorithm.all(for: .softmaxVJP, dtype: run.configuration.storage)
+    let chosen = try AlgorithmNames.chosen(algorithm.isEmpty ? ["all"] : algorithm, from: all, for: name)
+    try run.searchOwn(
+      chosen.map { SearchSubject(vjp: $0, run.configuration, question, format: run.format) },
+      arrays: { question.arrays([$0]) })
+  }
+}
+
+/// Searches dot products.
+struct SearchMatmul: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "matmul",
+    abstract: "Search the worst dot product of a row of A and a column of B.",
+    discussion: """
+      A row has pairs of a number of A and one of B. A kernel of yours is called with up to 16 rows of A and as many columns \
+      of B, of which the diagonal is looked at.
+      """)
+
+  @OptionGroup(title: "Search") var search: SearchOptions
+  @OptionGroup(title: "Your kernel") var guest: SearchedKernelOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Order of ours to search: sequential, pairwise, blocked:N, split-k:N; repeatable (default: one of each).",
+      valueName: "name"))
+  var algorithm: [String] = []
+
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    if precision.compute != nil { throw UsageError("--compute: products are summed in --accumulate") }
+    let run = try SearchRun(
+      "matmul", search, guest, precision, algorithm, threads, report, longest: 16_385, hasMasks: false,
+      width: 2)
+    let question = PairedProduct(inputs: run.inputs, format: run.format, claims: try guest.claimed)
+    if guest.isCalled { return try run.searchCalled(question) }
+    let configuration: MatmulConfiguration
+    do {
+      configuration = try MatmulConfiguration(
+        storage: precision.dtype, accumulator: precision.accumulate?.numberFormat.map { .float($0) },
+        result: run.format)
+    } catch { throw UsageError("\(error)") }
+    let orders = try algorithm.flatMap { $0.split(separator: ",").map(String.init) }.map { name in
+      guard let order = MatmulOrder(name) else {
+        throw UsageError(
+          "--algorithm '\(name)': no order; there are \(MatmulOrder.all.map(\.description).joined(separator: ", "))"
+        )
+      }
+      return order
+    }
+    try run.searchOwn(
+      (orders.isEmpty ? MatmulOrder.all : orders).map {
+        SearchSubject($0, configuration, format: run.format)
+      }, arrays: { question.arrays([$0]) })
+  }
+}
+
+/// Searches scores and values.
+struct SearchAttention: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attention",
+    abstract: "Search the worst scores and values for attention.",
+    discussion: """
+      A row has pairs of a key's score and its value, for one query: (sqrt(d), 0, ...), so that at the usual scale the first \
+      number of a key is its score; all others are 0. What errs in dot products is found by 'search matmul'.
+      """)
+
+  @OptionGroup(title: "Search") var search: SearchOptions
+  @OptionGroup(title: "Your kernel") var guest: SearchedKernelOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Attention of ours to search: standard, flash, naive, split-kv; repeatable (default: all but naive).",
+      valueName: "name"))
+  var algorithm: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Head size of a called attention, a power of 4.", valueName: "D"),
+    transform: Whole.number)
+  var headSize: Int = 16
+
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func validate() throws {
+    guard [1, 4, 16, 64, 256].contains(headSize) else {
+      throw ValidationError("--head-size must be 1, 4, 16, 64 or 256")
+    }
+  }
+
+  func run() throws {
+    if guest.roundInputs != nil { throw UsageError("--round-inputs: attention's inputs are of the dtype") }
+    let run = try SearchRun(
+      "attention", search, guest, precision, algorithm, threads, report, longest: 4097, hasMasks: false,
+      width: 2)
+    let claims = try guest.claimed
+    if guest.isCalled {
+      return try run.searchCalled(PairedAttention(format: run.format, headSize: headSize, claims: claims))
+    }
+    let names = algorithm.flatMap { $0.split(separator: ",").map(String.init) }
+    let chosen = try names.map { name in
+      guard let one = AttentionAlgorithm(rawValue: name) else {
+        throw UsageError(
+          "--algorithm '\(name)': no attention; there are \(AttentionAlgorithm.allCases.map(\.rawValue).joined(separator: ", "))"
+        )
+      }
+      return one
+    }
+    let configuration = KernelConfiguration(
+      storage: precision.dtype, compute: precision.compute?.numberFormat ?? .f32,
+      accumulator: precision.accumulate?.numberFormat ?? .f32)
+    let question = PairedAttention(format: run.format, headSize: 1, claims: claims)
+    try run.searchOwn(
+      (chosen.isEmpty ? [.standard, .flash, .splitKV] : chosen).map {
+        SearchSubject(
+          attention: AttentionRunner($0, configuration, splits: $0 == .splitKV ? 4 : nil), format: run.format)
+      }, arrays: { question.arrays([$0]) })
+  }
+}
