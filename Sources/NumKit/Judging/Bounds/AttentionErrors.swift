@@ -1,4 +1,6 @@
+import CJudging
 import NumKitKernels
+import NumKitNumbers
 import NumKitQuestions
 import RealModule
 
@@ -7,9 +9,13 @@ import RealModule
 /// The error runs along the computation: products and sums of a score, its scale, cap and bias; the exponential; the sum; the cast of
 /// P; the weighted sum; the division or the merging. As in `RowErrors` all is held against e^(s − m̂) with the maximum m̂ that the kernel
 /// did subtract, whose own error cancels. Numbers stand in units of the exact maximum, in which 1 is worth `lift` at most.
+///
+/// What an exponential is off by stands above and below the line of a quotient, and moves an output by its value's distance from the
+/// output; sums are followed with the row's actual partial sums.
 package struct AttentionErrors {
   let runner: AttentionRunner
   let parameters: AttentionParameters
+  private let tensors: AttentionInputs
   let precisions: Precisions
   /// The format of P, and the ways to it and from it.
   let p: Precision
@@ -22,13 +28,28 @@ package struct AttentionErrors {
   private let hasWildValues: Bool
   let scoring: ScoreErrors
 
+  /// The finite score in place of hidden ones, as computed with.
+  private let sentinel: Double?
+
   // One row's.
-  /// e^(s − max), of the keys and then of the sink, and a bound on the error of the computed one.
+  /// The keys that have a weight, ascending: with a sentinel all.
+  var keys: [Int] = []
+  /// Their scores, those of hidden ones the sentinel, and which are hidden.
+  var scores: [Double] = []
+  private var isHidden: [Bool] = []
+  /// e^(s − max), of the keys and then of the sink, and a bound on the error of the computed one. What is hidden is all error.
   var terms: [Computed] = []
-  /// Bounds on the errors of the keys' weights, that of a product with a value of 1.
-  var weights: [Double] = []
+  /// The keys' weights.
+  var weights: [nc_weight] = []
+  /// Where a weighted sum begins.
+  var starts: [UInt8] = []
+  /// How much the roundings of a weighted sum grow after they were made.
+  var growth = 0.0
   /// An error of every output, beside those of the weights.
   var constant = 0.0
+  /// Sums over the magnitudes of partial sums of products, and over those of products.
+  private var partials: [Double] = []
+  private var wholes: [Double] = []
   var scoreErrors: [Double] = []
   var top = 0.0
   /// How far the computed maximum may be from the exact one.
@@ -39,9 +60,8 @@ package struct AttentionErrors {
   var c: Precision { precisions.compute }
   var a: Precision { precisions.accumulator }
 
-  /// nil where no bound was derived: sentinels, norms, a compute format that does not hold the inputs.
+  /// nil where no bound was derived: a compute format that does not hold the inputs or the sentinel.
   package init?(_ runner: AttentionRunner, _ tensors: AttentionInputs, _ parameters: AttentionParameters) {
-    guard runner.sentinel == nil, parameters.norm == nil else { return nil }
     precisions = Precisions(storage: runner.outputFormat, runner.configuration)
     guard precisions.compute.holds(precisions.storage), precisions.storage.format.hasZero else { return nil }
     p = Precision(runner.probabilities ?? runner.configuration.compute)
@@ -54,6 +74,13 @@ package struct AttentionErrors {
       let scoring = ScoreErrors(precisions, tensors, parameters)
     else { return nil }
     self.scoring = scoring
+    let format = precisions.compute.format
+    // As an infinity, a NaN or the largest number it is another.
+    if let score = runner.sentinel, !score.isFinite || precisions.compute.overflows(score.magnitude) {
+      return nil
+    }
+    sentinel = runner.sentinel.map { format.round($0) }
+    self.tensors = tensors
     self.runner = runner
     self.parameters = parameters
     keyCount = tensors.shape.keys
@@ -61,20 +88,23 @@ package struct AttentionErrors {
     hasWildValues = !tensors.isFinite.v
   }
 
-  /// Writes a bound on each output's absolute error into `bounds`; `values` are the head's, `truth` the exact outputs in Double.
-  /// nil where a value that is seen is not finite.
+  /// Writes a bound on the absolute error of each output of `row`, head·queries + query, into `bounds`; `truth` are the exact outputs in
+  /// Double. nil where a value that is seen is not finite.
   package mutating func bound(
-    _ profile: AttentionProfile, values: UnsafePointer<Double>, truth: [Double], into bounds: inout [Double]
+    _ profile: AttentionProfile, row: Int, truth: [Double], into bounds: inout [Double]
   ) -> RowBound? {
+    let shape = tensors.shape
+    let keyHead = shape.keyHead(of: row / shape.queries)
     // A score of −∞ becomes NaN where the kernel cannot say it, where its scale rounds to 0, where a tile holds nothing else.
     guard profile.isRegular, !profile.hasMinusInfinity, !precisions.widening.overflows(largestValue),
-      prepare(profile)
+      prepare(profile, row, keyHead)
     else { return RowBound.none }
     let width = truth.count
+    let values = keyHead * shape.keys * width
     if hasWildValues {
-      if runner.multipliesHidden { return RowBound.none }
-      for j in profile.keys {
-        for c in 0..<width where !values[j * width + c].isFinite { return nil }
+      if runner.multipliesHidden || sentinel != nil { return RowBound.none }
+      for j in keys {
+        for c in 0..<width where !tensors.v[values + j * width + c].isFinite { return nil }
       }
     }
     guard let (divisor, relative) = weigh(profile) else { return RowBound.none }
@@ -85,20 +115,12 @@ package struct AttentionErrors {
       for col in 0..<width { bounds[col] = .infinity }
       return relative.isNaN || mayOverflow ? RowBound.none : .vacuous
     }
-    bounds.withUnsafeMutableBufferPointer { b in
-      guard let b = b.baseAddress else { return }
-      for col in 0..<width { b[col] = 0 }
-      for (place, j) in profile.keys.enumerated() {
-        let w = weights[place] / divisor
-        let row = values + j * width
-        for col in 0..<width { b[col] += w * row[col].magnitude }
-      }
-    }
+    sum(values, truth, into: &bounds)
     var worst = 0.0
     var largest = 0.0
     for col in 0..<width {
       let size = truth[col].magnitude
-      var e = bounds[col] + relative * size + constant / divisor
+      var e = bounds[col] / divisor + relative * size + constant / divisor
       if runner.algorithm == .flash { e += a.rounding(size + e) }
       if e < .infinity && precisions.narrowing.overflows(size + e) && !precisions.storesAsComputed {
         return RowBound.none
@@ -113,17 +135,42 @@ package struct AttentionErrors {
     return worst >= largest && largest > 0 ? RowBound.vacuous : .sound
   }
 
+  /// The error of each weighted sum of the values that begin at `values`, before it is divided.
+  private func sum(_ values: Int, _ truth: [Double], into bounds: inout [Double]) {
+    let u = a.u * (1 + growth)
+    bounds.withUnsafeMutableBufferPointer { bounds in
+      tensors.v.withUnsafeBufferPointer { v in
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * truth.count) { scratch in
+          scratch.initialize(repeating: 0)
+          guard let v = v.baseAddress else { return }
+          nc_output_errors(
+            weights, starts, keys, keys.count, v + values, truth, truth.count, u, bounds.baseAddress,
+            scratch.baseAddress)
+        }
+      }
+    }
+  }
+
   // MARK: Scores and exponentials
 
   /// Errors of scores and exponentials; false where one may overflow.
-  private mutating func prepare(_ profile: AttentionProfile) -> Bool {
-    let n = profile.scores.count
+  private mutating func prepare(_ profile: AttentionProfile, _ row: Int, _ keyHead: Int) -> Bool {
+    multiply(profile, row, keyHead)
+    take(profile)
     scoreErrors.removeAll(keepingCapacity: true)
     terms.removeAll(keepingCapacity: true)
-    for j in 0..<n {
-      let e = scoring.error(profile, j)
+    var place = 0
+    for i in keys.indices {
+      if isHidden[i] {
+        scoreErrors.append(0)
+        continue
+      }
+      let e = scoring.error(
+        profile, place, partial: partials[place], whole: wholes[place], query: row,
+        key: keyHead * keyCount + keys[i])
       if !(e < .infinity) { return false }
       scoreErrors.append(e)
+      place += 1
     }
     top = profile.scores.reduce(profile.sink ?? -.infinity, Swift.max)
     if let sink = profile.sink {
@@ -134,17 +181,60 @@ package struct AttentionErrors {
     var below = Double.infinity
     var above = top
     for i in scoreErrors.indices {
-      let s = i < n ? profile.scores[i] : profile.sink ?? 0
+      let s = score(i, profile)
       above = Swift.max(above, s + scoreErrors[i])
-      if s == top { below = Swift.min(below, scoreErrors[i]) }
+      if s == top && !isHidden(i) { below = Swift.min(below, scoreErrors[i]) }
       worstError = i == 0 ? scoreErrors[i] : Swift.max(worstError, scoreErrors[i])
     }
     topError = Swift.max(below, above - top)
     // A difference that overflows to −∞ is as good as one that doesn't.
-    let lowest = profile.scores.reduce(profile.sink ?? .infinity, Swift.min)
-    if isShifted, !precisions.computeIsUnbounded, c.overflows(top - lowest + 2 * worstError) { return false }
-    for i in scoreErrors.indices { add(i < n ? profile.scores[i] : profile.sink ?? 0, scoreErrors[i]) }
+    let lowest = scores.reduce(profile.sink ?? .infinity, Swift.min)
+    if isShifted, !precisions.computeIsUnbounded,
+      c.overflows(Swift.max(top, above) - lowest + 2 * worstError)
+    {
+      return false
+    }
+    for i in scoreErrors.indices { add(score(i, profile), scoreErrors[i], isHidden: isHidden(i)) }
     return terms.allSatisfy { !$0.error.isNaN }
+  }
+
+  /// What the row's products came to, of the keys that it sees.
+  private mutating func multiply(_ profile: AttentionProfile, _ row: Int, _ keyHead: Int) {
+    let n = profile.keys.count
+    if partials.count < n {
+      partials = Array(repeating: 0, count: n)
+      wholes = partials
+    }
+    let d = tensors.shape.headSize
+    let skip: Int32 = scoring.hasExactProducts ? 1 : 0
+    tensors.q.withUnsafeBufferPointer { q in
+      tensors.k.withUnsafeBufferPointer { k in
+        guard let q = q.baseAddress, let k = k.baseAddress else { return }
+        nc_partial_sums(
+          q + row * d, k + keyHead * keyCount * d, profile.keys, n, d, skip, &partials, &wholes)
+      }
+    }
+  }
+
+  /// The keys that have a weight.
+  private mutating func take(_ profile: AttentionProfile) {
+    guard let sentinel else {
+      keys = profile.keys
+      scores = profile.scores
+      isHidden = Array(repeating: false, count: keys.count)
+      return
+    }
+    keys = Array(0..<keyCount)
+    scores = Array(repeating: sentinel, count: keyCount)
+    isHidden = Array(repeating: true, count: keyCount)
+    for (place, j) in profile.keys.enumerated() { (scores[j], isHidden[j]) = (profile.scores[place], false) }
+  }
+
+  private func isHidden(_ i: Int) -> Bool { i < keys.count && isHidden[i] }
+
+  /// The score at a place; a sink's stands behind the keys'.
+  func score(_ i: Int, _ profile: AttentionProfile) -> Double {
+    i < scores.count ? scores[i] : profile.sink ?? 0
   }
 
   var isShifted: Bool { runner.algorithm != .naive }
@@ -161,12 +251,17 @@ package struct AttentionErrors {
     isShifted ? Double.exp(runner.algorithm == .splitKV ? worstError : topError) : Double.exp(-top)
   }
 
-  private mutating func add(_ score: Double, _ error: Double) {
+  private mutating func add(_ score: Double, _ error: Double, isHidden: Bool) {
     let d = top - score
     // Differences are rounded. On the way from its own maximum to the last one a term's add up to no more than the whole; lazily
     // it starts up to `laziness` above its maximum, and the way back counts too.
-    let shift = isShifted ? c.u * (d + 2 * (error + worstError) + 2 * laziness) : 0
+    let shift =
+      isShifted ? c.u * (d.magnitude + 2 * (error + Swift.max(worstError, topError)) + 2 * laziness) : 0
     let x = error + shift
+    if isHidden {
+      terms.append(Computed(exact: 0, error: Double.exp(x - d) * (1 + c.exp) + c.tiny * lift))
+      return
+    }
     let exact = Double.exp(-d)
     let relative = Double.expMinusOne(x) * (1 + c.exp) + c.exp
     let e = Swift.min(exact * relative, Double.exp(x - d) * (1 + c.exp))

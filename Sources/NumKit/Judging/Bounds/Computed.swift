@@ -44,6 +44,11 @@ extension Precision {
     return Swift.max(u * upper, format.significandBits == 52 ? step : Swift.min(step, upper))
   }
 
+  /// The same of a number in the kernel's own units, not in others that are no power of two apart: half an ulp of the largest.
+  func ownRounding(_ upper: Double) -> Double {
+    Swift.max(u * upper.powerBelow, format.significandBits == 52 ? tiny : Swift.min(tiny, upper))
+  }
+
   /// Whether a number of at most this magnitude may overflow when it is rounded.
   func overflows(_ upper: Double) -> Bool { !(upper < limit) }
 
@@ -76,6 +81,11 @@ struct Conversion {
   /// From here on numbers of the source overflow; ∞ where none does.
   let limit: Double
 
+  /// Nothing is lost.
+  static let exact = Conversion()
+
+  private init() { (relative, absolute, limit) = (0, 0, .infinity) }
+
   init(to target: Precision, from source: Precision) {
     relative = target.format.precision < source.format.precision ? target.u : 0
     absolute = target.format.smallestPositive > source.format.smallestPositive ? target.tiny : 0
@@ -90,11 +100,24 @@ struct Conversion {
     upper == .infinity ? 0 : Swift.max(relative * upper, Swift.min(absolute * lift, upper))
   }
 
+  /// The same of a number in the kernel's own units: half an ulp of the largest.
+  func ownError(_ upper: Double) -> Double {
+    upper == .infinity ? 0 : Swift.max(relative * upper.powerBelow, Swift.min(absolute, upper))
+  }
+
   /// Whether a number of at most this magnitude may overflow.
   func overflows(_ upper: Double) -> Bool { limit < .infinity && !(upper < limit) }
 
   /// The number after conversion; unknown where it may overflow.
   func callAsFunction(_ x: Computed, lift: Double = 1) -> Computed {
     overflows(x.upper * lift) ? .unknown : x.erring(by: error(x.upper, lift: lift))
+  }
+}
+
+extension Double {
+  /// The largest power of two that is not above this number, or what this number may be off by as a Double; NaN and ∞ as they are.
+  var powerBelow: Double {
+    let x = self * (1 + 0x1p-30)
+    return x.isFinite ? Double(bitPattern: x.bitPattern & (0x7ff << 52)) : x
   }
 }

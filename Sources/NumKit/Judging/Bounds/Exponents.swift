@@ -4,6 +4,7 @@ struct Exponents {
   private let c: Precision
   private let base2: Bool
   private let maximum: Double?
+  private let omitted: BoundTerm?
   /// Eₘ; 0 without a shift.
   private(set) var shift = 0.0
 
@@ -13,6 +14,7 @@ struct Exponents {
     c = bounds.precisions.compute
     self.base2 = base2
     self.maximum = maximum
+    omitted = bounds.omitted
     shift = maximum.map(own) ?? 0
   }
 
@@ -20,14 +22,15 @@ struct Exponents {
   func own(_ z: Double) -> Double {
     let e = input.error(z)
     // The constant log₂e is off by u, the product by u; each relative to the exponent.
-    return base2 ? e + (2 * c.u + c.u * c.u) * (z.magnitude + e) + c.tiny : e
+    return base2 && omitted != .base2 ? e + (2 * c.u + c.u * c.u) * (z.magnitude + e) + c.tiny : e
   }
 
   /// The error, in nats, of the exponent z − m (or of z, without a shift) beside z − m̂.
   func error(_ z: Double) -> Double {
     let own = own(z)
     guard let maximum else { return own }
-    return own + c.u * (maximum - z + own + shift)
+    if omitted == .shift { return own }
+    return own + c.u * (maximum - z + own + (omitted == .maximum ? 0 : shift))
   }
 
   /// Whether a stage before the exponential of z may overflow.

@@ -14,8 +14,8 @@ struct Precision {
   /// platform's, as many ulps (at most 2u each) as `LibraryAccuracy` measures and allows; ∞ where they cannot be used. `exp`
   /// covers exp2.
   var exp: Double
-  let log: Double
-  let log1p: Double
+  var log: Double
+  var log1p: Double
   let tanh: Double
 
   init(_ format: NumberFormat) {
@@ -41,16 +41,16 @@ struct Precision {
 /// The precisions of a configuration, and the ways between them.
 struct Precisions {
   var compute: Precision
-  let accumulator: Precision
+  var accumulator: Precision
   let storage: Precision
   /// Inputs on their way from storage to compute.
-  let loading: Conversion
+  var loading: Conversion
   /// Elements on their way into sums.
-  let widening: Conversion
+  var widening: Conversion
   /// Sums on their way back.
-  let narrowing: Conversion
+  var narrowing: Conversion
   /// Results on their way to storage.
-  let storing: Conversion
+  var storing: Conversion
   /// Whether a result too large is stored as the largest number.
   let saturates: Bool
   /// Whether compute and accumulator have infinities to overflow to.

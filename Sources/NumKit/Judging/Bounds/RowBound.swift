@@ -34,12 +34,14 @@ extension RowBound {
 public struct ErrorBounds {
   let algorithm: Algorithm
   let arithmetic: RowArithmetic
-  let precisions: Precisions
+  private(set) var precisions: Precisions
   let parameters: OperationParameters
-  let inputError: InputError
+  private(set) var inputError: InputError
   private let isHopeless: Bool
   /// λ of `SumErrors`.
   private(set) var confidence: Double?
+  /// What a test leaves out.
+  private(set) var omitted: BoundTerm?
 
   /// nil where no bound was derived: integer grids, and kernels that say no error model. `inputs` is what logits are numbers of,
   /// where that is not the storage's format.
@@ -66,6 +68,16 @@ public struct ErrorBounds {
   public func exceeded(withProbability probability: Double) -> ErrorBounds {
     var other = self
     other.confidence = (2 * Double.log(2 / probability)).squareRoot()
+    return other
+  }
+
+  /// The same without one of its terms: no bound any more.
+  package func without(_ term: BoundTerm) -> ErrorBounds {
+    var other = self
+    other.omitted = term
+    other.precisions.leaveOut(term)
+    other.inputError = InputError(
+      other.precisions, temperature: parameters.temperature, roundsQuotient: term != .temperature)
     return other
   }
 
@@ -133,12 +145,12 @@ struct InputError {
   /// Whether there is no error.
   let isNone: Bool
 
-  init(_ p: Precisions, temperature: Double) {
+  init(_ p: Precisions, temperature: Double, roundsQuotient: Bool = true) {
     loading = p.loading
     compute = p.compute
     self.temperature = temperature
     divides = temperature != 1
-    relative = temperature.significand == 1 ? 0 : compute.u
+    relative = temperature.significand == 1 || !roundsQuotient ? 0 : compute.u
     isNone = loading.relative == 0 && loading.absolute == 0 && !divides
   }
 

@@ -100,10 +100,11 @@ struct RowErrors {
   func sumOfExponentials(dropping: Int?) -> Computed {
     let terms = count - (dropping == nil ? 0 : 1)
     guard terms > 0 else { return Computed(exact: 0, error: 0) }
-    let additions = SumErrors(u: a.u, confidence: bounds.confidence)
+    let u = bounds.omitted == .additions ? 0 : a.u
+    let additions = SumErrors(u: u, confidence: bounds.confidence)
     let widening = bounds.precisions.widening
     let total: Computed
-    if bounds.arithmetic.shift == .runningMaximum {
+    if bounds.arithmetic.shift == .runningMaximum && bounds.omitted != .rescaling {
       total = onlineSum(additions)
     } else {
       let exactSum = exactSum
@@ -173,13 +174,14 @@ struct RowErrors {
   func probabilityError(_ i: Int) -> Double {
     guard z[i].isFinite else { return 0 }
     var e: Double
+    let rounds = bounds.omitted == .quotient ? 0.0 : 1
     if bounds.precisions.isWide {
       let q = bounds.precisions.widening(term(i), lift: lift).quotient(by: divisor)
-      e = q.error + a.rounding(q.upper)
+      e = q.error + rounds * a.rounding(q.upper)
       e += bounds.precisions.narrowing.error(q.exact + e)
     } else {
       let q = term(i).quotient(by: divisor)
-      e = q.error + c.rounding(q.upper)
+      e = q.error + rounds * c.rounding(q.upper)
     }
     return shifted && !e.isNaN ? Swift.min(e, share(i)) : e
   }

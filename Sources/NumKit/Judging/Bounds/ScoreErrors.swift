@@ -11,11 +11,13 @@ struct ScoreErrors {
   /// Relative error of the rounded scale, and of the product with it: 0 for a power of two.
   private let scaleError: Double
   private let productError: Double
-  /// Relative error of each product of inputs, and absolute errors of a whole sum of them.
-  private let inputs: Double
-  private let underflow: Double
+  /// Queries and keys as they meet in products: all alike without a norm, else each its own.
+  private let queries: [Operand]
+  private let keys: [Operand]
   /// Relative error of the rounded cap.
   private let capError: Double
+  /// Whether each product of inputs is a number of the accumulator, but for underflow.
+  let hasExactProducts: Bool
 
   private var c: Precision { precisions.compute }
   private var a: Precision { precisions.accumulator }
@@ -23,7 +25,6 @@ struct ScoreErrors {
   /// nil where an input, the scale or the cap may overflow, or the scale is 0.
   init?(_ precisions: Precisions, _ tensors: AttentionInputs, _ parameters: AttentionParameters) {
     let c = precisions.compute
-    let a = precisions.accumulator
     self.precisions = precisions
     self.parameters = parameters
     let d = tensors.shape.headSize
@@ -38,22 +39,27 @@ struct ScoreErrors {
     productError = computed > 0 && computed.significand == 1 ? 0 : c.u
     let before = parameters.placement == .before
     after = before ? 1 : scale
-    // Queries (multiplied first, perhaps) and keys on their way into the accumulator.
     // What is not finite is no part of a score that is.
     func largest(_ x: [Double]) -> Double { x.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 } }
-    let widening = precisions.widening
-    let k = largest(tensors.k)
-    let q = largest(tensors.q) * (before ? scale * (1 + scaleError) * (1 + c.u) : 1)
-    guard q.isFinite, k.isFinite, !c.overflows(q), !widening.overflows(Swift.max(q, k)) else { return nil }
-    let relative = widening.relative
-    let ofQuery = before ? compounded(compounded(scaleError, productError), relative) : relative
-    inputs = compounded(ofQuery, relative)
-    let lostOfQuery = (before ? c.tiny : 0) + widening.absolute
-    let lostOfKey = widening.absolute
-    let g = 1 + a.growth(d)
-    underflow =
-      Double(d) * g
-      * (a.tiny + (1 + relative) * (k * lostOfQuery + q * lostOfKey) + lostOfQuery * lostOfKey)
+    var q = [Operand(largest: largest(tensors.q))]
+    var k = [Operand(largest: largest(tensors.k))]
+    if let norm = parameters.norm {
+      q = Operand.normed(tensors.q, d, norm, precisions)
+      k = Operand.normed(tensors.k, d, norm, precisions)
+    }
+    // Queries (multiplied first, perhaps) and keys on their way into the accumulator.
+    if before {
+      let rounding = compounded(scaleError, productError)
+      q = q.map { $0.multiplied(by: scale, rounding, c) }
+    }
+    (queries, keys) = (
+      q.map { $0.converted(precisions.widening) }, k.map { $0.converted(precisions.widening) }
+    )
+    // Without a norm what overflows takes the bound from all rows, with one from those that see it.
+    guard parameters.norm != nil || queries[0].isKnown && keys[0].isKnown else { return nil }
+    hasExactProducts =
+      !before && parameters.norm == nil
+      && 2 * precisions.storage.format.precision <= precisions.accumulator.format.precision
     if let cap = parameters.softcap {
       let rounded = c.format.round(cap)
       guard rounded > 0, rounded.isFinite, !c.overflows(cap) else { return nil }
@@ -63,28 +69,48 @@ struct ScoreErrors {
     }
   }
 
-  /// The error of the score at `j`; not finite where it may overflow.
-  func error(_ profile: AttentionProfile, _ j: Int) -> Double {
+  /// The error of Σ q·k, of which Σ |q·k| is `m`: what products are off by, and a rounding of every partial sum, over whose magnitudes the sum
+  /// is `partials` of `wholes` (the same for products).
+  private func productsError(_ m: Double, _ partials: Double, _ wholes: Double, _ q: Operand, _ k: Operand)
+    -> Double
+  {
+    let inputs = compounded(q.relative, k.relative)
+    let g = a.growth(size)
+    let underflow =
+      Double(size) * (1 + g)
+      * (a.tiny + (1 + k.relative) * k.largest * q.absolute + (1 + q.relative) * q.largest * k.absolute
+        + q.absolute * k.absolute)
+    let usual = compounded(inputs, g) * m
+    guard wholes > 0, wholes < .infinity else { return usual + underflow }
+    return Swift.min(usual, (1 + g) * (inputs * m + a.u * m * (partials / wholes))) + underflow
+  }
+
+  /// The error of the score at `j` of `profile`, of that query and key (head after head) of all; not finite where it may overflow. `partial`
+  /// and `whole` are what `nc_partial_sums` says of it.
+  func error(
+    _ profile: AttentionProfile, _ j: Int, partial: Double, whole: Double, query: Int, key: Int
+  ) -> Double {
     let m = profile.magnitudes[j]
     let score = profile.scores[j]
     let bias = profile.biases[j]
     // What is computed before cap and bias: |s| ≤ m, and where there is neither it is known.
     let plain = bias == 0 ? score.magnitude : (score - bias).magnitude + 0x1p-50 * bias.magnitude
     let s = parameters.softcap == nil ? Swift.min(m * (1 + 0x1p-30), plain) : m
-    var e = compounded(inputs, a.growth(size)) * m / after + underflow
+    let (q, k) = (queries[queries.count == 1 ? 0 : query], keys[keys.count == 1 ? 0 : key])
+    var e = productsError(m / after, partial, whole, q, k)
     if a.overflows(m / after + e) || precisions.narrowing.overflows(s / after + e) { return .infinity }
-    e += precisions.narrowing.error(s / after + e)
+    e += precisions.narrowing.ownError(s / after + e)
     if after != 1 {
       e = e * after * (1 + scaleError) + scaleError * s
-      e += Swift.max(productError * (s + e), Swift.min(c.tiny, s + e))
+      e += productError > 0 ? c.ownRounding(s + e) : Swift.min(c.tiny, s + e)
       if c.overflows(s + e) { return .infinity }
     } else if c.overflows(s + e) {
       return .infinity
     }
     if let cap = parameters.softcap { e = capped(s, e, cap) }
     if bias != 0 {
-      e += c.rounding(bias.magnitude)
-      e += c.u * (score.magnitude + e)
+      e += c.ownRounding(bias.magnitude)
+      e += c.u * (score.magnitude + e).powerBelow
       if c.overflows(bias.magnitude) { return .infinity }
     }
     return c.overflows(score.magnitude + e) ? .infinity : e

@@ -4,7 +4,7 @@ import RealModule
 /// Shares of the keys, each normalised by itself, then merged by rounded log-sum-exps.
 extension AttentionErrors {
   mutating func split(_ profile: AttentionProfile) -> Division? {
-    let n = profile.keys.count
+    let n = keys.count
     let tile = runner.tile(keys: keyCount)
     let count = (keyCount + tile - 1) / tile + (profile.sink == nil ? 0 : 1)
     let gamma = a.growth(Swift.min(tile, keyCount))
@@ -17,15 +17,20 @@ extension AttentionErrors {
     if count > 1, !(sigma < 1) || a.overflows(2 * output * largestValue) { return nil }
     // Relative to its share's own maximum, which is not above the row's.
     for i in 0..<n {
-      guard use(terms[i], atMost: limit, gamma, lift: lift) else { return nil }
+      let begins = i > 0 && keys[i] / tile != keys[i - 1] / tile
+      let (x, e) = (terms[i], terms[i].error)
+      guard use(x, shared: 0, own: e, atMost: limit, gamma, lift: lift, begins: begins) else { return nil }
     }
     guard let merging = merging(profile, count, sigma) else { return nil }
     if !(merging < .infinity) { return (1, merging) }
     // The share's sum, the quotient, the merges.
     let growth = compounded(compounded(sigma / (1 - sigma), a.u), merging)
     let sum = terms.reduce(0) { $0 + $1.exact }
+    self.growth = growth
     for i in 0..<n {
-      weights[i] = (weights[i] * (1 + growth) + terms[i].exact * growth) / sum
+      weights[i].own = (weights[i].own * (1 + growth) + terms[i].exact * growth) / sum
+      weights[i].exact /= sum
+      weights[i].upper *= (1 + growth) / sum
     }
     constant = (constant + Double(n) * a.tiny * lift) * (1 + growth) / sum + 5 * Double(count) * a.tiny
     return (1, 0)
@@ -39,13 +44,13 @@ extension AttentionErrors {
     var worst = 0.0
     var peak = 0.0
     var start = 0
-    while start < profile.keys.count {
-      let share = profile.keys[start] / tile
+    while start < keys.count {
+      let share = keys[start] / tile
       var end = start
       var sum = 0.0
       var error = 0.0
       var largest = 0.0
-      while end < profile.keys.count, profile.keys[end] / tile == share {
+      while end < keys.count, keys[end] / tile == share {
         sum += terms[end].exact
         largest = Swift.max(largest, terms[end].exact)
         error += Swift.max(0, terms[end].error - c.tiny * lift)
@@ -55,7 +60,7 @@ extension AttentionErrors {
       let lost = Double(end - start) * (c.tiny + widening.absolute) * lift
       let r = sum > 0 ? error / sum + lost : .infinity
       worst = Swift.max(worst, compounded(r, compounded(widening.relative, gamma)))
-      if largest > 0 { peak = Swift.max(peak, sum / largest) }
+      if largest > 0 { peak = Swift.max(peak, (sum + error) / largest) }
       start = end
     }
     return (worst, peak)
@@ -65,10 +70,9 @@ extension AttentionErrors {
   private func merging(_ profile: AttentionProfile, _ shares: Int, _ sigma: Double) -> Double? {
     let widening = precisions.widening
     let reach = scoreErrors.indices.reduce(0.0) {
-      let s = $1 < profile.scores.count ? profile.scores[$1] : profile.sink ?? 0
-      return Swift.max($0, s.magnitude + scoreErrors[$1])
+      Swift.max($0, score($1, profile).magnitude + scoreErrors[$1])
     }
-    let log = Double.log(Double(profile.keys.count) + 2)
+    let log = Double.log(Double(keys.count) + 2)
     // No log-sum-exp is larger, as long as none errs by 1.
     let size = reach + log + 1
     if a.overflows(size) || widening.overflows(size) { return nil }

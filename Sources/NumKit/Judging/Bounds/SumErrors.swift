@@ -45,6 +45,29 @@ struct SumErrors {
   }
 }
 
+/// A sum as far as it has come, and how much of its error is that of its additions.
+struct RunningSum {
+  let u: Double
+  private(set) var computed = Computed(exact: 0, error: 0)
+  private(set) var additions = 0.0
+
+  init(u: Double) { self.u = u }
+
+  mutating func add(_ x: Computed) {
+    let before = computed
+    computed = SumErrors(u: u).adding(before, x)
+    // As in `adding`: what is rounded, not what is left of a difference.
+    additions += Swift.min(
+      u * (before.exact + x.exact + (before.error + x.error)), Swift.min(before.upper, x.upper))
+  }
+
+  /// Adds another sum.
+  mutating func add(_ other: RunningSum) {
+    add(other.computed)
+    additions += other.additions
+  }
+}
+
 /// A sum whose additions' roundings are random: they are a martingale's differences, ρₖ with |ρₖ| ≤ cₖ, and nothing multiplies them, so
 /// that by Azuma and Hoeffding |Σ ρₖ| > λ·√Σ cₖ² with a probability of 2·e^(−λ²/2) at most (Higham, Mary, "A new approach to
 /// probabilistic rounding error analysis", SIAM J. Sci. Comput. 41(5), 2019; as a martingale: Connolly, Higham, Mary, ibid. 43(1), 2021).

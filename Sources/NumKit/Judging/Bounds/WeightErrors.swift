@@ -1,18 +1,21 @@
+import CJudging
 import NumKitQuestions
 import RealModule
 
 /// From the errors of exponentials to those of weights: sums, quotients, casts.
 extension AttentionErrors {
   /// What the computed outputs are: Σ of weighted values, each weight off by what stands in `weights` and each output by `constant`,
-  /// divided by a sum of at least `divisor`, whose own error is `relative` to the result.
+  /// divided by a sum of at least `divisor`, which errs by what weights share with it and by a part `relative` of the result.
   typealias Division = (divisor: Double, relative: Double)
 
   /// Fills `weights` and `constant`; nil where a sum may overflow.
   mutating func weigh(_ profile: AttentionProfile) -> Division? {
     weights.removeAll(keepingCapacity: true)
+    starts.removeAll(keepingCapacity: true)
     constant = 0
+    growth = 0
     switch runner.algorithm {
-    case .naive, .standard: return whole(profile.keys.count)
+    case .naive, .standard: return whole(keys.count)
     case .flash: return flash(profile)
     case .splitKV: return split(profile)
     }
@@ -31,12 +34,12 @@ extension AttentionErrors {
 
   /// Each probability divided and cast before it is used.
   private mutating func whole(_ n: Int) -> Division? {
-    let additions = SumErrors(u: a.u)
-    var s = Computed(exact: 0, error: 0)
+    var sum = RunningSum(u: a.u)
     // A sink is where the sum starts.
-    for i in (terms.count > n ? [n] : []) + Array(0..<n) {
-      s = s.upper == 0 ? widened(terms[i]) : additions.adding(s, widened(terms[i]))
-    }
+    for i in (terms.count > n ? [n] : []) + Array(0..<n) { sum.add(widened(terms[i])) }
+    let s = sum.computed
+    // What the sum errs by and the keys' exponentials do not.
+    var alone = sum.additions + (terms.count > n ? widened(terms[n]).error : 0)
     // No exponential is larger than their sum.
     let most =
       isShifted
@@ -47,25 +50,37 @@ extension AttentionErrors {
     var divisor = s
     if !precisions.isWide {
       if precisions.narrowing.overflows(most) { return nil }
-      divisor = s.erring(by: precisions.narrowing.error(s.upper, lift: lift))
+      let narrowing = precisions.narrowing.error(s.upper, lift: lift)
+      divisor = s.erring(by: narrowing)
+      alone += narrowing
+      for x in terms { alone += precisions.widening.error(x.upper, lift: lift) }
     }
+    let least = divisor.exact - divisor.error
+    var isClipped = false
+    if case .clipped = parameters.softmax { isClipped = true }
+    // Where the sum may be 0 nothing is shared.
+    let isShared = !isClipped && least > 0
     let gamma = a.growth(n)
     var used = 0.0
     for i in 0..<n {
-      var q = (precisions.isWide ? widened(terms[i]) : terms[i]).quotient(by: divisor)
-      if precisions.isWide {
-        q.error += a.rounding(q.upper)
-        q.error += precisions.narrowing.error(q.upper)
-      } else {
-        q.error += c.rounding(q.upper)
+      let x = precisions.isWide ? widened(terms[i]) : terms[i]
+      var q = x.quotient(by: divisor)
+      var own = precisions.isWide ? a.rounding(q.upper) : c.rounding(q.upper)
+      if precisions.isWide { own += precisions.narrowing.error(q.upper + own) }
+      let shared = isShared ? x.error / least : 0
+      q.error += own
+      if !isShared { own = q.error }
+      if case .clipped(let lower, let upper) = parameters.softmax {
+        q = clipped(q, lower, upper)
+        own = q.error
       }
-      if case .clipped(let lower, let upper) = parameters.softmax { q = clipped(q, lower, upper) }
       let limit = Swift.min(q.upper, 1 + 4 * (c.u + a.u))
-      guard use(q, atMost: limit, gamma, lift: 1) else { return nil }
+      guard use(q, shared: shared, own: own, atMost: limit, gamma, lift: 1) else { return nil }
       used += limit
     }
     constant += Double(n) * a.tiny * (1 + gamma)
-    return a.overflows(used * largestValue * (1 + p.u) * (1 + 2 * a.u) * (1 + gamma)) ? nil : (1, 0)
+    if a.overflows(used * largestValue * (1 + p.u) * (1 + 2 * a.u) * (1 + gamma)) { return nil }
+    return (1, isShared ? alone / least : 0)
   }
 
   /// (upper − lower)·p + lower in one rounding, by rounded constants, and no less than 0 nor more than 1.
@@ -83,55 +98,81 @@ extension AttentionErrors {
     return Computed(exact: Swift.min(1, Swift.max(0, exact)), error: Swift.min(e, 1))
   }
 
-  /// Notes the error of a weight after the cast to P, on its way into the accumulator (with the value's) and through the additions
-  /// there, whose relative error is `gamma`; false where it may overflow: in the kernel's units it is at most `limit`. Where the
-  /// kernel's 1 is worth `lift` in the units of `q`, so is what underflows.
-  mutating func use(_ q: Computed, atMost limit: Double, _ gamma: Double, lift: Double) -> Bool {
+  /// Notes the error of a weight after the cast to P, on its way into the accumulator (with the value's), and of rescaling there, whose
+  /// relative error is `growth`; false where it may overflow: in the kernel's units it is at most `limit`. `shared` and `own` are what `q`
+  /// errs by so far. Where the kernel's 1 is worth `lift` in the units of `q`, so is what underflows; `gamma` is what all roundings of the
+  /// sum may come to, and `begins` says where one starts.
+  mutating func use(
+    _ q: Computed, shared: Double, own: Double, atMost limit: Double, _ gamma: Double, lift: Double,
+    begins: Bool = false
+  ) -> Bool {
     if q.error.isNaN { return false }
-    var w = q
     let s = runner.probabilityScale
     let size = limit * s * (1 + p.u)
     if c.overflows(size) || casting.overflows(size) || using.overflows(size) { return false }
+    var w = q
+    var added = own
+    func err(_ more: Double) {
+      w.error += more
+      added += more
+    }
     // Multiplied by a power of two, which loses digits below the normal range alone.
-    if s < 1 { w.error += Swift.min(c.tiny * lift / s, w.upper) }
-    w.error += casting.error(w.upper, lift: lift / s)
-    w.error += using.error(w.upper, lift: lift / s)
-    if s > 1 { w.error += Swift.min(a.tiny * lift, w.upper) }
+    if s < 1 { err(Swift.min(c.tiny * lift / s, w.upper)) }
+    err(casting.error(w.upper, lift: lift / s))
+    err(using.error(w.upper, lift: lift / s))
+    if s > 1 { err(Swift.min(a.tiny * lift, w.upper)) }
     let widening = precisions.widening
-    weights.append(w.error + w.upper * compounded(widening.relative, gamma))
-    constant += w.upper * widening.absolute * (1 + gamma)
+    let relative = compounded(widening.relative, growth)
+    weights.append(
+      nc_weight(
+        exact: q.exact, upper: w.upper * (1 + relative), shared: shared, own: added + w.upper * relative))
+    starts.append(begins ? 1 : 0)
+    // Once as it is, and once where a rounding is bounded by the term.
+    constant += w.upper * widening.absolute * (2 + gamma)
     return true
   }
 
   /// Weights relative to the last maximum, divided at the end.
   private mutating func flash(_ profile: AttentionProfile) -> Division? {
-    let n = profile.keys.count
-    let (tiles, changes) = rescales(profile)
+    let n = keys.count
+    let changes = rescales(profile)
     let widening = precisions.widening
     // What each rescaling does to what has been gathered: its factor's rounding, the product's; the exponents' are the terms'.
     let each = compounded(compounded(c.exp, widening.relative), a.u)
-    let growth = Double.expMinusOne(Double(changes) * Double.log(onePlus: each))
+    growth = Double.expMinusOne(Double(changes) * Double.log(onePlus: each))
     let above = Double.exp(laziness)
     let lost = Double(changes) * (c.tiny + widening.absolute) * lift * above
-    let gammaOfSum = compounded(a.growth(Swift.min(runner.blockKeys, keyCount) + tiles), growth)
-    var sum = Computed(exact: 0, error: Double(changes) * a.tiny * lift)
-    for x in terms {
-      let w = widened(x)
-      sum.exact += x.exact
-      sum.error += w.error + w.upper * gammaOfSum + lost
+    // The sum: a tile's from 0, then the tiles'.
+    var sum = RunningSum(u: a.u * (1 + growth))
+    if profile.sink != nil { sum.add(widened(terms[n]).erring(by: lost)) }
+    var tile = RunningSum(u: sum.u)
+    var alone = Double(changes) * a.tiny * lift
+    for i in 0..<n {
+      if i > 0, keys[i] / runner.blockKeys != keys[i - 1] / runner.blockKeys {
+        sum.add(tile)
+        tile = RunningSum(u: sum.u)
+      }
+      tile.add(widened(terms[i]).erring(by: lost))
     }
-    let gamma = compounded(a.growth(n), growth)
+    sum.add(tile)
+    for x in terms { alone += widening.error(x.upper, lift: lift) + widened(x).upper * growth + lost }
+    if terms.count > n { alone += terms[n].error }
+    alone += sum.additions
+    let gamma = compounded(a.growth(2 * n + 1), growth)
     let limit = above * (1 + 4 * c.exp)
     for i in 0..<n {
-      guard use(terms[i].erring(by: lost), atMost: limit, gamma, lift: lift) else { return nil }
+      let x = terms[i]
+      guard use(x.erring(by: lost), shared: x.error, own: lost, atMost: limit, gamma, lift: lift) else {
+        return nil
+      }
     }
     constant += Double(n + changes) * a.tiny * lift * (1 + gamma)
     // In units of the maxima on the way sums may be larger than in the end.
     let most = most(runningPeak(profile), terms.count) * limit
-    if a.overflows(most * (1 + gammaOfSum)) || a.overflows(most * largestValue * (1 + gamma)) { return nil }
-    guard sum.error < sum.exact else { return (sum.exact, sum.error.isNaN ? .nan : .infinity) }
-    let divisor = sum.exact - sum.error
-    return (divisor, sum.error / divisor)
+    if a.overflows(most * (1 + gamma)) || a.overflows(most * largestValue * (1 + gamma)) { return nil }
+    let (exact, error) = terms.reduce((0, alone)) { ($0.0 + $1.exact, $0.1 + $1.error) }
+    guard error < exact else { return (exact, error.isNaN ? .nan : .infinity) }
+    return (exact - error, alone / (exact - error))
   }
 
   /// The largest sum of exponentials relative to the running maximum, key after key.
@@ -139,7 +180,7 @@ extension AttentionErrors {
     var m = profile.sink ?? -.infinity
     var s = profile.sink == nil ? 0.0 : 1
     var peak = s
-    for x in profile.scores {
+    for x in scores {
       if x > m {
         s = s * Double.exp(m - x) + 1
         m = x
@@ -151,9 +192,8 @@ extension AttentionErrors {
     return peak
   }
 
-  /// How many tiles have something seen, and in how many of them the running maximum may change.
-  private func rescales(_ profile: AttentionProfile) -> (tiles: Int, changes: Int) {
-    var tiles = 0
+  /// In how many tiles the running maximum may change.
+  private func rescales(_ profile: AttentionProfile) -> Int {
     var changes = 0
     var tile = -1
     var low = profile.sink.map { $0 - (scoreErrors.last ?? 0) } ?? -Double.infinity
@@ -163,18 +203,17 @@ extension AttentionErrors {
       if high > low { changes += 1 }
       low = Swift.max(low, best)
     }
-    for (place, j) in profile.keys.enumerated() {
+    for (place, j) in keys.enumerated() {
       if j / runner.blockKeys != tile {
         if tile >= 0 { close() }
         tile = j / runner.blockKeys
-        tiles += 1
         high = -.infinity
         best = -.infinity
       }
-      high = Swift.max(high, profile.scores[place] + scoreErrors[place])
-      best = Swift.max(best, profile.scores[place] - scoreErrors[place])
+      high = Swift.max(high, scores[place] + scoreErrors[place])
+      best = Swift.max(best, scores[place] - scoreErrors[place])
     }
     close()
-    return (tiles, changes)
+    return changes
   }
 }

@@ -87,7 +87,6 @@ struct AttentionErrorModel: ErrorModel {
   typealias Q = AttentionForward
 
   private var errors: AttentionErrors
-  private let stored: AttentionInputs
   private var bounds: [Double]
 
   init?(_ runner: AttentionRunner, _ stored: AttentionInputs, _ parameters: AttentionParameters) {
@@ -95,7 +94,6 @@ struct AttentionErrorModel: ErrorModel {
       !BoundBasis(runner, hasSoftcap: parameters.softcap != nil).isHopeless
     else { return nil }
     self.errors = errors
-    self.stored = stored
     bounds = Array(repeating: 0, count: stored.shape.valueSize)
   }
 
@@ -104,12 +102,7 @@ struct AttentionErrorModel: ErrorModel {
     exact: UnsafeBufferPointer<Double>, into results: UnsafeMutableBufferPointer<Double>
   ) -> RowBound? {
     guard row.part == 0 else { return RowBound.none }
-    let shape = stored.shape
-    let start = shape.keyHead(of: item.head) * shape.keys * shape.valueSize
-    let kind = stored.v.withUnsafeBufferPointer { v -> RowBound? in
-      guard let v = v.baseAddress else { return RowBound.none }
-      return errors.bound(profile, values: v + start, truth: Array(exact), into: &bounds)
-    }
+    let kind = errors.bound(profile, row: item.row, truth: Array(exact), into: &bounds)
     for c in bounds.indices { results[c] = bounds[c] }
     return profile.isRegular ? kind : nil
   }

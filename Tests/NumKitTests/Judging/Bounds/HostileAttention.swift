@@ -22,7 +22,7 @@ struct HostileAttention {
     return
       "\(triple) \(overflow), P \(r.probabilities?.name ?? "-") × \(r.probabilityScale), tiles \(r.blockKeys)"
       + " \(r.splits ?? 0), lazy \(r.laziness), scale \(parameters.scale ?? .nan) \(parameters.placement),"
-      + " cap \(parameters.softcap ?? .nan), \(parameters.softmax), \(s.queries) × \(s.keys) × \(s.headSize),"
+      + " cap \(parameters.softcap ?? .nan), sentinel \(r.sentinel ?? .nan), norm \(parameters.norm == nil ? "-" : "yes"), \(parameters.softmax), \(s.queries) × \(s.keys) × \(s.headSize),"
       + " mask \(parameters.mask.additive.prefix(12)) causal \(parameters.mask.causal),"
       + " q \(tensors.q.prefix(8)), k \(tensors.k.prefix(12)), v \(tensors.v.prefix(8))"
   }
@@ -54,12 +54,16 @@ struct HostileAttention {
     let laziness = random.next() % 3 == 0 ? [0.7, 3, 8].randomElement(using: &random)! : 0
     let block = [1, 2, 5, 16, 64].randomElement(using: &random)!
     let splits = random.next() % 2 == 0 ? Int(1 + random.next() % 5) : nil
+    // A finite score in place of hidden ones, far below the others, among them, above them.
+    let sentinels: [Double?] = [nil, nil, nil, nil, nil, -1e4, -65504, -40, -2, 3]
+    let sentinel = sentinels.randomElement(using: &random)!
     var isClipped = false
     if case .clipped = parameters.softmax { isClipped = true }
     runners = AttentionAlgorithm.allCases.filter { !isClipped || $0 == .naive || $0 == .standard }.map {
       AttentionRunner(
         $0, configuration, probabilities: p, probabilityScale: pScale, blockKeys: block,
-        splits: $0 == .splitKV ? splits : nil, laziness: $0 == .flash ? laziness : 0)
+        splits: $0 == .splitKV ? splits : nil, laziness: $0 == .flash ? laziness : 0,
+        sentinel: sentinel)
     }
     format = runners[0].outputFormat
     given = tensors
@@ -121,8 +125,10 @@ struct HostileAttention {
     case 1: softmax = .clipped(lower: -random.uniform(), upper: 1 + random.uniform())
     default: break
     }
+    let norms: [QueryKeyNorm?] = [nil, nil, nil, nil, QueryKeyNorm(.l2), QueryKeyNorm(.rms, epsilon: 1e-6)]
     return AttentionParameters(
       scale: scales.randomElement(using: &random)!, placement: random.next() % 2 == 0 ? .before : .after,
-      softcap: caps.randomElement(using: &random)!, softmax: softmax, mask: mask)
+      softcap: caps.randomElement(using: &random)!, norm: norms.randomElement(using: &random)!,
+      softmax: softmax, mask: mask)
   }
 }

@@ -22,9 +22,7 @@ import Testing
     var errors = try #require(
       AttentionErrors(AttentionRunner(algorithm, configuration), tensors, parameters))
     var limits = [0.0]
-    let bound = tensors.v.withUnsafeBufferPointer {
-      errors.bound(reference.profile, values: $0.baseAddress!, truth: FlatTruth(truth).value, into: &limits)
-    }
+    let bound = errors.bound(reference.profile, row: 0, truth: FlatTruth(truth).value, into: &limits)
     return (bound, reference.profile.hasMinusInfinity)
   }
 

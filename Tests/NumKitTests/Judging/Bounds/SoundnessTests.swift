@@ -70,11 +70,9 @@ final class AttentionInvariants {
       for (k, result) in results.enumerated() {
         guard let result else { continue }
         var limits = judge.right
-        let bound = q.tensors.v.withUnsafeBufferPointer {
-          errors[k]?.bound(
-            reference.profile, values: $0.baseAddress!, truth: judge.flat.value, into: &limits)
-            ?? RowBound.none
-        }
+        let bound =
+          errors[k]?.bound(reference.profile, row: row, truth: judge.flat.value, into: &limits)
+          ?? RowBound.none
         let y = Array(result.output[row * shape.valueSize..<(row + 1) * shape.valueSize])
         judge.check(
           "\(q.runners[k].algorithm)", y, bound, limits, wentWrong: result.wentWrong[row],

@@ -1,0 +1,25 @@
+// The inner loops of the bounds on attention.
+#ifndef NC_ATTENTION_ERRORS_H
+#define NC_ATTENTION_ERRORS_H
+
+/// For each of n keys, k + keys[j] d: the sum over the magnitudes of the partial sums of q[i] k[i], in the order of i, into `partial`, and
+/// that over |q[i] k[i]| into `whole`. Where `skip` is not 0 the first partial sum, the first product itself, is left out.
+void nc_partial_sums(
+    const double *q, const double *k, const long *keys, long n, long d, int skip, double *partial, double *whole);
+
+/// What is known of a term of a weighted sum.
+struct nc_weight {
+  /// The exact weight, and at most what the computed one is.
+  double exact, upper;
+  /// How much the weight may be off by: in what it shares with the sum that is divided by, and in what it does not.
+  double shared, own;
+};
+
+/// Bounds on the error of sum w[j] v[j] in columns, divided by sum w[j], which errs by the same `shared`: into `bounds`, sum shared |v - o| +
+/// own |v| and what rounding each partial sum adds, at most u of it and no more than the term. Where `starts[j]` is not 0 a new sum begins.
+/// Rows of values are values + keys[j] width; scratch holds 2 width numbers.
+void nc_output_errors(
+    const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, const double *values,
+    const double *o, long width, double u, double *bounds, double *scratch);
+
+#endif
