@@ -1,3 +1,4 @@
+import Foundation
 import NumKit
 import Testing
 
@@ -45,10 +46,12 @@ import Testing
     }
   }
 
-  /// What is called rare after 400 rows is not exceeded in 20,000 others.
+  /// What is called rare after 400 rows is not exceeded in 20,000 others, or NUMCHECK_SAFE=10000000 shorter ones.
   @Test func rareIsRare() throws {
-    let few = try study(rows: 400)
-    let many = try study(rows: 20_000, seed: 99, threads: 2)
+    let setting = ProcessInfo.processInfo.environment["NUMCHECK_SAFE"].flatMap { Int($0) }
+    let length = setting == nil ? 64 : 8
+    let few = try study(rows: 400, length: length)
+    let many = try study(rows: setting ?? 20_000, length: length, seed: 99, threads: 2)
     for (t, m) in zip(few.tolerances, many.tolerances) {
       for figure in [KernelTolerance.Figure.ulp, .absolute, .relative] {
         #expect(m.measured(figure) <= (t.rare(figure, probability: 1e-6) ?? 0), "\(figure)")
@@ -63,6 +66,21 @@ import Testing
     let refused = result.tolerances[0].refused
     #expect(refused[0] == 0 && refused[1] > 0 && refused[3] == 200)
     #expect(result.rounded.refused[2] == 0 && result.rounded.refused[3] == 200)
+  }
+
+  /// A rule that refuses some right rows refuses as many of others as it is said to, within the interval.
+  @Test func flakyRulesFailAsOftenAsTheyAreSaidTo() throws {
+    let seen = try study(rows: 400).tolerances[0].measured(.ulp)
+    let rules = [0.99, 0.999].map { "ulp=\(seen * $0)" }
+    let said = try study(rows: 2000, seed: 5, rules: rules).tolerances[0]
+    let others = try study(rows: 20_000, seed: 6, rules: rules, threads: 2).tolerances[0]
+    for (k, rule) in rules.enumerated() {
+      let (few, many) = (Rate(said.refused[k], of: 2000), Rate(others.refused[k], of: 20_000))
+      #expect(few.hits > 0 && few.share < 0.9, "\(rule): \(few)")
+      #expect(few.interval.low <= many.share && many.share <= few.interval.high, "\(rule): \(few), \(many)")
+      // And it is no interval that holds anything.
+      #expect(few.interval.high < 4 * few.share)
+    }
   }
 
   @Test func threadsChangeNothing() throws {
