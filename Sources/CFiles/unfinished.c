@@ -102,6 +102,15 @@ void nc_folder_remove(const char *path) {
   }
 }
 
+void nc_end_groups(void) {
+  for (int k = 0; k < SLOTS; k++) {
+    pid_t leader = atomic_load(&groups[k]);
+    if (leader > 0) kill(-leader, SIGKILL);
+    char *folder = atomic_load(&folders[k]);
+    if (folder) nc_folder_remove(folder);
+  }
+}
+
 // Whether a line that is no result stands on standard error's terminal.
 static atomic_int line_shown;
 
@@ -126,15 +135,10 @@ static void end_process(int number, siginfo_t *information, void *context) {
   }
   // A thread that faulted while it was busy does not wait for itself for ever.
   for (int k = 0; k < 1000 && atomic_load(&busy) > 0; k++) poll(NULL, 0, 1);
-  for (int k = 0; k < SLOTS; k++) {
-    pid_t leader = atomic_load(&groups[k]);
-    if (leader > 0) kill(-leader, SIGKILL);
-  }
+  nc_end_groups();
   for (int k = 0; k < SLOTS; k++) {
     char *path = atomic_load(&slots[k]);
     if (path) unlink(path);
-    char *folder = atomic_load(&folders[k]);
-    if (folder) nc_folder_remove(folder);
   }
 #ifdef BUS_ADRERR
   if (number == SIGBUS && information->si_code == BUS_ADRERR) {

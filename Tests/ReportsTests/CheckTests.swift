@@ -24,6 +24,18 @@ import Reports
     #expect(try outcomes(text).map(\.passed) == passed)
   }
 
+  /// A word that is misspelt would differ from all.
+  @Test func wordsAreOnesThatTheFigureSays() throws {
+    var report = Report(command: "sample", version: "1")
+    var table = Table(rows: 1)
+    table.add(Column("verdict", "verdict", .decides, "what it is", words: ["ok", "bug"])) { _ in .text("ok") }
+    report.add(table)
+    #expect(throws: LimitError.word("bugg", figure: "verdict", words: ["ok", "bug"])) {
+      _ = try outcomes("verdict!=bugg", of: report)
+    }
+    #expect(try outcomes("verdict!=bug", of: report).map(\.passed) == [true])
+  }
+
   @Test func messagesSayWhatWhereAndByHowMuch() throws {
     var table = Samples.table(["naive", "shifted"])
     table.setWitnesses { "row \($0), index 7" }

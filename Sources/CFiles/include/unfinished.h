@@ -20,6 +20,9 @@ void nc_unfinished_forget(const char *path);
 int nc_group_add(pid_t leader);
 void nc_group_forget(pid_t leader);
 
+/// Kills every group that was started and is not gone, and removes every temporary folder: what else would outlive this process.
+void nc_end_groups(void);
+
 /// Notes that a folder is temporary with all that is in it; or removes it, and forgets it. Returns 0 where there is no room.
 int nc_folder_add(const char *path);
 void nc_folder_remove(const char *path);

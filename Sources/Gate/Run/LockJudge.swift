@@ -172,7 +172,9 @@ package struct LockJudge {
   ) -> String {
     var parts: [String] = []
     if entry.unit == "ulp", entry.path.hasSuffix("ulp.max") {
-      let bits = max(1, Int(log2((found.value - entry.value).magnitude + 1).rounded(.up)))
+      // As many as a number has, where it became infinite or was.
+      let moved = log2((found.value - entry.value).magnitude + 1)
+      let bits = moved < 64 ? max(1, Int(moved.rounded(.up))) : 64
       var part = "at least \(bits) \(bits == 1 ? "bit" : "bits") of a result moved"
       if let bound = result.figures.first(where: { $0.label == entry.label && $0.sense == .bound })?.value {
         part +=

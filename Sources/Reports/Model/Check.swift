@@ -144,6 +144,8 @@ package enum LimitError: Error, Equatable, CustomStringConvertible {
   case selector(String, names: [String])
   /// The figure is compared with a word, or by order with what has none.
   case kind(String, figure: String)
+  /// The figure never says that word.
+  case word(String, figure: String, words: [String])
 
   package var description: String {
     switch self {
@@ -156,6 +158,8 @@ package enum LimitError: Error, Equatable, CustomStringConvertible {
     case .selector(let name, let names):
       let shown = names.prefix(12).joined(separator: ", ")
       return "no result '\(name)' in this report; there are: \(shown)\(names.count > 12 ? ", …" : "")"
+    case .word(let word, let figure, let words):
+      return "no \(figure) is '\(word)': it is \(words.joined(separator: ", "))"
     case .kind(let name, let figure): return "--check '\(name)': '\(figure)' is not compared like that"
     }
   }

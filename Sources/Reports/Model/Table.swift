@@ -90,6 +90,8 @@ package struct Column: Sendable {
   package let sense: Sense?
   /// Whether its words say what the result is, so that a later run is told where they are others.
   package let isPinned: Bool
+  /// The words that its cells may say; empty where they may say any. A limit on another word is a slip of the pen.
+  package let words: [String]
 
   package enum Alignment: Sendable { case left, right }
 
@@ -117,7 +119,8 @@ package struct Column: Sendable {
   package init(
     _ name: String, _ path: String, _ importance: Importance, _ meaning: String, unit: String = "",
     align alignment: Alignment = .right, key isKey: Bool = false, hex: Bool = false, hidesZeros: Bool = false,
-    prose: Bool = false, sense: Sense? = nil, pinned isPinned: Bool = false
+    prose: Bool = false, sense: Sense? = nil, pinned isPinned: Bool = false,
+    words: [String] = []
   ) {
     self.name = name
     self.path = path
@@ -131,6 +134,7 @@ package struct Column: Sendable {
     isProse = prose
     self.sense = sense
     self.isPinned = isPinned
+    self.words = words
   }
 }
 
@@ -139,7 +143,7 @@ extension Column {
   package var deciding: Column {
     Column(
       name, path, .decides, meaning, unit: unit, align: alignment, key: isKey, hex: hasHex,
-      hidesZeros: hidesZeros, prose: isProse)
+      hidesZeros: hidesZeros, prose: isProse, words: words)
   }
 }
 

@@ -62,6 +62,7 @@ struct LimitChecker {
     let value: JSONValue
     var caveat: String?
     var isSpoiled = false
+    var words: [String] = []
   }
 
   /// What stands at `path` of a row: a column's value, or what is within one.
@@ -69,7 +70,8 @@ struct LimitChecker {
     for (c, column) in table.columns.enumerated() {
       let cell = table.rows[row].cells[c]
       if column.path == path {
-        return Figure(value: cell.value, caveat: cell.caveat, isSpoiled: cell.isSpoiled)
+        return Figure(
+          value: cell.value, caveat: cell.caveat, isSpoiled: cell.isSpoiled, words: column.words)
       }
       if path.hasPrefix(column.path + "."),
         let value = cell.value[path: path.dropFirst(column.path.count + 1).split(separator: ".")[...]]
@@ -102,6 +104,9 @@ struct LimitChecker {
       bound = other.value
     } else {
       bound = .text(limit.bound)
+      if !figure.words.isEmpty && !figure.words.contains(limit.bound) {
+        throw .word(limit.bound, figure: limit.figure, words: figure.words)
+      }
     }
     func outcome(_ outcome: Check.Outcome, _ message: String) -> Check {
       let flag = limit.flag.map { " (\($0))" } ?? ""

@@ -1,3 +1,4 @@
+import NumKit
 import Reports
 
 /// Columns of results that are held against a proven truth.
@@ -9,7 +10,7 @@ enum ErrorColumns {
       + "kernel keeps its bound and an answer (a row by its norm, or a result that carries a thirty-second of its row's sum) is "
       + "still off by more than an eighth of itself, because of rounded inputs or the row's conditioning; vacuous: the bound "
       + "says nothing, which is never a pass",
-    align: .left)
+    align: .left, words: Verdict.allCases.map(\.rawValue))
   static let nanRows = Column(
     "NaN rows", "nanRows", .decides, "rows with a NaN whose truth has none", sense: .lowerIsBetter)
   static let overflow = Column(
