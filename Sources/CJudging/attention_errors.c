@@ -38,10 +38,10 @@ NC_WIDE void nc_output_errors(
   for (long j = 0; j < n; j++) {
     const double *v = values + keys[j] * width;
     const struct nc_weight x = w[j];
-    const double keep = starts[j] ? 0 : 1, all = x.shared + x.own;
+    const double keep = starts[j] ? 0 : 1;
     for (long c = 0; c < width; c++) {
       const double size = fabs(v[c]);
-      const double e = keep * error[c] + all * size;
+      const double e = keep * error[c] + x.total * size;
       const double s = keep * sum[c] + x.exact * v[c];
       const double most = u * (fabs(s) + e), term = x.upper * size;
       const double rounding = most < term ? most : term;

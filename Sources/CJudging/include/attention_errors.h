@@ -11,8 +11,9 @@ void nc_partial_sums(
 struct nc_weight {
   /// The exact weight, and at most what the computed one is.
   double exact, upper;
-  /// How much the weight may be off by: in what it shares with the sum that is divided by, and in what it does not.
-  double shared, own;
+  /// How much the weight may be off by: in what it shares with the sum that is divided by, and in what it does not; and in all, the sum's own
+  /// error counted, which the quotient of sums does not see and their partial sums do.
+  double shared, own, total;
 };
 
 /// Bounds on the error of sum w[j] v[j] in columns, divided by sum w[j], which errs by the same `shared`: into `bounds`, sum shared |v - o| +

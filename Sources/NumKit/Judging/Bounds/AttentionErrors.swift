@@ -28,6 +28,9 @@ package struct AttentionErrors {
   private let hasWildValues: Bool
   let scoring: ScoreErrors
 
+  /// Whether sums are known to be made in our kernels' order; else the bound holds in every order, fused or not.
+  let isOrdered: Bool
+
   /// The finite score in place of hidden ones, as computed with.
   private let sentinel: Double?
 
@@ -61,7 +64,11 @@ package struct AttentionErrors {
   var a: Precision { precisions.accumulator }
 
   /// nil where no bound was derived: a compute format that does not hold the inputs or the sentinel.
-  package init?(_ runner: AttentionRunner, _ tensors: AttentionInputs, _ parameters: AttentionParameters) {
+  package init?(
+    _ runner: AttentionRunner, _ tensors: AttentionInputs, _ parameters: AttentionParameters,
+    isOrdered: Bool = true
+  ) {
+    self.isOrdered = isOrdered
     precisions = Precisions(storage: runner.outputFormat, runner.configuration)
     guard precisions.compute.holds(precisions.storage), precisions.storage.format.hasZero else { return nil }
     p = Precision(runner.probabilities ?? runner.configuration.compute)
@@ -137,7 +144,8 @@ package struct AttentionErrors {
 
   /// The error of each weighted sum of the values that begin at `values`, before it is divided.
   private func sum(_ values: Int, _ truth: [Double], into bounds: inout [Double]) {
-    let u = a.u * (1 + growth)
+    // Without an order a weight's own error has it all.
+    let u = isOrdered ? a.u * (1 + growth) : 0
     bounds.withUnsafeMutableBufferPointer { bounds in
       tensors.v.withUnsafeBufferPointer { v in
         withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * truth.count) { scratch in
@@ -166,7 +174,7 @@ package struct AttentionErrors {
         continue
       }
       let e = scoring.error(
-        profile, place, partial: partials[place], whole: wholes[place], query: row,
+        profile, place, partial: partials[place], whole: isOrdered ? wholes[place] : 0, query: row,
         key: keyHead * keyCount + keys[i])
       if !(e < .infinity) { return false }
       scoreErrors.append(e)

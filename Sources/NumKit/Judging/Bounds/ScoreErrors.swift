@@ -59,7 +59,7 @@ struct ScoreErrors {
     guard parameters.norm != nil || queries[0].isKnown && keys[0].isKnown else { return nil }
     hasExactProducts =
       !before && parameters.norm == nil
-      && 2 * precisions.storage.format.precision <= precisions.accumulator.format.precision
+      && Self.digits(tensors.q) + Self.digits(tensors.k) <= precisions.accumulator.format.precision
     if let cap = parameters.softcap {
       let rounded = c.format.round(cap)
       guard rounded > 0, rounded.isFinite, !c.overflows(cap) else { return nil }
@@ -69,8 +69,13 @@ struct ScoreErrors {
     }
   }
 
+  /// The significand's bits that the numbers of `x` have at most: those of their format, or fewer.
+  private static func digits(_ x: [Double]) -> Int {
+    x.reduce(0) { $1.isFinite ? Swift.max($0, $1.significandWidth + 1) : $0 }
+  }
+
   /// The error of Σ q·k, of which Σ |q·k| is `m`: what products are off by, and a rounding of every partial sum, over whose magnitudes the sum
-  /// is `partials` of `wholes` (the same for products).
+  /// is `partials` of `wholes` (the same for products); in any order where `wholes` is 0.
   private func productsError(_ m: Double, _ partials: Double, _ wholes: Double, _ q: Operand, _ k: Operand)
     -> Double
   {

@@ -66,6 +66,13 @@ struct RunningSum {
     add(other.computed)
     additions += other.additions
   }
+
+  /// What additions come to in any order, relative to the sum, of terms that are not negative.
+  mutating func round(by growth: Double) {
+    let error = growth * computed.upper
+    computed.error += error
+    additions += error
+  }
 }
 
 /// A sum whose additions' roundings are random: they are a martingale's differences, ρₖ with |ρₖ| ≤ cₖ, and nothing multiplies them, so

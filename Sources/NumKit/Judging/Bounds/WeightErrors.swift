@@ -34,9 +34,10 @@ extension AttentionErrors {
 
   /// Each probability divided and cast before it is used.
   private mutating func whole(_ n: Int) -> Division? {
-    var sum = RunningSum(u: a.u)
+    var sum = RunningSum(u: isOrdered ? a.u : 0)
     // A sink is where the sum starts.
     for i in (terms.count > n ? [n] : []) + Array(0..<n) { sum.add(widened(terms[i])) }
+    if !isOrdered { sum.round(by: a.growth(terms.count)) }
     let s = sum.computed
     // What the sum errs by and the keys' exponentials do not.
     var alone = sum.additions + (terms.count > n ? widened(terms[n]).error : 0)
@@ -122,10 +123,12 @@ extension AttentionErrors {
     err(using.error(w.upper, lift: lift / s))
     if s > 1 { err(Swift.min(a.tiny * lift, w.upper)) }
     let widening = precisions.widening
-    let relative = compounded(widening.relative, growth)
+    // In whatever order: no term is rounded more often than all of them together.
+    let relative = compounded(widening.relative, isOrdered ? growth : gamma)
     weights.append(
       nc_weight(
-        exact: q.exact, upper: w.upper * (1 + relative), shared: shared, own: added + w.upper * relative))
+        exact: q.exact, upper: w.upper * (1 + relative), shared: shared, own: added + w.upper * relative,
+        total: w.error + w.upper * relative))
     starts.append(begins ? 1 : 0)
     // Once as it is, and once where a rounding is bounded by the term.
     constant += w.upper * widening.absolute * (2 + gamma)
@@ -143,7 +146,7 @@ extension AttentionErrors {
     let above = Double.exp(laziness)
     let lost = Double(changes) * (c.tiny + widening.absolute) * lift * above
     // The sum: a tile's from 0, then the tiles'.
-    var sum = RunningSum(u: a.u * (1 + growth))
+    var sum = RunningSum(u: isOrdered ? a.u * (1 + growth) : 0)
     if profile.sink != nil { sum.add(widened(terms[n]).erring(by: lost)) }
     var tile = RunningSum(u: sum.u)
     var alone = Double(changes) * a.tiny * lift
@@ -155,6 +158,7 @@ extension AttentionErrors {
       tile.add(widened(terms[i]).erring(by: lost))
     }
     sum.add(tile)
+    if !isOrdered { sum.round(by: a.growth(terms.count + 1) * (1 + growth)) }
     for x in terms { alone += widening.error(x.upper, lift: lift) + widened(x).upper * growth + lost }
     if terms.count > n { alone += terms[n].error }
     alone += sum.additions

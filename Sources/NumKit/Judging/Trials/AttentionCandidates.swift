@@ -64,7 +64,7 @@ public struct AttentionCandidate: Candidate {
   }
 
   public func errorModel() -> (any ErrorModel<AttentionForward>)? {
-    isBounded ? AttentionErrorModel(runner, stored, parameters) : nil
+    isBounded ? AttentionErrorModel(runner, stored, parameters, isOrdered: true) : nil
   }
 
   public func unit(of part: Int, results: UnsafeMutableBufferPointer<Double>) -> ErrorUnit? {
@@ -89,8 +89,11 @@ struct AttentionErrorModel: ErrorModel {
   private var errors: AttentionErrors
   private var bounds: [Double]
 
-  init?(_ runner: AttentionRunner, _ stored: AttentionInputs, _ parameters: AttentionParameters) {
-    guard let errors = AttentionErrors(runner, stored, parameters),
+  /// A kernel of ours sums in the order that it says (`isOrdered`), another's in any.
+  init?(
+    _ runner: AttentionRunner, _ stored: AttentionInputs, _ parameters: AttentionParameters, isOrdered: Bool
+  ) {
+    guard let errors = AttentionErrors(runner, stored, parameters, isOrdered: isOrdered),
       !BoundBasis(runner, hasSoftcap: parameters.softcap != nil).isHopeless
     else { return nil }
     self.errors = errors

@@ -1,7 +1,7 @@
 import NumKit
 import Testing
 
-/// Softmax in integers alone stays within its bound, and does not without one of the bound's parts.
+/// Softmax in integers alone stays within its bound.
 @Suite struct IntegerBoundTests {
   /// Rows of codes of every format at scales from 2^−40 to 2^30, level, sparse, at random, and with two codes alone.
   private static func row(_ format: IntegerFormat, _ random: inout RandomSource) -> [Double] {

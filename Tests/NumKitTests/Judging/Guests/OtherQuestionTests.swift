@@ -19,6 +19,15 @@ import Testing
     }
   }
 
+  private struct Planted: ResultSource {
+    typealias Q = AttentionForward
+    let output: [Double]
+
+    func results(of item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>) {
+      for c in results.indices { results[c] = output[c] }
+    }
+  }
+
   private let shape = AttentionShape(heads: 4, keyHeads: 2, queries: 12, keys: 20, headSize: 8)
 
   private func tensors(_ shape: AttentionShape, seed: UInt64 = 1) throws -> AttentionInputs {
@@ -42,6 +51,50 @@ import Testing
     let verification = AttentionVerification(tensors, asked, format: .f32, lseFormat: .f32)
     let found = try verification.run("o", Answers(truths: truths, width: shape.valueSize, other: row))
     return (found.findings.hypotheses.map(\.name), found.findings.verdict(ofPart: 0))
+  }
+
+  /// Attention in f32 whose products are rounded before they are added, in two lanes or from the end, holds: nobody promised an order. Where
+  /// signs alternate, lanes gather what cancels in the end.
+  @Test(arguments: [false, true]) func ordersAreNotPromised(_ alternates: Bool) throws {
+    let shape = AttentionShape(queries: 1, keys: 2, headSize: Self.size)
+    func sign(_ i: Int) -> Double { alternates && i % 2 == 1 ? -1 : 1 }
+    for seed in 0..<20 {
+      var random = RandomSource(seed: UInt64(seed), row: 0)
+      func near() -> Double { Double(Float(1 + 0.001 * random.normal())) }
+      let q: [Double] = (0..<Self.size).map { _ in 4 * near() }
+      let k: [Double] = (0..<2 * Self.size).map { sign($0) * near() }
+      let v: [Double] = (0..<2 * Self.size).map { ($0 < Self.size ? 1 : -1) * near() }
+      let tensors = try #require(AttentionInputs(q: q, k: k, v: v, shape: shape))
+      let output = attention(q.map { Float($0) }, k.map { Float($0) }, v.map { Float($0) })
+      let verification = AttentionVerification(tensors, AttentionParameters(), format: .f32)
+      let found = try verification.run("o", Planted(output: output.map { Double($0) })).findings
+      #expect(found.hypotheses.isEmpty && found.parts[0].kernel.aboveBound == 0, "seed \(seed)")
+    }
+  }
+
+  private static let size = 4096
+
+  /// Two keys: scores in two lanes, last numbers first.
+  private func attention(_ q: [Float], _ k: [Float], _ v: [Float]) -> [Float] {
+    func score(_ j: Int) -> Float {
+      var lanes: (Float, Float) = (0, 0)
+      for i in stride(from: Self.size - 2, through: 0, by: -2) {
+        let odd: Float = q[i + 1] * k[j * Self.size + i + 1]
+        let even: Float = q[i] * k[j * Self.size + i]
+        lanes = (lanes.0 + even, lanes.1 + odd)
+      }
+      return (lanes.0 + lanes.1) / 64
+    }
+    let scores = [score(0), score(1)]
+    let largest = max(scores[0], scores[1])
+    let weights = [exp(scores[0] - largest), exp(scores[1] - largest)]
+    let sum: Float = weights[1] + weights[0]
+    let shares = [weights[0] / sum, weights[1] / sum]
+    return (0..<Self.size).map { i in
+      let last: Float = shares[1] * v[Self.size + i]
+      let first: Float = shares[0] * v[i]
+      return last + first
+    }
   }
 
   @Test func attentionIsNamed() throws {

@@ -51,7 +51,9 @@ private struct SigmoidAttentionErrors: FormulaErrors {
   private func weight(_ z: Computed) -> Computed {
     let c = precisions.compute
     if z.error.isNaN { return .unknown }
-    let value = 1 / (1 + Double.exp(-z.exact))
+    // Below 0 by another form, which underflows no sooner than it must.
+    let above = Double.exp(-z.exact.magnitude)
+    let value = z.exact < 0 ? above / (1 + above) : 1 / (1 + above)
     let one = Computed(exact: 1, error: 0)
     func known(_ x: Computed) -> Computed { Computed(exact: value, error: x.error + 0x1p-50 * value) }
     switch method {
@@ -66,7 +68,7 @@ private struct SigmoidAttentionErrors: FormulaErrors {
       // Where e^−z may overflow the weight is 0, or no larger than this.
       guard e.error.isNaN else { return known(c.rounded(one.quotient(by: c.sum(one, e)))) }
       guard precisions.computeIsUnbounded else { return .unknown }
-      let most = value * Double.exp(z.error) * (1 + 8 * c.u + 4 * c.exp) + c.tiny
+      let most = Swift.max(value, value * Double.exp(z.error) * (1 + 8 * c.u + 4 * c.exp)) + 2 * c.tiny
       return Computed(exact: value, error: Swift.min(most, 1))
     case .stable:
       let e = c.exponential(of: Computed(exact: -z.exact.magnitude, error: z.error))

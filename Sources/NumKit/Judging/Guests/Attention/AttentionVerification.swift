@@ -118,7 +118,7 @@ public struct AttentionVerification: Sendable {
     let name =
       "\(algorithm.rawValue), \(RowPlans.precisions(compute, accumulate))"
       + (cast == compute ? "" : ", probabilities in \(cast.name)")
-    return GuestPlan(name) { AttentionErrorModel(runner, tensors, parameters) }
+    return GuestPlan(name) { AttentionErrorModel(runner, tensors, parameters, isOrdered: false) }
   }
 }
 
