@@ -45,6 +45,12 @@ package final class RoutingEnclosures: FormulaEnclosures {
     (self.x, self.formula) = (x, formula)
     truth = RoutingTruth(Array(x), formula.rule)
     kept = Set(truth?.experts ?? [])
+    // With a bias in them weights may have no sum to be shares of.
+    if formula.weighsBias, let scores = truth?.scores,
+      !(kept.reduce(0) { $0 + scores[$1] + formula.rule.bias($1) } > 0x1p-30)
+    {
+      truth = nil
+    }
   }
 
   package func prepare(precision: Int) {
@@ -67,10 +73,29 @@ package final class RoutingEnclosures: FormulaEnclosures {
         work[0].set(1)
         score.setQuotient(work[0], positive: work[1])
       }
-      if formula.weighsBias { score.add(formula.rule.bias(i)) }
       // Of a softmax all count where weights are its own; else those that are kept.
-      if formula.isNormalized ? kept.contains(i) : formula.rule.scoring == .softmax { total.add(score) }
+      if areExponentials || formula.isNormalized && kept.contains(i) { total.add(score) }
     }
+    if formula.weighsBias { addBias() }
+  }
+
+  /// Whether scores are divided by the sum of all.
+  private var areExponentials: Bool {
+    formula.rule.scoring == .softmax && (formula.weighsBias || !formula.isNormalized)
+  }
+
+  /// Makes scores shares of all, adds the bias to each, and all that are kept.
+  private func addBias() {
+    let total = scores[x.count]
+    for i in x.indices {
+      if areExponentials {
+        work[0].setQuotient(scores[i], positive: total)
+        scores[i].set(work[0])
+      }
+      scores[i].add(formula.rule.bias(i))
+    }
+    total.set(0)
+    for i in kept { total.add(scores[i]) }
   }
 
   package func enclose(_ i: Int, into result: Enclosure) -> Enclosed {
@@ -82,7 +107,7 @@ package final class RoutingEnclosures: FormulaEnclosures {
       result.setQuotient(work[0], positive: work[1])
       return .rational
     }
-    if !formula.isNormalized, formula.rule.scoring == .sigmoid {
+    if !formula.isNormalized, formula.rule.scoring == .sigmoid || formula.weighsBias {
       if x[i] == 0 && !formula.weighsBias { return .known(0.5) }
       result.set(scores[i])
       return .irrational

@@ -120,6 +120,28 @@ import Testing
       #expect(try named { $0.rule.topK = 7 } == ["one expert too many"])
       #expect(try named { $0.rule.topK = 5 } == ["one expert too few"])
       #expect(try named { _ in } == [])
+      // The same mistake as others make it, in Double.
+      let biased = (0..<Logits().rowCount).map { row in
+        biasedWeights(Logits().values(row), scoring, formula.rule)
+      }
+      var weighing = formula
+      weighing.weighsBias = true
+      for (proven, plain) in zip(truths(weighing), biased) {
+        #expect(zip(proven, plain).allSatisfy { ($0 - $1).magnitude <= 0x1p-23 * $1.magnitude })
+      }
+      #expect(try judged(formula, biased).hypotheses.map(\.name) == ["bias used in the weights"])
     }
+  }
+
+  /// Scores with the bias added, of the largest, divided by their sum.
+  private func biasedWeights(_ x: [Double], _ scoring: RoutingRule.Scoring, _ rule: RoutingRule) -> [Double] {
+    let exponentials = x.map { Double.exp($0 - x.max()!) }
+    let total = exponentials.reduce(0, +)
+    let scores = x.indices.map { i in
+      (scoring == .softmax ? exponentials[i] / total : 1 / (1 + Double.exp(-x[i]))) + rule.bias(i)
+    }
+    let kept = scores.indices.sorted { scores[$0] > scores[$1] }.prefix(rule.topK)
+    let sum = kept.reduce(0) { $0 + scores[$1] }
+    return scores.indices.map { kept.contains($0) ? NumberFormat.f32.round(scores[$0] / sum) : 0 }
   }
 }

@@ -103,6 +103,16 @@ import Testing
     #expect(try ulp("tanh") > 1000 * ulp("stable") && ulp("stable") < 40)
   }
 
+  /// Where a weight is subnormal in f64 its reciprocal overflows, and the weight is lost: right kernels do so.
+  @Test(arguments: [-705.0, -710, -720, -746]) func weightsBelowTheSmallestNormalKeepTheBound(_ bias: Double)
+    throws
+  {
+    let rows = GeneratedRows(.normal, range: 1, rows: 6, length: 2, seed: 3)
+    let formula = SigmoidAttentionFormula(keys: drawn(4, 6, 2), values: drawn(5, 6, 2), bias: bias)
+    let entries = try Subject.attack(formula, rows: rows, KernelConfiguration(storage: .float(.f64)))
+    #expect(entries.contains { $0.parts[0].bound != .none })
+  }
+
   /// Small whole numbers are exact in f64, sums and all: there the three forms of linear attention are one, bit by bit.
   @Test func chunksAreTheSequenceInExactArithmetic() throws {
     var random = RandomSource(seed: 6, row: 0)

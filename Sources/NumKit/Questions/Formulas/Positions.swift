@@ -119,6 +119,7 @@ public struct RowPositions: Sendable, Hashable {
   public func times(_ sign: Int, plus offset: Int = 0) -> RowPositions {
     var copy = self
     (copy.sign, copy.offset) = (sign * self.sign, sign * self.offset + offset)
+    copy.movedTo = sign * movedTo + offset
     return copy
   }
 }
