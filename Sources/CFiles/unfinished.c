@@ -58,12 +58,17 @@ void nc_unfinished_forget(const char *path) {
 // The groups of processes that this one started.
 static _Atomic pid_t groups[SLOTS];
 
+// Whether what is started now comes too late.
+static atomic_bool closed;
+
 int nc_group_add(pid_t leader) {
-  for (int k = 0; k < SLOTS; k++) {
+  int has_room = 0;
+  for (int k = 0; k < SLOTS && !has_room; k++) {
     pid_t none = 0;
-    if (atomic_compare_exchange_strong(&groups[k], &none, leader)) return 1;
+    has_room = atomic_compare_exchange_strong(&groups[k], &none, leader);
   }
-  return 0;
+  if (atomic_load(&closed)) kill(-leader, SIGKILL);
+  return has_room;
 }
 
 void nc_group_forget(pid_t leader) {
@@ -102,7 +107,9 @@ void nc_folder_remove(const char *path) {
   }
 }
 
-void nc_end_groups(void) {
+// Kills what was started and is not gone, and removes temporary folders: they would outlive this process.
+static void end_groups(void) {
+  atomic_store(&closed, 1);
   for (int k = 0; k < SLOTS; k++) {
     pid_t leader = atomic_load(&groups[k]);
     if (leader > 0) kill(-leader, SIGKILL);
@@ -135,7 +142,7 @@ static void end_process(int number, siginfo_t *information, void *context) {
   }
   // A thread that faulted while it was busy does not wait for itself for ever.
   for (int k = 0; k < 1000 && atomic_load(&busy) > 0; k++) poll(NULL, 0, 1);
-  nc_end_groups();
+  end_groups();
   for (int k = 0; k < SLOTS; k++) {
     char *path = atomic_load(&slots[k]);
     if (path) unlink(path);
@@ -197,6 +204,7 @@ void nc_remove_unfinished_on_signals(void) {
     sigaddset(&handled, number);
   }
   pthread_sigmask(SIG_UNBLOCK, &handled, NULL);
+  atexit(end_groups);
   // A full file is then an error like any other, not the end of the process.
   signal(SIGXFSZ, SIG_IGN);
 }

@@ -136,6 +136,48 @@ import Testing
     #expect(broken.status == 2 && broken.errors.contains("numcheck.lock:1:1"), "\(broken.errors)")
   }
 
+  /// A figure in a lock may be infinite; it is read, and a finite one is better.
+  @Test func locksMayHoldInfinities() throws {
+    let folder = try Self.folder(Self.small)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    #expect(try CommandRunner.run(["gate", "--update"], folder: folder).status == 0)
+    let lock = folder.appendingPathComponent("numcheck.lock")
+    let text = try String(contentsOf: lock, encoding: .utf8)
+    for (value, first) in [("1e400", "1"), ("1e400", "1e400")] {
+      try text.replacing(/ulp.max [0-9.e-]+ first [0-9.e-]+/, with: "ulp.max \(value) first \(first)")
+        .write(to: lock, atomically: true, encoding: .utf8)
+      let outcome = try CommandRunner.run(["gate"], folder: folder)
+      #expect((0...1).contains(outcome.status), "\(outcome.status) \(outcome.errors)")
+    }
+  }
+
+  /// A kernel that hangs is killed with the gate that gave it up, and what it had is gone.
+  @Test func nothingOutlivesTheGate() throws {
+    let kernel = "echo $$ > pid; echo {results} > named; exec sleep 600"
+    let folder = try Self.folder(
+      """
+      checks:
+        - name: hangs
+          run: verify softmax
+          exec: "\(kernel)"
+          rows: 2
+          length: 4
+      """)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let outcome = try CommandRunner.run(["gate", "--time-limit", "1"], folder: folder)
+    #expect(outcome.status == 2 && outcome.output.contains("did not end within 1 s"), "\(outcome.output)")
+    func text(_ name: String) throws -> String {
+      try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
+        .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+    let (pid, results) = (try #require(Int32(text("pid"))), try text("named"))
+    // Who adopts it may take a moment to bury it.
+    for _ in 0..<50 where kill(pid, 0) == 0 { usleep(100_000) }
+    #expect(kill(pid, 0) != 0)
+    let left = URL(fileURLWithPath: results).deletingLastPathComponent().path
+    #expect(!FileManager.default.fileExists(atPath: left), "\(left)")
+  }
+
   @Test func historiesShowWhereAFigureJumped() throws {
     let folder = try Self.folder(Self.small)
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -16,12 +16,10 @@ void nc_files_end(const sigset_t *mask);
 int nc_unfinished_add(const char *path);
 void nc_unfinished_forget(const char *path);
 
-/// Notes that a process was started as the leader of a group, which a signal that ends this process kills; or that it is gone.
+/// Notes that a process was started as the leader of a group, which is killed where this process ends, by a signal or by itself; or that it
+/// is gone.
 int nc_group_add(pid_t leader);
 void nc_group_forget(pid_t leader);
-
-/// Kills every group that was started and is not gone, and removes every temporary folder: what else would outlive this process.
-void nc_end_groups(void);
 
 /// Notes that a folder is temporary with all that is in it; or removes it, and forgets it. Returns 0 where there is no room.
 int nc_folder_add(const char *path);
@@ -29,7 +27,7 @@ void nc_folder_remove(const char *path);
 
 /// From now on every signal that would end the process removes temporary files first and then ends it as it would have.
 /// A signal that is ignored stays so, one that a parent handed on blocked is let through. A mapped file that was cut short
-/// (SIGBUS) ends the process with a line and status 2.
+/// (SIGBUS) ends the process with a line and status 2. Where the process ends by itself it leaves no group and no temporary folder either.
 void nc_remove_unfinished_on_signals(void);
 
 /// Says whether a line of progress stands on standard error, a terminal: a signal that ends the process clears it.

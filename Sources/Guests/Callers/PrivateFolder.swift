@@ -12,15 +12,16 @@ import CFiles
 package final class PrivateFolder {
   package let path: String
 
-  /// Below TMPDIR, or /tmp.
+  /// Below TMPDIR, or where the system has its temporary files.
   package init() throws(GuestFault) {
-    let base = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-    var template = Array(((base.isEmpty ? "/tmp" : base) + "/numcheck-XXXXXX").utf8CString)
+    let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    let base = named.isEmpty ? P_tmpdir : named
+    var template = Array((base + "/numcheck-XXXXXX").utf8CString)
     var mask = sigset_t()
     nc_files_begin(&mask)
     defer { nc_files_end(&mask) }
     guard mkdtemp(&template) != nil else {
-      throw GuestFault(.start, "no folder can be made below \(base.isEmpty ? "/tmp" : base)")
+      throw GuestFault(.start, "no folder can be made below \(base)")
     }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     _ = nc_folder_add(path)

@@ -15,10 +15,6 @@ public enum UnfinishedFiles {
   /// short ends the process with a line and status 2. For programs; a library's signals are its client's.
   public static func removeOnSignals() { nc_remove_unfinished_on_signals() }
 
-  /// Kills the processes that were started and have not ended, and removes temporary folders: for a program that ends while others
-  /// still run for it.
-  public static func endProcesses() { nc_end_groups() }
-
   /// Runs `body`, which makes, renames or removes files and notes which; no signal ends the process meanwhile.
   static func changing<R>(_ body: () throws -> R) rethrows -> R {
     var mask = sigset_t()

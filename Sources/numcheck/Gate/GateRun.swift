@@ -150,10 +150,7 @@ struct GateRun {
     return try gate.inItsFolder {
       let progress = Progress(total: items.count, what: "checks")
       defer { progress.finish() }
-      let results = runner.run(items, progress: progress.callback)
-      // What hangs was given up, and is not to outlive the gate.
-      if results.contains(where: { $0.outcome == .timedOut }) { UnfinishedFiles.endProcesses() }
-      return results
+      return runner.run(items, progress: progress.callback)
     }
   }
 
