@@ -84,6 +84,8 @@ AROUND: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
     # Its rows are the tokens of one sequence.
     "linear-attention": (("input", "keys", "values"), frozenset(), "values"),
     "sigmoid-attention": (("input", "keys", "values"), frozenset({"input"}), "values"),
+    # The bias, one number an expert, is drawn nowhere: there is one where it is given.
+    "routing": (("input", "bias"), frozenset({"input"}), "each"),
 }
 _WHOLE = ("positions", "distances", "target")
 
@@ -143,6 +145,8 @@ def _around(operation: str, shape: Any, dtype: str, draw: Any, options: Mapping[
     function = options.get("function", "dot")
     made: dict[str, Codes] = {}
     for k, name in enumerate(AROUND[operation][0]):
+        if name == "bias":
+            continue
         if name in ("positions", "distances"):
             made[name] = Codes("int64", np.arange(rows, dtype=np.int64))
         elif name == "target":
@@ -188,9 +192,9 @@ def problem(operation: str, inputs: Mapping[str, Codes], options: Sequence[str])
     options = list(options)
     if operation in AROUND:
         names, each, _ = AROUND[operation]
-        missing = [n for n in inputs if n not in names]
-        if missing:
-            raise ValueError(f"{operation} has no input {missing[0]!r}; there are: {', '.join(names)}")
+        unknown = [n for n in inputs if n not in names]
+        if unknown:
+            raise ValueError(f"{operation} has no input {unknown[0]!r}; there are: {', '.join(names)}")
         width = int(options[options.index("--length") + 1]) if "--length" in options else 64
         return Problem(
             operation, [Input(n, inputs[n], 1 if n in each else 0) for n in names if n in inputs], options, width=width)

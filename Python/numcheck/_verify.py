@@ -120,8 +120,8 @@ def verify(operation: str, kernel: Callable[..., Any], *, dtype: Any = "f32", sh
     """Calls a kernel of yours, and holds every number that it gives against the proven answer.
 
     ``kernel`` gets arrays of ``framework`` in ``dtype`` (``f32``, ``bf16``, ``f8e4m3fn`` …), in the order input; input, weight,
-    bias; a, b; q, k, v; input, positions (``rope``); positions (``sinusoidal``, with ``options={"length": 64}``); distances
-    (``alibi``, ``length`` is the number of heads); input, targets (``bce``); input, target (``smoothed-crossentropy``); input, keys
+    bias; a, b; q, k, v; input, positions (``rope``); positions (``sinusoidal``); distances (``alibi``: the second number of ``shape``
+    is how many heads there are); input, targets (``bce``); input, target (``smoothed-crossentropy``); input, keys
     (and query_matrix, key_matrix, combination, ``scores``); input, keys, values (``linear-attention``, ``sigmoid-attention``), and
     returns the result (for attention ``o`` or ``(o, lse)``). They are drawn from ``distribution``
     (``normal`` or ``uniform``, times ``scale``) in ``shape``: (rows, length), (rows, inner, columns) for matmul, (heads, tokens,
@@ -133,6 +133,9 @@ def verify(operation: str, kernel: Callable[..., Any], *, dtype: Any = "f32", sh
     """
     operation = operation_name(operation)
     name = dtype_name(dtype)
+    if AROUND.get(operation, ((), (), ""))[2] == "width":
+        # They have no array of that width.
+        options = {"length": shape[1] if shape is not None else 64, **(options or {})}
     if inputs is None:
         given = generated(operation, shape, name, distribution, scale, seed, options)
     else:

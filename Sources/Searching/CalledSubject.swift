@@ -75,7 +75,11 @@ extension CalledKernel {
   /// once is not waited for again.
   func answer(_ rows: [[Double]], _ kernel: any GuestKernel, hung: inout GuestFault?) -> [KernelAnswer] {
     if let hung { return rows.map { _ in .fault(hung) } }
-    if rows.count > mostRows { return rows.map { answer([$0], kernel, hung: &hung)[0] } }
+    if rows.count > mostRows {
+      return stride(from: 0, to: rows.count, by: mostRows).flatMap {
+        answer(Array(rows[$0..<min($0 + mostRows, rows.count)]), kernel, hung: &hung)
+      }
+    }
     do {
       let answer = try kernel.call(call(rows), CallConditions())
       guard let array = answer.results.first, array.count % rows.count == 0 else {
@@ -113,7 +117,7 @@ extension SearchSubject {
   package init(
     name: String, _ kernel: some CalledKernel, inputs: NumberFormat, format: NumberFormat,
     start: @escaping @Sendable () throws -> any GuestKernel,
-    judging: @escaping @Sendable ([Double], [Double]) -> (Judgement, ProvenRow)
+    judging: @escaping @Sendable ([Double], [Double]) throws -> (Judgement, ProvenRow)
   ) {
     self.init(name: name, inputs: inputs, format: format, hasBatches: kernel.mostRows > 1) {
       let guest = try start()

@@ -68,7 +68,9 @@ extension SearchWorker {
       case .fault(let fault): evaluation.fault = fault
       case .results(let results):
         evaluation.results = results
-        evaluation.judgement = judge(row, results)
+        do { evaluation.judgement = try judge(row, results) } catch {
+          evaluation.fault = error as? GuestFault ?? GuestFault(.failure, "\(error)")
+        }
       }
       return evaluation
     }

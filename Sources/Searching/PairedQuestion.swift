@@ -47,17 +47,18 @@ extension PairedQuestion {
   }
 
   /// What one judge says of one item.
-  package static func judged<Q: Question>(_ judge: Judge<Q>, _ item: Q.Item, _ results: [Double]) -> (
+  ///
+  /// - Throws: `GuestFault` where there are more results than the item has, or fewer.
+  package static func judged<Q: Question>(_ judge: Judge<Q>, _ item: Q.Item, _ results: [Double]) throws -> (
     Judgement, ProvenRow
   ) {
-    guard judge.resultCount(item) == results.count else { return (Judgement(), ProvenRow.none) }
+    let count = judge.resultCount(item)
+    guard count == results.count else {
+      throw GuestFault(.results, "gives \(results.count) results, not \(count)")
+    }
     let judgement = judge.judge(item, results)
     return (judgement, ProvenRow(exact: judge.exact, rounded: judge.rounded, allowed: judge.allowed))
   }
-}
-
-extension ProvenRow {
-  package static let none = ProvenRow(exact: [], rounded: [], allowed: [])
 }
 
 /// A kernel from outside that answers a question of pairs.
@@ -101,7 +102,7 @@ extension SearchSubject {
     judge: @escaping @Sendable ([Double], [Double]) throws -> (Judgement, ProvenRow)
   ) {
     self.init(name: name, inputs: inputs, format: format, hasBatches: false) {
-      SearchWorker(judging: { (try? judge($0, $1)) ?? (Judgement(), .none) }) { rows in
+      SearchWorker(judging: judge) { rows in
         rows.map { row in
           do { return .results(try run(row)) } catch { return .fault(GuestFault(.failure, "\(error)")) }
         }

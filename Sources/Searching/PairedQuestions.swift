@@ -46,7 +46,7 @@ package struct PairedProduct: PairedQuestion {
     var verification = MatmulVerification(product, storage: inputs, format: format)
     verification.claims = claims
     let plans = try verification.plans(product, verification.accumulator)
-    return Self.judged(
+    return try Self.judged(
       Judge(
         MatmulQuestion(), formats: [format], prover: MatmulProver(product, format: format),
         model: WidestErrors(plans)), MatmulQuestion.Item(inputs: product, row: 0), results)
@@ -62,26 +62,15 @@ extension SearchSubject {
       return (try MatmulCandidate(order, configuration, inputs), inputs)
     }
     self.init(name: order.description, inputs: format, format: result) { row in
-      let (own, inputs) = try candidate(row)
-      return SearchSubject.answer(own, MatmulQuestion.Item(inputs: inputs, row: 0), count: 1)
+      var (own, inputs) = try candidate(row)
+      return try own.results(MatmulQuestion.Item(inputs: inputs, row: 0), count: 1)
     } judge: { row, results in
       let (own, inputs) = try candidate(row)
-      return PairedProduct.judged(
+      return try PairedProduct.judged(
         Judge(
           MatmulQuestion(), formats: [result], prover: MatmulProver(inputs, format: result),
           model: own.errorModel()), MatmulQuestion.Item(inputs: inputs, row: 0), results)
     }
-  }
-
-  /// What a candidate of ours makes of an item.
-  private static func answer(_ candidate: MatmulCandidate, _ item: MatmulQuestion.Item, count: Int)
-    -> [Double]
-  {
-    var results = [Double](repeating: 0, count: count)
-    var trace = StageTrace()
-    trace.startRow(0)
-    results.withUnsafeMutableBufferPointer { candidate.answer(item, into: $0, trace: &trace) }
-    return results
   }
 
   /// A vector–Jacobian product of ours.
@@ -94,15 +83,11 @@ extension SearchSubject {
       return (try KernelCandidate(algorithm, configuration, parameters: item.parameters), item)
     }
     self.init(name: algorithm.description, inputs: format, format: format) { row in
-      let (own, item) = try candidate(row)
-      var results = [Double](repeating: 0, count: item.values.count)
-      var trace = StageTrace()
-      trace.startRow(0)
-      results.withUnsafeMutableBufferPointer { own.answer(item, into: $0, trace: &trace) }
-      return results
+      var (own, item) = try candidate(row)
+      return try own.results(item, count: item.values.count)
     } judge: { row, results in
       let (own, item) = try candidate(row)
-      return PairedVJP.judged(
+      return try PairedVJP.judged(
         Judge(
           RowQuestion(.softmaxVJP), formats: [format], prover: RowProver(.softmaxVJP, format: format),
           model: own.errorModel()), item, results)
@@ -168,7 +153,7 @@ package struct PairedVJP: PairedQuestion {
         storage: .float(format), compute: compute, accumulator: claims.accumulate ?? compute))
     let judge = try Judge(
       .softmaxVJP, format: format, inputs: inputs, parameters: item.parameters, claims: claims)
-    return Self.judged(judge, item, results)
+    return try Self.judged(judge, item, results)
   }
 }
 
@@ -237,6 +222,6 @@ package struct PairedAttention: PairedQuestion {
     let judge = Judge(
       AttentionForward(asked, logSumExp: false), formats: [format],
       prover: try AttentionProver(tensors, asked, format: format), model: model)
-    return Self.judged(judge, AttentionQueries(tensors, block: 1).makeItem(), results)
+    return try Self.judged(judge, AttentionQueries(tensors, block: 1).makeItem(), results)
   }
 }

@@ -42,7 +42,7 @@ package final class SearchWorker {
   package let answer: ([[Double]]) -> [KernelAnswer]
   /// Ends the kernel.
   let close: () -> Void
-  private let judgement: ([Double], [Double]) -> Judgement
+  private let judgement: ([Double], [Double]) throws -> Judgement
   private let proof: () -> ProvenRow
 
   /// `judge` holds a row's results against the truth; `item` makes the question of a row.
@@ -58,25 +58,28 @@ package final class SearchWorker {
 
   /// The same where each row is a question with a judge of its own.
   package init(
-    judging: @escaping ([Double], [Double]) -> (Judgement, ProvenRow), close: @escaping () -> Void = {},
+    judging: @escaping ([Double], [Double]) throws -> (Judgement, ProvenRow),
+    close: @escaping () -> Void = {},
     answer: @escaping ([[Double]]) -> [KernelAnswer]
   ) {
     self.close = close
     self.answer = answer
     var proven = ProvenRow(exact: [], rounded: [], allowed: [])
     judgement = {
-      let (judgement, found) = judging($0, $1)
+      let (judgement, found) = try judging($0, $1)
       proven = found
       return judgement
     }
     proof = { proven }
   }
 
-  func judge(_ row: [Double], _ results: [Double]) -> Judgement { judgement(row, results) }
+  /// Throws where the results are none of that row.
+  func judge(_ row: [Double], _ results: [Double]) throws -> Judgement { try judgement(row, results) }
 
   /// What is proven of a row for which something was computed.
   package func proven(_ row: [Double], _ results: [Double]) -> ProvenRow {
-    _ = judgement(row, results)
+    // What could not be judged when it was found was not kept.
+    _ = try? judgement(row, results)
     return proof()
   }
 }
@@ -104,15 +107,22 @@ extension SearchSubject {
       return SearchWorker(judge, item: item) { rows in
         rows.map { row in
           let item = item(row)
-          var results = [Double](repeating: 0, count: judge.resultCount(item))
-          var trace = StageTrace()
-          trace.startRow(0)
-          do {
-            try results.withUnsafeMutableBufferPointer { try own.answer(item, into: $0, trace: &trace) }
-          } catch { return .fault(GuestFault(.failure, "\(error)")) }
-          return .results(results)
+          do { return .results(try own.results(item, count: judge.resultCount(item))) } catch {
+            return .fault(GuestFault(.failure, "\(error)"))
+          }
         }
       }
     }
+  }
+}
+
+extension Candidate {
+  /// What it makes of an item that has so many results.
+  mutating func results(_ item: Q.Item, count: Int) throws -> [Double] {
+    var results = [Double](repeating: 0, count: count)
+    var trace = StageTrace()
+    trace.startRow(0)
+    try results.withUnsafeMutableBufferPointer { try answer(item, into: $0, trace: &trace) }
+    return results
   }
 }

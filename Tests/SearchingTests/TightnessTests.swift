@@ -32,7 +32,8 @@ import Testing
   private func note(_ name: String, _ ratios: [Double?], most: Double) {
     let figures = ratios.map { $0.map { String(format: "%.2f", $0) } ?? "-" }
     if Self.setting != nil { print("| \(name) | \(figures.joined(separator: " | ")) |") }
-    for case let ratio? in ratios { #expect(ratio <= most, "\(name): \(figures)") }
+    // A kernel that has lost its bound is no near one.
+    for ratio in ratios { #expect((ratio ?? .infinity) <= most, "\(name): \(figures)") }
   }
 
   @Test func rowKernelsComeNearTheirBounds() throws {

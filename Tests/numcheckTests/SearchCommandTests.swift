@@ -272,8 +272,14 @@ import Testing
         ("matmul", "pairwise"), ("attention", "standard"), ("softmax-vjp", "dot"),
       ] {
         let own = try search(
-          [name, "--algorithm", algorithm, "--max-length", "12", "--tries", "100", "--range", "8"], status: 0)
+          [
+            name, "--algorithm", algorithm, "--max-length", "12", "--tries", "100", "--range", "8", "--emit",
+            "c=\(folder.path)/own.c",
+          ], status: 0)
         #expect(own.count == 1 && own[0]["fault"] as? String == "none", "\(name): \(own)")
+        #expect(own[0]["share"] as? Double ?? 0 > 0, "\(name): \(own)")
+        let compiled = try Shell("cc -Wall -Werror \(flags) -c own.c -o own.o", in: folder)
+        #expect(compiled.status == 0, "\(name): \(compiled.errors)")
       }
     }
   }
@@ -282,6 +288,7 @@ import Testing
     ["search", "matmul", "--compute", "f32"], ["search", "matmul", "--algorithm", "sideways"],
     ["search", "attention", "--algorithm", "fast"], ["search", "attention", "--head-size", "3"],
     ["search", "softmax-vjp", "--dtype", "int8"], ["search", "softmax-vjp", "--maximise", "batch"],
+    ["search", "softmax-vjp", "--maximise", "batch", "--exec", "true {results}"],
     ["search"], ["search", "nothing"], ["search", "softmax", "--tries", "0"],
     ["search", "softmax", "--tries", "many"],
     ["search", "softmax", "--seconds", "0"], ["search", "softmax", "--seconds", "nan"],

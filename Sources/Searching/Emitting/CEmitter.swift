@@ -156,8 +156,8 @@ enum CParts {
       """
         \(inputs) *\(array.name) = (\(inputs) *)malloc(\(array.count) * sizeof *\(array.name));
         if (!\(array.name)) abort();
-        for (long i = 0, k = 0; k < (long)(sizeof \(array.name)_runs / sizeof *\(array.name)_runs); k++)
-          for (long c = 0; c < \(array.name)_runs[k].count; c++) \(array.name)[i++] = \(array.name)_runs[k].value;
+        for (long at = 0, part = 0; part < (long)(sizeof \(array.name)_runs / sizeof *\(array.name)_runs); part++)
+          for (long copy = 0; copy < \(array.name)_runs[part].count; copy++) \(array.name)[at++] = \(array.name)_runs[part].value;
       """
     }
     let given = test.arrays.map(\.name) + test.sizes.map { "\($0.value)" }

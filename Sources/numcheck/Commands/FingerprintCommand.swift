@@ -98,17 +98,7 @@ enum FingerprintedOperation: String, ExpressibleByArgument, CaseIterable {
 
 /// The kernel that is asked.
 struct FingerprintedKernel: ParsableArguments {
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Run this line of the shell: {results} is the file to write, {input} (or {a}, {b}, {q} ...) those to read.",
-      valueName: "LINE"))
-  var exec: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Call the kernel in this shared library, built with numcheck_kernel.h.", valueName: "FILE"))
-  var plugin: String?
+  @OptionGroup var callee: GuestKernelOptions
 
   @Option(
     help: ArgumentHelp(
@@ -155,25 +145,18 @@ struct FingerprintedKernel: ParsableArguments {
     transform: Whole.number)
   var headSize: Int = 16
 
-  @Option(help: "Files for --exec: 'npy' or 'safetensors' (bf16 and 8 bits always).")
-  var exchange: ProgramGuest.Exchange = .npy
-
-  @Option(help: ArgumentHelp("Seconds that a call may take.", valueName: "seconds"))
-  var timeout: NumberArgument = NumberArgument(60)
-
   /// The flag that named it.
   var flag: String {
-    exec != nil ? "--exec" : plugin != nil ? "--plugin" : channel != nil ? "--channel" : "--algorithm"
+    callee.isCalled ? callee.flag : channel != nil ? "--channel" : "--algorithm"
   }
   /// What reports call it.
   var name: String {
     if let algorithm { return algorithm }
-    if let exec { return ArgumentText.shown(exec) }
-    return plugin.map { ArgumentText.shown($0) } ?? "function"
+    return (callee.exec ?? callee.plugin).map { ArgumentText.shown($0) } ?? "function"
   }
 
   func validate() throws {
-    let given = [exec, plugin, channel, algorithm].compactMap { $0 }
+    let given = [callee.exec, callee.plugin, channel, algorithm].compactMap { $0 }
     guard given.count == 1 else {
       throw ValidationError(
         given.isEmpty
@@ -202,9 +185,6 @@ struct FingerprintedKernel: ParsableArguments {
     guard (1...65536).contains(block) else { throw ValidationError("--block must be from 1 to 65536") }
     guard epsilon.value >= 0, epsilon.value < 1e-3 else {
       throw ValidationError("--epsilon must be from 0 to 0.001")
-    }
-    guard timeout.value > 0, timeout.value < 1e6 else {
-      throw ValidationError("--timeout must be above 0 and below 1000000")
     }
   }
 
@@ -236,23 +216,13 @@ struct FingerprintedKernel: ParsableArguments {
       }
       return try ChannelGuest(output: ends[0], input: ends[1], name: "function")
     }
-    if let exec {
-      let arrays =
-        [FingerprintedOperation.matmul: ["a", "b"], .attention: ["q", "k", "v"]][operation] ?? ["input"]
-      let parameters = [
-        "temperature", "epsilon", "scale", "causal", "top_left", "window_left", "window_right", "sinks",
-        "softcap", "safe",
-      ]
-      return try ProgramGuest(
-        exec, exchange: exchange, seconds: timeout.value, arrays: arrays, parameters: parameters)
-    }
-    let path = plugin ?? ""
-    let library = LibraryGuest(
-      path.contains("/") ? path : "./" + path,
-      program: [Invocation.executable, Invocation.libraryCommand],
-      seconds: timeout.value)
-    try library.load()
-    return library
+    let arrays =
+      [FingerprintedOperation.matmul: ["a", "b"], .attention: ["q", "k", "v"]][operation] ?? ["input"]
+    let parameters = [
+      "temperature", "epsilon", "scale", "causal", "top_left", "window_left", "window_right", "sinks",
+      "softcap", "safe",
+    ]
+    return try callee.start(arrays: arrays, parameters: parameters)
   }
 
   private func own(_ operation: FingerprintedOperation, _ name: String, _ length: Int) throws

@@ -47,7 +47,7 @@ struct MatmulCommand: Sharable {
   @OptionGroup var file: ResultFileOptions
 
   func validate() throws {
-    _ = try orders()
+    _ = try MatmulOrder.chosen(algorithm)
     _ = try precision()
   }
 
@@ -55,7 +55,7 @@ struct MatmulCommand: Sharable {
 
   func run() throws {
     try keepApart(outputs: [file.output] + report.files, inputs: [input.a, input.b])
-    let (orders, precision) = (try orders(), try precision())
+    let (orders, precision) = (try MatmulOrder.chosen(algorithm), try precision())
     try file.check(algorithms: orders.count)
     let source = try MatmulSource(input)
     let given = source.inputs
@@ -97,20 +97,6 @@ struct MatmulCommand: Sharable {
       return try MatmulConfiguration(
         storage: dtype, scaling: scaling, accumulator: accumulate, result: format)
     } catch { throw UsageError("\(error)") }
-  }
-
-  private func orders() throws -> [MatmulOrder] {
-    var chosen: [MatmulOrder] = []
-    for name in (algorithm.isEmpty ? ["all"] : algorithm).flatMap({
-      $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    }) {
-      guard let found = name == "all" ? MatmulOrder.all : MatmulOrder(name).map({ [$0] }) else {
-        throw UsageError(
-          "no algorithm '\(name)' for matmul; there are: sequential, pairwise, blocked:N, split-k:S, all")
-      }
-      for order in found where !chosen.contains(order) { chosen.append(order) }
-    }
-    return chosen
   }
 }
 
@@ -193,5 +179,22 @@ extension MatmulAccumulator: ExpressibleByArgument {
     } else {
       return nil
     }
+  }
+}
+
+extension MatmulOrder {
+  /// The orders of those names; all where there is none.
+  static func chosen(_ names: [String]) throws -> [MatmulOrder] {
+    var chosen: [MatmulOrder] = []
+    for name in (names.isEmpty ? ["all"] : names).flatMap({
+      $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }) {
+      guard let found = name == "all" ? MatmulOrder.all : MatmulOrder(name).map({ [$0] }) else {
+        throw UsageError(
+          "no algorithm '\(name)' for matmul; there are: sequential, pairwise, blocked:N, split-k:S, all")
+      }
+      for order in found where !chosen.contains(order) { chosen.append(order) }
+    }
+    return chosen
   }
 }

@@ -68,21 +68,11 @@ struct SearchMatmul: ParsableCommand {
     let configuration: MatmulConfiguration
     do {
       configuration = try MatmulConfiguration(
-        storage: precision.dtype, accumulator: precision.accumulate?.numberFormat.map { .float($0) },
-        result: run.format)
+        storage: precision.dtype, accumulator: .float(run.configuration.accumulator), result: run.format)
     } catch { throw UsageError("\(error)") }
-    let orders = try algorithm.flatMap { $0.split(separator: ",").map(String.init) }.map { name in
-      guard let order = MatmulOrder(name) else {
-        throw UsageError(
-          "--algorithm '\(name)': no order; there are \(MatmulOrder.all.map(\.description).joined(separator: ", "))"
-        )
-      }
-      return order
-    }
+    let orders = try MatmulOrder.chosen(algorithm)
     try run.searchOwn(
-      (orders.isEmpty ? MatmulOrder.all : orders).map {
-        SearchSubject($0, configuration, format: run.format)
-      }, arrays: { question.arrays([$0]) })
+      orders.map { SearchSubject($0, configuration, format: run.format) }, arrays: { question.arrays([$0]) })
   }
 }
 
@@ -129,23 +119,14 @@ struct SearchAttention: ParsableCommand {
     if guest.isCalled {
       return try run.searchCalled(PairedAttention(format: run.format, headSize: headSize, claims: claims))
     }
-    let names = algorithm.flatMap { $0.split(separator: ",").map(String.init) }
-    let chosen = try names.map { name in
-      guard let one = AttentionAlgorithm(rawValue: name) else {
-        throw UsageError(
-          "--algorithm '\(name)': no attention; there are \(AttentionAlgorithm.allCases.map(\.rawValue).joined(separator: ", "))"
-        )
-      }
-      return one
-    }
-    let configuration = KernelConfiguration(
-      storage: precision.dtype, compute: precision.compute?.numberFormat ?? .f32,
-      accumulator: precision.accumulate?.numberFormat ?? .f32)
+    let chosen = try AttentionAlgorithm.chosen(
+      algorithm.isEmpty ? ["standard", "flash", "split-kv"] : algorithm, all: AttentionAlgorithm.allCases)
     let question = PairedAttention(format: run.format, headSize: 1, claims: claims)
     try run.searchOwn(
-      (chosen.isEmpty ? [.standard, .flash, .splitKV] : chosen).map {
+      chosen.map {
         SearchSubject(
-          attention: AttentionRunner($0, configuration, splits: $0 == .splitKV ? 4 : nil), format: run.format)
+          attention: AttentionRunner($0, run.configuration, splits: $0 == .splitKV ? 4 : nil),
+          format: run.format)
       }, arrays: { question.arrays([$0]) })
   }
 }

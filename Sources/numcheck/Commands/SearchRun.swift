@@ -82,7 +82,11 @@ struct SearchRun {
   /// Searches a kernel of yours whose rows are pairs.
   func searchCalled(_ question: some PairedQuestion) throws {
     // Claims that fit no kernel show with any row.
-    do { _ = try question.judge([1, 1], [1]) } catch { throw UsageError("--claims: \(error)") }
+    let count = question.resultShape(rows: 1, length: 1).reduce(1, *)
+    do { _ = try question.judge([1, 1], [Double](repeating: 1, count: count)) } catch let error as ClaimError
+    {
+      throw UsageError("--claims: \(error)")
+    }
     if settings.aim == .batch && question.mostRows == 1 {
       throw UsageError("--maximise batch: a call of \(question.operation) is about one row")
     }
@@ -94,7 +98,7 @@ struct SearchRun {
       [
         SearchSubject(
           name: name, kernel, inputs: inputs, format: format, start: { try guest.start(kernel) },
-          judging: { (try? question.judge($0, $1)) ?? (Judgement(), .none) })
+          judging: { try question.judge($0, $1) })
       ], arrays: { question.arrays([$0]) })
   }
 
@@ -102,14 +106,11 @@ struct SearchRun {
   private func startedName(_ kernel: some CalledKernel) throws -> String {
     let first = try guest.start(kernel)
     defer { first.close() }
-    return guest.exec == nil ? first.name : "program"
+    return guest.callee.exec == nil ? first.name : "program"
   }
 
-  /// Searches kernels of ours.
-  func searchOwn(_ subjects: [SearchSubject]) throws { try finish(subjects) }
-
-  /// The same of pairs, `arrays` of which are what a kernel is given.
-  func searchOwn(_ subjects: [SearchSubject], arrays: @escaping (_ row: [Double]) -> [SearchedArray]) throws {
+  /// Searches kernels of ours; of pairs, `arrays` are what a kernel is given.
+  func searchOwn(_ subjects: [SearchSubject], arrays: ((_ row: [Double]) -> [SearchedArray])? = nil) throws {
     try finish(subjects, arrays: arrays)
   }
 
@@ -133,7 +134,7 @@ struct SearchRun {
     var made = SearchReport(
       operation: operation, configuration: configuration, inputs: inputs, format: format, settings: settings,
       isCalled: guest.isCalled, found: found)
-    made.line = guest.exec ?? guest.plugin
+    made.line = guest.callee.exec ?? guest.callee.plugin
     made.parametersComment = question
     if let arrays { made.arrays = arrays }
     var files: [any UnfinishedFile] = []

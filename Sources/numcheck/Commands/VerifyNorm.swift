@@ -48,21 +48,12 @@ struct VerifyNorm<N: NamedOperation<Normalization>>: ParsableCommand {
     var made = VerifyReport(
       command: "verify \(N.operation.rawValue)", candidate: file.name, formats: [file.format], policy: .ieee,
       parts: [""], found.findings, promised: found.promised, claims: verification.claims)
-    let rows = source.rows.rowCount
-    made.title =
-      "\(N.operation.rawValue) in \(file.format.name): \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-      + "\(Figures.count(length))\(source.origin.phrase), epsilon \(Figures.number(parameters.epsilon))"
-    made.facts =
-      [
-        Fact("dtype", .text(file.format.name), inRows: true),
-        Fact("overflowMode", .text(guest.overflow.rawValue)),
-      ] + source.origin.facts + [
+    made.describe(
+      N.operation.rawValue, source, count, more: "epsilon \(Figures.number(parameters.epsilon))",
+      overflow: guest.overflow, resultsPerRow: length,
+      asked: [
         Fact("epsilon", .number(parameters.epsilon)), Fact("policy", .text(question.policy.rawValue)),
-        Fact("rows", .integer(rows), inRows: true), Fact("length", .integer(length), inRows: true),
-        Fact("certificate", .certificate(found.findings.measurement.certificate)),
-      ] + count.facts
-    made.findings = count.findings
-    made.places = [WrongPlaces(rows: rows, rowShape: source.otherShape, length: length)]
+      ])
     try report.finish(
       made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
   }

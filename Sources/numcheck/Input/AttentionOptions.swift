@@ -222,24 +222,10 @@ struct AttentionKernelOptions: ParsableArguments {
       }
       cast = format
     }
-    var chosen: [AttentionAlgorithm] = []
-    for name in (algorithm.isEmpty ? ["all"] : algorithm).flatMap({
-      $0.split(separator: ",").map(String.init)
-    }) {
-      var found = AttentionAlgorithm(rawValue: name).map { [$0] } ?? []
-      if name == "all" {
-        found = AttentionAlgorithm.allCases
-        // Clipping needs whole rows.
-        if case .clipped = parameters.softmax { found = [.naive, .standard] }
-      }
-      if found.isEmpty {
-        throw UsageError(
-          "no algorithm '\(name)' for attention; there are: "
-            + AttentionAlgorithm.allCases.map(\.rawValue).joined(separator: ", "))
-      }
-      for a in found where !chosen.contains(a) { chosen.append(a) }
-    }
-    if chosen.isEmpty { throw UsageError("--algorithm names none") }
+    // Clipping needs whole rows.
+    var all = AttentionAlgorithm.allCases
+    if case .clipped = parameters.softmax { all = [.naive, .standard] }
+    let chosen = try AttentionAlgorithm.chosen(algorithm, all: all)
     for (flag, isSet, owner) in [
       ("--block-k", blockK != nil, AttentionAlgorithm.flash), ("--splits", splits != nil, .splitKV),
       ("--lazy-rescale", lazyRescale != nil, .flash),
@@ -257,3 +243,21 @@ struct AttentionKernelOptions: ParsableArguments {
 
 extension AttentionParameters.Placement: ExpressibleByArgument {}
 extension AttentionMask.Alignment: ExpressibleByArgument {}
+
+extension AttentionAlgorithm {
+  /// The algorithms of those names, `all` of them where there is none.
+  static func chosen(_ names: [String], all: [AttentionAlgorithm]) throws -> [AttentionAlgorithm] {
+    var chosen: [AttentionAlgorithm] = []
+    for name in (names.isEmpty ? ["all"] : names).flatMap({ $0.split(separator: ",").map(String.init) }) {
+      let found = name == "all" ? all : AttentionAlgorithm(rawValue: name).map { [$0] } ?? []
+      if found.isEmpty {
+        throw UsageError(
+          "no algorithm '\(name)' for attention; there are: "
+            + AttentionAlgorithm.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      for a in found where !chosen.contains(a) { chosen.append(a) }
+    }
+    if chosen.isEmpty { throw UsageError("--algorithm names none") }
+    return chosen
+  }
+}

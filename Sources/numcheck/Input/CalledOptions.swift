@@ -6,24 +6,7 @@ import TensorFiles
 
 /// A kernel that is called, and what is tried with it.
 struct CalledOptions: ParsableArguments {
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Run this line of the shell for the results: {results} is the file to write, {input} (or {q}, {k} ...) those to read.",
-      valueName: "LINE"))
-  var exec: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Call the kernel in this shared library, built with numcheck_kernel.h, in a process of its own.",
-      valueName: "FILE"))
-  var plugin: String?
-
-  @Option(help: "Files for --exec: 'npy' or 'safetensors' (bf16 and 8 bits always).")
-  var exchange: ProgramGuest.Exchange = .npy
-
-  @Option(help: ArgumentHelp("Seconds that a call may take.", valueName: "seconds"))
-  var timeout: NumberArgument = NumberArgument(60)
+  @OptionGroup var callee: GuestKernelOptions
 
   @Flag(help: "Call once for the results, and try nothing else with it.")
   var noHygiene = false
@@ -41,10 +24,9 @@ struct CalledOptions: ParsableArguments {
   var splits: String?
 
   /// Whether there is a kernel to call.
-  var isCalled: Bool { exec != nil || plugin != nil }
+  var isCalled: Bool { callee.isCalled }
 
   func validate() throws {
-    if exec != nil && plugin != nil { throw ValidationError("--exec and --plugin are two kernels: name one") }
     if !isCalled {
       for (flag, isGiven) in [
         ("--invariance", invariance), ("--no-hygiene", noHygiene), ("--splits", splits != nil),
@@ -53,9 +35,6 @@ struct CalledOptions: ParsableArguments {
       }
     }
     if splits != nil && !invariance { throw ValidationError("--splits is for --invariance") }
-    guard timeout.value > 0, timeout.value < 1e6 else {
-      throw ValidationError("--timeout must be above 0 and below 1000000")
-    }
     _ = try splitCounts()
   }
 
@@ -68,41 +47,24 @@ struct CalledOptions: ParsableArguments {
     }
   }
 
-  /// The kernel, for calls as `problem`'s are; nil where none is called.
-  private func kernel(_ problem: GuestProblem) throws -> any GuestKernel {
-    do throws(GuestFault) {
-      if let exec {
-        return try ProgramGuest(
-          exec, exchange: exchange, seconds: timeout.value, arrays: problem.inputs.map(\.array.name),
-          parameters: problem.parameters.map(\.name) + (splits == nil ? [] : ["splits"]))
-      }
-      let path = plugin ?? ""
-      let library = LibraryGuest(
-        path.contains("/") ? path : "./" + path,
-        program: [Invocation.executable, Invocation.libraryCommand],
-        seconds: timeout.value)
-      try library.load()
-      return library
-    } catch {
-      throw UsageError("\(exec == nil ? "--plugin" : "--exec"): \(error)")
-    }
-  }
-
   /// Calls the kernel about all of a problem, then tries what hygiene and --invariance try; `judge` holds results of calls against the
   /// truth.
   func run(_ problem: GuestProblem, seed: UInt64, judge: @escaping CallJudge) throws -> CalledResults {
-    let kernel = try kernel(problem)
+    let kernel = try callee.start(
+      arrays: problem.inputs.map(\.array.name),
+      parameters: problem.parameters.map(\.name) + (splits == nil ? [] : ["splits"]))
     defer { kernel.close() }
     let progress = Progress(total: problem.itemCount, what: "\(problem.itemName)s called")
     let answer: WholeAnswer
     do throws(GuestFault) {
       answer = try WholeAnswer(kernel, problem, progress: progress.callback)
     } catch {
-      throw UsageError("\(exec == nil ? "--plugin" : "--exec"): \(error)")
+      throw UsageError("\(callee.flag): \(error)")
     }
     progress.finish()
     var results = CalledResults(
-      name: exec == nil ? kernel.name : "program", line: exec ?? plugin ?? "", arrays: answer.results,
+      name: callee.exec == nil ? kernel.name : "program", line: callee.exec ?? callee.plugin ?? "",
+      arrays: answer.results,
       given: answer.given)
     results.findings = answer.findings
     results.callCount = answer.callCount
@@ -123,8 +85,6 @@ struct CalledOptions: ParsableArguments {
     return results
   }
 }
-
-extension ProgramGuest.Exchange: ExpressibleByArgument {}
 
 /// What a called kernel gave, and what was found of how it did.
 struct CalledResults {

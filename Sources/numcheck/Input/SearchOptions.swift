@@ -150,24 +150,7 @@ struct EmittedFile: ExpressibleByArgument {
 
 /// A kernel from outside that is searched.
 struct SearchedKernelOptions: ParsableArguments {
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Run this line of the shell for the results: {results} is the file to write, {input} that to read.",
-      valueName: "LINE"))
-  var exec: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Call the kernel in this shared library, built with numcheck_kernel.h, in a process of its own.",
-      valueName: "FILE"))
-  var plugin: String?
-
-  @Option(help: "Files for --exec: 'npy' or 'safetensors' (bf16 and 8 bits always).")
-  var exchange: ProgramGuest.Exchange = .npy
-
-  @Option(help: ArgumentHelp("Seconds that a call may take.", valueName: "seconds"))
-  var timeout: NumberArgument = NumberArgument(10)
+  @OptionGroup var callee: GuestKernelOptions
 
   @Option(
     help: ArgumentHelp(
@@ -178,13 +161,9 @@ struct SearchedKernelOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Format that rows are rounded to (default: the dtype).", valueName: "dtype"))
   var roundInputs: DType?
 
-  var isCalled: Bool { exec != nil || plugin != nil }
+  var isCalled: Bool { callee.isCalled }
 
   func validate() throws {
-    if exec != nil && plugin != nil { throw ValidationError("--exec and --plugin are two kernels: name one") }
-    guard timeout.value > 0, timeout.value < 1e6 else {
-      throw ValidationError("--timeout must be above 0 and below 1000000")
-    }
     if !isCalled && claims != nil {
       throw ValidationError("--claims is for a kernel that is called: --exec or --plugin")
     }
@@ -206,20 +185,6 @@ struct SearchedKernelOptions: ParsableArguments {
 
   /// Starts the kernel for one thread; throws where it cannot be started.
   func start(_ kernel: some CalledKernel) throws -> any GuestKernel {
-    do throws(GuestFault) {
-      if let exec {
-        return try ProgramGuest(
-          exec, exchange: exchange, seconds: timeout.value, arrays: kernel.arrayNames,
-          parameters: kernel.parameters.map(\.name))
-      }
-      let path = plugin ?? ""
-      let library = LibraryGuest(
-        path.contains("/") ? path : "./" + path,
-        program: [Invocation.executable, Invocation.libraryCommand], seconds: timeout.value)
-      try library.load()
-      return library
-    } catch {
-      throw UsageError("\(exec == nil ? "--plugin" : "--exec"): \(error)")
-    }
+    try callee.start(arrays: kernel.arrayNames, parameters: kernel.parameters.map(\.name), seconds: 10)
   }
 }

@@ -57,6 +57,28 @@ struct VerifyReport {
     self.claims = claims
   }
 
+  /// Says what was asked of which rows: the title, which ends with `more`, facts, `asked` of the question among them, and places.
+  mutating func describe(
+    _ name: String, _ source: RowInput, _ count: InputCount, more: String, overflow: Overflow,
+    resultsPerRow: Int, asked: [Fact]
+  ) {
+    let (rows, length) = (source.rows.rowCount, source.rows.length)
+    title =
+      "\(name) in \(formats[0].name): \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
+      + "\(Figures.count(length))\(source.origin.phrase)\(more.isEmpty ? "" : ", \(more)")"
+    facts =
+      [
+        Fact("dtype", .text(formats[0].name), inRows: true), Fact("overflowMode", .text(overflow.rawValue)),
+      ] + source.origin.facts + asked
+    facts += [
+      Fact("rows", .integer(rows), inRows: true), Fact("length", .integer(length), inRows: true),
+      Fact("certificate", .certificate(certificate)),
+    ]
+    facts += count.facts
+    findings = count.findings
+    places = [WrongPlaces(rows: rows, rowShape: source.otherShape, length: resultsPerRow)]
+  }
+
   /// What the command itself asks for: nothing wrong.
   static var limits: [Limit] {
     var limit = Limit(ErrorColumns.verdict.path, .unequal, Verdict.bug.rawValue)

@@ -46,14 +46,11 @@ struct LinearAttentionFlags: FormulaFlags {
       return (0..<tokens).map { _ in (0..<d).map { _ in random.normal() } }
     }
     func read(_ file: String) throws -> [[Double]] {
-      let tensor = try WholeTensor(file)
-      guard tensor.shape.count == 2, tensor.shape[0] == tokens, tensor.shape[1] > 0 else {
-        throw UsageError(
-          "\(ArgumentText.shown(file)): a row for each of \(tokens) queries is wanted, not a shape of \(tensor.shape)"
-        )
+      let rows = try WholeTensor.matrix(file)
+      guard rows.count == tokens else {
+        throw UsageError("\(ArgumentText.shown(file)): \(rows.count) rows for \(tokens) queries")
       }
-      let columns = tensor.shape[1]
-      return (0..<tokens).map { Array(tensor.values[$0 * columns..<($0 + 1) * columns]) }
+      return rows
     }
     return LinearAttentionFormula(
       map, keys: try keys.map(read) ?? drawn(-10), values: try values.map(read) ?? drawn(-11), chunk: chunk)

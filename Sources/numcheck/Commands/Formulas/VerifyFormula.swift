@@ -51,21 +51,12 @@ struct VerifyFormula<O: FormulaFlags>: ParsableCommand {
     var made = VerifyReport(
       command: "verify \(O.commandName)", candidate: file.name, formats: [file.format], policy: .ieee,
       parts: [""], found.findings, promised: found.promised, claims: verification.claims)
-    let more = question.described(formula)
-    made.title =
-      "\(O.commandName) in \(file.format.name): \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-      + "\(Figures.count(length))\(source.origin.phrase)\(more.isEmpty ? "" : ", \(more)")"
-    made.facts =
-      [
-        Fact("dtype", .text(file.format.name), inRows: true),
-        Fact("overflowMode", .text(guest.overflow.rawValue)),
-      ] + source.origin.facts + question.facts(formula) + [
-        Fact("input.rowsWithoutAnswer", .integer(sights.rowsWithoutAnswer)),
-        Fact("rows", .integer(rows), inRows: true), Fact("length", .integer(length), inRows: true),
-        Fact("certificate", .certificate(found.findings.measurement.certificate)),
-      ] + counted.facts
-    made.findings = counted.findings
-    made.places = [WrongPlaces(rows: rows, rowShape: source.otherShape, length: count)]
+    made.describe(
+      O.commandName, source, counted, more: question.described(formula), overflow: guest.overflow,
+      resultsPerRow: count,
+      asked: question.facts(formula) + [
+        Fact("input.rowsWithoutAnswer", .integer(sights.rowsWithoutAnswer))
+      ])
     try report.finish(
       made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
   }
