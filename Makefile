@@ -2,7 +2,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 export NUMCHECK_STRICT := 1
 
-.PHONY: all demo test lint proofs arm64 fuzz sanitize client gate pages docs relocatable examples field wheel wheel-test install dist bench deps clean
+.PHONY: all demo test record lint proofs arm64 fuzz sanitize client gate pages docs relocatable examples field wheel wheel-test install dist bench deps clean
 
 all: deps
 	$(SWIFT) build -c release
@@ -18,6 +18,10 @@ demo: deps
 test: deps
 	$(SWIFT) build
 	$(SWIFT) test -c release
+
+# Writes anew what tests hold as recorded: snapshots of output, the schema of gates, the table of figures. Read git diff then.
+record: deps
+	NUMCHECK_RECORD=1 $(SWIFT) test -c release --filter "SnapshotTests|schemaIsCurrent|FigureReferenceTests"
 
 lint:
 	swift format lint --strict --recursive Sources Tests Benchmarks Package.swift
