@@ -10,6 +10,8 @@ package struct WholeAnswer: Sendable {
   /// How many calls it took, and how many gave nothing.
   package private(set) var callCount = 0
   package private(set) var lostCalls = 0
+  /// Why there are no results at all; nil where a call gave some.
+  package private(set) var fault: GuestFault?
   /// Which of the outputs that may be left out were given.
   package private(set) var given: Set<String> = []
 
@@ -46,6 +48,7 @@ package struct WholeAnswer: Sendable {
       } catch {
         if error.kind == .start || (error.kind == .unsupported && callCount == 1) { throw error }
         lostCalls += 1
+        if fault == nil { fault = error }
         if findings.isEmpty { findings.append(GuestFinding(error.kind.rawValue, error.description)) }
         // What hangs once is not waited for again and again.
         if error.kind == .hang { break }
@@ -53,6 +56,7 @@ package struct WholeAnswer: Sendable {
       done += items.count
       progress?(done)
     }
+    if lostCalls < callCount { fault = nil }
   }
 
   private static func nothing(_ type: ElementType, _ count: Int) -> [UInt8] {

@@ -20,11 +20,12 @@ struct ActivationsCommand: Sharable {
   @Argument(
     help: ArgumentHelp(
       ".npy, .npz, .safetensors or .gguf files, or folders of them; the same as --input.",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]"), completion: .file())
   var named: [String] = []
 
   @Option(
-    name: .customLong("input"), help: ArgumentHelp("A further input; repeatable.", valueName: "FILE[:TENSOR]")
+    name: .customLong("input"),
+    help: ArgumentHelp("A further input; repeatable.", valueName: "FILE[:TENSOR]"), completion: .file()
   )
   var givenInputs: [String] = []
 
@@ -62,7 +63,8 @@ struct ActivationsCommand: Sharable {
   var details = false
 
   @Option(
-    help: ArgumentHelp("Draw histograms, channel maxima and the course over layers.", valueName: "FILE"))
+    help: ArgumentHelp("Draw histograms, channel maxima and the course over layers.", valueName: "FILE"),
+    completion: .file())
   var svg: String?
 
   @Flag(

@@ -45,7 +45,8 @@ struct CompareCommand: Sharable {
 
   @Option(
     help: ArgumentHelp(
-      "Names of tensors in the order of the computation, one a line; the others follow.", valueName: "FILE"))
+      "Names of tensors in the order of the computation, one a line; the others follow.", valueName: "FILE"),
+    completion: .file())
   var order: String?
 
   @Option(

@@ -29,7 +29,7 @@ struct CureOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The activations (tokens x inputs) that the input, then a weight (outputs x inputs), is multiplied with.",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]"), completion: .file())
   var activations: String?
 
   func validate() throws {

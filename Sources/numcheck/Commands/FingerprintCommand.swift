@@ -37,10 +37,10 @@ struct FingerprintCommand: ParsableCommand {
       valueName: "NAME=VALUE,..."))
   var claims: String?
 
-  @Option(help: ArgumentHelp("Keep the fingerprint in this file.", valueName: "FILE"))
+  @Option(help: ArgumentHelp("Keep the fingerprint in this file.", valueName: "FILE"), completion: .file())
   var output: String?
 
-  @Option(help: ArgumentHelp("Compare it with one that was kept.", valueName: "FILE"))
+  @Option(help: ArgumentHelp("Compare it with one that was kept.", valueName: "FILE"), completion: .file())
   var against: String?
 
   @OptionGroup(title: "Report") var report: ReportOptions

@@ -17,7 +17,7 @@ struct GateCommand: ParsableCommand {
       NUMCHECK_HISTORY, NUMCHECK_COMMIT), then the file.
       """)
 
-  @Argument(help: ArgumentHelp("The file.", valueName: "FILE"))
+  @Argument(help: ArgumentHelp("The file.", valueName: "FILE"), completion: .file())
   var file: String = "numcheck.yml"
 
   @Flag(name: .customLong("init"), help: "Write a file to begin with, for the tensors in this folder.")

@@ -12,7 +12,7 @@ struct HistoryCommand: ParsableCommand {
       three times what they scatter; the commit is that of the first run after.
       """)
 
-  @Argument(help: ArgumentHelp("The SQLite file.", valueName: "FILE.db"))
+  @Argument(help: ArgumentHelp("The SQLite file.", valueName: "FILE.db"), completion: .file())
   var file: String
 
   @Option(name: .customLong("of"), help: ArgumentHelp("Checks; '*' and '?' match.", valueName: "check"))

@@ -18,7 +18,7 @@ struct MergeCommand: ParsableCommand {
       Files are written where this command's own flags say, never where a part does.
       """)
 
-  @Argument(help: ArgumentHelp("The parts, in any order.", valueName: "FILE"))
+  @Argument(help: ArgumentHelp("The parts, in any order.", valueName: "FILE"), completion: .file())
   var parts: [String]
 
   @Option(

@@ -10,12 +10,15 @@ struct NormOptions: ParsableArguments {
       valueName: "X"))
   var epsilon: NumberArgument?
 
-  @Option(help: ArgumentHelp("w, one number for each element (default: none).", valueName: "FILE[:TENSOR]"))
+  @Option(
+    help: ArgumentHelp("w, one number for each element (default: none).", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var weight: String?
 
   @Option(
     help: ArgumentHelp(
-      "b, one number for each element; layernorm alone has one (default: none).", valueName: "FILE[:TENSOR]"))
+      "b, one number for each element; layernorm alone has one (default: none).", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var bias: String?
 
   @Option(

@@ -53,7 +53,7 @@ struct PlanCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Activations, tokens x inputs, called as the weights that they meet (or that and .input); see --map.",
-      valueName: "FILE"))
+      valueName: "FILE"), completion: .file())
   var activations: String?
 
   @Option(
@@ -68,7 +68,9 @@ struct PlanCommand: ParsableCommand {
     transform: Whole.number)
   var tokens: Int = 64
 
-  @Option(help: ArgumentHelp("An importance matrix as llama-imatrix writes it (GGUF).", valueName: "FILE"))
+  @Option(
+    help: ArgumentHelp("An importance matrix as llama-imatrix writes it (GGUF).", valueName: "FILE"),
+    completion: .file())
   var imatrix: String?
 
   @Option(

@@ -24,12 +24,15 @@ struct QuantizeCommand: Sharable {
 
   @OptionGroup(title: "Input") var input: RowOptions<ModelNumbers>
 
-  @Option(help: ArgumentHelp("Write the dequantized tensor (exactly one --scheme).", valueName: "FILE"))
+  @Option(
+    help: ArgumentHelp("Write the dequantized tensor (exactly one --scheme).", valueName: "FILE"),
+    completion: .file())
   var output: String?
 
   @Option(
     help: ArgumentHelp(
-      "Write the encoded bytes in the scheme's storage layout (exactly one --scheme).", valueName: "FILE"))
+      "Write the encoded bytes in the scheme's storage layout (exactly one --scheme).", valueName: "FILE"),
+    completion: .file())
   var raw: String?
 
   @Flag(help: "Say which scheme to take, within --max-bits or --min-sqnr.")

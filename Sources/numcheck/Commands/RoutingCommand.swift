@@ -24,7 +24,7 @@ struct RoutingCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Keep the K largest.", valueName: "K"), transform: Whole.number)
   var topK: Int = 8
 
-  @Option(help: ArgumentHelp("A bias for each expert.", valueName: "FILE[:TENSOR]"))
+  @Option(help: ArgumentHelp("A bias for each expert.", valueName: "FILE[:TENSOR]"), completion: .file())
   var bias: String?
 
   @Option(

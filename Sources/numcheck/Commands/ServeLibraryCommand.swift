@@ -9,7 +9,7 @@ struct ServeLibraryCommand: ParsableCommand {
     abstract: "Serve calls of a library's kernel to the process that started this one.",
     shouldDisplay: false)
 
-  @Argument(help: ArgumentHelp("The library.", valueName: "FILE"))
+  @Argument(help: ArgumentHelp("The library.", valueName: "FILE"), completion: .file())
   var library: String
 
   func run() throws {

@@ -13,7 +13,8 @@ struct ThroughOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Keys for --through attention (default: the input's tensor with k for q).", valueName: "FILE[:TENSOR]"))
+      "Keys for --through attention (default: the input's tensor with k for q).", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var keys: String?
 
   @Option(

@@ -19,7 +19,7 @@ struct VerifyAttention: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "The log-sum-exp of each query that the kernel computed, shaped [... heads, queries].",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]"), completion: .file())
   var lseResults: String?
 
   @OptionGroup(title: "Question") var question: AttentionQuestionOptions
@@ -96,7 +96,7 @@ struct VerifyAttention: ParsableCommand {
     logs.noun = "query"
     made.places = [places, logs]
     try report.finish(
-      made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
+      made.report.adding(called), limits: Report.limits(of: called) + thresholds.limits)
   }
 
   /// Where the results of row head·queries + query stand in their file, as rows of it.

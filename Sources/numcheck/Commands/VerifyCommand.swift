@@ -91,7 +91,7 @@ struct VerifyRows<Q: NamedOperation<RowOperation>>: ParsableCommand {
         length: Q.operation.resultCount(length: source.rows.length))
     ]
     try report.finish(
-      made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
+      made.report.adding(called), limits: Report.limits(of: called) + thresholds.limits)
   }
 
   /// Runs it, and counts what is no number among the inputs on the way.

@@ -51,7 +51,7 @@ struct VerifyMatmul: ParsableCommand {
       ]
     made.places = [WrongPlaces(rows: inputs.a.count, rowShape: source.shape.dropLast(), length: columns)]
     try report.finish(
-      made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
+      made.report.adding(called), limits: Report.limits(of: called) + thresholds.limits)
   }
 
   /// What a tensor's elements are numbers of.

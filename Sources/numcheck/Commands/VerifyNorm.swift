@@ -55,7 +55,7 @@ struct VerifyNorm<N: NamedOperation<Normalization>>: ParsableCommand {
         Fact("epsilon", .number(parameters.epsilon)), Fact("policy", .text(question.policy.rawValue)),
       ])
     try report.finish(
-      made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
+      made.report.adding(called), limits: Report.limits(of: called) + thresholds.limits)
   }
 
   private func run(

@@ -19,10 +19,12 @@ struct GateSelection: ParsableArguments {
 
   @Option(help: ArgumentHelp("Seconds that a check may take.", valueName: "s")) var timeLimit: NumberArgument?
 
-  @Option(help: ArgumentHelp("Write what was found, for --merge.", valueName: "FILE")) var save: String?
+  @Option(help: ArgumentHelp("Write what was found, for --merge.", valueName: "FILE"), completion: .file())
+  var save: String?
 
   @Option(
-    help: ArgumentHelp("Instead of running report what shards saved; repeatable.", valueName: "FILE"))
+    help: ArgumentHelp("Instead of running report what shards saved; repeatable.", valueName: "FILE"),
+    completion: .file())
   var merge: [String] = []
 
   func validate() throws {
@@ -38,7 +40,8 @@ struct GateSelection: ParsableArguments {
 /// What later runs are held to.
 struct LockOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("The lockfile (default: numcheck.lock beside the file).", valueName: "FILE"))
+    help: ArgumentHelp("The lockfile (default: numcheck.lock beside the file).", valueName: "FILE"),
+    completion: .file())
   var lock: String?
 
   @Flag(help: "Hold figures to no lockfile.") var noLock = false
@@ -51,7 +54,9 @@ struct LockOptions: ParsableArguments {
 
 /// Where runs are kept.
 struct HistoryOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Add this run's figures to an SQLite file.", valueName: "FILE.db"))
+  @Option(
+    help: ArgumentHelp("Add this run's figures to an SQLite file.", valueName: "FILE.db"), completion: .file()
+  )
   var history: String?
 
   @Option(help: ArgumentHelp("What is checked out (default: what CI or git says).", valueName: "name"))

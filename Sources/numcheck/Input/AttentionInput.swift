@@ -5,20 +5,23 @@ import TensorFiles
 /// Where queries, keys and values come from.
 struct AttentionInputOptions: ParsableArguments {
   @Argument(
-    help: ArgumentHelp("Three, the same as --q, --k and --v in this order.", valueName: "FILE[:TENSOR]"))
+    help: ArgumentHelp("Three, the same as --q, --k and --v in this order.", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var files: [String] = []
 
   @Option(
     name: .customLong("q"),
-    help: ArgumentHelp("Queries, shaped as --layout says.", valueName: "FILE[:TENSOR]"))
+    help: ArgumentHelp("Queries, shaped as --layout says.", valueName: "FILE[:TENSOR]"), completion: .file())
   var givenQ: String?
 
   @Option(
     name: .customLong("k"),
-    help: ArgumentHelp("Keys; fewer heads than the queries' is grouped-query.", valueName: "FILE[:TENSOR]"))
+    help: ArgumentHelp("Keys; fewer heads than the queries' is grouped-query.", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var givenK: String?
 
-  @Option(name: .customLong("v"), help: ArgumentHelp("Values.", valueName: "FILE[:TENSOR]"))
+  @Option(
+    name: .customLong("v"), help: ArgumentHelp("Values.", valueName: "FILE[:TENSOR]"), completion: .file())
   var givenV: String?
 
   @Option(

@@ -44,7 +44,7 @@ struct AttentionQuestionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Added to the scores (booleans: false hides); broadcast to [… heads, queries, keys] as in NumPy.",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]"), completion: .file())
   var mask: String?
 
   @Option(help: ArgumentHelp("Scores become C tanh(s/C).", valueName: "C"))

@@ -10,7 +10,7 @@ struct BackwardOptions: ParsableArguments {
     name: .customLong("do"),
     help: ArgumentHelp(
       "For --backward: the outputs' gradient, shaped like o (default: normal, from the seed).",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]"), completion: .file())
   var outputGradient: String?
 
   func validate() throws {

@@ -62,11 +62,16 @@ struct CalledOptions: ParsableArguments {
       throw UsageError("\(callee.flag): \(error)")
     }
     progress.finish()
+    // What ends by a signal, or never, does wrong; what says that it failed was not run as it should be.
+    if let fault = answer.fault, ![.crash, .hang, .outOfBounds].contains(fault.kind) {
+      throw UsageError("\(callee.flag): \(fault)")
+    }
     var results = CalledResults(
       name: callee.exec == nil ? kernel.name : "program", line: callee.exec ?? callee.plugin ?? "",
       arrays: answer.results,
       given: answer.given)
     results.findings = answer.findings
+    results.isEmpty = answer.fault != nil
     results.callCount = answer.callCount
     guard answer.findings.isEmpty else { return results }
     if !noHygiene {
@@ -104,6 +109,8 @@ struct CalledResults {
     return try GuestFile(array.view(), name: name, shapes: [array.shape])
   }
 
+  /// Whether no call gave any: there is nothing to judge.
+  var isEmpty = false
   var findings: [GuestFinding] = []
   var invariance: [InvarianceCell] = []
   var callCount = 0

@@ -14,7 +14,7 @@ struct GuestKernelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Call the kernel in this shared library, built with numcheck_kernel.h, in a process of its own.",
-      valueName: "FILE"))
+      valueName: "FILE"), completion: .file())
   var plugin: String?
 
   @Option(help: "Files for --exec: 'npy' or 'safetensors' (bf16 and 8 bits always).")

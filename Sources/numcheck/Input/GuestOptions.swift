@@ -7,7 +7,8 @@ import TensorFiles
 struct GuestOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What the kernel computed, in the shape that the operation's results have.", valueName: "FILE[:TENSOR]")
+      "What the kernel computed, in the shape that the operation's results have.", valueName: "FILE[:TENSOR]"),
+    completion: .file()
   )
   var results: String?
 

@@ -62,14 +62,14 @@ protocol InputChoice {
 
 /// Where rows come from.
 struct RowOptions<Use: InputUse>: ParsableArguments, InputChoice {
-  @Argument(help: ArgumentHelp("The same as --input.", valueName: "FILE[:TENSOR]"))
+  @Argument(help: ArgumentHelp("The same as --input.", valueName: "FILE[:TENSOR]"), completion: .file())
   var file: String?
 
   @Option(
     name: .customLong("input"), parsing: .singleValue,
     help: ArgumentHelp(
       "Read the tensor of a .npy, .npz, .safetensors (or its index.json) or .gguf file; '-' is standard input.",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]"), completion: .file())
   var givenInputs: [String] = []
 
   @Option(

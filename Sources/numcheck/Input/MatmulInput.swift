@@ -13,7 +13,7 @@ struct MatmulInputOptions: ParsableArguments {
     ))
   var a: String?
 
-  @Option(help: ArgumentHelp("B, shaped [inner, columns].", valueName: "FILE[:TENSOR]"))
+  @Option(help: ArgumentHelp("B, shaped [inner, columns].", valueName: "FILE[:TENSOR]"), completion: .file())
   var b: String?
 
   @Flag(help: "B is shaped [columns, inner], as weights often are.")

@@ -64,7 +64,7 @@ struct SearchOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Rows that failed before, as hexadecimal floats: tried first; what is found now is added. Need not exist yet.",
-      valueName: "FILE"))
+      valueName: "FILE"), completion: .file())
   var witnesses: String?
 
   @Option(

@@ -5,7 +5,8 @@ import NumKit
 struct ResultFileOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Write the results of exactly one --algorithm to a .npy or .safetensors file.", valueName: "FILE"))
+      "Write the results of exactly one --algorithm to a .npy or .safetensors file.", valueName: "FILE"),
+    completion: .file())
   var output: String?
 
   @Option(
@@ -33,7 +34,8 @@ struct ReferenceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Round the inputs to this format first.", valueName: "dtype"))
   var roundInputs: DType?
 
-  @Option(help: ArgumentHelp("The .npy or .safetensors file to write.", valueName: "FILE"))
+  @Option(
+    help: ArgumentHelp("The .npy or .safetensors file to write.", valueName: "FILE"), completion: .file())
   var output: String
 
   @Option(

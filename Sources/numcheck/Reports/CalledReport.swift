@@ -19,6 +19,8 @@ extension Report {
     for finding in called.findings {
       findings.append(Finding(finding.kind, called.name, finding.message, warns: true))
     }
+    // What stands in place of results are no numbers of the kernel's.
+    if called.isEmpty { (sections, notes) = ([], []) }
     let calls = "\(Figures.count(called.callCount)) \(called.callCount == 1 ? "call" : "calls")"
     notes.append(
       "called: \(ArgumentText.shown(called.line)) (\(calls), \(called.findings.isEmpty ? "nothing found" : "\(called.findings.count) found") beside its results)"
@@ -26,8 +28,12 @@ extension Report {
     if !called.findings.isEmpty {
       var kinds: [String] = []
       for finding in called.findings where !kinds.contains(finding.kind) { kinds.append(finding.kind) }
-      let said = "\(called.name) is wrong beside its numbers: \(kinds.joined(separator: ", "))"
-      conclusion = conclusion.isEmpty ? said : conclusion + "; " + said
+      if called.isEmpty {
+        conclusion = "\(called.name) gave no results, nothing was judged: \(called.findings[0].message)"
+      } else {
+        let said = "\(called.name) is wrong beside its numbers: \(kinds.joined(separator: ", "))"
+        conclusion = conclusion.isEmpty ? said : conclusion + "; " + said
+      }
     }
     guard !called.invariance.isEmpty else { return }
     typealias C = CalledColumns
@@ -48,11 +54,11 @@ extension Report {
     add(table)
   }
 
-  /// What a kernel that is called is held to beside its numbers.
+  /// What results are held to, and a kernel that is called beside its numbers. Where it gave none, only that.
   static func limits(of called: CalledResults?) -> [Limit] {
-    guard called != nil else { return [] }
+    guard let called else { return VerifyReport.limits }
     var limit = Limit("called.findings", .equal, "0")
     limit.isImplied = true
-    return [limit]
+    return (called.isEmpty ? [] : VerifyReport.limits) + [limit]
   }
 }

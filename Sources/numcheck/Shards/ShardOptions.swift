@@ -9,7 +9,9 @@ struct ShardOptions: ParsableArguments {
       valueName: "I/N"))
   var shard: String?
 
-  @Option(help: ArgumentHelp("Where --shard writes its part (default: standard output).", valueName: "FILE"))
+  @Option(
+    help: ArgumentHelp("Where --shard writes its part (default: standard output).", valueName: "FILE"),
+    completion: .file())
   var save: String?
 
   func validate() throws {

@@ -18,9 +18,9 @@ struct Arguments {
           throw UsageError("a command comes before '\(first)': \(names.joined(separator: ", "))")
         }
       } else if !isKnown {
-        throw UsageError("unknown command '\(first)'; there are: \(names.joined(separator: ", "))")
+        throw Self.unknown("unknown command '\(first)'", first, names)
       } else if first == "help", given.count > 1, !names.contains(given[1]), !given[1].hasPrefix("-") {
-        throw UsageError("unknown command '\(given[1])'; there are: \(names.joined(separator: ", "))")
+        throw Self.unknown("unknown command '\(given[1])'", given[1], names)
       }
     }
     if given.count > 1, !given[1].hasPrefix("-"), !Self.isDirected(given, commands),
@@ -31,10 +31,15 @@ struct Arguments {
       }), given[1] != "help"
     {
       let names = parts.compactMap { $0.configuration.commandName }
-      throw UsageError(
-        "no operation '\(given[1])' to \(given[0]); there are: \(names.joined(separator: ", "))")
+      throw Self.unknown("no operation '\(given[1])' to \(given[0])", given[1], names)
     }
     list = try Self.joined(Self.directed(given, commands))
+  }
+
+  /// The near names, or all where none is.
+  private static func unknown(_ what: String, _ name: String, _ known: [String]) -> UsageError {
+    let near = NearNames.question(name, known)
+    return UsageError(what + (near.isEmpty ? "; there are: \(known.joined(separator: ", "))" : near))
   }
 
   /// `reference attention` and its like take other flags than the operations on rows, so they are commands of their own.

@@ -10,6 +10,8 @@ public struct Alternative<Q: Question>: Sendable {
   public var prover: @Sendable (Trial<Q>.Side) throws -> any Prover<Q>
   /// What a kernel that answers it may err by: the widest of these.
   public var plans: [GuestPlan<Q>]
+  /// Whether the same is asked, of a kernel that may err by more: its errors are those as asked.
+  public var isSameQuestion = false
   /// Makes of what was asked what is answered; the item's number stays.
   public var change: (@Sendable (inout Q.Item) throws -> Void)?
   /// The results, where they are read in another way.
@@ -39,6 +41,8 @@ public struct HypothesisFit: Sendable, Hashable {
   public var results = 0
   /// How many of them are above its bound.
   public var aboveBound = 0
+  /// Whether one is special, or finite, where it must not be.
+  var isSpecial = false
   /// How many have a finite error.
   var finite = 0
   /// The largest error against it, in ulps; NaN where nothing was measured.

@@ -48,7 +48,7 @@ extension Verification {
     let askedOfAll = try hold(Alternative("as asked", plans: promised, prover: prover), on: all)
     for (alternative, _) in near {
       var fit = try hold(alternative, on: all)
-      guard Self.explains(fit, askedOfAll) else { continue }
+      guard Self.explains(fit, askedOfAll, isSameQuestion: alternative.isSameQuestion) else { continue }
       if wrong.isEmpty && all.itemCount < 2 { continue }
       fit.askedAboveBound = askedOfAll.aboveBound
       fit.askedMeanUlp = askedOfAll.meanUlp
@@ -57,10 +57,16 @@ extension Verification {
     return found
   }
 
-  /// Whether a wrong question's answer explains what that of the right one does not.
-  private static func explains(_ fit: HypothesisFit, _ asked: HypothesisFit) -> Bool {
+  /// Whether a wrong question's answer, or a wider bound of the same, explains what that of the right one does not.
+  private static func explains(
+    _ fit: HypothesisFit, _ asked: HypothesisFit, isSameQuestion: Bool
+  ) -> Bool {
     guard fit.fits else { return false }
-    return asked.aboveBound > 0 || share(ofItems: fit.items) * fit.meanUlp < asked.meanUlp
+    // A bound that is wide enough takes anything: what errs by as much as before explains nothing. Beside a NaN any number is nearer.
+    if asked.aboveBound > 0 {
+      return isSameQuestion || asked.isSpecial || fit.meanUlp < 0.75 * asked.meanUlp
+    }
+    return share(ofItems: fit.items) * fit.meanUlp < asked.meanUlp
   }
 
   /// How much less a mean error must be to explain one. Of few items more must be explained: two may be off by as much by chance.
@@ -79,7 +85,8 @@ extension Verification {
       if asked.aboveBound == 0 && share * least >= asked.meanUlp { return nil }
     }
     let fit = try hold(alternative, on: screen)
-    return Self.explains(fit, asked) ? (alternative, fit) : nil
+    return Self.explains(fit, asked, isSameQuestion: alternative.isSameQuestion)
+      ? (alternative, fit) : nil
   }
 
   /// The items that an explanation must hold for: all, where more than half are wrong or none is; else the wrong ones.
@@ -107,6 +114,7 @@ extension Verification {
     for part in found.entries[0].parts {
       fit.results += part.kernel.count
       fit.aboveBound += part.kernel.wrong
+      fit.isSpecial = fit.isSpecial || part.kernel.wrongSpecials > 0
       sum += part.kernel.meanUlp * Double(part.kernel.finiteCount)
       finite += part.kernel.finiteCount
       fit.maxUlp = fit.maxUlp.isNaN ? part.kernel.maxUlp : Swift.max(fit.maxUlp, part.kernel.maxUlp)

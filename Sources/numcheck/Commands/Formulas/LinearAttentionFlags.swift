@@ -20,11 +20,13 @@ struct LinearAttentionFlags: FormulaFlags {
   var map: LinearAttentionFormula.FeatureMap = .elu
 
   @Option(
-    help: ArgumentHelp("The keys, one a token (default: N(0,1) from the seed).", valueName: "FILE[:TENSOR]"))
+    help: ArgumentHelp("The keys, one a token (default: N(0,1) from the seed).", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var keys: String?
 
   @Option(
-    help: ArgumentHelp("The values, one a token (default: likewise).", valueName: "FILE[:TENSOR]"))
+    help: ArgumentHelp("The values, one a token (default: likewise).", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var values: String?
 
   @Option(

@@ -26,7 +26,7 @@ struct BinaryCrossEntropyFlags<N: BinaryCrossEntropyNaming>: FormulaFlags {
   @Option(
     help: ArgumentHelp(
       "Targets y from 0 to 1, as many as elements or as one row has (default: 0, 1 and some between, from the seed).",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]"), completion: .file())
   var targets: String?
 
   init() {}

@@ -34,7 +34,7 @@ struct FrequencyOptions: ParsableArguments {
       valueName: "N"), transform: Whole.number)
   var start: Int?
 
-  @Option(help: ArgumentHelp("The position of each row.", valueName: "FILE[:TENSOR]"))
+  @Option(help: ArgumentHelp("The position of each row.", valueName: "FILE[:TENSOR]"), completion: .file())
   var positionIds: String?
 
   func validate() throws {
@@ -265,7 +265,7 @@ struct AlibiFlags: FormulaFlags {
   @Option(help: ArgumentHelp("Distances 0 to N - 1.", valueName: "N"), transform: Whole.number)
   var positions: Int = 131072
 
-  @Option(help: ArgumentHelp("The distance of each row.", valueName: "FILE[:TENSOR]"))
+  @Option(help: ArgumentHelp("The distance of each row.", valueName: "FILE[:TENSOR]"), completion: .file())
   var distances: String?
 
   var files: [String?] { [distances] }

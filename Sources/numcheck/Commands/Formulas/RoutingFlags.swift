@@ -20,7 +20,8 @@ struct RoutingFlags: FormulaFlags {
 
   @Option(
     help: ArgumentHelp(
-      "A bias for each expert, which counts in the choice alone.", valueName: "FILE[:TENSOR]"))
+      "A bias for each expert, which counts in the choice alone.", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var bias: String?
 
   @Flag(help: "Weights are the scores themselves, not their shares of the sum of those that are kept.")

@@ -23,20 +23,23 @@ struct ScoreFlags: FormulaFlags {
   @Option(
     help: ArgumentHelp(
       "The keys, one a row (default: as many as --key-count, N(0,1) from the seed).",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]"), completion: .file())
   var keys: String?
 
   @Option(help: ArgumentHelp("Keys to draw.", valueName: "N"), transform: Whole.number)
   var keyCount: Int = 32
 
   @Option(
-    help: ArgumentHelp("W (default: N(0, 1/d) from the seed).", valueName: "FILE[:TENSOR]"))
+    help: ArgumentHelp("W (default: N(0, 1/d) from the seed).", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var queryMatrix: String?
 
-  @Option(help: ArgumentHelp("U (default: likewise).", valueName: "FILE[:TENSOR]"))
+  @Option(help: ArgumentHelp("U (default: likewise).", valueName: "FILE[:TENSOR]"), completion: .file())
   var keyMatrix: String?
 
-  @Option(help: ArgumentHelp("v (default: N(0, 1) of as many as a key has).", valueName: "FILE[:TENSOR]"))
+  @Option(
+    help: ArgumentHelp("v (default: N(0, 1) of as many as a key has).", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var combination: String?
 
   var files: [String?] { [keys, queryMatrix, keyMatrix, combination] }

@@ -19,11 +19,12 @@ struct SigmoidAttentionFlags: FormulaFlags {
   @Option(
     help: ArgumentHelp(
       "The keys, one a row (default: as many as --key-count, N(0,1) from the seed).",
-      valueName: "FILE[:TENSOR]"))
+      valueName: "FILE[:TENSOR]"), completion: .file())
   var keys: String?
 
   @Option(
-    help: ArgumentHelp("The values, one a row (default: likewise).", valueName: "FILE[:TENSOR]"))
+    help: ArgumentHelp("The values, one a row (default: likewise).", valueName: "FILE[:TENSOR]"),
+    completion: .file())
   var values: String?
 
   @Option(

@@ -58,7 +58,7 @@ struct VerifyFormula<O: FormulaFlags>: ParsableCommand {
         Fact("input.rowsWithoutAnswer", .integer(sights.rowsWithoutAnswer))
       ])
     try report.finish(
-      made.report.adding(called), limits: VerifyReport.limits + Report.limits(of: called) + thresholds.limits)
+      made.report.adding(called), limits: Report.limits(of: called) + thresholds.limits)
   }
 
   private func run(

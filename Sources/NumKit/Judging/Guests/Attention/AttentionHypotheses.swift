@@ -20,6 +20,7 @@ public enum AttentionHypothesisRegistry {
     SoftmaxHypotheses.self,
     HeadHypotheses.self,
     KeyHypotheses.self,
+    NarrowInputs.self,
   ]
 
   /// All that may be wrong where this was asked.

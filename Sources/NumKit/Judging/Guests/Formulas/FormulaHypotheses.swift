@@ -25,7 +25,7 @@ enum FormulaHypothesisRegistry {
   static func suspects<F: SuspectedFormula>(
     _ context: FormulaContext<F>, _ results: any ResultSource<FormulaQuestion<F>>
   ) -> Suspects<FormulaQuestion<F>> {
-    let changes = (F.changes(context) + FormulaOrder.changes(context)).filter { $0.isAny(of: context) }
+    let changes = (F.changes(context) + AnyFormula.changes(context)).filter { $0.isAny(of: context) }
     var suspects = Suspects<FormulaQuestion<F>>()
     suspects.alternatives = changes.compactMap { $0.alternative(context, results) }
     suspects.pairs = {
@@ -135,14 +135,17 @@ private struct ResultsRead<Q: Question>: ResultSource {
   }
 }
 
-/// Right answers of another row, in another order, of another sign.
-enum FormulaOrder {
+/// Right answers of another row, of inputs cut short, in another order, of another sign.
+enum AnyFormula {
   static func changes<F: SuspectedFormula>(_ context: FormulaContext<F>) -> [FormulaChange<F>] {
     let (rows, read) = (context.rows, context.read)
     var list = [
       FormulaChange<F>("the sign turned round") { i, _ in (i, -1) },
       FormulaChange<F>("results in reverse order") { i, n in (n - 1 - i, 1) },
     ]
+    list += NarrowInputs.cuts(of: context.format).map { name, cut in
+      FormulaChange<F>(name, item: { $0.values = $0.values.map(cut) })
+    }
     guard rows > 1 else { return list }
     let others: [(String, @Sendable (Int) -> Int)] = [
       ("stale: the answer to the row before", { $0 - 1 }), ("the answer to the row after", { $0 + 1 }),

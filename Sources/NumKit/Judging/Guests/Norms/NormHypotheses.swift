@@ -16,6 +16,7 @@ public enum NormHypothesisRegistry {
     VarianceHypotheses.self,
     AffineHypotheses.self,
     NormOrderHypotheses.self,
+    NarrowInputs.self,
   ]
 
   /// All that may be wrong where this was asked.

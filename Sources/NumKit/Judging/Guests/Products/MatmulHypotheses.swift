@@ -14,6 +14,7 @@ public enum MatmulHypothesisRegistry {
   public static let families: [any MatmulHypotheses.Type] = [
     TransposeHypotheses.self,
     InnerTailHypotheses.self,
+    NarrowInputs.self,
     NarrowSumHypotheses.self,
     ProductOrderHypotheses.self,
   ]
@@ -80,9 +81,11 @@ enum NarrowSumHypotheses: MatmulHypotheses {
     return formats.filter { $0.precision < v.accumulator.precision && $0.hasZero }.compactMap { format in
       guard let plans = try? v.plans(v.inputs, format) else { return nil }
       let (inputs, results) = (v.inputs, v.format)
-      return Alternative("accumulator \(format.name)", plans: plans) { _ in
+      var narrow = Alternative<MatmulQuestion>("accumulator \(format.name)", plans: plans) { _ in
         MatmulProver(inputs, format: results)
       }
+      narrow.isSameQuestion = true
+      return narrow
     }
   }
 }

@@ -10,6 +10,7 @@ public enum RowHypothesisRegistry {
     OrderHypotheses.self,
     OperationHypotheses.self,
     ParameterHypotheses.self,
+    NarrowInputs.self,
   ]
 
   /// What shows in numbers.

@@ -1,0 +1,56 @@
+import NumKitNumbers
+import NumKitQuestions
+
+/// Inputs that a kernel cuts to a shorter format before it computes, as matrix units do with f32: numbers are right, of other inputs.
+enum NarrowInputs {
+  /// What they may be cut to where they are numbers of `format`, and how.
+  static func cuts(of format: NumberFormat) -> [(name: String, cut: @Sendable (Double) -> Double)] {
+    [NumberFormat.tf32, .bf16, .f16].filter { $0.precision < format.precision }.flatMap { short in
+      let rounded: (String, @Sendable (Double) -> Double) = (
+        "inputs rounded to \(short.name)", { short.round($0) }
+      )
+      // Half precision has less range too: nobody gets it by dropping bits.
+      guard short != .f16 else { return [rounded] }
+      let dropped = UInt64(1) << UInt64(53 - short.precision) - 1
+      let truncated: (String, @Sendable (Double) -> Double) = (
+        "inputs truncated to \(short.name)", { Double(bitPattern: $0.bitPattern & ~dropped) }
+      )
+      return [rounded, truncated]
+    }
+  }
+}
+
+extension NarrowInputs: RowHypotheses, NormHypotheses, MatmulHypotheses, AttentionHypotheses {
+  static func changes(_ context: RowContext) -> [RowChange] {
+    cuts(of: context.inputs).map { name, cut in
+      var change = RowChange(name)
+      change.item = { $0.values = $0.values.map(cut) }
+      return change
+    }
+  }
+
+  static func changes(_ context: NormContext) -> [NormChange] {
+    cuts(of: context.format).map { name, cut in
+      var change = NormChange(name)
+      change.item = { $0.values = $0.values.map(cut) }
+      return change
+    }
+  }
+
+  static func alternatives(_ context: MatmulContext) -> [Alternative<MatmulQuestion>] {
+    let (a, b) = (context.a, context.b)
+    return cuts(of: context.verification.storage).compactMap { name, cut in
+      context.product(
+        name, MatmulInputs(rows: a.values.map(cut), columns: b.values.map(cut), inner: a.inner))
+    }
+  }
+
+  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
+    let t = context.tensors
+    return cuts(of: context.verification.format).map { name, cut in
+      context.alternative(
+        name,
+        tensors: AttentionInputs(q: t.q.map(cut), k: t.k.map(cut), v: t.v.map(cut), shape: context.shape))
+    }
+  }
+}
