@@ -52,6 +52,29 @@ import Reports
     }
   }
 
+  /// What came and went within one run is told, and is no jump.
+  @Test func spikesAreTold() throws {
+    #expect(Spike([1, 1.01, 3, 1, 1.02])?.index == 2)
+    #expect(Spike([0, 0, 5, 0])?.level == 0)
+    for none in [[1, 3, 1], [1, 2, 1, 2, 1, 2, 1], [1, 1.001, 1, 1], [1, 1, 1, 3], [1, .nan, 1, 1]] {
+      #expect(Spike(none) == nil, "\(none)")
+    }
+    let folder = try Self.folder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appendingPathComponent("h.db").path
+    for (k, ulp) in [0.5, 0.5, 7, 0.5, 0.5].enumerated() {
+      try History(path, creating: true).add(
+        try Self.results(ulp), commit: "commit\(k)", version: "1", status: "ok", at: Double(k))
+    }
+    let history = try History(path, creating: false)
+    let series = try history.series(check: nil, result: "shifted", figure: "ulp.max")
+    let report = HistoryReport(
+      file: "h.db", version: "1", series: series, runs: try history.runs(), showsRuns: false
+    ).report
+    #expect(report.findings.map(\.kind) == ["spike"])
+    #expect(report.conclusion.contains("in run 3 alone"), "\(report.conclusion)")
+  }
+
   /// Four writers, ten runs each: none is lost, none is half there.
   @Test func concurrentWritersLoseNothing() throws {
     let folder = try Self.folder()

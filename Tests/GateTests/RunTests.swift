@@ -103,7 +103,7 @@ import Shards
     let records = try [3, 1, 2].map { index in
       let chosen = file.selected([], shard: Shard("\(index)/3"))
       let results = GateRunner(threads: 2).run(chosen.map { items[$0] })
-      let saved = GateRecord(path: file.path, total: 40, results: results).text
+      let saved = Self.record(file, results).text
       return ("s\(index)", try GateRecord(parsing: Data(saved.utf8), file: "s"))
     }
     let whole = try GateRecord.merged(records)
@@ -114,6 +114,39 @@ import Shards
     #expect(S.report(file, part.results, total: 40).gaps.first == "13 checks of 40 did not run here")
     #expect(throws: GateError.self) { try GateRecord.merged([records[0], records[0]]) }
     #expect(throws: GateError.self) { try GateRecord(parsing: Data("{}".utf8), file: "x") }
+  }
+
+  private static func record(
+    _ file: GateFile, _ results: [CheckResult], version: String = "1", fingerprint: String? = nil
+  ) -> GateRecord {
+    GateRecord(
+      path: file.path, version: version, fingerprint: fingerprint ?? file.fingerprint, total: 40,
+      results: results)
+  }
+
+  /// What a shard saved is taken as it was written, beside others of the same program and file.
+  @Test func recordsAreTakenWholeAndOfOneRun() throws {
+    let file = try Self.many(40)
+    let results = S.run(file, threads: 1, Self.work)
+    let text = Self.record(file, results).text
+    #expect(text.contains("\"failed\""))
+    for wrong in [
+      text.replacing("\"failed\"", with: "\"passed\""), text.replacing("0x1.", with: "0x2."),
+      text.replacing(/"checksum" : "[0-9a-f]+"/, with: "\"checksum\" : \"0\""),
+    ] {
+      #expect(wrong != text)
+      #expect(throws: GateError.self) { try GateRecord(parsing: Data(wrong.utf8), file: "x") }
+    }
+    let (first, rest) = (Array(results[..<20]), Array(results[20...]))
+    #expect(
+      try GateRecord.merged([("a", Self.record(file, first)), ("b", Self.record(file, rest))]).total == 40)
+    for other in [
+      Self.record(file, rest, version: "2"), Self.record(file, rest, fingerprint: "0123456789abcdef"),
+    ] {
+      #expect(throws: GateError.self) {
+        try GateRecord.merged([("a", Self.record(file, first)), ("b", other)])
+      }
+    }
   }
 
   @Test func shardsArePartsOfAll() throws {

@@ -79,13 +79,16 @@ import Testing
     #expect(Self.kinds(try Self.verify(["--exec", own], status: 0)) == [])
     let program = folder.appendingPathComponent("p.sh")
     try "echo some words >&2; exit 3".write(to: program, atomically: true, encoding: .utf8)
-    let failing = try Self.verify(["--exec", "sh '\(program.path)' {results}"], status: 1)
-    #expect(Self.kinds(failing) == ["failure"])
-    let message = ((failing["findings"] as? [[String: Any]])?[0]["message"] as? String) ?? ""
-    #expect(message.contains("status 3") && message.contains("some words"))
+    let failing = try CommandRunner.run(["verify", "softmax", "--exec", "sh '\(program.path)' {results}"])
+    #expect(failing.status == 2 && failing.output.isEmpty)
+    #expect(failing.errors.contains("status 3") && failing.errors.contains("some words"))
     #expect(Self.kinds(try Self.verify(["--exec", "true {results}"], ["--no-hygiene"], status: 1)) == [])
     let slow = try Self.verify(["--exec", "sleep 60; true {results}"], ["--timeout", "0.3"], status: 1)
     #expect(Self.kinds(slow) == ["time-out"])
+    // What never answered has no numbers to judge, and looks like nothing.
+    #expect(slow["results"] == nil)
+    let said = try #require(slow["conclusion"] as? String)
+    #expect(said.hasPrefix("program gave no results, nothing was judged: did not end"), "\(said)")
   }
 
   @Test func nothingOfAProgramIsLeft() throws {

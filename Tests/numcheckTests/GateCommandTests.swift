@@ -113,6 +113,39 @@ import Testing
     #expect(part.status == 2 && part.output.contains("did not run here"), "\(part.output)")
   }
 
+  /// Five checks for seven shards: those that get none are green, and what all saved is the whole.
+  @Test func moreShardsThanChecks() throws {
+    let folder = try Self.folder(Self.small)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    var merge = ["gate"]
+    for k in 1...7 {
+      let outcome = try CommandRunner.run(
+        ["gate", "--shard", "\(k)/7", "--save", "s\(k).json"], folder: folder)
+      #expect(outcome.status == 0, "\(k): \(outcome.errors)")
+      merge += ["--merge", "s\(k).json"]
+    }
+    #expect(try CommandRunner.run(merge, folder: folder).status == 0)
+    let none = try CommandRunner.run(["gate", "--filter", "zzz", "--shard", "1/7"], folder: folder)
+    #expect(none.status == 2 && none.errors.contains("no check matches zzz"))
+    // Another file than the one that ran.
+    try (Self.small + "\n# another\n").write(
+      to: folder.appendingPathComponent("numcheck.yml"), atomically: true, encoding: .utf8)
+    let other = try CommandRunner.run(merge, folder: folder)
+    #expect(other.status == 2 && other.errors.contains("as it is now"), "\(other.errors)")
+  }
+
+  /// What cannot be kept is an error, and hides no verdict.
+  @Test(arguments: [
+    ["--report", "html=missing/x.html"], ["--history", "missing/h.db"], ["--save", "missing/s.json"],
+  ])
+  func whatCannotBeWrittenHidesNothing(_ flags: [String]) throws {
+    let folder = try Self.folder(Self.small)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let outcome = try CommandRunner.run(["gate"] + flags, folder: folder)
+    #expect(outcome.status == 2 && outcome.output.contains("all 5 checks hold"), "\(outcome.output)")
+    #expect(outcome.errors.contains("missing/"))
+  }
+
   @Test func locksHoldLaterRuns() throws {
     let folder = try Self.folder(Self.small)
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -4,6 +4,8 @@ import Reports
 package struct GateFile: Sendable {
   /// Its path, as it was given.
   package let path: String
+  /// Of what stands in it.
+  package let fingerprint: String
   package var settings = GateSettings()
   /// Every cell of every matrix is a check of its own.
   package var checks: [GateCheck] = []

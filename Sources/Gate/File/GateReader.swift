@@ -1,4 +1,5 @@
 import Reports
+import Shards
 import Yams
 
 /// Reads a gate's file. All that is wrong is said at its line, with what was probably meant.
@@ -30,11 +31,13 @@ package struct GateReader {
         "it holds nothing: 'numcheck gate --init' writes a file to begin with",
         at: Location(file: path, line: 1))
     }
-    return try reader.file(root)
+    var sum = Checksum()
+    sum.add(Array(text.utf8))
+    return try reader.file(root, fingerprint: sum.text)
   }
 
-  private mutating func file(_ root: YAMLValue) throws -> GateFile {
-    var file = GateFile(path: path)
+  private mutating func file(_ root: YAMLValue, fingerprint: String) throws -> GateFile {
+    var file = GateFile(path: path, fingerprint: fingerprint)
     let members = try root.members()
     for (key, _) in members where !Self.fileKeys.contains(key.name) {
       throw key.wrong("unknown key '\(key.name)'" + didYouMean(key.name, in: Self.fileKeys))

@@ -26,7 +26,7 @@ package enum GateSchema {
           "time-limit": described("Seconds that a check may take.", positive),
           "fail-fast": described("Whether the first that fails ends the run.", boolean),
           "lock": described("The lockfile's path (numcheck.lock).", string),
-          "slack": described("By which share a pinned figure may be worse (0).", share),
+          "slack": described("By which share a pinned figure may be worse (0.01).", share),
           "history": described("An SQLite file that keeps each run's figures.", string),
         ]),
         "$defs": .members(

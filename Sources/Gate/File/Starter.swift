@@ -34,7 +34,7 @@ package enum Starter {
       # threads: 2            # checks at once; --threads and NUMCHECK_THREADS come before it
       # time-limit: 60        # seconds a check
       # fail-fast: true
-      # slack: 0.1            # a pinned figure may be a tenth worse
+      # slack: 0.1            # a pinned figure may be a tenth worse (default: a hundredth)
       # history: numcheck.db  # keeps each run's figures; 'numcheck history numcheck.db' shows them over commits
 
       defaults:

@@ -46,11 +46,26 @@ package struct HistoryReport {
           + "\(Figures.short(s.points[jump.index].value)) at commit \(Self.commit(s.points[jump.index].run)), run "
           + "\(s.points[jump.index].run.id)", leads: false)
     }
+    let spikes = series.compactMap { s in
+      jump(s) == nil ? Spike(s.points.map(\.value)).map { (s, $0) } : nil
+    }
+    report.findings += spikes.map { s, spike in
+      Finding(
+        "spike", Self.name(s),
+        "\(s.figure) was \(Figures.short(s.points[spike.index].value)) in run \(s.points[spike.index].run.id) alone, commit "
+          + "\(Self.commit(s.points[spike.index].run)), and \(Figures.short(spike.level)) before and after",
+        leads: false)
+    }
     let largest = jumped.max { size($0.0, $0.1) < size($1.0, $1.1) }
     report.conclusion =
       largest.map { s, jump in
         "\(Self.name(s)) \(s.figure) jumped most, at commit \(Self.commit(s.points[jump.index].run))"
-      } ?? (series.isEmpty ? "no figure of that name" : "no figure jumped")
+      }
+      ?? (series.isEmpty
+        ? "no figure of that name"
+        : spikes.first.map { s, spike in
+          "no figure jumped for good; \(Self.name(s)) \(s.figure) did in run \(s.points[spike.index].run.id) alone"
+        } ?? "no figure jumped")
     return report
   }
 

@@ -129,11 +129,13 @@ package struct GateReport {
 
   private var conclusion: String {
     let bad = results.filter { ![.passed, .notRun].contains(outcome($0)) }
-    if results.isEmpty { return "nothing was checked" }
+    if results.isEmpty { return "nothing was checked: no check falls to this part" }
     guard let first = bad.first else {
       return results.contains { $0.outcome == .notRun }
         ? "not all was run"
-        : results.count == 1 ? "the check holds" : "all \(quantity(results.count, "check")) hold"
+        : results.count < total
+          ? "those that ran hold; \(total - results.count) of \(quantity(total, "check")) did not run"
+          : results.count == 1 ? "the check holds" : "all \(quantity(results.count, "check")) hold"
     }
     let more = bad.count > 1 ? " and \(quantity(bad.count - 1, "other"))" : ""
     return "\(first.name)\(more) \(bad.count > 1 ? "do" : "does") not hold; to see why: \(first.commandLine)"

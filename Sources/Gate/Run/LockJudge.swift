@@ -21,6 +21,9 @@ package struct LockJudge {
   /// The lock's name in messages.
   private let file: String
 
+  /// The slack where none is said: another order of summation moves a mean by less.
+  package static let usualSlack = 0.01
+
   /// - Parameter slack: by which share a figure may be worse.
   package init(_ lock: Lockfile, slack: Double, file: String) {
     (self.lock, self.slack, self.file) = (lock, slack, file)
@@ -118,12 +121,12 @@ package struct LockJudge {
         out.findings.append(
           Finding(
             "moved", entry.label,
-            "its bound was \(Figures.short(entry.value)), is \(Figures.short(found.value)) \(entry.unit)",
+            "its bound \(Self.change(entry.value, found.value)) \(entry.unit)",
             leads: false))
       }
       return
     }
-    let words = "\(entry.path) was \(Figures.short(entry.value)), is \(Figures.short(found.value))"
+    let words = "\(entry.path) \(Self.change(entry.value, found.value))"
     let worse = Self.worse(found.value, than: entry.value, entry.sense)
     let drift = Self.worse(found.value, than: entry.first, entry.sense)
     let why = explanation(entry, found, pinned, result)
@@ -147,6 +150,12 @@ package struct LockJudge {
         out.findings.append(Finding("improved", entry.label, words + why, leads: false))
       }
     }
+  }
+
+  /// Both numbers in few digits, or in all where few show no difference.
+  private static func change(_ old: Double, _ new: Double) -> String {
+    let (a, b) = (Figures.short(old), Figures.short(new))
+    return a == b ? "was \(Figures.number(old)), is \(Figures.number(new))" : "was \(a), is \(b)"
   }
 
   private func allowance(_ slack: Double) -> String {

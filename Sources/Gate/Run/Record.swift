@@ -1,42 +1,70 @@
 import Foundation
 import Reports
+import Shards
 
 /// What a shard found, as a file: merged with the others' it makes the report of the whole.
 package struct GateRecord: Sendable {
   package let path: String
+  /// The program's version, and what stood in the gate's file: parts of one run have the same.
+  package let version: String
+  package let fingerprint: String
   /// How many checks the whole run has.
   package let total: Int
   package let results: [CheckResult]
 
-  package init(path: String, total: Int, results: [CheckResult]) {
-    (self.path, self.total, self.results) = (path, total, results)
+  package init(path: String, version: String, fingerprint: String, total: Int, results: [CheckResult]) {
+    (self.path, self.version, self.fingerprint) = (path, version, fingerprint)
+    (self.total, self.results) = (total, results)
   }
 
-  private static let schema = "numcheck-gate/1"
+  private static let schema = "numcheck-gate/2"
 
   private struct File: Codable {
     let schema: String
+    let version: String
     let path: String
+    let fingerprint: String
     let total: Int
     let results: [Encoded]
+    var checksum: String?
+
+    /// Of all that stands in it.
+    var ownChecksum: String {
+      var plain = self
+      plain.checksum = nil
+      var sum = Checksum()
+      sum.add(plain.encoded)
+      return sum.text
+    }
+
+    var encoded: Data {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+      // All of it is text and numbers that JSON can say.
+      return (try? encoder.encode(self)) ?? Data()
+    }
   }
 
   package var text: String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    let file = File(schema: Self.schema, path: path, total: total, results: results.map(\.encoded))
-    // All of it is text and numbers that JSON can say.
-    return (try? encoder.encode(file)).map { String(decoding: $0, as: UTF8.self) + "\n" } ?? ""
+    var file = File(
+      schema: Self.schema, version: version, path: path, fingerprint: fingerprint, total: total,
+      results: results.map(\.encoded))
+    file.checksum = file.ownChecksum
+    return String(decoding: file.encoded, as: UTF8.self) + "\n"
   }
 
   package init(parsing data: Data, file: String) throws {
-    do {
-      let read = try JSONDecoder().decode(File.self, from: data)
-      guard read.schema == Self.schema, read.total >= 0 else { throw GateError("", at: nil) }
-      (path, total, results) = (read.path, read.total, try read.results.map { try $0.result() })
-    } catch {
-      throw GateError("\(file): no record of a gate: 'numcheck gate --save FILE' writes one", at: nil)
+    struct Head: Decodable { let schema: String }
+    guard let head = try? JSONDecoder().decode(Head.self, from: data), head.schema.hasPrefix("numcheck-gate/")
+    else { throw GateError("\(file): no record of a gate: 'numcheck gate --save FILE' writes one", at: nil) }
+    guard head.schema == Self.schema else {
+      throw GateError("\(file): is of the format '\(head.schema)', this is '\(Self.schema)'", at: nil)
     }
+    guard let read = try? JSONDecoder().decode(File.self, from: data), read.checksum == read.ownChecksum,
+      read.total >= 0, let results = try? read.results.map({ try $0.result() })
+    else { throw GateError("\(file): is damaged, or was changed by hand", at: nil) }
+    (path, version, fingerprint) = (read.path, read.version, read.fingerprint)
+    (total, self.results) = (read.total, results)
   }
 
   /// All shards' results in the file's order; throws where they are not of one run.
@@ -47,6 +75,12 @@ package struct GateRecord: Sendable {
       guard record.path == first.path, record.total == first.total else {
         throw GateError("\(file): of another run: \(record.path) with \(record.total) checks", at: nil)
       }
+      guard record.version == first.version else {
+        throw GateError("\(file): of version \(record.version), others of \(first.version)", at: nil)
+      }
+      guard record.fingerprint == first.fingerprint else {
+        throw GateError("\(file): of another \(record.path): not what others ran", at: nil)
+      }
       for result in record.results {
         if let other = results[result.index] {
           throw GateError("\(file): '\(result.name)' is in \(other.1) too", at: nil)
@@ -55,7 +89,8 @@ package struct GateRecord: Sendable {
       }
     }
     return GateRecord(
-      path: first.path, total: first.total, results: results.sorted { $0.key < $1.key }.map(\.value.0))
+      path: first.path, version: first.version, fingerprint: first.fingerprint, total: first.total,
+      results: results.sorted { $0.key < $1.key }.map(\.value.0))
   }
 }
 

@@ -20,7 +20,7 @@ struct ThroughOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Values for --through attention (default: the input's tensor with v for q).", valueName: "FILE[:TENSOR]"
-    ))
+    ), completion: .file())
   var values: String?
 
   @Flag(help: "For --through attention: a query sees the keys up to its own.")

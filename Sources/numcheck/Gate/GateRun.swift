@@ -62,12 +62,12 @@ struct GateRun {
   /// The numbers of the checks that are asked for.
   private func chosen() throws -> [Int] {
     let found = gate.selected(filter, shard: shard)
-    if found.isEmpty {
-      let asked = filter.isEmpty ? "" : " matches \(filter.joined(separator: ", "))"
+    // More shards than checks leave some without any, which is no mistake.
+    if found.isEmpty, shard == nil || gate.selected(filter, shard: nil).isEmpty {
       throw UsageError(
         gate.checks.isEmpty
           ? "\(gate.path): it has no check"
-          : "no check\(asked)\(shard == nil ? "" : " in this shard"); nothing was checked")
+          : "no check matches \(filter.joined(separator: ", ")); nothing was checked")
     }
     return found
   }
@@ -100,7 +100,8 @@ struct GateRun {
     if lock.update {
       files.append(try RawWriter(lockPath, text: newLock(old, results).text))
     } else if let old {
-      let judge = LockJudge(old, slack: gate.settings.slack ?? 0, file: ArgumentText.shown(lockPath))
+      let judge = LockJudge(
+        old, slack: gate.settings.slack ?? LockJudge.usualSlack, file: ArgumentText.shown(lockPath))
       for result in results {
         let check = gate.checks[result.index]
         report.lock[result.index] = judge.judged(result, pinned: check.pinned, slack: check.slack)
@@ -110,7 +111,9 @@ struct GateRun {
       report.lock = [:]
     }
     if let save = selection.save {
-      let record = GateRecord(path: gate.path, total: gate.checks.count, results: results)
+      let record = GateRecord(
+        path: gate.path, version: toolVersion, fingerprint: gate.fingerprint, total: gate.checks.count,
+        results: results)
       files.append(try RawWriter(save, text: record.text))
     }
     var made = report.report
@@ -124,13 +127,21 @@ struct GateRun {
       }
     }
     let whole = made
-    try deliver(files) {
-      if let historyPath, selection.merge.isEmpty || !results.isEmpty {
-        try History(ArgumentText.shown(historyPath), creating: true).add(
-          results, commit: history.commit ?? Surroundings.commit, version: toolVersion,
-          status: whole.status.rawValue, at: Surroundings.time)
+    var isShown = false
+    do {
+      try deliver(files) {
+        if let historyPath, selection.merge.isEmpty || !results.isEmpty {
+          try History(ArgumentText.shown(historyPath), creating: true).add(
+            results, commit: history.commit ?? Surroundings.commit, version: toolVersion,
+            status: whole.status.rawValue, at: Surroundings.time)
+        }
+        isShown = true
+        try options.finish(whole)
       }
-      try options.finish(whole)
+    } catch {
+      // What could not be kept hides no verdict.
+      if !isShown { try? options.finish(whole) }
+      throw error
     }
   }
 
@@ -175,8 +186,13 @@ struct GateRun {
     guard whole.total == gate.checks.count, whole.path == gate.path,
       whole.results.allSatisfy({
         gate.checks.indices.contains($0.index) && gate.checks[$0.index].name == $0.name
-      })
-    else { throw UsageError("the shards are not of \(gate.path) as it is now") }
+      }), whole.version == toolVersion, whole.fingerprint == gate.fingerprint
+    else {
+      throw UsageError(
+        whole.version == toolVersion
+          ? "the shards are not of \(gate.path) as it is now"
+          : "the shards are of version \(whole.version), this is \(toolVersion)")
+    }
     return whole.results
   }
 

@@ -10,7 +10,7 @@ struct MatmulInputOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A, shaped [..., rows, inner]; axes before the last two count as more rows.", valueName: "FILE[:TENSOR]"
-    ))
+    ), completion: .file())
   var a: String?
 
   @Option(help: ArgumentHelp("B, shaped [inner, columns].", valueName: "FILE[:TENSOR]"), completion: .file())

@@ -65,14 +65,18 @@ struct ReportOptions: ParsableArguments {
       try report.check(limits + check.map { try Limit(parsing: $0) })
       try choice.check(report)
     } catch { throw UsageError("\(error)") }
-    let files = try self.report.map { file in
-      try RawWriter(file.path, text: file.format.emitter.text(report, Style(columns: choice)))
+    let written = Result {
+      let files = try self.report.map { file in
+        try RawWriter(file.path, text: file.format.emitter.text(report, Style(columns: choice)))
+      }
+      try deliver(files) {}
     }
-    try deliver(files) {}
+    // A file that cannot be written hides nothing.
     if shows { try emit(format.emitter.text(report, Terminal.style(columns: choice))) }
     if !shows || !format.emitter.hasFindings {
       for finding in report.allFindings where finding.isWarning { printNote(finding.line) }
     }
+    try written.get()
     switch report.status {
     case .ok: return
     case .failed:
@@ -95,6 +99,7 @@ struct ReportFormat: ExpressibleByArgument {
   }
 
   static var allValueStrings: [String] { EmitterRegistry.all.map { $0.name } }
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
   var defaultValueDescription: String { emitter.name }
 
   /// `text, json or csv`.

@@ -4,6 +4,7 @@ import NumKit
 extension DType: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
   public static var allValueStrings: [String] { FormatRegistry.all.map(\.dtype.name) }
+  public static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 extension Overflow: ExpressibleByArgument {}

@@ -74,6 +74,15 @@ import Testing
 
   private static let size = 4096
 
+  /// What f32 loses on its way into a matrix unit.
+  private static let cuts: [(String, @Sendable (Double) -> Double)] = [
+    ("inputs rounded to tf32", { NumberFormat.tf32.round($0) }),
+    ("inputs truncated to tf32", { Double(Float(bitPattern: Float($0).bitPattern & ~0x1fff)) }),
+    ("inputs rounded to bf16", { NumberFormat.bf16.round($0) }),
+    ("inputs truncated to bf16", { Double(Float(bitPattern: Float($0).bitPattern & ~0xffff)) }),
+    ("inputs rounded to f16", { NumberFormat.f16.round($0) }),
+  ]
+
   /// Two keys: scores in two lanes, last numbers first.
   private func attention(_ q: [Float], _ k: [Float], _ v: [Float]) -> [Float] {
     func score(_ j: Int) -> Float {
@@ -146,6 +155,11 @@ import Testing
     try expect("mask added as 0 and 1", masked) { p in
       p.mask.additive = p.mask.additive.map { $0 == 0 ? 1 : 0 }
     }
+    let t = try tensors(shape)
+    for (name, cut) in Self.cuts {
+      let short = AttentionInputs(q: t.q.map(cut), k: t.k.map(cut), v: t.v.map(cut), shape: shape)
+      #expect(try names(asked: plain, answered: plain, on: short).names.first == name)
+    }
   }
 
   @Test func headsAreNamed() throws {
@@ -175,10 +189,11 @@ import Testing
     let rows: PlantedRows
     let operation: Normalization
     let parameters: NormParameters
+    let cut: @Sendable (Double) -> Double
     let change: @Sendable (inout [Double], [Double]) -> Void
 
     func results(of item: NormQuestion.Item, into results: UnsafeMutableBufferPointer<Double>) {
-      let x = rows.row(item.row).map(Double.init)
+      let x = rows.row(item.row).map { cut(Double($0)) }
       var truth = Truth()
       x.withUnsafeBufferPointer {
         NormReference(operation, format: .f32).answer($0, parameters: parameters, into: &truth)
@@ -196,13 +211,15 @@ import Testing
     asked.bias = (0..<40).map { Double($0) / 32 - 0.5 }
     func expect(
       _ name: String?, _ asked: NormParameters, of operation: Normalization = .layerNorm,
-      answered other: Normalization? = nil, _ change: (inout NormParameters) -> Void = { _ in },
+      answered other: Normalization? = nil,
+      cut: @escaping @Sendable (Double) -> Double = { $0 },
+      _ change: (inout NormParameters) -> Void = { _ in },
       after: @escaping @Sendable (inout [Double], [Double]) -> Void = { _, _ in }
     ) throws {
       var answered = asked
       change(&answered)
       let source = NormAnswers(
-        rows: rows, operation: other ?? operation, parameters: answered, change: after)
+        rows: rows, operation: other ?? operation, parameters: answered, cut: cut, change: after)
       let found = try NormVerification(operation, format: .f32, parameters: asked).run("y", source, on: rows)
       let names = found.findings.hypotheses.map(\.name)
       #expect(names.first == name, "\(name ?? "right"): \(names)")
@@ -217,6 +234,7 @@ import Testing
       $0.weight = $0.weight.map { $0 / c.squareRoot() }
       $0.epsilon /= c
     }
+    for (name, cut) in Self.cuts { try expect(name, asked, cut: cut) }
     var bare = NormParameters(epsilon: 0.0625)
     try expect("epsilon left out", bare) { $0.epsilon = 0 }
     try expect("mean not subtracted: the answer of rmsnorm", bare, answered: .rmsNorm)
@@ -271,6 +289,9 @@ import Testing
     try expect("A transposed", product(24, { row($1, $0) }, column, float))
     try expect("last 8 of the inner dimension left out", product(16, row, column, float))
     try expect("last of the inner dimension left out", product(23, row, column, float))
+    for (name, cut) in Self.cuts {
+      try expect(name, product(24, { cut(row($0, $1)) }, { cut(column($0, $1)) }, float))
+    }
     try expect("accumulator f16", product(24, row, column) { NumberFormat.f16.round($0) })
     try expect("accumulator bf16", product(24, row, column) { NumberFormat.bf16.round($0) })
   }
