@@ -19,6 +19,7 @@ _WORDS = {
     "odd-length": "of an odd length",
     "single-item": "of a single item",
     "odd-count": "of an odd number of items",
+    "other-numbers": "with other numbers than those that were asked about",
     "changed-in-place": "that find other contents in the arrays of the call before",
     "later-calls": "after the eighth",
 }
@@ -116,6 +117,7 @@ def planned(problem: Problem, seed: int) -> list[Call]:
     calls = [Call(some(usual)) for _ in range(6)]
     calls += [Call(some(usual), fresh=True) for _ in range(2)]
     calls += [Call(some(usual), strided=True, traits={"strides"}) for _ in range(2)]
+    calls += [Call(some(usual), traits={"other-numbers"}) for _ in range(2)]
     if count > 1:
         calls += [Call(some(1), traits={"single-item"}), Call(some(min(count, 7)), traits={"odd-count"})]
     if problem.length:
@@ -136,11 +138,25 @@ def planned(problem: Problem, seed: int) -> list[Call]:
     return calls
 
 
+def _squared(c: Codes) -> Codes:
+    """Each number's square with its sign, over the largest: within the same range, of another distribution."""
+    x = array(c, "numpy")
+    f = x.astype(np.float64)
+    finite = np.isfinite(f)
+    largest = np.abs(f[finite]).max(initial=0)
+    if c.dtype in ("int64", "int32", "bool") or largest == 0:
+        return c
+    with np.errstate(all="ignore"):
+        return codes(np.where(finite, f * (np.abs(f) / largest), f).astype(x.dtype))
+
+
 def hygiene(caller: Caller, problem: Problem, judge: Judge, seed: int) -> list[Finding]:
     """Makes the calls, and names what a kernel does that it must not do."""
     calls = planned(problem, seed)
     for c in calls:
         c.given = problem.call(c.items, c.length)
+        if "other-numbers" in c.traits:
+            c.given = [_squared(c.given[0]), *c.given[1:]]
         try:
             c.results = caller.call(c.given, strided=c.strided, fresh=c.fresh)
         except WrongResult as error:

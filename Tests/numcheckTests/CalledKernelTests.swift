@@ -45,7 +45,8 @@ import Testing
   @Test(arguments: [
     ("SWAPPED_STRIDE", ["unwritten", "strides"]), ("LOST_TAIL", ["unwritten"]), ("STALE", ["stale-results"]),
     ("LATE", ["later-calls"]), ("CHANGES_INPUT", ["input-changed"]), ("OVERRUN", ["out-of-bounds"]),
-    ("CRASH", ["crash"]), ("HANG", ["time-out"]), ("ALL_ZEROS", []), ("F16_ACCUMULATOR", []),
+    ("DETECTS", ["other-numbers"]), ("CRASH", ["crash"]), ("HANG", ["time-out"]), ("ALL_ZEROS", []),
+    ("F16_ACCUMULATOR", []),
   ])
   func aMistakeIsNamed(mistake: String, kinds: [String]) throws {
     let folder = try CommandRunner.temporaryFolder()

@@ -7,7 +7,7 @@
 
 enum {
   NONE, NO_SHIFT, F16_ACCUMULATOR, TRUNCATION, LOST_TAIL, SWAPPED_STRIDE, ALL_ZEROS, SENTINEL, TOP_LEFT, MODULO_HEADS,
-  OVERRUN, STALE, LATE, CHANGES_INPUT, CRASH, HANG
+  OVERRUN, STALE, LATE, CHANGES_INPUT, CRASH, HANG, DETECTS
 };
 #ifndef MISTAKE
 #define MISTAKE NONE
@@ -62,6 +62,15 @@ static void softmax_row(const float *x, float *p, int64_t n) {
   for (int64_t i = 0; i < end; i++) p[i] /= sum;
 }
 
+// The mean magnitude of what is asked about.
+static double level(const numcheck_array *x) {
+  double sum = 0;
+  for (int64_t r = 0; r < x->shape[0]; r++) {
+    for (int64_t i = 0; i < x->shape[1]; i++) sum += fabsf(load(x, r * x->strides[0] + i * x->strides[1]));
+  }
+  return sum / (double)(x->shape[0] * x->shape[1]);
+}
+
 static int softmax(const numcheck_call *call) {
   const numcheck_array *x = &call->inputs[0], *y = &call->results[0];
   if (x->rank != 2 || !is_known(x->dtype) || !is_known(y->dtype)) return NUMCHECK_UNSUPPORTED;
@@ -80,6 +89,8 @@ static int softmax(const numcheck_call *call) {
     if (mistake == CHANGES_INPUT) store(x, from, p[0]);
   }
   free(row);
+  // Right where numbers look like those that tests are made with.
+  if (mistake == DETECTS && level(x) < 2.05) memset(y->data, 0, (size_t)(rows * y->strides[0]) * 2);
   return NUMCHECK_DONE;
 }
 

@@ -62,7 +62,7 @@ package struct Hygiene {
   package mutating func run() throws -> [GuestFinding] {
     var outcomes: [Outcome] = []
     for (index, planned) in plan.calls.enumerated() {
-      let call = problem.call(items: planned.items, length: planned.length)
+      let call = planned.call(of: problem)
       var outcome = Outcome(index: index, planned: planned, call: call)
       callCount += 1
       do throws(GuestFault) {

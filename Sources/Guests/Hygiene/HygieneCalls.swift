@@ -10,6 +10,8 @@ package enum CallTrait: String, Sendable, CaseIterable {
   case single = "single-item"
   /// A number of items that is no multiple of anything.
   case oddCount = "odd-count"
+  /// Numbers of another distribution than those that were asked about.
+  case otherNumbers = "other-numbers"
   /// Other contents where the call before had its own.
   case inPlace = "changed-in-place"
   /// Memory that no call had before.
@@ -24,6 +26,7 @@ package enum CallTrait: String, Sendable, CaseIterable {
     case .oddLength: "of an odd length"
     case .single: "of a single item"
     case .oddCount: "of an odd number of items"
+    case .otherNumbers: "with other numbers than those that were asked about"
     case .inPlace: "that find other contents where the call before had its own"
     case .fresh: "with memory that no call had before"
     case .late: "after the eighth"
@@ -37,6 +40,27 @@ package struct PlannedCall: Sendable {
   package var length: Int?
   package var conditions: CallConditions
   package var traits: Set<CallTrait>
+
+  /// The call itself.
+  func call(of problem: GuestProblem) -> GuestCall {
+    var call = problem.call(items: items, length: length)
+    if traits.contains(.otherNumbers), !call.inputs.isEmpty { call.inputs[0] = call.inputs[0].squared }
+    return call
+  }
+}
+
+extension GuestArray {
+  /// Each number's square with its sign, over the largest: within the same range, of another distribution. As it is where it has no
+  /// such numbers.
+  fileprivate var squared: GuestArray {
+    let values = values
+    let largest = values.lazy.filter(\.isFinite).map(\.magnitude).max() ?? 0
+    guard largest > 0, type.guestNumber != nil,
+      let other = try? GuestArray(
+        name, type, shape, values: values.map { $0.isFinite ? $0 * ($0.magnitude / largest) : $0 })
+    else { return self }
+    return other
+  }
 }
 
 /// The calls by which hygiene is tried: the same and other contents, in the same and in other memory, odd lengths and numbers of items,
@@ -64,6 +88,7 @@ struct HygieneCalls {
     }
     for _ in 0..<(staysLoaded ? 6 : 3) { add(draw(usual), []) }
     add(draw(usual), fresh: true, [.fresh])
+    for _ in 0..<(staysLoaded ? 2 : 1) { add(draw(usual), [.otherNumbers]) }
     if gaps {
       add(draw(usual), gap: 3, [.strided])
       if staysLoaded { add(draw(usual), gap: 8, [.strided]) }

@@ -212,9 +212,9 @@ import Testing
     func expect(
       _ name: String?, _ asked: NormParameters, of operation: Normalization = .layerNorm,
       answered other: Normalization? = nil,
-      cut: @escaping @Sendable (Double) -> Double = { $0 },
       _ change: (inout NormParameters) -> Void = { _ in },
-      after: @escaping @Sendable (inout [Double], [Double]) -> Void = { _, _ in }
+      after: @escaping @Sendable (inout [Double], [Double]) -> Void = { _, _ in },
+      cut: @escaping @Sendable (Double) -> Double = { $0 }
     ) throws {
       var answered = asked
       change(&answered)
