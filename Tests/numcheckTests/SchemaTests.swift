@@ -13,6 +13,28 @@ import Testing
   private static let tiny = CommandRunner.fixtures.appendingPathComponent("models/tiny.safetensors").path
   private static let attention = folder + "/smollm2-attn.safetensors"
 
+  /// Whatever a gate can run reports by the schema: a command that is new is in both.
+  @Test func everyCommandStandsInTheSchema() throws {
+    func schema(_ name: String) throws -> [String: Any] {
+      let file = URL(fileURLWithPath: Self.root).appendingPathComponent("Documentation/\(name)")
+      return try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+    }
+    func at(_ path: String..., in json: [String: Any]) -> Any? {
+      path.reduce(json as Any?) { ($0 as? [String: Any])?[$1] }
+    }
+    let known = try Set(
+      #require(at("properties", "command", "enum", in: schema("numcheck-2.schema.json")) as? [String]))
+    let kinds =
+      try at("properties", "checks", "items", "oneOf", in: schema("numcheck-gate-1.schema.json"))
+      as? [[String: Any]]
+    let runs = try #require(kinds).compactMap { at("properties", "run", "pattern", in: $0) as? String }
+    #expect(runs.count > 80)
+    for run in runs {
+      let name = String(run.dropFirst().prefix { $0 != "(" })
+      #expect(known.contains(name), "\(name)")
+    }
+  }
+
   static let reports: [[String]] = [
     ["softmax", "--dtype", "f16", "--range", "1000", "--rows", "4", "--length", "8", "--no-nan"],
     ["softmax", "--dtype", "f16", "--range", "66000", "--rows", "4", "--length", "8", "--max-ulp", "1"],

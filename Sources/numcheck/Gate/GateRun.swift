@@ -96,9 +96,9 @@ struct GateRun {
       path: gate.path, version: toolVersion, results: results,
       // Who asks for some of them is not told that others are missing.
       total: selection.merge.isEmpty ? results.count : gate.checks.count)
-    var files: [any UnfinishedFile] = []
+    var files: [(path: String, text: String)] = []
     if lock.update {
-      files.append(try RawWriter(lockPath, text: newLock(old, results).text))
+      files.append((lockPath, newLock(old, results).text))
     } else if let old {
       let judge = LockJudge(
         old, slack: gate.settings.slack ?? LockJudge.usualSlack, file: ArgumentText.shown(lockPath))
@@ -114,7 +114,7 @@ struct GateRun {
       let record = GateRecord(
         path: gate.path, version: toolVersion, fingerprint: gate.fingerprint, total: gate.checks.count,
         results: results)
-      files.append(try RawWriter(save, text: record.text))
+      files.append((save, record.text))
     }
     var made = report.report
     if let old, filter.isEmpty, shard == nil, !lock.update {
@@ -129,7 +129,7 @@ struct GateRun {
     let whole = made
     var isShown = false
     do {
-      try deliver(files) {
+      try deliver(files.map { try RawWriter($0.path, text: $0.text) }) {
         if let historyPath, selection.merge.isEmpty || !results.isEmpty {
           try History(ArgumentText.shown(historyPath), creating: true).add(
             results, commit: history.commit ?? Surroundings.commit, version: toolVersion,

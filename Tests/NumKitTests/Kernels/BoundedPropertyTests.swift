@@ -7,7 +7,7 @@ import Testing
   /// The bounds on every result of a row; nil where there is none.
   private func bounds(_ a: Algorithm, _ x: [Double], _ configuration: KernelConfiguration) throws -> [Double]?
   {
-    let errorBounds = try #require(ErrorBounds(a, configuration, parameters: .init()))
+    guard let errorBounds = ErrorBounds(a, configuration, parameters: .init()) else { return nil }
     var profile = RowProfile()
     var truth = Truth()
     let format = try #require(configuration.storage.numberFormat)

@@ -158,7 +158,8 @@ import Testing
     let t = try tensors(shape)
     for (name, cut) in Self.cuts {
       let short = AttentionInputs(q: t.q.map(cut), k: t.k.map(cut), v: t.v.map(cut), shape: shape)
-      #expect(try names(asked: plain, answered: plain, on: short).names.first == name)
+      // tf32 and f16 have as many digits.
+      #expect(try names(asked: plain, answered: plain, on: short).names.contains(name))
     }
   }
 
@@ -222,7 +223,8 @@ import Testing
         rows: rows, operation: other ?? operation, parameters: answered, cut: cut, change: after)
       let found = try NormVerification(operation, format: .f32, parameters: asked).run("y", source, on: rows)
       let names = found.findings.hypotheses.map(\.name)
-      #expect(names.first == name, "\(name ?? "right"): \(names)")
+      #expect(
+        name == nil ? names.isEmpty : names.prefix(2).contains(name ?? ""), "\(name ?? "right"): \(names)")
       #expect(found.findings.verdict(ofPart: 0) == (name == nil ? .ok : .bug), "\(name ?? "right")")
     }
     try expect(nil, asked)

@@ -38,12 +38,21 @@ public struct RowPlans: Sendable {
   private func algorithms(_ claims: Claims) throws(ClaimError) -> [Algorithm] {
     let all = Algorithm.all(for: operation, dtype: .float(format))
     guard let name = claims.algorithm else {
-      let unusual = operation == .sigmoid ? "tanh" : "naive"
-      return all.filter { $0.kernel != unusual }
+      return all.filter(Self.isUsual)
     }
     let found = all.filter { $0.description == name || $0.kernel == name }
     if found.isEmpty { throw .algorithm(name, known: all.map(\.description)) }
     return found
+  }
+
+  /// Whether a kernel that promises nothing may compute so: its errors are known, and nothing is lost to overflow or cancellation.
+  private static func isUsual(_ algorithm: Algorithm) -> Bool {
+    guard let arithmetic = algorithm.arithmetic else { return false }
+    switch arithmetic.ending {
+    case .hyperbolicTangent: return false
+    case .reciprocal, .reciprocalOfSmaller: return true
+    default: return arithmetic.shift != .none
+    }
   }
 
   /// Every algorithm in each of the usual pairs of formats, those with fine formats first.
@@ -54,7 +63,9 @@ public struct RowPlans: Sendable {
     var seen: Set<[NumberFormat]> = []
     pairs = pairs.filter { $0.0.hasZero && seen.insert([$0.0, $0.1]).inserted }
     return pairs.flatMap { c, a in
-      Algorithm.all(for: operation, dtype: .float(format)).map { plan($0, c, a) }
+      Algorithm.all(for: operation, dtype: .float(format)).filter { $0.arithmetic != nil }.map {
+        plan($0, c, a)
+      }
     }
   }
 
@@ -65,7 +76,7 @@ public struct RowPlans: Sendable {
       storage: .float(format), compute: compute, accumulator: accumulate)
     let (parameters, inputs) = (parameters, inputs)
     // What is usual need not be claimed.
-    let unusual = algorithm.kernel == "naive" || algorithm.kernel == "tanh" ? "algorithm=\(algorithm)," : ""
+    let unusual = Self.isUsual(algorithm) ? "" : "algorithm=\(algorithm),"
     let claims = "\(unusual)compute=\(compute.name),accumulate=\(accumulate.name)"
     return GuestPlan("\(algorithm), \(Self.precisions(compute, accumulate))", claims: claims) {
       ErrorBounds(algorithm, configuration, parameters: parameters, inputs: inputs)
