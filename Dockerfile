@@ -7,7 +7,7 @@ COPY . .
 RUN make install PREFIX=/usr/local DESTDIR=/out
 
 FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends libmpfr6 libgmp10 libsqlite3-0 zlib1g libstdc++6 git \
+RUN apt-get update && apt-get install -y --no-install-recommends libmpfr6 libgmp10 libsqlite3-0 zlib1g libstdc++6 git git-lfs \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/usr/local /usr/local
 WORKDIR /repository

@@ -187,7 +187,8 @@ import Testing
     ["reference", "attention"], ["reference", "attention", "--output", "o.npy", "--dtype", "int8"],
     ["reference", "attention", "--output", "/nowhere/o.npy", "--tokens", "2"],
     ["kvcache", "--cache", "int9"], ["kvcache", "--layers", "0"], ["kvcache", "--measure", "--queries", "2"],
-    ["kvcache", "--recent", "-1"],
+    ["kvcache", "--recent", "-1"], ["kvcache", "--all-layers"], ["kvcache", "--top", "2"],
+    ["kvcache", "--all-layers", "--k", "/nowhere", "--v", "/nowhere"],
   ])
   func rubbishIsOneLine(_ arguments: [String]) throws {
     let outcome = try CommandRunner.run(arguments)
@@ -240,5 +241,38 @@ import Testing
     #expect(one.status == 0)
     #expect(try CommandRunner.run(flags + ["--threads", "3"]).output == one.output)
     #expect(try CommandRunner.run(flags + ["--seed", "2"]).output != one.output)
+  }
+
+  /// Every layer of a dump: as many as it has, the worst first, the figures those of its layers alone, and what has no partner named.
+  @Test func everyLayerOfACache() throws {
+    let file = CommandRunner.fixtures.appendingPathComponent("smollm2/smollm2-attn.safetensors").path
+    let flags = ["kvcache", "--all-layers", "--cache", "int8@token", "--cache", "int4@g32"]
+    let json = try CommandRunner.json(flags + ["--k", file, "--v", file])
+    let layers = try #require(json["byLayer"] as? [[String: Any]])
+    func sqnr(_ row: [String: Any], _ part: String) -> Double {
+      (row[part] as? [String: Any])?["sqnr"] as? Double ?? .nan
+    }
+    #expect(layers.count == 6)
+    let worse = layers.map { min(sqnr($0, "k"), sqnr($0, "v")) }
+    #expect(worse == worse.sorted() && worse.allSatisfy { $0 > 10 && $0 < 60 })
+    #expect(layers.allSatisfy { ($0["keys"] as? String)?.hasSuffix(".k") == true })
+    let results = try #require(json["results"] as? [[String: Any]])
+    #expect(results.count == 2)
+    for result in results {
+      let own = layers.filter { $0["cache"] as? String == result["cache"] as? String }
+      #expect(sqnr(result, "k") == own.map { sqnr($0, "k") }.min())
+    }
+    let one = try CommandRunner.json(flags + ["--k", file + ":*18.k", "--v", file + ":*18.v"])
+    let alone = try #require(one["byLayer"] as? [[String: Any]])
+    #expect(alone.count == 2)
+    for row in alone {
+      let same = layers.first {
+        $0["keys"] as? String == row["keys"] as? String && $0["cache"] as? String == row["cache"] as? String
+      }
+      #expect(sqnr(row, "k") == same.map { sqnr($0, "k") })
+    }
+    let lonely = try CommandRunner.json(flags + ["--k", file, "--v", file + ":blk.*1*.v"])
+    let findings = try #require(lonely["findings"] as? [[String: String]])
+    #expect(findings.contains { $0["kind"] == "left-out" })
   }
 }

@@ -149,6 +149,32 @@ import Testing
     for part in ["q", "k", "v"] { #expect(sqnr(1, "all") <= sqnr(1, part)) }
   }
 
+  /// A file of many: every three of queries, keys and values, the same figures as one by one, the worst first.
+  @Test func throughAFileOfManyTensors() throws {
+    let flags = ["--through", "attention", "--causal", "--scheme", "int4@token"]
+    func results(_ input: String) throws -> [[String: Any]] {
+      try #require(
+        CommandRunner.json(["quantize", "--input", input] + flags)["results"] as? [[String: Any]])
+    }
+    func sqnr(_ result: [String: Any]) -> Double {
+      (result["all"] as? [String: Any])?["sqnr"] as? Double ?? .nan
+    }
+    let all = try results(Self.attention)
+    #expect(all.count == 3 && all.map(sqnr) == all.map(sqnr).sorted())
+    for result in all {
+      let name = try #require(result["tensor"] as? String)
+      #expect(name.hasSuffix(".q") && sqnr(try results(name)[0]) == sqnr(result))
+    }
+    let hidden = try CommandRunner.json(["quantize", Self.hidden, "--through", "softmax", "--scheme", "bf16"])
+    #expect((hidden["results"] as? [Any])?.count == 6)
+    let several = try CommandRunner.json([
+      "quantize", "--input", Self.hidden + ":hidden.11", "--input", Self.hidden + ":hidden.12", "--cure",
+      "@g32",
+    ])
+    let tensors = try #require(several["tensors"] as? [[String: Any]])
+    #expect(tensors.compactMap { ($0["tensor"] as? String)?.suffix(2) } == ["11", "12"])
+  }
+
   /// Rows of 48: ggml's super-blocks do not fit, and of a scheme that does some cures do not.
   @Test func whatDoesNotFitIsNamedAndLeftOut() throws {
     let folder = try CommandRunner.temporaryFolder()
@@ -200,7 +226,9 @@ import Testing
       ["--input", special.path, "--calibration", "mse"], ["--input", special.path, "--through", "matmul"],
       input + ["--through", "matmul"], input + ["--through", "attention"], input + ["--through", "nothing"],
       input + ["--keys", Self.logits], input + ["--through", "softmax", "--output", "/tmp/x"],
-      ["--through", "attention"], ["--input", Self.hidden, "--through", "softmax"],
+      ["--through", "attention"], ["--input", Self.hidden, "--through", "attention"],
+      ["--input", Self.attention, "--through", "attention", "--keys", Self.logits],
+      ["--input", Self.attention, "--input", Self.hidden, "--through", "attention"],
       ["--input", Self.attention + ":blk.18.q", "--through", "attention", "--keys", Self.logits],
       ["--input", Self.attention + ":blk.18.k", "--through", "attention"],
     ] {

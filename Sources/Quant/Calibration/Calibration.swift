@@ -3,9 +3,8 @@ public protocol Calibration: Sendable {
   /// The name, with its number: `percentile:99.9`.
   var name: String { get }
 
-  /// What the scheme so used makes of a finite matrix, and the bits it stores.
-  func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
-    -> (decoded: TensorMatrix, bits: Int)
+  /// Makes the scheme so used ready for a tensor of finite numbers.
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws -> any BandCoder
 }
 
 /// Every calibration by its name.
@@ -41,69 +40,7 @@ struct MinMax: Calibration {
     if number != nil { throw CureError.parameter("minmax takes no number") }
   }
 
-  func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
-    -> (decoded: TensorMatrix, bits: Int)
-  {
-    try matrix.coded(by: scheme)
-  }
-}
-
-/// Which elements of a matrix share a scale, for any scheme.
-struct ScaleGroups {
-  let rows: Int
-  let columns: Int
-  let height: Int
-  let width: Int
-
-  /// For a scheme without groups, such as a plain cast, the tensor.
-  init(_ scheme: any Scheme, rows: Int, columns: Int) {
-    let granularity: Granularity
-    if let blocked = scheme as? any BlockedScheme {
-      granularity = blocked.granularity
-    } else if let blocks = scheme as? any GGMLScheme {
-      granularity = .group(type(of: blocks).blockLength)
-    } else {
-      granularity = SchemeName(scheme.name)?.granularity ?? (scheme.independentRows == 1 ? .token : .tensor)
-    }
-    self.init(granularity, rows: rows, columns: columns)
-  }
-
-  init(_ granularity: Granularity, rows: Int, columns: Int) {
-    self.rows = rows
-    self.columns = columns
-    height = granularity.blockRows(rows)
-    width = granularity.blockColumns(columns)
-  }
-
-  var across: Int { (columns + width - 1) / width }
-  var count: Int { across * ((rows + height - 1) / height) }
-
-  func group(row: Int, column: Int) -> Int { row / height * across + column / width }
-
-  /// Calls `body` with stretches of elements of one group each, in the order of elements.
-  func forEachRun(_ body: (_ group: Int, _ elements: Range<Int>) -> Void) {
-    for row in 0..<rows {
-      for start in stride(from: 0, to: columns, by: width) {
-        let end = min(start + width, columns)
-        body(group(row: row, column: start), row * columns + start..<row * columns + end)
-      }
-    }
-  }
-
-  /// max |a| of each group.
-  func maxima(_ matrix: TensorMatrix) -> [Float] {
-    var maxima = [Float](repeating: 0, count: count)
-    forEachRun { group, elements in
-      for i in elements { maxima[group] = max(maxima[group], matrix.values[i].magnitude) }
-    }
-    return maxima
-  }
-
-  /// Clamps each group's elements to ± its limit.
-  func clamp(_ matrix: inout TensorMatrix, _ limits: [Float]) {
-    forEachRun { group, elements in
-      let limit = limits[group]
-      for i in elements { matrix.values[i] = min(max(matrix.values[i], -limit), limit) }
-    }
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws -> any BandCoder {
+    try SchemeCoder(scheme, tensor)
   }
 }

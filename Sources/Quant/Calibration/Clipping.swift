@@ -12,22 +12,32 @@ struct PercentileClip: Calibration {
     }
   }
 
-  func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
-    -> (decoded: TensorMatrix, bits: Int)
-  {
-    let groups = ScaleGroups(scheme, rows: matrix.rows, columns: matrix.columns)
-    var members = [[UInt32]](repeating: [], count: groups.count)
-    groups.forEachRun { group, elements in
-      members[group] += matrix.values[elements].map { $0.magnitude.bitPattern }
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws -> any BandCoder {
+    let layout = GroupLayout(scheme, rows: tensor.rows, columns: tensor.columns)
+    let percentile = percentile
+    @Sendable func rank(_ count: Int) -> Int {
+      min(max(Int((percentile / 100 * Double(count)).rounded(.up)), 1), count) - 1
     }
-    let limits = members.indices.map { k in
-      let rank = (percentile / 100 * Double(members[k].count)).rounded(.up)
-      return Float(
-        bitPattern: Selection.select(&members[k], rank: min(max(Int(rank), 1), members[k].count) - 1))
+    var shared: [Float] = []
+    if layout.isShared {
+      var counts = [Int](repeating: 0, count: layout.sharedCount)
+      layout.groups(rows: 1).forEachRun { group, elements in counts[group] += tensor.rows * elements.count }
+      var search = RankSearch(ranks: counts.map(rank))
+      try search.run(tensor, layout)
+      shared = search.found.map { Float(bitPattern: $0) }
     }
-    var clamped = matrix
-    groups.clamp(&clamped, limits)
-    return try clamped.coded(by: scheme)
+    let found = shared
+    return try ClippingCoder(scheme, tensor, layout) { band, _ in
+      layout.figures(found, of: band) { band, groups in
+        var members = [[UInt32]](repeating: [], count: groups.count)
+        groups.forEachRun { group, elements in
+          members[group] += band.values[elements].map { $0.magnitude.bitPattern }
+        }
+        return members.indices.map { k in
+          Float(bitPattern: Selection.select(&members[k], rank: rank(members[k].count)))
+        }
+      }
+    }
   }
 }
 
@@ -43,30 +53,22 @@ package struct MSEClip: Calibration {
   package static let shares: [Double] =
     (0...14).map { 1 - 0.05 * Double($0) } + (6...36).map { nc_exp2(-Double($0) / 3) }
 
-  package func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
-    -> (decoded: TensorMatrix, bits: Int)
+  package func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
+    -> any BandCoder
   {
-    let groups = ScaleGroups(scheme, rows: matrix.rows, columns: matrix.columns)
-    let maxima = groups.maxima(matrix)
-    var best = [Double](repeating: .infinity, count: groups.count)
-    var limits = maxima
-    for share in Self.shares {
-      let tried = maxima.map { Float(Double($0) * share) }
-      var clamped = matrix
-      groups.clamp(&clamped, tried)
-      let (decoded, _) = try clamped.coded(by: scheme)
-      var errors = [Double](repeating: 0, count: groups.count)
-      groups.forEachRun { group, elements in
-        for i in elements {
-          let e = Double(decoded.values[i]) - Double(matrix.values[i])
-          errors[group] += e * e
-        }
+    let layout = GroupLayout(scheme, rows: tensor.rows, columns: tensor.columns)
+    let trials = try ClippingTrials(tensor, scheme, layout)
+    guard layout.isShared else {
+      return try ClippingCoder(scheme, tensor, layout, unit: trials.rowUnit) { band, first in
+        try trials.limits(band, firstRow: first)
       }
-      for k in errors.indices where errors[k] < best[k] { (best[k], limits[k]) = (errors[k], tried[k]) }
     }
-    var clamped = matrix
-    groups.clamp(&clamped, limits)
-    return try clamped.coded(by: scheme)
+    var errors = Self.shares.map { _ in [Double](repeating: 0, count: layout.sharedCount) }
+    try tensor.forEach(unit: trials.rowUnit) { first, band in
+      try trials.addErrors(of: band, firstRow: first, to: &errors)
+    }
+    let limits = ClippingTrials.best(errors, trials.sharedMaxima)
+    return try ClippingCoder(scheme, tensor, layout) { _, _ in limits }
   }
 }
 
@@ -80,25 +82,28 @@ package struct EntropyClip: Calibration {
     if number != nil { throw CureError.parameter("kl takes no number") }
   }
 
-  package func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
-    -> (decoded: TensorMatrix, bits: Int)
+  package func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
+    -> any BandCoder
   {
-    let groups = ScaleGroups(scheme, rows: matrix.rows, columns: matrix.columns)
+    let layout = GroupLayout(scheme, rows: tensor.rows, columns: tensor.columns)
     // Positive codes of int8 and int4; other formats have about as many levels as int8.
     let bits = SymmetricGrid(scheme)?.bits ?? 8
-    let limit = Self.limit(matrix.values, levels: 1 << (bits - 1))
-    var clamped = matrix
-    groups.clamp(&clamped, [Float](repeating: limit, count: groups.count))
-    return try clamped.coded(by: scheme)
+    let limit = try Self.limit(tensor, levels: 1 << (bits - 1))
+    return try ClippingCoder(scheme, tensor, layout) { band, _ in
+      [Float](repeating: limit, count: layout.groups(rows: band.rows).count)
+    }
   }
 
   /// The magnitude to clip at.
-  package static func limit(_ values: [Float], levels: Int) -> Float {
-    let largest = values.reduce(Float(0)) { max($0, $1.magnitude) }
+  package static func limit(_ tensor: TensorBands, levels: Int) throws -> Float {
+    var largest: Float = 0
+    try tensor.forEach { _, band in largest = band.values.reduce(largest) { max($0, $1.magnitude) } }
     guard largest > 0 else { return 0 }
     let width = Double(largest) / Double(bins)
     var counts = [Double](repeating: 0, count: bins)
-    for x in values where x != 0 { counts[min(Int(Double(x.magnitude) / width), bins - 1)] += 1 }
+    try tensor.forEach { _, band in
+      for x in band.values where x != 0 { counts[min(Int(Double(x.magnitude) / width), bins - 1)] += 1 }
+    }
     var best = (divergence: Double.infinity, bin: bins)
     var beyond = counts[levels...].reduce(0, +)
     for end in levels...bins {

@@ -17,44 +17,21 @@ package struct GPTQ: Calibration {
     }
   }
 
-  package func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
-    -> (decoded: TensorMatrix, bits: Int)
+  package func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
+    -> any BandCoder
   {
     guard let grid = SymmetricGrid(scheme) else {
       throw CureError.integersOnly(cure: name, scheme: scheme.name)
     }
     guard let activations = context.activations else { throw CureError.needsActivations(name) }
-    let n = matrix.columns
+    let n = tensor.columns
     guard n <= Self.limit else { throw CureError.shape("gptq: \(n) inputs are more than \(Self.limit)") }
-    guard activations.values.allSatisfy(\.isFinite) else { throw CureError.notFinite }
-    let upper = try Self.inverseFactor(activations, damping: damping)
-    let groups = ScaleGroups(grid.granularity, rows: matrix.rows, columns: n)
-    let fixed = groups.maxima(matrix).map(grid.scale)
-    // Groups within a row are measured when their turn comes; those of several rows would need all rows at once.
-    let isFresh = groups.height == 1 && groups.width < n
-    var decoded = matrix
-    for row in 0..<matrix.rows {
-      var w = matrix.values[row * n..<(row + 1) * n].map(Double.init)
-      var scale: Float = 1
-      for j in 0..<n {
-        if !isFresh {
-          scale = fixed[groups.group(row: row, column: j)]
-        } else if j % groups.width == 0 {
-          let part = w[j..<min(j + groups.width, n)]
-          scale = grid.scale(part.reduce(Float(0)) { max($0, Float($1.magnitude)) })
-        }
-        let q = grid.round(w[j], scale)
-        decoded.values[row * n + j] = Float(q)
-        let error = (w[j] - q) / upper[j * n + j]
-        upper.withUnsafeBufferPointer { u in
-          w.withUnsafeMutableBufferPointer { w in
-            guard let u = u.baseAddress, let w = w.baseAddress else { return }
-            nc_add_scaled(w + j + 1, u + j * n + j + 1, -error, n - j - 1)
-          }
-        }
-      }
-    }
-    return (decoded, 8 * (try scheme.byteCount(rows: matrix.rows, columns: n)))
+    guard activations.isFinite else { throw CureError.notFinite }
+    let layout = GroupLayout(grid.granularity, rows: tensor.rows, columns: n)
+    return GPTQCoder(
+      grid: grid, layout: layout, upper: try Self.inverseFactor(activations, damping: damping),
+      shared: try layout.sharedMaxima(tensor),
+      sharedBits: 8 * (try scheme.byteCount(rows: tensor.rows, columns: n)))
   }
 
   /// The upper triangular U with UᵀU = H⁻¹, row-major.
@@ -122,5 +99,45 @@ package struct GPTQ: Calibration {
       for j in 0...i { x[i * n + j] /= l[i * n + i] }
     }
     return x
+  }
+}
+
+private struct GPTQCoder: BandCoder {
+  let grid: SymmetricGrid
+  let layout: GroupLayout
+  let upper: [Double]
+  let shared: [Float]
+  let sharedBits: Int
+  var rowUnit: Int { layout.unit }
+
+  func code(_ band: TensorMatrix, firstRow: Int) throws -> (decoded: TensorMatrix, bits: Int) {
+    let n = band.columns
+    let groups = layout.groups(rows: band.rows)
+    let fixed = layout.maxima(shared, band).map(grid.scale)
+    // Groups within a row are measured when their turn comes; those of several rows would need all rows at once.
+    let isFresh = layout.isWithinRows
+    var decoded = band
+    for row in 0..<band.rows {
+      var w = band.values[row * n..<(row + 1) * n].map(Double.init)
+      var scale: Float = 1
+      for j in 0..<n {
+        if !isFresh {
+          scale = fixed[groups.group(row: row, column: j)]
+        } else if j % groups.width == 0 {
+          let part = w[j..<min(j + groups.width, n)]
+          scale = grid.scale(part.reduce(Float(0)) { max($0, Float($1.magnitude)) })
+        }
+        let q = grid.round(w[j], scale)
+        decoded.values[row * n + j] = Float(q)
+        let error = (w[j] - q) / upper[j * n + j]
+        upper.withUnsafeBufferPointer { u in
+          w.withUnsafeMutableBufferPointer { w in
+            guard let u = u.baseAddress, let w = w.baseAddress else { return }
+            nc_add_scaled(w + j + 1, u + j * n + j + 1, -error, n - j - 1)
+          }
+        }
+      }
+    }
+    return (decoded, 0)
   }
 }

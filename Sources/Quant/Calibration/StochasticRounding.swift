@@ -9,21 +9,35 @@ struct StochasticRounding: Calibration {
     if number != nil { throw CureError.parameter("stochastic takes no number") }
   }
 
-  func quantize(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
-    -> (decoded: TensorMatrix, bits: Int)
-  {
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws -> any BandCoder {
     guard let grid = SymmetricGrid(scheme) else {
       throw CureError.integersOnly(cure: name, scheme: scheme.name)
     }
-    let groups = ScaleGroups(grid.granularity, rows: matrix.rows, columns: matrix.columns)
-    let scales = groups.maxima(matrix).map(grid.scale)
-    var decoded = matrix
-    for row in 0..<matrix.rows {
-      var random = RandomSource(seed: context.seed, row: row)
-      for column in 0..<matrix.columns {
-        let i = row * matrix.columns + column
+    let layout = GroupLayout(grid.granularity, rows: tensor.rows, columns: tensor.columns)
+    return StochasticCoder(
+      grid: grid, layout: layout, shared: try layout.sharedMaxima(tensor), seed: context.seed,
+      sharedBits: 8 * (try scheme.byteCount(rows: tensor.rows, columns: tensor.columns)))
+  }
+}
+
+private struct StochasticCoder: BandCoder {
+  let grid: SymmetricGrid
+  let layout: GroupLayout
+  let shared: [Float]
+  let seed: UInt64
+  let sharedBits: Int
+  var rowUnit: Int { layout.unit }
+
+  func code(_ band: TensorMatrix, firstRow: Int) throws -> (decoded: TensorMatrix, bits: Int) {
+    let groups = layout.groups(rows: band.rows)
+    let scales = layout.maxima(shared, band).map(grid.scale)
+    var decoded = band
+    for row in 0..<band.rows {
+      var random = RandomSource(seed: seed, row: firstRow + row)
+      for column in 0..<band.columns {
+        let i = row * band.columns + column
         let s = Double(scales[groups.group(row: row, column: column)])
-        let x = Double(matrix.values[i]) / s
+        let x = Double(band.values[i]) / s
         let low = x.rounded(.down)
         // 53 random bits: up with probability x − ⌊x⌋.
         let u = Double(random.next() >> 11) * 0x1p-53
@@ -31,6 +45,6 @@ struct StochasticRounding: Calibration {
         decoded.values[i] = Float(min(max(code, -Double(grid.top)), Double(grid.top)) * s)
       }
     }
-    return (decoded, 8 * (try scheme.byteCount(rows: matrix.rows, columns: matrix.columns)))
+    return (decoded, 0)
   }
 }

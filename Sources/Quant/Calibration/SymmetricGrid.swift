@@ -1,5 +1,5 @@
 /// A symmetric integer grid that calibrations choose codes on: `intN[@granularity]`, without dialects.
-struct SymmetricGrid {
+struct SymmetricGrid: Sendable {
   let bits: Int
   let granularity: Granularity
   let top: Float

@@ -29,12 +29,6 @@ public struct CureContext: Sendable {
       self.init(seed: seed, activations: tokens(from: 0), judges: tokens(from: 1))
     }
   }
-
-  /// Throws where the activations have other columns than `matrix`.
-  func check(_ matrix: TensorMatrix) throws {
-    guard let activations, activations.columns != matrix.columns else { return }
-    throw CureError.activations(columns: activations.columns, needed: matrix.columns)
-  }
 }
 
 /// Why a cure cannot be tried.

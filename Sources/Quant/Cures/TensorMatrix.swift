@@ -24,13 +24,6 @@ public struct TensorMatrix: Sendable {
     return maxima
   }
 
-  /// The mean |a| of each column, over finite elements.
-  var columnMeans: [Double] {
-    var sums = [Double](repeating: 0, count: columns)
-    for i in values.indices where values[i].isFinite { sums[i % columns] += Double(values[i].magnitude) }
-    return sums.map { $0 / Double(max(rows, 1)) }
-  }
-
   /// Σ a² of each column, over finite elements.
   var columnEnergies: [Double] {
     var sums = [Double](repeating: 0, count: columns)

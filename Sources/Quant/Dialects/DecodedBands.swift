@@ -65,51 +65,6 @@ struct BufferBands: BandSource, @unchecked Sendable {
   }
 }
 
-extension ThroughSoftmax {
-  /// What `scheme` does to a tensor of logits that need not be in memory, and the bits it stores for it.
-  public static func measured(
-    _ source: some BandSource, _ scheme: any Scheme, threads: Int = 1
-  ) throws -> (found: ThroughSoftmax, bits: Int) {
-    let bands = try DecodedBands([scheme], source)
-    var found = ThroughSoftmax()
-    var bytes = bands.prefixBytes[0]
-    try bands.forEach { _, band, decoded in
-      let rows = source.columns == 0 ? 0 : band.count / source.columns
-      found.merge(
-        try ThroughSoftmax(
-          TensorMatrix(rows: rows, columns: source.columns, values: Array(band)),
-          TensorMatrix(rows: rows, columns: source.columns, values: Array(decoded[0].valuesBuffer)),
-          threads: threads))
-      bytes += decoded[0].storedBytes
-    }
-    return (found, 8 * bytes)
-  }
-}
-
-extension ThroughProduct {
-  /// What `scheme` does to weights that need not be in memory, outputs × inputs, and to activations, tokens × inputs, where both are
-  /// multiplied; and the bits it stores for the weights.
-  public static func measured(
-    _ weights: some BandSource, _ scheme: any Scheme, activations x: TensorMatrix, threads: Int = 1
-  ) throws -> (found: ThroughProduct, bits: Int) {
-    let bands = try DecodedBands([scheme], weights)
-    let decodedX = try x.coded(by: scheme).decoded
-    var found: ThroughProduct?
-    var bytes = bands.prefixBytes[0]
-    try bands.forEach { _, band, decoded in
-      let rows = weights.columns == 0 ? 0 : band.count / weights.columns
-      let part = try ThroughProduct(
-        weights: TensorMatrix(rows: rows, columns: weights.columns, values: Array(band)),
-        TensorMatrix(rows: rows, columns: weights.columns, values: Array(decoded[0].valuesBuffer)),
-        activations: x, decodedX, threads: threads)
-      found?.merge(part)
-      found = found ?? part
-      bytes += decoded[0].storedBytes
-    }
-    return (found ?? ThroughProduct(), 8 * bytes)
-  }
-}
-
 extension NonFinite {
   /// What there is in a tensor that is read band by band.
   public init(_ source: some BandSource) throws {

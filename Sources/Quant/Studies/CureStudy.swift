@@ -1,3 +1,6 @@
+import NumKit
+import NumKitNumbers
+
 /// What treatments restore of a tensor under some schemes, and which to take.
 public struct CureStudy: Sendable {
   /// What stands out of the tensor.
@@ -10,30 +13,48 @@ public struct CureStudy: Sendable {
   /// Measures every treatment of every scheme, the scheme as it is first.
   ///
   /// - Parameters:
-  ///   - matrix: the tensor, rows by columns.
+  ///   - tensor: the tensor, rows by columns, read several times.
+  ///   - profile: what stands out of it.
   ///   - schemes: the treatments of each scheme.
   ///   - context: what calibrations and transforms know beside it.
   ///   - skipsUnfit: whether treatments that do not fit are left out; otherwise they throw. A scheme that does not fit as it is is left
   ///     out where there are others.
-  ///   - threads: on how many threads; results do not depend on it.
-  /// - Throws: `CureError` and `SchemeError` for what does not fit.
+  ///   - threads: on how many threads treatments are tried; results do not depend on it.
+  ///   - progress: is told how many treatments were tried.
+  /// - Throws: `CureError` and `SchemeError` for what does not fit, and what reading throws.
   public init(
-    _ matrix: TensorMatrix, schemes: [[Treatment]], context: CureContext, skipsUnfit: Bool, threads: Int = 1
+    _ tensor: TensorBands, profile: TensorProfile, schemes: [[Treatment]], context: CureContext,
+    skipsUnfit: Bool, threads: Int = 1, progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
-    let profile = try matrix.values.withUnsafeBufferPointer {
-      try TensorProfile(MemorySource($0, rows: matrix.rows, columns: matrix.columns), threads: threads)
+    let (settings, median) = (profile.settings, profile.medianMagnitude)
+    let isFinite = profile.finiteCount == profile.count
+    let all = schemes.flatMap { $0 }
+    final class Worker {
+      var found: [(index: Int, result: Result<TreatmentResult, any Error>)] = []
     }
-    let flags = matrix.values.map {
-      $0.isFinite && profile.settings.isMassive(Double($0.magnitude), median: profile.medianMagnitude)
-    }
+    let found = try ParallelRows(threads: threads, chunk: 1).reduce(
+      count: all.count, progress: progress, make: { Worker() },
+      body: { worker, index in
+        let result = Result {
+          try TreatmentResult(
+            all[index], tensor,
+            isMassive: { $0.isFinite && settings.isMassive(Double($0.magnitude), median: median) },
+            isFinite: isFinite, context: context)
+        }
+        worker.found.append((index, result))
+      }, merge: { $0.found += $1.found }
+    ).found.sorted { $0.index < $1.index }.map(\.result)
     var groups: [CureGroup] = []
     var unfit: [SkippedTreatment] = []
+    var rest = found[...]
     for treatments in schemes {
+      let own = rest.prefix(treatments.count)
+      rest = rest.dropFirst(treatments.count)
       var results: [TreatmentResult] = []
       var skipped: [SkippedTreatment] = []
-      for (k, treatment) in treatments.enumerated() {
+      for (k, (treatment, result)) in zip(treatments, own).enumerated() {
         do {
-          results.append(try TreatmentResult(treatment, matrix, isMassive: flags, context: context))
+          results.append(try result.get())
         } catch {
           guard k > 0 ? skipsUnfit : schemes.count > 1, let one = SkippedTreatment(treatment, error) else {
             throw error
@@ -52,6 +73,18 @@ public struct CureStudy: Sendable {
     self.profile = profile
     self.groups = groups
     skipped = unfit
+  }
+
+  /// The same of a tensor in memory.
+  public init(
+    _ matrix: TensorMatrix, schemes: [[Treatment]], context: CureContext, skipsUnfit: Bool, threads: Int = 1
+  ) throws {
+    let profile = try matrix.values.withUnsafeBufferPointer {
+      try TensorProfile(MemorySource($0, rows: matrix.rows, columns: matrix.columns), threads: threads)
+    }
+    try self.init(
+      TensorBands(matrix), profile: profile, schemes: schemes, context: context, skipsUnfit: skipsUnfit,
+      threads: threads)
   }
 }
 

@@ -20,6 +20,19 @@ public struct AttentionTensors: Sendable {
   public init(
     q: TensorMatrix, k: TensorMatrix, v: TensorMatrix, heads: Int, kvHeads: Int, isCausal: Bool
   ) throws {
+    try Self.check(
+      q: (q.rows, q.columns), k: (k.rows, k.columns), v: (v.rows, v.columns), heads: heads, kvHeads: kvHeads,
+      isCausal: isCausal)
+    (self.heads, self.kvHeads, self.isCausal) = (heads, kvHeads, isCausal)
+    (queries, keys) = (q.rows / heads, k.rows / kvHeads)
+    (self.q, self.k, self.v) = (q, k, v)
+  }
+
+  /// Throws `CureError.shape` where tensors of so many rows and columns do not fit each other.
+  static func check(
+    q: (rows: Int, columns: Int), k: (rows: Int, columns: Int), v: (rows: Int, columns: Int), heads: Int,
+    kvHeads: Int, isCausal: Bool
+  ) throws {
     guard heads > 0, kvHeads > 0, heads % kvHeads == 0, q.rows % heads == 0, k.rows % kvHeads == 0,
       k.rows == v.rows, q.columns == k.columns, q.rows > 0, k.rows > 0
     else {
@@ -27,12 +40,10 @@ public struct AttentionTensors: Sendable {
         "q of \(q.rows) x \(q.columns), k of \(k.rows) x \(k.columns) and v of \(v.rows) x \(v.columns) "
           + "are no attention of \(heads) and \(kvHeads) heads")
     }
-    (self.heads, self.kvHeads, self.isCausal) = (heads, kvHeads, isCausal)
-    (queries, keys) = (q.rows / heads, k.rows / kvHeads)
+    let (queries, keys) = (q.rows / heads, k.rows / kvHeads)
     guard !isCausal || keys >= queries else {
       throw CureError.shape("causal attention needs at least as many keys (\(keys)) as queries (\(queries))")
     }
-    (self.q, self.k, self.v) = (q, k, v)
   }
 }
 
@@ -62,7 +73,7 @@ public struct ThroughAttention: Sendable {
     self = worker.found
   }
 
-  fileprivate init() {}
+  init() {}
 
   /// The exact tensors; those with one of q, k and v decoded; all decoded.
   private static func inputs(_ exact: AttentionTensors, _ decoded: AttentionTensors) throws
@@ -83,7 +94,7 @@ public struct ThroughAttention: Sendable {
     }
   }
 
-  fileprivate mutating func merge(_ other: ThroughAttention) {
+  mutating func merge(_ other: ThroughAttention) {
     queries.merge(other.queries)
     keys.merge(other.keys)
     values.merge(other.values)

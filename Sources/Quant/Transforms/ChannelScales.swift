@@ -19,8 +19,10 @@ struct ColumnScales: PreparedTransform {
 
   var storedBits: Int { 16 * scales.count }
 
-  func apply(_ matrix: inout TensorMatrix) { change(&matrix, multiply: multiplies) }
-  func undo(_ matrix: inout TensorMatrix) { change(&matrix, multiply: !multiplies) }
+  func apply(_ band: inout TensorMatrix, firstRow: Int) { change(&band, multiply: multiplies) }
+  func undo(_ band: inout TensorMatrix, given: TensorMatrix, firstRow: Int) {
+    change(&band, multiply: !multiplies)
+  }
   func applyOpposite(_ activations: inout TensorMatrix) { change(&activations, multiply: !multiplies) }
   func undoOpposite(_ activations: inout TensorMatrix) { change(&activations, multiply: multiplies) }
 
@@ -46,8 +48,10 @@ struct ChannelScale: Transform {
     if number != nil { throw CureError.parameter("channel-scale takes no number") }
   }
 
-  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) -> any PreparedTransform {
-    ColumnScales(matrix.columnMaxima.map(Double.init))
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
+    -> any PreparedTransform
+  {
+    ColumnScales(try tensor.columnMaxima().map(Double.init))
   }
 }
 
@@ -63,11 +67,14 @@ struct Smooth: Transform {
     guard (0...1).contains(alpha) else { throw CureError.parameter("smooth: the share must be 0 to 1") }
   }
 
-  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) -> any PreparedTransform {
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
+    -> any PreparedTransform
+  {
+    let maxima = try tensor.columnMaxima()
     guard let activations = context.activations else {
-      return ColumnScales(matrix.columnMaxima.map { nc_pow(Double($0), alpha) })
+      return ColumnScales(maxima.map { nc_pow(Double($0), alpha) })
     }
-    let scales = zip(activations.columnMaxima, matrix.columnMaxima).map { x, w in
+    let scales = zip(activations.columnMaxima, maxima).map { x, w in
       nc_pow(Double(x), alpha) / nc_pow(Double(w), 1 - alpha)
     }
     return ColumnScales(scales, multiplies: true)
@@ -86,30 +93,55 @@ struct ScaleSearch: Transform {
     if number != nil { throw CureError.parameter("awq takes no number") }
   }
 
-  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
     -> any PreparedTransform
   {
     let isWeight = context.activations != nil
-    let means = (context.activations ?? matrix).columnMeans
-    let weights = context.activations?.columnEnergies ?? [Double](repeating: 1, count: matrix.columns)
-    var best: (error: Double, scales: ColumnScales)?
+    let (rows, columns) = (tensor.rows, tensor.columns)
+    _ = try scheme.byteCount(rows: rows, columns: columns)
+    let means = try context.activations.map { try TensorBands($0).columnMeans() } ?? tensor.columnMeans()
+    let weights = context.activations?.columnEnergies ?? [Double](repeating: 1, count: columns)
+    var tried: [ColumnScales] = []
     for step in 0...20 {
       let powers = means.map { nc_pow(max($0, 1e-4), Double(step) / 20) }
       guard let high = powers.max(), let low = powers.min() else { break }
       let norm = (high * low).squareRoot()
-      let scales = ColumnScales(powers.map { $0 / norm }, multiplies: isWeight)
-      var changed = matrix
-      scales.apply(&changed)
-      var (decoded, _) = try changed.coded(by: scheme)
-      scales.undo(&decoded)
-      var errors = [Double](repeating: 0, count: matrix.columns)
-      for i in matrix.values.indices {
-        let e = Double(decoded.values[i]) - Double(matrix.values[i])
-        errors[i % matrix.columns] += e * e
+      tried.append(ColumnScales(powers.map { $0 / norm }, multiplies: isWeight))
+    }
+    // All in one pass, or in two where a scheme must know the tensor first.
+    var surveys: [TensorSurvey] = []
+    if scheme.needsSurvey {
+      surveys = tried.map { _ in TensorSurvey(columns: columns, for: [scheme]) }
+      try tensor.forEach { first, band in
+        for (k, scales) in tried.enumerated() {
+          var changed = band
+          scales.apply(&changed, firstRow: first)
+          surveys[k].add(changed)
+        }
       }
+    }
+    let coders = try tried.indices.map {
+      try SchemeCoder(
+        scheme, rows: rows, columns: columns, survey: surveys.indices.contains($0) ? surveys[$0] : nil)
+    }
+    var errors = [[Double]](repeating: [Double](repeating: 0, count: columns), count: tried.count)
+    try tensor.forEach(unit: coders.map(\.rowUnit).reduce(1, leastCommonMultiple)) { first, band in
+      for (k, scales) in tried.enumerated() {
+        var changed = band
+        scales.apply(&changed, firstRow: first)
+        var (decoded, _) = try coders[k].code(changed, firstRow: first)
+        scales.undo(&decoded, given: band, firstRow: first)
+        for i in band.values.indices {
+          let e = Double(decoded.values[i]) - Double(band.values[i])
+          errors[k][i % columns] += e * e
+        }
+      }
+    }
+    var best: (error: Double, scales: ColumnScales)?
+    for (scales, errors) in zip(tried, errors) {
       let error = zip(errors, weights).reduce(0) { $0 + $1.0 * $1.1 }
       if error < best?.error ?? .infinity { best = (error, scales) }
     }
-    return best?.scales ?? ColumnScales([Double](repeating: 1, count: matrix.columns))
+    return best?.scales ?? ColumnScales([Double](repeating: 1, count: columns))
   }
 }

@@ -18,17 +18,17 @@ struct Hadamard: Transform {
     length = n
   }
 
-  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
     -> any PreparedTransform
   {
-    let n = length ?? largestPowerOfTwo(dividing: matrix.columns)
-    guard n >= 2, matrix.columns % n == 0 else {
+    let n = length ?? largestPowerOfTwo(dividing: tensor.columns)
+    guard n >= 2, tensor.columns % n == 0 else {
       throw CureError.shape(
-        "hadamard: \(matrix.columns) channels are no blocks of \(length.map(String.init) ?? "a power of two")"
+        "hadamard: \(tensor.columns) channels are no blocks of \(length.map(String.init) ?? "a power of two")"
       )
     }
     var random = RandomSource(seed: context.seed, row: -2)
-    return SignedHadamard(length: n, signs: (0..<matrix.columns).map { _ in random.next() & 1 == 0 ? 1 : -1 })
+    return SignedHadamard(length: n, signs: (0..<tensor.columns).map { _ in random.next() & 1 == 0 ? 1 : -1 })
   }
 }
 
@@ -39,8 +39,8 @@ private struct SignedHadamard: PreparedTransform {
   /// The seed.
   var storedBits: Int { 64 }
 
-  func apply(_ matrix: inout TensorMatrix) { change(&matrix, inverse: false) }
-  func undo(_ matrix: inout TensorMatrix) { change(&matrix, inverse: true) }
+  func apply(_ band: inout TensorMatrix, firstRow: Int) { change(&band, inverse: false) }
+  func undo(_ band: inout TensorMatrix, given: TensorMatrix, firstRow: Int) { change(&band, inverse: true) }
 
   private func change(_ matrix: inout TensorMatrix, inverse: Bool) {
     var block = [Double](repeating: 0, count: length)
@@ -79,10 +79,10 @@ struct RandomRotation: Transform {
     length = n
   }
 
-  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
     -> any PreparedTransform
   {
-    let columns = matrix.columns
+    let columns = tensor.columns
     let n = length ?? (1...min(columns, Self.limit)).last { columns % $0 == 0 } ?? 1
     guard n >= 2, columns % n == 0 else {
       throw CureError.shape("rotation: \(columns) channels are no blocks of \(n)")
@@ -120,8 +120,10 @@ package struct OrthogonalBlocks: PreparedTransform {
     transposed = (0..<n * n).map { q[$0 % n * n + $0 / n] }
   }
 
-  package func apply(_ matrix: inout TensorMatrix) { change(&matrix, by: self.matrix) }
-  package func undo(_ matrix: inout TensorMatrix) { change(&matrix, by: transposed) }
+  package func apply(_ band: inout TensorMatrix, firstRow: Int) { change(&band, by: matrix) }
+  package func undo(_ band: inout TensorMatrix, given: TensorMatrix, firstRow: Int) {
+    change(&band, by: transposed)
+  }
 
   private func change(_ target: inout TensorMatrix, by rotation: [Double]) {
     var result = [Double](repeating: 0, count: length)

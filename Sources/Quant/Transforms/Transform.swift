@@ -3,29 +3,9 @@ public protocol Transform: Sendable {
   /// The name, with its number: `smooth:0.5`.
   var name: String { get }
 
-  /// Chooses what it needs for a matrix and the scheme that follows.
-  func prepare(_ matrix: TensorMatrix, scheme: any Scheme, context: CureContext) throws
+  /// Chooses what it needs for a tensor and the scheme that follows.
+  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
     -> any PreparedTransform
-}
-
-/// A transform with its parameters chosen.
-public protocol PreparedTransform: Sendable {
-  /// Bits stored beside the tensor to undo it.
-  var storedBits: Int { get }
-  /// Changes the matrix.
-  func apply(_ matrix: inout TensorMatrix)
-  /// Changes it back, up to rounding in Float.
-  func undo(_ matrix: inout TensorMatrix)
-  /// Changes the other factor of a product along columns, so that the product stays what it was.
-  func applyOpposite(_ activations: inout TensorMatrix)
-  /// Changes that back.
-  func undoOpposite(_ activations: inout TensorMatrix)
-}
-
-extension PreparedTransform {
-  /// A rotation is its own opposite.
-  public func applyOpposite(_ activations: inout TensorMatrix) { apply(&activations) }
-  public func undoOpposite(_ activations: inout TensorMatrix) { undo(&activations) }
 }
 
 /// Every transform by its name.

@@ -24,59 +24,29 @@ public struct Treatment: Sendable {
   /// Whether this is the scheme as it is.
   public var isPlain: Bool { transforms.isEmpty && calibration == nil }
 
-  /// What becomes of a matrix, and the bits stored for it, whatever the cures need included.
+  /// The treatment made ready for a tensor, which is read band by band, several times where something of all of it must be known.
+  /// `isFinite`: whether all its elements are numbers; nil where that is to be seen.
   ///
-  /// Throws `CureError.notFinite` for a matrix with NaN or infinities where there is a cure, `CureError.overflow` where a transform
+  /// Throws `CureError.notFinite` for a tensor with NaN or infinities where there is a cure, `CureError.overflow` where a transform
   /// leaves the range of Float, and what cures and scheme throw.
+  public func prepared(
+    for tensor: TensorBands, context: CureContext, isFinite: Bool? = nil
+  ) throws -> PreparedTreatment { try PreparedTreatment(self, tensor, context, isFinite: isFinite) }
+
+  /// What becomes of a matrix in memory, and the bits stored for it, whatever the cures need included. Throws as `prepared` does.
   public func apply(_ matrix: TensorMatrix, context: CureContext) throws -> (decoded: TensorMatrix, bits: Int)
   {
-    let (decoded, bits, _) = try applied(matrix, context)
-    return (decoded, bits)
+    try prepared(for: TensorBands(matrix, elements: max(1, matrix.values.count)), context: context).whole()
   }
 
-  /// The same of both factors of XWᵀ: X is changed the opposite way, coded by the scheme as it is, and changed back, as where both
-  /// are multiplied in the scheme (SmoothQuant, QuaRot).
+  /// The same of both factors of XWᵀ: see `PreparedTreatment.opposite`.
   public func apply(
     _ matrix: TensorMatrix, activations: TensorMatrix, context: CureContext
   ) throws -> (decoded: TensorMatrix, bits: Int, activations: TensorMatrix) {
-    let (decoded, bits, prepared) = try applied(matrix, context)
-    var changed = activations
-    for step in prepared { step.applyOpposite(&changed) }
-    var back = try changed.coded(by: scheme).decoded
-    for step in prepared.reversed() { step.undoOpposite(&back) }
-    return (decoded, bits, back)
-  }
-
-  private func applied(_ matrix: TensorMatrix, _ context: CureContext) throws
-    -> (decoded: TensorMatrix, bits: Int, prepared: [any PreparedTransform])
-  {
-    try context.check(matrix)
-    if isPlain {
-      let (decoded, bits) = try matrix.coded(by: scheme)
-      return (decoded, bits, [])
-    }
-    guard matrix.values.allSatisfy(\.isFinite) else { throw CureError.notFinite }
-    var changed = matrix
-    var context = context
-    var prepared: [any PreparedTransform] = []
-    for transform in transforms {
-      let step = try transform.prepare(changed, scheme: scheme, context: context)
-      step.apply(&changed)
-      guard changed.values.allSatisfy(\.isFinite) else { throw CureError.overflow(transform.name) }
-      // (W T)(X T⁻ᵀ)ᵀ = WXᵀ: what follows sees the activations that then belong to it.
-      if var activations = context.activations {
-        step.applyOpposite(&activations)
-        context.activations = activations
-      }
-      prepared.append(step)
-    }
-    var (decoded, bits) =
-      try calibration?.quantize(changed, scheme: scheme, context: context) ?? changed.coded(by: scheme)
-    for step in prepared.reversed() {
-      step.undo(&decoded)
-      bits += step.storedBits
-    }
-    return (decoded, bits, prepared)
+    let ready = try prepared(
+      for: TensorBands(matrix, elements: max(1, matrix.values.count)), context: context)
+    let (decoded, bits) = try ready.whole()
+    return (decoded, bits, try ready.opposite(activations))
   }
 }
 
@@ -95,31 +65,31 @@ public struct TreatmentResult: Sendable {
   /// SQNR in dB of the product with the activations, where there are any: with `CureContext.judges` if there are.
   public let outputSqnr: Double?
 
-  /// Applies `treatment` and measures; `isMassive` has a flag for each element.
+  /// Applies `treatment` and measures, band by band; `isMassive` says whether an element is.
   public init(
-    _ treatment: Treatment, _ matrix: TensorMatrix, isMassive: [Bool], context: CureContext
+    _ treatment: Treatment, _ tensor: TensorBands, isMassive: (Float) -> Bool, isFinite: Bool? = nil,
+    context: CureContext
   ) throws {
-    precondition(isMassive.count == matrix.values.count, "a flag for each element")
-    let (decoded, bits) = try treatment.apply(matrix, context: context)
-    var statistics = ErrorSums()
-    var rest = ErrorSums()
+    let ready = try treatment.prepared(for: tensor, context: context, isFinite: isFinite)
+    var (statistics, rest) = (StretchedErrors(), StretchedErrors())
     var flushed = 0
-    matrix.values.withUnsafeBufferPointer { x in
-      decoded.values.withUnsafeBufferPointer { statistics.add(x, $0) }
-    }
-    var (kept, made) = (matrix.values, decoded.values)
-    for i in kept.indices {
-      if isMassive[i] {
-        (kept[i], made[i]) = (0, 0)
-      } else if kept[i] != 0 && made[i] == 0 {
-        flushed += 1
+    var output = (context.judges ?? context.activations).map { OutputErrors($0) }
+    let bits = try ready.forEachBand { _, band, decoded in
+      statistics.add(band.values, decoded.values)
+      var (kept, made) = (band.values, decoded.values)
+      for i in kept.indices {
+        if isMassive(kept[i]) {
+          (kept[i], made[i]) = (0, 0)
+        } else if kept[i] != 0 && made[i] == 0 {
+          flushed += 1
+        }
       }
+      rest.add(kept, made)
+      output?.add(band, decoded)
     }
-    kept.withUnsafeBufferPointer { x in made.withUnsafeBufferPointer { rest.add(x, $0) } }
     self.init(
-      name: treatment.name, bitsPerWeight: Double(bits) / Double(max(matrix.values.count, 1)),
-      statistics: statistics, rest: rest, flushed: flushed,
-      outputSqnr: (context.judges ?? context.activations).map { Self.outputSqnr(matrix, decoded, $0) })
+      name: treatment.name, bitsPerWeight: Double(bits) / Double(max(tensor.rows * tensor.columns, 1)),
+      statistics: statistics.all, rest: rest.all, flushed: flushed, outputSqnr: output?.sqnr)
   }
 
   package init(
@@ -133,24 +103,67 @@ public struct TreatmentResult: Sendable {
     self.flushed = flushed
     self.outputSqnr = outputSqnr
   }
+}
 
-  /// 10·log10 of ‖WXᵀ‖²/‖(Ŵ − W)Xᵀ‖².
-  private static func outputSqnr(_ w: TensorMatrix, _ decoded: TensorMatrix, _ x: TensorMatrix) -> Double {
-    let n = w.columns
-    // Rows of Xᵀ, so that the inner loop runs along tokens.
+/// Sums of errors that are taken in stretches of as many elements wherever bands end.
+private struct StretchedErrors {
+  private static let length = 1024
+  private var sums = ErrorSums()
+  private var x: [Float] = []
+  private var y: [Float] = []
+
+  mutating func add(_ given: [Float], _ decoded: [Float]) {
+    x += given
+    y += decoded
+    let whole = x.count / Self.length * Self.length
+    put(whole)
+    x.removeFirst(whole)
+    y.removeFirst(whole)
+  }
+
+  private mutating func put(_ count: Int) {
+    x.withUnsafeBufferPointer { x in
+      y.withUnsafeBufferPointer {
+        sums.add(UnsafeBufferPointer(rebasing: x[..<count]), UnsafeBufferPointer(rebasing: $0[..<count]))
+      }
+    }
+  }
+
+  /// Those of all that was added.
+  var all: ErrorSums {
+    var copy = self
+    copy.put(x.count)
+    return copy.sums
+  }
+}
+
+/// ‖WXᵀ‖² and ‖(Ŵ − W)Xᵀ‖².
+private struct OutputErrors {
+  // Rows of Xᵀ, so that the inner loop runs along tokens.
+  private let transposed: [Double]
+  private let tokens: Int
+  private var signal = ExactSum()
+  private var noise = ExactSum()
+
+  init(_ x: TensorMatrix) {
+    tokens = x.rows
+    let n = x.columns
     var transposed = [Double](repeating: 0, count: n * x.rows)
     for i in x.values.indices { transposed[i % n * x.rows + i / n] = Double(x.values[i]) }
-    var (signal, noise) = (ExactSum(), ExactSum())
-    var (y, e) = ([Double](), [Double]())
+    self.transposed = transposed
+  }
+
+  mutating func add(_ w: TensorMatrix, _ decoded: TensorMatrix) {
+    let n = w.columns
     for row in 0..<w.rows {
-      y = [Double](repeating: 0, count: x.rows)
-      e = y
+      var y = [Double](repeating: 0, count: tokens)
+      var e = y
       transposed.withUnsafeBufferPointer { t in
         guard let t = t.baseAddress else { return }
         for j in 0..<n {
           let exact = Double(w.values[row * n + j])
-          nc_add_scaled(&y, t + j * x.rows, exact, x.rows)
-          nc_add_scaled(&e, t + j * x.rows, Double(decoded.values[row * n + j]) - exact, x.rows)
+          nc_add_scaled(&y, t + j * tokens, exact, tokens)
+          nc_add_scaled(&e, t + j * tokens, Double(decoded.values[row * n + j]) - exact, tokens)
         }
       }
       for k in y.indices {
@@ -158,6 +171,8 @@ public struct TreatmentResult: Sendable {
         noise.add(e[k] * e[k])
       }
     }
-    return noise.value == 0 ? .infinity : 10 * nc_log10(signal.value / noise.value)
   }
+
+  /// 10·log10 of the ratio.
+  var sqnr: Double { noise.value == 0 ? .infinity : 10 * nc_log10(signal.value / noise.value) }
 }

@@ -11,7 +11,9 @@ struct CacheCommand: ParsableCommand {
     discussion: """
       Sizes count scales (32 bits each, and a zero point of 8 where codes have no sign) and the tokens that stay in \
       f16. With --q, --k and --v, or --measure, attention is decoded step by step from such a cache and held \
-      against the proven full causal pass.
+      against the proven full causal pass. With --all-layers --k and --v are files of all layers, their tensors told \
+      apart by 'k' and 'v' in their names where the file is the same: what each format makes of the keys and values of \
+      each layer, the worst first; with --q attention too.
       """)
 
   @Option(help: ArgumentHelp("Layers of the model.", valueName: "N"), transform: Whole.number)
@@ -36,8 +38,11 @@ struct CacheCommand: ParsableCommand {
 
   @Flag(help: "Decode generated tensors and measure the errors.") var measure = false
 
+  @Flag(help: "Measure every layer that --k and --v hold, --q too where it is given.") var allLayers = false
+
   @OptionGroup(title: "Formats") var precision: PrecisionOptions
   @OptionGroup(title: "Input") var input: AttentionInputOptions
+  @OptionGroup(title: "View") var view: ViewOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
 
   @OptionGroup(title: "Report") var report: ReportOptions
@@ -53,10 +58,21 @@ struct CacheCommand: ParsableCommand {
     where !(1...1 << 30 ~= n) {
       throw ValidationError("\(flag) must be 1 to \(1 << 30)")
     }
-    if !measure && input.q == nil
+    if !measure && input.q == nil && !allLayers
       && (!precision.isDefault || input.distribution != nil || input.range != nil || input.queries != nil)
     {
       throw ValidationError("formats and generated tensors are for --measure, or --q, --k and --v")
+    }
+    if allLayers {
+      guard input.k != nil, input.v != nil else { throw ValidationError("--all-layers needs --k and --v") }
+      let others: [(String, Bool)] = [
+        ("--measure", measure), ("--layers", layers != 1), ("--length", length != nil),
+      ]
+      if let flag = others.first(where: \.1)?.0 {
+        throw ValidationError("\(flag) does not go with --all-layers: the files say")
+      }
+    } else if view.sort != nil || view.top != nil {
+      throw ValidationError("--sort and --top are for --all-layers")
     }
     if !(0...1 << 30 ~= recent) { throw ValidationError("--recent must be 0 to \(1 << 30)") }
   }
@@ -71,6 +87,12 @@ struct CacheCommand: ParsableCommand {
         )
       }
     }
+    if allLayers {
+      let run = CacheLayers(
+        formats: formats, input: input, precision: precision, batch: batch, threads: threads.count)
+      return try report.finish(run.report(view))
+    }
+    try input.requireAll()
     var shape = AttentionShape(
       heads: input.heads ?? input.kvHeads ?? 1, keyHeads: input.kvHeads ?? input.heads ?? 1, queries: 1,
       keys: 1,

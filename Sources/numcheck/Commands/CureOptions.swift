@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import NumKit
 import Quant
+import Reports
 import SystemPackage
 import TensorFiles
 
@@ -94,52 +95,67 @@ struct CureOptions: ParsableArguments {
 struct CureRun {
   let options: CureOptions
   let input: any InputChoice
+  /// All that are named.
+  let inputs: [String]
+  let facts: [Fact]
   let schemes: [any Scheme]
   let threads: Int
 
-  /// Every one of `matrices`, treated and measured.
-  func report(_ matrices: [(String, TensorMatrix)], leftOut: [LeftOut]) throws -> CureReport {
+  /// Every tensor, treated and measured, and those that cannot be.
+  func report() throws -> CureReport {
     let context = try options.context(seed: input.seed)
     func extent(_ matrix: TensorMatrix) -> (Int, Float) { (matrix.rows, matrix.columnMaxima.max() ?? 0) }
-    let tensors = try matrices.map { name, matrix in
-      do {
-        let study = try CureStudy(
-          matrix, schemes: schemes.map { try options.treatments(of: $0) }, context: context,
-          skipsUnfit: options.cure.contains("all"), threads: threads)
-        if study.groups.isEmpty, let first = study.skipped.first {
-          throw UsageError("\(name): no scheme fits: \(first.reason)")
-        }
-        return CureReport.Tensor(name: name, rows: matrix.rows, columns: matrix.columns, study: study)
-      } catch let error as CureError {
-        throw UsageError("\(name): \(error)")
-      } catch let error as SchemeError {
-        throw UsageError("\(name): \(error)")
-      }
+    let treatments = try schemes.map { try options.treatments(of: $0) }
+    let list = try CuredTensors(inputs, input)
+    let progress = Progress(
+      total: list.count * treatments.reduce(0) { $0 + $1.count }, what: "treatments")
+    defer { progress.finish() }
+    var tensors: [CureReport.Tensor] = []
+    let leftOut = try list.forEach { source in
+      tensors.append(try study(source, treatments, context, progress))
     }
+    if tensors.isEmpty { throw UsageError(leftOut.first.map { "\($0)" } ?? "nothing to measure") }
     return CureReport(
-      tensors: tensors, leftOut: leftOut, facts: input.facts, isList: !options.cure.isEmpty,
+      tensors: tensors, leftOut: leftOut, facts: facts, isList: !options.cure.isEmpty,
       tokens: context.judges.flatMap { judges in
         context.activations.map { (extent($0), extent(judges)) }
       })
   }
 
-  /// Throws where there is not one treatment of one tensor to write.
-  func checkOutput(_ matrices: [(String, TensorMatrix)]) throws {
-    guard matrices.count == 1, schemes.count == 1, options.cure.isEmpty else {
-      throw UsageError("--output needs one tensor, one --scheme, and no --cure")
+  private func study(
+    _ source: MatrixSource, _ treatments: [[Treatment]], _ context: CureContext, _ progress: Progress
+  ) throws -> CureReport.Tensor {
+    do {
+      try MemoryNeeds.requireRow(of: source, schemes: 4)
+      let study = try CureStudy(
+        TensorBands(source), profile: source.profile(threads: threads), schemes: treatments, context: context,
+        skipsUnfit: options.cure.contains("all"), threads: threads, progress: { _ in progress.add(1) })
+      if study.groups.isEmpty, let first = study.skipped.first {
+        throw UsageError("\(source.name): no scheme fits: \(first.reason)")
+      }
+      return CureReport.Tensor(name: source.name, rows: source.rows, columns: source.columns, study: study)
+    } catch let error as CureError {
+      throw UsageError("\(source.name): \(error)")
+    } catch let error as SchemeError {
+      throw UsageError("\(source.name): \(error)")
     }
   }
 
   /// Writes what the one treatment makes of the one tensor.
-  func written(_ path: String, _ matrices: [(String, TensorMatrix)]) throws -> any UnfinishedFile {
+  func written(_ path: String) throws -> any UnfinishedFile {
+    let list = try CuredTensors(inputs, input)
+    guard schemes.count == 1, options.cure.isEmpty, let source = try list.only() else {
+      throw UsageError("--output needs one tensor, one --scheme, and no --cure")
+    }
     do {
-      let context = try options.context(seed: input.seed)
-      let matrix = matrices[0].1
-      let decoded = try options.treatment(of: schemes[0]).apply(matrix, context: context).decoded
+      let ready = try options.treatment(of: schemes[0]).prepared(
+        for: TensorBands(source), context: options.context(seed: input.seed))
       let writer = try TensorWriter(
         FilePath(argument: path),
-        [TensorWriter.Declaration("dequantized", .f32, [matrix.rows, matrix.columns])])
-      try decoded.values.withUnsafeBufferPointer { try writer.append($0) }
+        [TensorWriter.Declaration("dequantized", .f32, [source.rows, source.columns])])
+      try ready.forEachBand { _, _, decoded in
+        try decoded.values.withUnsafeBufferPointer { try writer.append($0) }
+      }
       return writer
     } catch let error as CureError {
       throw UsageError("\(error)")
@@ -147,27 +163,56 @@ struct CureRun {
       throw UsageError("\(error)")
     }
   }
+}
 
-  /// The tensors of the input, read once, and those that cannot be.
-  func matrices() throws -> (matrices: [(String, TensorMatrix)], leftOut: [LeftOut]) {
-    guard let text = input.input else {
-      let source = MatrixSource(input)
-      try source.requireMemory(12)
-      var values = [Float](repeating: 0, count: source.rows * source.columns)
-      try values.withUnsafeMutableBufferPointer { try source.read(0..<source.rows, into: $0) }
-      return ([(source.name, TensorMatrix(rows: source.rows, columns: source.columns, values: values))], [])
+/// The tensors that are treated, each opened when its turn comes: those of files, or generated rows.
+struct CuredTensors {
+  private let input: any InputChoice
+  private let lists: [(list: TensorList, roles: ModelRoles)]
+
+  init(_ inputs: [String], _ input: any InputChoice) throws {
+    self.input = input
+    lists = try inputs.map {
+      let list = try TensorList($0)
+      if list.items.isEmpty { throw list.nothing(list.leftOut) }
+      return (list, ModelRoles(list))
     }
-    let list = try TensorList(text)
-    let (matrices, leftOut) = try list.map { view, name -> (String, TensorMatrix) in
-      let whole = try CureOptions.matrix(FileTensor(view, name: name, axis: input.axis))
-      guard let limit = input.rows, limit < whole.rows else { return (name, whole) }
-      return (
-        name,
-        TensorMatrix(
-          rows: limit, columns: whole.columns, values: Array(whole.values[..<(limit * whole.columns)]))
-      )
+  }
+
+  /// How many there are.
+  var count: Int { lists.isEmpty ? 1 : lists.reduce(0) { $0 + $1.roles.items.count } }
+
+  /// Calls `body` with each in order. Those that cannot be read, or that hold numbers beyond f32, come back, but where only one is
+  /// asked for.
+  func forEach(_ body: (MatrixSource) throws -> Void) throws -> [LeftOut] {
+    guard !lists.isEmpty else {
+      try body(MatrixSource(input))
+      return []
     }
-    if matrices.isEmpty { throw list.nothing(leftOut) }
-    return (matrices, leftOut)
+    var leftOut: [LeftOut] = []
+    for (list, roles) in lists {
+      leftOut += list.leftOut + roles.leftOut
+      for item in roles.items {
+        do {
+          try body(open(list, item))
+        } catch  where count > 1 && !(error is OutOfMemory) {
+          leftOut.append(LeftOut(list.name(item), error))
+        }
+      }
+    }
+    return leftOut
+  }
+
+  private func open(_ list: TensorList, _ item: Int) throws -> MatrixSource {
+    let view = list.view(item)
+    try view.open()
+    return try MatrixSource(view, name: list.name(item), input)
+  }
+
+  /// The one there is; nil where there are several.
+  func only() throws -> MatrixSource? {
+    guard let (list, roles) = lists.first else { return MatrixSource(input) }
+    guard count == 1, list.leftOut.isEmpty else { return nil }
+    return try open(list, roles.items[0])
   }
 }

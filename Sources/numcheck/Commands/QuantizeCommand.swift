@@ -92,7 +92,6 @@ struct QuantizeCommand: Sharable {
       inputs: input.inputs + [cures.activations, through.keys, through.values])
     let chosen = try schemes()
     if through.through != nil || cures.isAsked {
-      try input.requireOne("quantize with cures or --through")
       if try raws.layout() != nil || stream {
         throw UsageError("raw files and --stream are for schemes as they are")
       }
@@ -214,7 +213,8 @@ struct QuantizeCommand: Sharable {
       throw UsageError("--output, --raw and --recommend do not go with --through")
     }
     let run = ThroughRun(
-      purpose: purpose, options: through, cures: cures, input: input, schemes: chosen, threads: threads.count)
+      purpose: purpose, options: through, cures: cures, input: input, inputs: input.inputs, facts: facts,
+      schemes: chosen, threads: threads.count)
     try report.finish(run.report().report)
   }
 
@@ -222,15 +222,10 @@ struct QuantizeCommand: Sharable {
   private func runCures(_ chosen: [any Scheme]?) throws {
     if raw != nil || recommend { throw UsageError("--raw and --recommend are for schemes as they are") }
     let run = CureRun(
-      options: cures, input: input, schemes: try chosen ?? [SchemeRegistry.scheme(named: "int8@tensor")],
-      threads: threads.count)
-    let (matrices, leftOut) = try run.matrices()
-    if output != nil, let first = leftOut.first {
-      throw UsageError("--output needs one tensor, not \(first)")
-    }
-    if output != nil { try run.checkOutput(matrices) }
-    let files = try output.map { try [run.written($0, matrices)] } ?? []
-    let cured = try run.report(matrices, leftOut: leftOut)
+      options: cures, input: input, inputs: input.inputs, facts: facts,
+      schemes: try chosen ?? [SchemeRegistry.scheme(named: "int8@tensor")], threads: threads.count)
+    let files = try output.map { try [run.written($0)] } ?? []
+    let cured = try run.report()
     try deliver(files) { try report.finish(cured.report) }
   }
 

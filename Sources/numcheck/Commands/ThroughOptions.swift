@@ -1,6 +1,7 @@
 import ArgumentParser
 import NumKit
 import Quant
+import Reports
 import TensorFiles
 
 /// Flags of `quantize --through`.
@@ -39,6 +40,9 @@ struct ThroughRun {
   let options: ThroughOptions
   let cures: CureOptions
   let input: any InputChoice
+  /// All that are named.
+  let inputs: [String]
+  let facts: [Fact]
   /// The schemes asked for; nil for a short list.
   let schemes: [any Scheme]?
   let threads: Int
@@ -50,6 +54,9 @@ struct ThroughRun {
   ]
 
   func report() throws -> ThroughReport {
+    if purpose != .matmul, cures.activations != nil {
+      throw UsageError("--activations are for --through matmul")
+    }
     do {
       switch purpose {
       case .softmax: return try softmax()
@@ -97,153 +104,137 @@ struct ThroughRun {
     return (results, skipped)
   }
 
-  /// The one tensor, to be read band by band.
-  private func streamed() throws -> MatrixSource {
-    guard let text = input.input else { return MatrixSource(input) }
-    let list = try TensorList(text)
-    guard list.items.count == 1, list.leftOut.isEmpty else {
-      throw UsageError("--through needs one tensor: name it as FILE:TENSOR")
+  /// What `body` finds of every tensor of the input.
+  private func tensors(_ body: (MatrixSource) throws -> ThroughReport.Tensor) throws -> ThroughReport {
+    var found: [ThroughReport.Tensor] = []
+    let leftOut = try CuredTensors(inputs, input).forEach { source in
+      try MemoryNeeds.requireRow(of: source, schemes: 4)
+      found.append(try body(source))
     }
-    let view = list.view(list.items[0])
-    try view.open()
-    return try MatrixSource(view, name: list.name(list.items[0]), input)
-  }
-
-  /// The same held in memory, where a cure changes all of it.
-  private func one() throws -> (String, TensorMatrix) {
-    let (matrices, leftOut) = try CureRun(options: cures, input: input, schemes: [], threads: threads)
-      .matrices()
-    guard matrices.count == 1, leftOut.isEmpty else {
-      throw UsageError("--through needs one tensor: name it as FILE:TENSOR")
-    }
-    return matrices[0]
+    if found.isEmpty { throw UsageError(leftOut.first.map { "\($0)" } ?? "nothing to measure") }
+    return ThroughReport(purpose: purpose, facts: facts, tensors: found, leftOut: leftOut)
   }
 
   private func softmax() throws -> ThroughReport {
-    if cures.activations != nil { throw UsageError("--activations are for --through matmul") }
-    let source = try streamed()
-    let chosen = try treatments([(source.rows, source.columns)])
-    // A cure changes all of a tensor at once; schemes as they are take it band by band.
-    let whole = chosen.allSatisfy(\.isPlain) ? nil : try one().1
-    try MemoryNeeds.requireRow(of: source, schemes: 1)
     let context = CureContext(seed: input.seed)
-    let count = Double(source.rows * source.columns)
-    var certificate = Certificate()
-    let (results, skipped) = try each(chosen) { treatment in
-      let (found, bits): (ThroughSoftmax, Int)
-      if let whole {
-        let made = try treatment.apply(whole, context: context)
-        (found, bits) = (try ThroughSoftmax(whole, made.decoded, threads: threads), made.bits)
-      } else {
-        (found, bits) = try ThroughSoftmax.measured(source, treatment.scheme, threads: threads)
+    return try tensors { source in
+      let count = Double(source.rows * source.columns)
+      var found = ThroughReport.Tensor(
+        name: source.name,
+        title: "\(source.name): \(Figures.count(source.rows)) rows of \(Figures.count(source.columns)) logits"
+      )
+      let (results, skipped) = try each(treatments([(source.rows, source.columns)])) { treatment in
+        let (errors, bits) = try ThroughSoftmax.measured(
+          TensorBands(source), treatment, context: context, threads: threads)
+        found.certificate.merge(errors.certificate)
+        return (name: treatment.name, bits: Double(bits) / count, errors: errors)
       }
-      certificate.merge(found.certificate)
-      return (name: treatment.name, bits: Double(bits) / count, errors: found)
+      (found.softmax, found.skipped) = (results, skipped)
+      found.input = InputCount(try NonFinite(source))
+      return found
     }
-    return ThroughReport(
-      purpose: .softmax,
-      title: "\(source.name): \(Figures.count(source.rows)) rows of \(Figures.count(source.columns)) logits",
-      facts: input.facts, input: InputCount(try NonFinite(source)), softmax: results, skipped: skipped,
-      certificate: certificate)
   }
 
   private func matmul() throws -> ThroughReport {
-    let source = try streamed()
     let context = try cures.context(seed: input.seed)
     guard let x = context.judges ?? context.activations else {
       throw UsageError("--through matmul needs --activations")
     }
-    try checkFinite([x])
-    let found = try NonFinite(source)
-    if found.nan + found.infinite > 0 { throw Self.notFinite }
-    let chosen = try treatments([(source.rows, source.columns), (x.rows, x.columns)])
-    let whole = chosen.allSatisfy(\.isPlain) ? nil : try one().1
-    try MemoryNeeds.requireRow(of: source, schemes: 1)
-    let count = Double(source.rows * source.columns)
-    var certificate = Certificate()
-    let (results, skipped) = try each(chosen) { treatment in
-      let (found, bits): (ThroughProduct, Int)
-      if let whole {
-        let made = try treatment.apply(whole, activations: x, context: context)
-        found = try ThroughProduct(
-          weights: whole, made.decoded, activations: x, made.activations, threads: threads)
-        bits = made.bits
-      } else {
-        (found, bits) = try ThroughProduct.measured(
-          source, treatment.scheme, activations: x, threads: threads)
+    guard x.values.allSatisfy(\.isFinite) else { throw Self.notFinite }
+    return try tensors { source in
+      guard source.columns == x.columns else {
+        throw CureError.activations(columns: x.columns, needed: source.columns)
       }
-      certificate.merge(found.certificate)
-      return (
-        name: treatment.name, bits: Double(bits) / count,
-        errors: [("weights", found.weights), ("activations", found.activations), ("both", found.both)]
-      )
+      try checkFinite(source)
+      let count = Double(source.rows * source.columns)
+      var found = ThroughReport.Tensor(
+        name: source.name,
+        title: "\(source.name): \(Figures.count(source.rows)) x \(Figures.count(source.columns)), "
+          + "times \(Figures.count(x.rows)) tokens of \(ArgumentText.shown(cures.activations ?? ""))"
+          + (context.judges == nil ? "" : " (cures saw the others)"))
+      let shapes = [(source.rows, source.columns), (x.rows, x.columns)]
+      let (results, skipped) = try each(treatments(shapes)) { treatment in
+        let (errors, bits) = try ThroughProduct.measured(
+          TensorBands(source), treatment, activations: x, context: context, threads: threads)
+        found.certificate.merge(errors.certificate)
+        return (
+          name: treatment.name, bits: Double(bits) / count,
+          errors: [
+            ("weights", errors.weights), ("activations", errors.activations), ("both", errors.both),
+          ]
+        )
+      }
+      (found.parts, found.skipped) = (results, skipped)
+      return found
     }
-    return ThroughReport(
-      purpose: .matmul,
-      title: "\(source.name): \(Figures.count(source.rows)) x \(Figures.count(source.columns)), "
-        + "times \(Figures.count(x.rows)) tokens of \(ArgumentText.shown(cures.activations ?? ""))"
-        + (context.judges == nil ? "" : " (cures saw the others)"), facts: input.facts,
-      parts: results, skipped: skipped, certificate: certificate)
   }
 
   private func attention() throws -> ThroughReport {
-    if cures.activations != nil { throw UsageError("--activations are for --through matmul") }
-    guard let text = input.input else { throw UsageError("--through attention needs --input") }
+    guard let text = inputs.first else { throw UsageError("--through attention needs --input") }
+    if inputs.count > 1 {
+      throw UsageError("--through attention takes one input, with --keys and --values, not \(inputs.count)")
+    }
     if input.rows != nil || input.axis != -1 {
       throw UsageError("--rows and --axis are not for --through attention: it takes whole tensors")
     }
-    let tensors = try [text, options.keys ?? sibling(text, "k"), options.values ?? sibling(text, "v")].map {
-      try FileTensor.one($0)
-    }
-    func heads(_ t: FileTensor) throws -> Int {
-      guard t.shape.count == 2 || t.shape.count == 3 else {
-        throw UsageError("\(t.name): attention needs [heads, tokens, size] or [tokens, size]")
+    let triples = try AttentionTriple.all(text, keys: options.keys, values: options.values)
+    var found: [ThroughReport.Tensor] = []
+    var leftOut: [LeftOut] = []
+    for triple in triples {
+      do {
+        found.append(try attention(triple))
+      } catch  where triples.count > 1 && !(error is OutOfMemory) {
+        leftOut.append(LeftOut(triple.name, error))
       }
-      return t.shape.count == 3 ? t.shape[0] : 1
     }
-    guard try heads(tensors[1]) == heads(tensors[2]) else {
-      throw UsageError("keys and values have different numbers of heads")
-    }
-    let matrices = try tensors.map(CureOptions.matrix)
-    try checkFinite(matrices)
-    let exact = try AttentionTensors(
-      q: matrices[0], k: matrices[1], v: matrices[2], heads: heads(tensors[0]), kvHeads: heads(tensors[1]),
-      isCausal: options.causal)
-    let context = CureContext(seed: input.seed)
-    var certificate = Certificate()
-    let (results, skipped) = try each(treatments(matrices.map { ($0.rows, $0.columns) })) { treatment in
-      let coded = try matrices.map { try treatment.apply($0, context: context) }
-      var decoded = exact
-      (decoded.q, decoded.k, decoded.v) = (coded[0].decoded, coded[1].decoded, coded[2].decoded)
-      let found = try ThroughAttention(exact, decoded, threads: threads)
-      certificate.merge(found.certificate)
-      let count = matrices.reduce(0) { $0 + $1.values.count }
-      return (
-        name: treatment.name, bits: Double(coded.reduce(0) { $0 + $1.bits }) / Double(count),
-        errors: [("q", found.queries), ("k", found.keys), ("v", found.values), ("all", found.all)]
-      )
-    }
-    return ThroughReport(
-      purpose: .attention,
-      title: "\(text): \(exact.heads) heads of \(exact.queries) queries, \(exact.keys) keys"
-        + (options.causal ? ", causal" : ""), facts: input.facts, parts: results,
-      skipped: skipped, certificate: certificate)
+    if found.isEmpty { throw UsageError(leftOut.first.map { "\($0)" } ?? "nothing to measure") }
+    return ThroughReport(purpose: .attention, facts: facts, tensors: found, leftOut: leftOut)
   }
 
-  private func checkFinite(_ matrices: [TensorMatrix]) throws {
-    guard matrices.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) else { throw Self.notFinite }
+  private func attention(_ triple: AttentionTriple) throws -> ThroughReport.Tensor {
+    let views = try triple.views()
+    func heads(_ k: Int) throws -> Int {
+      let shape = views[k].view.shape
+      guard shape.count == 2 || shape.count == 3 else {
+        throw UsageError("\(views[k].name): attention needs [heads, tokens, size] or [tokens, size]")
+      }
+      return shape.count == 3 ? shape[0] : 1
+    }
+    let sources = try views.map { try MatrixSource($0.view, name: $0.name, input) }
+    let all = try (0..<3).map(heads)
+    guard all[1] == all[2] else { throw UsageError("keys and values have different numbers of heads") }
+    for source in sources { try checkFinite(source) }
+    let tensors = try AttentionBands(
+      q: TensorBands(sources[0]), k: TensorBands(sources[1]), v: TensorBands(sources[2]), heads: all[0],
+      kvHeads: all[1], isCausal: options.causal)
+    // The heads that share one of keys and values are held, five times in Double.
+    let shared = Memory.product(tensors.queries, all[0] / all[1], sources[0].columns)
+    let own = Memory.product(tensors.keys, sources[1].columns + sources[2].columns)
+    try Memory.require(Memory.product(shared + own, 48), for: "\(triple.name): a head of keys")
+    let context = CureContext(seed: input.seed)
+    var found = ThroughReport.Tensor(
+      name: triple.name,
+      title: "\(triple.name): \(tensors.heads) heads of \(tensors.queries) queries, \(tensors.keys) keys"
+        + (options.causal ? ", causal" : ""))
+    let count = sources.reduce(0) { $0 + $1.rows * $1.columns }
+    let (results, skipped) = try each(treatments(sources.map { ($0.rows, $0.columns) })) { treatment in
+      let (errors, bits) = try ThroughAttention.measured(
+        tensors, treatment, context: context, threads: threads)
+      found.certificate.merge(errors.certificate)
+      return (
+        name: treatment.name, bits: Double(bits) / Double(count),
+        errors: [("q", errors.queries), ("k", errors.keys), ("v", errors.values), ("all", errors.all)]
+      )
+    }
+    (found.parts, found.skipped) = (results, skipped)
+    return found
+  }
+
+  private func checkFinite(_ source: MatrixSource) throws {
+    let found = try NonFinite(source)
+    if found.nan + found.infinite > 0 { throw Self.notFinite }
   }
 
   private static let notFinite = UsageError(
     "a tensor holds NaN or infinities: there is no exact result to compare with")
-
-  /// `FILE:blk.0.k` for `FILE:blk.0.q`.
-  private func sibling(_ text: String, _ letter: String) throws -> String {
-    let specifier = TensorSpecifier(argument: text)
-    guard let name = specifier.tensorName, name.hasSuffix("q") else {
-      throw UsageError("--through attention needs --keys and --values where the input is not named …q")
-    }
-    return ArgumentText.text(of: specifier.path.bytes.map { CChar(bitPattern: $0) })
-      + ":\(name.dropLast())\(letter)"
-  }
 }

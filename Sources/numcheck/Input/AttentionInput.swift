@@ -72,13 +72,19 @@ struct AttentionInputOptions: ParsableArguments {
       if let n, !(1..<1 << 20).contains(n) { throw ValidationError("\(flag) must be 1 to \((1 << 20) - 1)") }
       if n != nil && q != nil { throw ValidationError("\(flag) is for generated tensors, not for --q") }
     }
-    if (q == nil) != (k == nil) || (q == nil) != (v == nil) {
-      throw ValidationError("--q, --k and --v go together")
-    }
     if q != nil && (distribution != nil || range != nil) {
       throw ValidationError("--distribution and --range are for generated tensors, not for --q")
     }
     if let range, !range.value.isFinite { throw ValidationError("--range must be finite") }
+  }
+}
+
+extension AttentionInputOptions {
+  /// Throws where some of the three are named and others are not.
+  func requireAll() throws {
+    if (q == nil) != (k == nil) || (q == nil) != (v == nil) {
+      throw UsageError("--q, --k and --v go together")
+    }
   }
 }
 
@@ -110,6 +116,7 @@ struct AttentionInput {
 
   init(_ options: AttentionInputOptions) throws {
     layout = options.layout
+    try options.requireAll()
     if let q = options.q, let k = options.k, let v = options.v {
       let files = try [q, k, v].map(AttentionFile.init)
       let parts = try zip(["--q", "--k", "--v"], files).map { try $1.heads(options.layout, flag: $0) }

@@ -69,7 +69,37 @@ struct MatrixSource: BandSource {
   }
 }
 
+/// The same element by element.
+struct MatrixElements: ElementSource {
+  let source: MatrixSource
+  var rows: Int { source.rows }
+  var columns: Int { source.columns }
+
+  func read(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
+    try source.read(elements: range, into: buffer)
+  }
+}
+
 extension MatrixSource {
+  /// The elements of `range`, numbered row by row.
+  fileprivate func read(elements range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
+    if case .tensor(let source) = content {
+      return try source.copyNarrowed(elements: range, into: buffer, of: name)
+    }
+    let rows = range.lowerBound / columns..<(range.upperBound + columns - 1) / columns
+    let whole = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows.count * columns)
+    defer { whole.deallocate() }
+    try read(rows, into: whole)
+    _ = buffer.update(
+      fromContentsOf: UnsafeMutableBufferPointer(
+        rebasing: whole[(range.lowerBound - rows.lowerBound * columns)...].prefix(range.count)))
+  }
+
+  /// What stands out of it.
+  func profile(threads: Int) throws -> TensorProfile {
+    try TensorProfile(MatrixElements(source: self), threads: threads)
+  }
+
   /// Throws where `scale` times all elements cannot be held.
   func requireMemory(_ scale: Int = 1) throws {
     try Memory.require(

@@ -2,6 +2,7 @@ import Foundation
 import NumKit
 import Quant
 import Reports
+import SystemPackage
 import TensorFiles
 
 /// The tensors that an argument names, opened one by one: `FILE`, `FILE:TENSOR`, `FILE:blk.*.attn_v.weight`, a folder or a pattern in
@@ -17,6 +18,8 @@ struct TensorList {
   /// Whether tensors were asked for by their names.
   let isSelected: Bool
   private let files: [TensorFile]
+  /// Where each file is.
+  private let paths: [FilePath]
   private let members: [Member]
   /// The argument.
   private let shown: String
@@ -33,13 +36,14 @@ struct TensorList {
     self.shown = shown
     if let raw {
       files = [try raw.open(text)]
+      paths = [specifier.path]
       members = [Member(file: 0, tensor: 0, name: shown)]
       (items, leftOut, isOne, isSelected) = ([0], [], true, false)
       return
     }
     let paths = try ModelFiles.of(specifier.path)
     let files = try paths.map { try TensorFile.open($0) }
-    self.files = files
+    (self.files, self.paths) = (files, paths)
     let isMany = files.count > 1
     func label(_ k: Int) -> String {
       isMany || paths[k] != specifier.path || specifier.tensorName != nil ? paths[k].label : shown
@@ -128,6 +132,14 @@ struct TensorList {
 
   /// `FILE:TENSOR`, or `FILE` where that holds one without a name.
   func name(_ item: Int) -> String { members[item].name }
+
+  /// The argument that names one alone.
+  func argument(_ item: Int) -> String {
+    let member = members[item]
+    let path = ArgumentText.text(of: paths[member.file].bytes.map { CChar(bitPattern: $0) })
+    return files[member.file].kind == .npy
+      ? path : "\(path):\(files[member.file].tensors[member.tensor].name)"
+  }
 
   /// What `make` makes of each tensor, and those that it refuses or that cannot be read; a single one must do.
   func map<T>(_ make: (TensorView, String) throws -> T) throws -> (made: [T], leftOut: [LeftOut]) {

@@ -117,7 +117,7 @@ struct CompareReport {
   private func sorted(_ table: Table, by figure: String) throws -> [Int] {
     guard let c = table.columns.firstIndex(where: { $0.path == figure || $0.name == figure }) else {
       let names = table.columns.filter { $0.alignment == .right }.map(\.path)
-      throw UsageError("--sort \(figure): no such figure; there are: \(names.joined(separator: ", "))")
+      throw TableView.unknown(figure, names)
     }
     // The worst first: where more is better, the smallest.
     let sign = table.columns[c].sense == .higherIsBetter || figure == CompareColumns.cosine.path ? -1.0 : 1

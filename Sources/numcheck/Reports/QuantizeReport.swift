@@ -39,7 +39,10 @@ struct QuantizeReport {
   private var isSingle: Bool { tensors.count == 1 && leftOut.isEmpty }
   /// From so many tensors on it is a model, and a summary comes first.
   private static let fewest = 7
-  private var isModel: Bool { tensors.count >= Self.fewest }
+  private var isModel: Bool {
+    // Who sorts tensors wants them in one table.
+    tensors.count >= Self.fewest || tensors.count > 1 && (view.sort != nil || view.top != nil)
+  }
 
   /// Throws `UsageError` for a figure to sort by that there is none of.
   func report() throws -> Report {

@@ -28,13 +28,18 @@ struct TableView {
       ? "\(Figures.count(hidden)) more \(hidden == 1 ? "is" : "are") not shown (--top N)" : nil
   }
 
+  /// The error for a figure that is none of `names`.
+  static func unknown(_ figure: String, _ names: [String]) -> UsageError {
+    UsageError(
+      "--sort \(figure): no such figure"
+        + (Names.near(figure, in: names).first.map { "; did you mean \($0)?" }
+          ?? "; there are: \(names.joined(separator: ", "))"))
+  }
+
   private func order(_ table: Table, by figure: String) throws -> [Int] {
     guard let c = table.columns.firstIndex(where: { $0.path == figure || $0.name == figure }) else {
       let names = table.columns.filter { $0.alignment == .right }.map(\.path)
-      throw UsageError(
-        "--sort \(figure): no such figure"
-          + (Names.near(figure, in: names).first.map { "; did you mean \($0)?" }
-            ?? "; there are: \(names.joined(separator: ", "))"))
+      throw Self.unknown(figure, names)
     }
     let isWorstLow = table.columns[c].sense == .higherIsBetter
     func value(_ row: Int) -> Double {

@@ -2,20 +2,35 @@ import NumKit
 import Quant
 import Reports
 
-/// What schemes cost where the tensor is used.
+/// What schemes cost where tensors are used.
 struct ThroughReport {
+  /// A tensor and what was measured of it.
+  struct Tensor {
+    let name: String
+    let title: String
+    var input = InputCount()
+    /// For `softmax`.
+    var softmax: [(name: String, bits: Double, errors: ThroughSoftmax)] = []
+    /// For the others: errors of each factor alone, and of all.
+    var parts: [(name: String, bits: Double, errors: [(String, ResultErrors)])] = []
+    /// Treatments that do not fit.
+    var skipped: [SkippedTreatment] = []
+    /// What proved all answers that were compared, those of the tensor as given once a treatment.
+    var certificate = Certificate()
+
+    /// What the treatment that does worst makes of it, in dB, or as a negative divergence: smaller is worse.
+    fileprivate var worst: Double {
+      let all = softmax.map { -$0.errors.maxDivergence } + parts.compactMap { $0.errors.last?.1.sqnr }
+      return all.reduce(.infinity) { $1.isNaN ? -.infinity : min($0, $1) }
+    }
+  }
+
   let purpose: Purpose
-  let title: String
   let facts: [Fact]
-  var input = InputCount()
-  /// For `softmax`.
-  var softmax: [(name: String, bits: Double, errors: ThroughSoftmax)] = []
-  /// For the others: errors of each factor alone, and of all.
-  var parts: [(name: String, bits: Double, errors: [(String, ResultErrors)])] = []
-  /// Treatments that do not fit.
-  var skipped: [SkippedTreatment] = []
-  /// What proved all answers that were compared, those of the tensor as given once a treatment.
-  var certificate = Certificate()
+  let tensors: [Tensor]
+  let leftOut: [LeftOut]
+
+  private var isSingle: Bool { tensors.count == 1 && leftOut.isEmpty }
 
   var report: Report {
     let way =
@@ -24,24 +39,35 @@ struct ThroughReport {
       case .matmul: "the product"
       case .attention: "attention"
       }
-    var report = Report("quantize --through \(purpose.rawValue)", title: "\(title), through \(way)")
+    let count = "\(Figures.count(tensors.count)) \(tensors.count == 1 ? "tensor" : "tensors")"
+    var report = Report(
+      "quantize --through \(purpose.rawValue)",
+      title: "\(isSingle ? tensors[0].title : count), through \(way)"
+        + (tensors.count > 1 ? ", the worst first" : ""))
+    var (input, certificate) = (InputCount(), Certificate())
+    for tensor in tensors {
+      input.merge(tensor.input)
+      certificate.merge(tensor.certificate)
+    }
     report.facts = facts + input.facts + [Fact("certificate", .certificate(certificate))]
     // Every treatment proves both sides: the tensor as given anew.
     report.notes = [note, certificate.line + "; both sides of every treatment"]
-    if purpose == .softmax {
-      let table = softmaxTable
-      typealias T = ThroughColumns
-      report.add(
-        table, [.bars("the largest change of a probability", of: table, [T.maxChange, T.changeBound])])
-    } else {
-      let table = partsTable
-      let sides = (parts.first?.errors.map(\.0) ?? []).enumerated().map { k, name in
-        ThroughColumns.Part(name: name, isWhole: k + 1 == parts.first?.errors.count).sqnr
+    for tensor in tensors.enumerated().sorted(by: {
+      ($0.element.worst, $0.offset) < ($1.element.worst, $1.offset)
+    })
+    .map(\.element) {
+      var section = Section(title: isSingle ? "" : tensor.title)
+      let (table, chart) = purpose == .softmax ? softmaxTable(tensor) : partsTable(tensor)
+      section.blocks = [.table(table)]
+      section.charts = [chart]
+      report.findings += tensor.input.findings(isSingle ? "" : tensor.name)
+      report.findings += tensor.skipped.map {
+        Finding(
+          "not-tried", isSingle ? $0.name : "\(tensor.name) \($0.name)", $0.reason, leads: false)
       }
-      report.add(table, [.bars("what is left of the result", of: table, sides)])
+      report.sections.append(section)
     }
-    report.findings = input.findings
-    report.findings += skipped.map { Finding("not-tried", $0.name, $0.reason, leads: false) }
+    report.findings += LeftOut.findings(leftOut)
     return report
   }
 
@@ -58,9 +84,9 @@ struct ThroughReport {
     }
   }
 
-  private var softmaxTable: Table {
+  private func softmaxTable(_ tensor: Tensor) -> (Table, Chart) {
     typealias T = ThroughColumns
-    let results = softmax
+    let results = tensor.softmax
     func figure(_ i: Int, _ x: KeyPath<ThroughSoftmax, Double>) -> Cell {
       let e = results[i].errors
       return e.isEmpty
@@ -71,6 +97,7 @@ struct ThroughReport {
             ? nil : "\(Figures.count(e.lostRows)) rows have NaN or +inf, before or after")
     }
     var table = Table(rows: results.count)
+    if !isSingle { table.add(SchemeColumns.tensorKey) { _ in .text(tensor.name) } }
     table.add(SchemeColumns.treatment) { .text(results[$0].name) }
     table.add(SchemeColumns.bits) { .number(results[$0].bits) }
     table.add(T.rows) { .count(results[$0].errors.rows) }
@@ -82,12 +109,15 @@ struct ThroughReport {
     table.add(T.topFlips) { .count(results[$0].errors.topFlips) }
     table.add(T.ties) { .count(results[$0].errors.topTies) }
     table.add(T.lostRows) { .count(results[$0].errors.lostRows) }
-    return table
+    return (
+      table, .bars("the largest change of a probability", of: table, [T.maxChange, T.changeBound])
+    )
   }
 
-  private var partsTable: Table {
-    let results = parts
+  private func partsTable(_ tensor: Tensor) -> (Table, Chart) {
+    let results = tensor.parts
     var table = Table(rows: results.count)
+    if !isSingle { table.add(SchemeColumns.tensorKey) { _ in .text(tensor.name) } }
     table.add(SchemeColumns.treatment) { .text(results[$0].name) }
     table.add(SchemeColumns.bits) { .number(results[$0].bits) }
     let names = results.first?.errors.map(\.0) ?? []
@@ -113,7 +143,10 @@ struct ThroughReport {
       table.add(part.results) { .count(results[$0].errors[k].1.count) }
       table.add(part.lost) { .count(results[$0].errors[k].1.lostCount) }
     }
-    return table
+    let sides = names.enumerated().map { k, name in
+      ThroughColumns.Part(name: name, isWhole: k + 1 == names.count).sqnr
+    }
+    return (table, .bars("what is left of the result", of: table, sides))
   }
 
   private static func figure(_ e: ResultErrors, _ x: (ResultErrors) -> Double) -> Cell {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Quant
 import TensorFiles
 
 /// A check that did not hold: exit status 1.
@@ -19,7 +20,8 @@ extension ParsableCommand {
   static func line(of error: any Error) -> String {
     // The parser's own messages may take several lines; ours are lines, whatever names are in them.
     guard String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") else {
-      return (error as? TensorFileError)?.withNearNames ?? "\(error)"
+      return (error as? TensorFileError)?.withNearNames ?? (error as? SchemeError)?.withNearNames
+        ?? "\(error)"
     }
     let text = message(for: error)
     var known = text.isEmpty ? "\(error)" : text

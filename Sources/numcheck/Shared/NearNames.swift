@@ -1,3 +1,4 @@
+import Quant
 import Reports
 import TensorFiles
 
@@ -16,5 +17,16 @@ extension TensorFileError {
     guard let missing else { return nil }
     let near = NearNames.question(missing.name, missing.known)
     return near.isEmpty ? nil : "\(path): has no tensor '\(missing.name)'\(near)"
+  }
+}
+
+extension SchemeError {
+  /// The error with schemes that may be meant, where there is none of a name; nil elsewhere.
+  var withNearNames: String? {
+    guard case .unknown(let name) = self else { return nil }
+    // As weights spell them too, where somebody may have.
+    let known = SchemeRegistry.known.map(\.name)
+    let near = NearNames.question(name, known + known.map(\.ofWeights).filter { !known.contains($0) })
+    return "\(self)" + (near.isEmpty ? "; 'numcheck list schemes' names all" : near)
   }
 }

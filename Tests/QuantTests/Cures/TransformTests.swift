@@ -56,9 +56,9 @@ enum Subject {
     let context = CureContext(
       seed: 3, activations: withActivations ? Subject.uneven(9, 48, seed: 2) : nil)
     let prepared = try TransformRegistry.transform(named: name).prepare(
-      matrix, scheme: scheme, context: context)
+      TensorBands(matrix), scheme: scheme, context: context)
     var changed = matrix
-    prepared.apply(&changed)
+    prepared.apply(&changed, firstRow: 0)
     // W·Xᵀ stays what it was, but for the elements kept aside.
     if let x = context.activations, !name.hasPrefix("split") {
       var other = x
@@ -67,7 +67,7 @@ enum Subject {
       let size = Subject.distance(before, before.map { _ in 0 })
       #expect(Subject.distance(before, Subject.product(changed, other)) < 1e-5 * size)
     }
-    prepared.undo(&changed)
+    prepared.undo(&changed, given: matrix, firstRow: 0)
     for (a, b) in zip(matrix.values, changed.values) {
       #expect(
         (a - b).magnitude <= 2e-5 * max(a.magnitude, name.contains("ha") || name.contains("ro") ? 60 : 0))
@@ -79,8 +79,8 @@ enum Subject {
     var matrix = TensorMatrix(rows: 1, columns: 256, values: [Float](repeating: 0, count: 256))
     matrix.values[100] = 1000
     let prepared = try TransformRegistry.transform(named: name).prepare(
-      matrix, scheme: scheme, context: CureContext())
-    prepared.apply(&matrix)
+      TensorBands(matrix), scheme: scheme, context: CureContext())
+    prepared.apply(&matrix, firstRow: 0)
     #expect((Subject.energy(matrix) / 1e6 - 1).magnitude < 1e-6)
     let largest = matrix.values.map(\.magnitude).max() ?? 0
     #expect(name == "hadamard" ? (largest - 62.5).magnitude < 1e-3 : largest < 300)
@@ -103,9 +103,9 @@ enum Subject {
   @Test(arguments: [0, 0.3, 0.5, 1]) func smoothQuantsFormula(_ alpha: Double) throws {
     let (w, x) = (Subject.uneven(6, 16), Subject.uneven(11, 16, seed: 9))
     let prepared = try TransformRegistry.transform(named: "smooth:\(alpha)").prepare(
-      w, scheme: scheme, context: CureContext(activations: x))
+      TensorBands(w), scheme: scheme, context: CureContext(activations: x))
     var changed = w
-    prepared.apply(&changed)
+    prepared.apply(&changed, firstRow: 0)
     for j in 0..<16 {
       func largest(_ m: TensorMatrix) -> Double {
         Double((0..<m.rows).map { m.values[$0 * 16 + j].magnitude }.max() ?? 0)
@@ -166,7 +166,7 @@ enum Subject {
     for (name, columns) in [("hadamard", 7), ("hadamard:32", 48), ("rotation:5", 12), ("rotation", 1031)] {
       #expect(throws: CureError.self) {
         try TransformRegistry.transform(named: name).prepare(
-          Subject.normal(1, columns), scheme: scheme, context: CureContext())
+          TensorBands(Subject.normal(1, columns)), scheme: scheme, context: CureContext())
       }
     }
     let treatment = Treatment(scheme, transforms: [try TransformRegistry.transform(named: "hadamard")])

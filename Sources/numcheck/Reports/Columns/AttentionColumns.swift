@@ -81,8 +81,27 @@ enum AttentionColumns {
   static let bytes = Column("bytes", "bytes", .decides, "the size of the cache", unit: "bytes")
   static let sizeOfF16 = Column("of f16", "ofF16", .decides, "the size beside that in f16")
 
+  // Of every layer's.
+  static let keys = Column("keys", "keys", .decides, "the layer's keys", align: .left, key: true)
+  static let values = Column("values", "values", .machine, "the layer's values", align: .left)
+  static let layer = Column("layer", "layer", .machine, "the layer")
+  static let keysSqnr = Column(
+    "k dB", "k.sqnr", .decides, "the energy of the keys over that of their error", unit: "dB",
+    sense: .higherIsBetter)
+  static let valuesSqnr = Column(
+    "v dB", "v.sqnr", .decides, "the energy of the values over that of their error", unit: "dB",
+    sense: .higherIsBetter)
+  static let lostNumbers = Column(
+    "lost", "lost", .decides, "finite keys and values that became NaN or infinite", hidesZeros: true,
+    sense: .lowerIsBetter)
+  static let worstKeys = Column(
+    "worst keys", "k.worst", .decides, "the layer whose keys lose most", align: .left)
+  static let worstValues = Column(
+    "worst values", "v.worst", .decides, "the layer whose values lose most", align: .left)
+
   static let all = [
-    rmse, relativeL1, cosine, oneMinusCosine, ofLimit, baseline, withinBaseline, totalRMSE, totalL1,
+    keys, values, layer, keysSqnr, valuesSqnr, lostNumbers, worstKeys, worstValues, rmse, relativeL1, cosine,
+    oneMinusCosine, ofLimit, baseline, withinBaseline, totalRMSE, totalL1,
     totalCosine, totalOneMinusCosine, lseFormat, stages, gradient, way, scheme, summary, lost, compared,
     maxError, ofStandard, ofF16, bitsQ, bitsK, bitsV, flushed, predicted, headSize, scale, scoreRMS, entropy,
     largestProbability, jacobianNorm, saturated, cache, bitsPerNumber, bytes, sizeOfF16,
