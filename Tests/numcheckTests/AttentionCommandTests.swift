@@ -248,7 +248,7 @@ import Testing
     let file = CommandRunner.fixtures.appendingPathComponent("smollm2/smollm2-attn.safetensors").path
     let flags = ["kvcache", "--all-layers", "--cache", "int8@token", "--cache", "int4@g32"]
     let json = try CommandRunner.json(flags + ["--k", file, "--v", file])
-    let layers = try #require(json["byLayer"] as? [[String: Any]])
+    let layers = try #require(json["perLayer"] as? [[String: Any]])
     func sqnr(_ row: [String: Any], _ part: String) -> Double {
       (row[part] as? [String: Any])?["sqnr"] as? Double ?? .nan
     }
@@ -263,7 +263,7 @@ import Testing
       #expect(sqnr(result, "k") == own.map { sqnr($0, "k") }.min())
     }
     let one = try CommandRunner.json(flags + ["--k", file + ":*18.k", "--v", file + ":*18.v"])
-    let alone = try #require(one["byLayer"] as? [[String: Any]])
+    let alone = try #require(one["perLayer"] as? [[String: Any]])
     #expect(alone.count == 2)
     for row in alone {
       let same = layers.first {

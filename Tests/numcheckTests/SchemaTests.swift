@@ -114,6 +114,12 @@ import Testing
     ],
     ["search", "layernorm", "--max-length", "6", "--tries", "40", "--maximise", "bound", "--finite"],
     ["search", "lse", "--dtype", "bf16", "--max-length", "9", "--tries", "100", "--special-values"],
+    [
+      "kvcache", "--all-layers", "--cache", "int4@g32", "--k",
+      CommandRunner.fixtures.appendingPathComponent("smollm2/smollm2-attn.safetensors").path, "--v",
+      CommandRunner.fixtures.appendingPathComponent("smollm2/smollm2-attn.safetensors").path,
+    ],
+    ["quantize", hidden, "--through", "softmax", "--scheme", "bf16"],
     ["kvcache"], ["kvcache", "--measure", "--tokens", "8", "--dtype", "f16"],
     ["quantize", "--rows", "4", "--length", "64"],
     ["quantize", "--rows", "1", "--length", "1", "--range", "0"],

@@ -57,7 +57,7 @@ struct CacheLayers {
     }
     let isSame = shapes.allSatisfy { $0 == first }
     var made = Report(
-      "kvcache",
+      "kvcache --all-layers",
       title: "key-value cache: \(Figures.count(shapes.count)) \(shapes.count == 1 ? "layer" : "layers")"
         + (isSame
           ? ", \(first.keyHeads) key \(first.keyHeads == 1 ? "head" : "heads") of \(first.headSize), \(Figures.count(first.keys)) tokens"
@@ -183,7 +183,7 @@ struct CacheLayers {
 
   private func table(_ entries: [Entry]) -> Table {
     typealias A = AttentionColumns
-    var table = Table("byLayer", rows: entries.count)
+    var table = Table("perLayer", rows: entries.count)
     table.add(A.keys) { .text(entries[$0].keys) }
     table.add(A.values) { .text(entries[$0].values) }
     table.add(A.layer) { i in entries[i].layer.map { .count($0) } ?? .none("the name has no layer's number") }

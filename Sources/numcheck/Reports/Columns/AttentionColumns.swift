@@ -92,7 +92,7 @@ enum AttentionColumns {
     "v dB", "v.sqnr", .decides, "the energy of the values over that of their error", unit: "dB",
     sense: .higherIsBetter)
   static let lostNumbers = Column(
-    "lost", "lost", .decides, "finite keys and values that became NaN or infinite", hidesZeros: true,
+    "lost", "lostNumbers", .decides, "finite keys and values that became NaN or infinite", hidesZeros: true,
     sense: .lowerIsBetter)
   static let worstKeys = Column(
     "worst keys", "k.worst", .decides, "the layer whose keys lose most", align: .left)
