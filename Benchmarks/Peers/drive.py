@@ -122,6 +122,8 @@ def main():
     row("certified, f64 result, against the same", soft("f64"), "libm.f64", 1 / 1.5, 1)
     row("certified attention, 256 x 64 causal, f32 results, against Arb (C, 113 bits)", "ours.attention.f32", "arb.attention", 60, 150)
     row("… 2048 x 128 causal, against numpy's plain float64", "ours.attention.2048", "numpy.attention.2048", 0.5, 1)
+    row("certified gradients, 2048 x 128 causal, bf16 inputs and results, against numpy's float64", "ours.backward.bf16", "numpy.backward.2048", 0.3, 0.7)
+    row("… f32 inputs and results", "ours.backward.f32", "numpy.backward.2048", 0.3, 0.7)
     row("certified product, 1024 x 1024 x 1024, f32 results, against numpy's float64", "ours.matmul.1024", "numpy.matmul.1024", 0.3, 0.7)
     row("kernel, simulated f16, against numpy with the same roundings", "kernel.f16", "numpy.rounded.f16", 5, 12)
     row("… bf16, against ml_dtypes", "kernel.bf16", "ml_dtypes.rounded.bf16", 5, 12)

@@ -66,6 +66,18 @@ def again(count, start):
 LARGE = [again(2048 * 128, i * (2048 * 128 + 1)).reshape(2048, 128) for i in range(3)]
 large_unseen = np.triu(np.full((2048, 2048), -np.inf), 1)
 cases["numpy.attention.2048"] = (2048 * 128, lambda: attention(*LARGE, large_unseen))
+
+def backward(q, k, v, g):
+    scale = q.shape[1] ** -0.5
+    s = q @ k.T * scale + large_unseen
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    dp = g @ v.T
+    ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) * scale
+    return ds @ k, ds.T @ q, p.T @ g
+
+GRADIENT = again(2048 * 128, 3 * (2048 * 128 + 1)).reshape(2048, 128)
+cases["numpy.backward.2048"] = (3 * 2048 * 128, lambda: backward(*LARGE, GRADIENT))
 left, right = (again(1024 * 1024, i * (1024 * 1024 + 3)).reshape(1024, 1024) for i in range(2))
 cases["numpy.matmul.1024"] = (1024 * 1024, lambda: left @ right.T)
 cases["numpy.cast.f16"] = (flat.size, lambda: flat.astype(np.float16))

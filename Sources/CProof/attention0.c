@@ -3,8 +3,7 @@
 #include <math.h>
 
 #include "products0.h"
-
-enum { value_chain = 32 };
+#include "weigh0.h"
 
 bool nc_attention0_survey(const struct nc_attention_keys *s) {
   bool usable = true;
@@ -57,7 +56,7 @@ void nc_attention0_start(struct nc_attention_lanes *lanes, long value_size, doub
     lanes->top[i] = -INFINITY;
     lanes->sum_high[i] = lanes->sum_low[i] = lanes->sum_error[i] = 0;
   }
-  memset(sums, 0, sizeof(double) * 3 * (size_t)value_size * nc_lanes);
+  if (sums) memset(sums, 0, sizeof(double) * 3 * (size_t)value_size * nc_lanes);
 }
 
 void nc_attention0_ask(struct nc_attention_lanes *lanes, int i, double first, double low, double high, const double *bias) {
@@ -95,34 +94,6 @@ void nc_attention0_add(struct nc_attention_lanes *lanes, int i, double score) {
   lanes->sum_low[i] += (lanes->sum_high[i] - (sum - z)) + (w - z);
   lanes->sum_high[i] = sum;
   lanes->sum_error[i] += w * UNIT * (4 + 1.01 * fabs(d));
-}
-
-// --- Weighted sums: columns c to c + n of the values, in chains of 32, then TwoSum to what came before
-
-NC_INLINE void weigh(
-    const double *e, const double *v, long count, long width, double *high, double *low, double *error, f64x8 first,
-    f64x8 second, const double *peak, const double *length, const int n) {
-  f64x8 total[rows];
-  for (int r = 0; r < n; r++) total[r] = 0;
-  for (long start = 0; start < count; start += value_chain) {
-    f64x8 sum[rows];
-    for (int r = 0; r < n; r++) sum[r] = 0;
-    const long end = start + value_chain < count ? start + value_chain : count;
-#pragma clang loop unroll_count(2)
-    for (long j = start; j < end; j++) {
-      const f64x8 x = load(e + j * nc_lanes);
-      for (int r = 0; r < n; r++) sum[r] = fma8((f64x8)v[j * width + r], x, sum[r]);
-    }
-    for (int r = 0; r < n; r++) total[r] += sum[r];
-  }
-  for (int r = 0; r < n; r++) {
-    const f64x8 old = load(high + r * nc_lanes);
-    const f64x8 sum = old + total[r];
-    const f64x8 z = sum - old;
-    store(high + r * nc_lanes, sum);
-    store(low + r * nc_lanes, load(low + r * nc_lanes) + ((old - (sum - z)) + (total[r] - z)));
-    store(error + r * nc_lanes, load(error + r * nc_lanes) + min8(first * peak[r], second * length[r]));
-  }
 }
 
 // --- A tile
@@ -248,6 +219,10 @@ NC_INLINE void tile(
   const f64x8 second =
       1.01 * (own * __builtin_elementwise_sqrt(squares) + 1.01 * dot * __builtin_elementwise_sqrt(far_squares)) + lift;
   store(lanes->sum_error, load(lanes->sum_error) + first);
+  const i64x8 counts = tile_sum != 0;
+  store(lanes->own, select8(counts, 1.01 * own + lift, (f64x8)0.0));
+  store(lanes->dot, select8(counts, (1.01 * 1.01) * dot, (f64x8)0.0));
+  if (!sums) return;
   const double *v = keys->values + start * width;
   const double *peak = keys->peak + t * width, *length = keys->length + t * width;
   const long plane = width * nc_lanes;
@@ -259,7 +234,7 @@ NC_INLINE void tile(
 #undef STEP
 }
 
-NC_WIDE void nc_attention0_tile(
+NC_WIDE long nc_attention0_tile(
     struct nc_attention_lanes *lanes, const struct nc_attention_keys *keys, struct nc_attention_question question, long t,
     const double *packed, double *sums, double *scratch, double *scores) {
   const double start = (double)(t * nc_tile);
@@ -274,7 +249,7 @@ NC_WIDE void nc_attention0_tile(
     first_least = fmin(first_least, lanes->first[i]);
   }
   end = fmin(end, last);
-  if (end <= start || (nearest >= end && first <= start)) return;
+  if (end <= start || (nearest >= end && first <= start)) return 0;
   const long from = (long)start, count = (long)(end - start);
   const bool whole = least >= end && (low <= start || first_least >= end);
 #define TILE(MASKED, BIASED, CAPPED) \
@@ -288,6 +263,7 @@ NC_WIDE void nc_attention0_tile(
     else TILE(true, false, false);
   }
 #undef TILE
+  return count;
 }
 
 NC_WIDE void nc_attention0_magnitudes(

@@ -3,6 +3,7 @@
 #define NC_PROOF_H
 
 #include "attention0.h"
+#include "backward0.h"
 #include "certified.h"
 #include "dots.h"
 #include "light.h"

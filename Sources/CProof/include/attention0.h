@@ -59,6 +59,9 @@ struct nc_attention_lanes {
   double sum_high[nc_lanes];
   double sum_low[nc_lanes];
   double sum_error[nc_lanes];
+  /// Of the tile added last: the weight of key j errs by a relative own + dot·reach[j], its part of a sum counted.
+  double own[nc_lanes];
+  double dot[nc_lanes];
 };
 
 /// Where results go: row after row of value_size, lane i's at i * stride.
@@ -113,9 +116,9 @@ void nc_attention0_add(struct nc_attention_lanes *lanes, int i, double score);
 /// Forgets what is known but not what is asked; sums [3, value_size, 8] are set to 0.
 void nc_attention0_start(struct nc_attention_lanes *lanes, long value_size, double *sums);
 
-/// Adds the keys of one tile. `scratch` is [nc_tile, 8]; the weights are left there, scores less the reference in `scores` where that
-/// is not NULL.
-void nc_attention0_tile(
+/// Adds the keys of one tile and returns how many of them, from its first on, any lane may see. `scratch` is [nc_tile, 8]; their weights
+/// are left there, scores less the reference in `scores` where that is not NULL. Without `sums` no values are weighed.
+long nc_attention0_tile(
     struct nc_attention_lanes *lanes, const struct nc_attention_keys *keys, struct nc_attention_question question, long tile,
     const double *packed, double *sums, double *scratch, double *scores);
 

@@ -20,6 +20,8 @@ public struct AttentionCandidate: Candidate {
   /// The answers of a block of rows, so that keys and values are prepared once for it.
   private var block = 0..<0
   private var result = AttentionResult()
+  /// One thread's.
+  private var kept: AttentionKept?
 
   /// `runner` on `stored`, or on `given` which it stores as that; `isBounded` where that is the stored item itself, which bounds
   /// speak of.
@@ -35,6 +37,12 @@ public struct AttentionCandidate: Candidate {
     self.name = name ?? runner.algorithm.rawValue
   }
 
+  public func prepared() -> Self {
+    var own = self
+    own.kept = AttentionKept()
+    return own
+  }
+
   public mutating func answer(
     _ item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace
   ) throws {
@@ -47,7 +55,7 @@ public struct AttentionCandidate: Candidate {
     inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)?
   ) throws {
     if block.contains(item.row) { return }
-    guard let made = runner.run(given, parameters, rows: item.block, inspect: inspect) else {
+    guard let made = runner.run(given, parameters, rows: item.block, keeping: kept, inspect: inspect) else {
       throw AttentionError.cannotRun(runner)
     }
     result = made

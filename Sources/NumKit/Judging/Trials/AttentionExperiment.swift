@@ -72,7 +72,9 @@ public struct AttentionExperiment: Sendable {
     trial.sharedAs = "queries"
     // Shares are of whole chunks, so those must not depend on how many threads somebody has.
     let workers = Sharing.current == nil ? threads : 32
-    trial.chunk = Swift.max(1, Swift.min(64, rows / (2 * Swift.max(workers, 1))))
+    // The keys of a long head are brought to a kernel's formats once a chunk.
+    let longest = tensors.shape.keys > 8192 ? 256 : 64
+    trial.chunk = Swift.max(1, Swift.min(longest, rows / (2 * Swift.max(workers, 1))))
     let (found, sights) = try trial.run(
       on: AttentionQueries(tensors, stored: stored, block: trial.chunk),
       observer: AttentionSights(self, format), progress: progress)

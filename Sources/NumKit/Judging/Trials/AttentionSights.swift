@@ -122,6 +122,12 @@ struct BaselineCandidate: Candidate {
 
   var name: String { kernel.name }
 
+  func prepared() -> Self {
+    var own = self
+    own.kernel = kernel.prepared()
+    return own
+  }
+
   mutating func answer(
     _ item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>, trace: inout StageTrace
   ) throws {

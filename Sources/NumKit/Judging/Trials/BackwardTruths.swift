@@ -21,7 +21,8 @@ public struct BackwardTruths: Sendable {
     overflow: Overflow = .special, threads: Int = 1, progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
     var trial = Trial(AttentionBackward(parameters), candidates: [], format: format, threads: threads) { _ in
-      try BackwardProver(tensors, gradient: gradient, parameters, format: format, overflow: overflow)
+      try BackwardProver(
+        tensors, gradient: gradient, parameters, format: format, overflow: overflow, roundsOnly: true)
     }
     trial.chunk = 1
     let item = AttentionBackward.Item(tensors: tensors, gradient: gradient, keyHead: 0)

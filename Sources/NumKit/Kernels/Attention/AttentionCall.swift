@@ -9,6 +9,7 @@ struct AttentionCall {
   let parameters: AttentionParameters
   let rows: Range<Int>
   let inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)?
+  var kept: AttentionKept?
 
   private var shape: AttentionShape { tensors.shape }
 
@@ -16,83 +17,118 @@ struct AttentionCall {
     let (n, m, d, dv) = (shape.queries, shape.keys, shape.headSize, shape.valueSize)
     var result = AttentionResult()
     result.output.reserveCapacity(rows.count * dv)
-    let memory = AttentionMemory<C, A>(shape)
-    defer { memory.free() }
+    let head = (kept?.head as? LoadedHead<C, A>) ?? LoadedHead<C, A>(shape)
+    // Larger ones are brought to it again, so that memory does not grow with algorithms and threads.
+    if m * (d + dv) <= 1 << 21 { kept?.head = head }
+    let memory = head.memory
     var row = memory.row(runner, parameters, d)
-    var loaded = -1
-    var inputs = StageTrace()
-    // Which keys and their values are finite, and whose norms overflow.
-    var isFinite = [Bool](repeating: true, count: m)
-    var isAllFinite = true
-    var overflowed: [Int] = []
-    let block = runner.tile(keys: m)
-    var ready = ProductBlock<A>(keys: A.self == Float.self ? m : 0, headSize: d)
-    defer { ready.free() }
+    head.ready.rows = 0..<0
+    let batch = AttentionBatch<C, A>()
+    func flush() {
+      if batch.lanes.isEmpty { return }
+      var show: ((Int, [Double]) -> Void)?
+      if let inspect {
+        show = { i, p in
+          p.withUnsafeBufferPointer { inspect(batch.lanes[i].index, batch.lanes[i].row.range.lowerBound, $0) }
+        }
+      }
+      batch.attend(runner.algorithm, block: runner.tile(keys: m), in: P.self, show: show)
+      for lane in batch.lanes { add(lane.row.output, lane.logSumExp, lane.stages.trace, to: &result) }
+      batch.lanes.removeAll(keepingCapacity: true)
+    }
     for index in rows {
       let (h, i) = (index / n, index % n)
       let kv = shape.keyHead(of: h)
-      if kv != loaded {
-        loaded = kv
-        inputs = StageTrace()
-        overflowed.removeAll()
-        for j in 0..<m {
-          inputs.startRow(index)
-          load(tensors.k[(kv * m + j) * d..<(kv * m + j + 1) * d], memory.vector, &inputs)
-          isFinite[j] = C.peak(memory.vector).isFinite
-          if isOverflow(normalise(memory.vector, A.self)) && isFinite[j] { overflowed.append(j) }
-          for c in 0..<d { row.keys[c * m + j] = A(converting: memory.vector[c]) }
-          load(tensors.v[(kv * m + j) * dv..<(kv * m + j + 1) * dv], memory.value, &inputs)
-          isFinite[j] = isFinite[j] && C.peak(memory.value).isFinite
-          for c in 0..<dv { row.values[j * dv + c] = A(converting: memory.value[c]) }
-        }
-        isAllFinite = isFinite.allSatisfy { $0 }
+      if kv != head.loaded {
+        flush()
+        load(kv, row, head, index)
       }
       var stages = Observed(trace: StageTrace())
-      stages.trace.startRow(index, like: inputs)
+      stages.trace.startRow(index, like: head.inputs)
       if A.self == Float.self {
-        if !ready.rows.contains(index) {
+        if !head.ready.rows.contains(index) {
+          flush()
           // A block of rows that share keys, cut where keys or rows end.
           let end = Swift.min(shape.rows(ofKeyHead: kv).upperBound, rows.upperBound)
-          multiply(index..<Swift.min(index + ProductBlock<A>.limit, end), &row, memory, &ready)
+          multiply(index..<Swift.min(index + ProductBlock<A>.limit, end), &row, memory, &head.ready)
         }
-        row.products = ready[index]
+        row.products = head.ready[index]
         row.isMultiplied = true
       }
       loadQuery(index, row, memory, &stages)
       row.sink = parameters.softmax.sink(head: h).map { C(rounding: $0) }
-      let lse: Double
-      if look(&row, head: h, query: i) {
-        // What nobody sees excuses nothing, and what is added to a score is an input too.
-        let mayExcuse = row.isBiased || !isAllFinite
-        if mayExcuse,
-          row.range.contains(where: {
-            row.bias[$0] != -.infinity && !(isFinite[$0] && row.bias[$0].isFinite)
-          })
-        {
-          stages.trace.excuseRow()
-        }
-        for j in overflowed where row.seen[j] { stages.trace.observeOverflow(at: j, .root) }
-        var show: (([Double]) -> Void)?
-        if let inspect {
-          let first = row.range.lowerBound
-          show = { p in p.withUnsafeBufferPointer { inspect(index, first, $0) } }
-        }
-        lse = row.attend(runner.algorithm, block: block, in: P.self, &stages, probabilities: show)
+      let isSeen = look(&row, head: h, query: i, marks: false)
+      if !isSeen || !row.isDense || batch.lanes.count == AttentionBatch<C, A>.limit { flush() }
+      (row.total, row.output) = memory.results(batch.lanes.count)
+      if isSeen {
+        excuse(row, head, &stages.trace)
+        batch.lanes.append(AttentionLane(index, row, stages))
+        // One whose products are not ready is answered before the next query takes its place.
+        if !row.isDense || !row.isMultiplied { flush() }
       } else {
-        lse = row.sink?.exact ?? -.infinity
         fillMasked(row)
+        add(row.output, row.sink?.exact ?? -.infinity, stages.trace, to: &result)
       }
-      result.logSumExp.append(lse)
-      result.wentWrong.append(stages.trace.wentWrong)
-      let format = runner.outputFormat
-      for x in row.output {
-        result.output.append(format.round(x.exact, overflow: runner.configuration.overflow))
-      }
-      if let birth = stages.trace.firstNaN { result.nanBirths[birth.stage.position] += 1 }
-      if let birth = stages.trace.firstOverflow { result.overflowBirths[birth.stage.position] += 1 }
-      result.trace.merge(stages.trace)
     }
+    flush()
     return result
+  }
+
+  /// Adds what a row came to.
+  private func add<C: Scalar>(
+    _ output: UnsafeMutableBufferPointer<C>, _ logSumExp: Double, _ trace: StageTrace,
+    to result: inout AttentionResult
+  ) {
+    result.logSumExp.append(logSumExp)
+    result.wentWrong.append(trace.wentWrong)
+    let format = runner.outputFormat
+    for x in output {
+      result.output.append(format.round(x.exact, overflow: runner.configuration.overflow))
+    }
+    if let birth = trace.firstNaN { result.nanBirths[birth.stage.position] += 1 }
+    if let birth = trace.firstOverflow { result.overflowBirths[birth.stage.position] += 1 }
+    result.trace.merge(trace)
+  }
+
+  /// Says what a row's inputs explain.
+  private func excuse<C: Scalar, A: Scalar>(
+    _ row: AttentionRow<C, A>, _ head: LoadedHead<C, A>, _ trace: inout StageTrace
+  ) {
+    func bias(_ j: Int) -> Double { row.isDense ? 0 : row.bias[j] }
+    // What nobody sees excuses nothing, and what is added to a score is an input too.
+    let mayExcuse = row.isBiased || !head.isAllFinite
+    if mayExcuse,
+      row.range.contains(where: { bias($0) != -.infinity && !(head.isFinite[$0] && bias($0).isFinite) })
+    {
+      trace.excuseRow()
+    }
+    for j in head.overflowed where row.isDense ? row.range.contains(j) : row.seen[j] {
+      trace.observeOverflow(at: j, .root)
+    }
+  }
+
+  /// Brings a key head's keys and values to the kernel's formats; `row` is the one that first needs them.
+  private func load<C: Scalar, A: Scalar>(
+    _ kv: Int, _ row: AttentionRow<C, A>, _ head: LoadedHead<C, A>, _ index: Int
+  ) {
+    let (m, d, dv) = (shape.keys, shape.headSize, shape.valueSize)
+    let memory = head.memory
+    head.loaded = kv
+    head.inputs = StageTrace()
+    head.overflowed.removeAll()
+    for j in 0..<m {
+      head.inputs.startRow(index)
+      load(tensors.k[(kv * m + j) * d..<(kv * m + j + 1) * d], memory.vector, &head.inputs)
+      head.isFinite[j] = C.peak(memory.vector).isFinite
+      if isOverflow(normalise(memory.vector, A.self)) && head.isFinite[j] { head.overflowed.append(j) }
+      let panel = Int(nc_panel)
+      let (start, step) = A.self == Float.self ? (j / panel * panel * d + j % panel, panel) : (j, m)
+      for c in 0..<d { row.keys[start + c * step] = A(converting: memory.vector[c]) }
+      load(tensors.v[(kv * m + j) * dv..<(kv * m + j + 1) * dv], memory.value, &head.inputs)
+      head.isFinite[j] = head.isFinite[j] && C.peak(memory.value).isFinite
+      for c in 0..<dv { row.values[j * dv + c] = A(converting: memory.value[c]) }
+    }
+    head.isAllFinite = head.isFinite.allSatisfy { $0 }
   }
 
   /// A query's numbers as they meet keys.
@@ -132,7 +168,7 @@ struct AttentionCall {
     }
     ready.rows = block
     nc_attention_products_f32(
-      floats(ready.queries.baseAddress), block.count, shape.headSize, floats(row.keys.baseAddress), m,
+      floats(ready.queries.baseAddress), block.count, shape.headSize, floats(row.keys.baseAddress),
       range.lowerBound, range.upperBound, floats(ready.products.baseAddress), m)
   }
 
@@ -168,11 +204,13 @@ struct AttentionCall {
 
   private func isOverflow<A: Scalar>(_ norm: A?) -> Bool { norm?.isInfinite ?? false }
 
-  /// Finds what the query sees; false where that is nothing.
-  func look<C: Scalar, A: Scalar>(_ row: inout AttentionRow<C, A>, head: Int, query: Int) -> Bool {
+  /// Finds what the query sees; false where that is nothing. Unless it `marks` keys, a row that is dense says so and no more.
+  func look<C: Scalar, A: Scalar>(
+    _ row: inout AttentionRow<C, A>, head: Int, query: Int, marks: Bool = true
+  ) -> Bool {
     let (n, m) = (shape.queries, shape.keys)
     if parameters.mask.additive.isEmpty && row.sentinel == nil && !row.multipliesHidden {
-      return lookAround(&row, parameters.mask.sight(query: query, queries: n, keys: m))
+      return lookAround(&row, parameters.mask.sight(query: query, queries: n, keys: m), marks: marks)
     }
     var first = m
     var last = -1
@@ -194,21 +232,22 @@ struct AttentionCall {
   }
 
   /// The same where place alone decides.
-  private func lookAround<C: Scalar, A: Scalar>(_ row: inout AttentionRow<C, A>, _ sight: AttentionSight)
-    -> Bool
-  {
-    row.bias.update(repeating: -.infinity)
-    row.seen.update(repeating: false)
+  private func lookAround<C: Scalar, A: Scalar>(
+    _ row: inout AttentionRow<C, A>, _ sight: AttentionSight, marks: Bool
+  ) -> Bool {
     row.isBiased = false
     let (start, window) = sight.ranges
-    for part in [start, window] where !part.isEmpty {
-      UnsafeMutableBufferPointer(rebasing: row.bias[part]).update(repeating: 0)
-      UnsafeMutableBufferPointer(rebasing: row.seen[part]).update(repeating: true)
-    }
     row.isDense = start.isEmpty || window.isEmpty || start.upperBound == window.lowerBound
     row.range =
       start.isEmpty
       ? window : start.lowerBound..<(window.isEmpty ? start.upperBound : window.upperBound)
+    guard marks || !row.isDense else { return !row.range.isEmpty }
+    row.bias.update(repeating: -.infinity)
+    row.seen.update(repeating: false)
+    for part in [start, window] where !part.isEmpty {
+      UnsafeMutableBufferPointer(rebasing: row.bias[part]).update(repeating: 0)
+      UnsafeMutableBufferPointer(rebasing: row.seen[part]).update(repeating: true)
+    }
     return !row.range.isEmpty
   }
 
@@ -225,6 +264,38 @@ struct AttentionCall {
         row.output[c] = C(converting: s / A(rounding: Double(row.scores.count)))
       }
     }
+  }
+}
+
+/// What one thread keeps of a runner from call to call, as long as tensors and parameters are the same: the head that was brought to its
+/// formats last.
+package final class AttentionKept: @unchecked Sendable {
+  fileprivate var head: AnyObject?
+
+  package init() {}
+}
+
+/// A key head in a kernel's formats, and what was seen of it.
+private final class LoadedHead<C: Scalar, A: Scalar> {
+  let memory: AttentionMemory<C, A>
+  var ready: ProductBlock<A>
+  /// Which it is.
+  var loaded = -1
+  var inputs = StageTrace()
+  /// Which keys and their values are finite, and whose norms overflow.
+  var isFinite: [Bool]
+  var isAllFinite = true
+  var overflowed: [Int] = []
+
+  init(_ shape: AttentionShape) {
+    memory = AttentionMemory(shape)
+    ready = ProductBlock(keys: A.self == Float.self ? shape.keys : 0, headSize: shape.headSize)
+    isFinite = Array(repeating: true, count: shape.keys)
+  }
+
+  deinit {
+    memory.free()
+    ready.free()
   }
 }
 
@@ -270,17 +341,21 @@ struct AttentionMemory<C: Scalar, A: Scalar> {
   let bias: UnsafeMutableBufferPointer<Double>
   let seen: UnsafeMutableBufferPointer<Bool>
   let shape: AttentionShape
+  /// Numbers that keys take, in whole panels.
+  private let panels: Int
 
   init(_ shape: AttentionShape) {
     self.shape = shape
     let (m, d, dv) = (shape.keys, shape.headSize, shape.valueSize)
+    let rows = AttentionBatch<C, A>.limit
     func allocate<T>(_ count: Int, _ value: T) -> UnsafeMutableBufferPointer<T> {
       let memory = UnsafeMutableBufferPointer<T>.allocate(capacity: count)
       memory.initialize(repeating: value)
       return memory
     }
-    compute = allocate(d + 2 * dv + m, .zero)
-    sums = allocate(d + m * d + m * dv + m + dv, .zero)
+    panels = (m + Int(nc_panel) - 1) / Int(nc_panel) * Int(nc_panel) * d
+    compute = allocate(d + dv + m + rows * dv, .zero)
+    sums = allocate(d + panels + m * dv + m + rows * dv, .zero)
     bias = allocate(m, 0)
     seen = allocate(m, false)
   }
@@ -302,13 +377,22 @@ struct AttentionMemory<C: Scalar, A: Scalar> {
   var vector: UnsafeMutableBufferPointer<C> { part(compute, 0, shape.headSize) }
   var value: UnsafeMutableBufferPointer<C> { part(compute, shape.headSize, shape.valueSize) }
 
+  /// Room for the sums and the output of the row that stands at `place` in a batch.
+  func results(_ place: Int) -> (UnsafeMutableBufferPointer<A>, UnsafeMutableBufferPointer<C>) {
+    let (m, d, dv) = (shape.keys, shape.headSize, shape.valueSize)
+    return (
+      part(sums, d + panels + m * dv + m + place * dv, dv), part(compute, d + dv + m + place * dv, dv)
+    )
+  }
+
   func row(_ runner: AttentionRunner, _ parameters: AttentionParameters, _ d: Int) -> AttentionRow<C, A> {
     let (m, dv) = (shape.keys, shape.valueSize)
     let scale = C(rounding: parameters.scale ?? 1 / Double(d).squareRoot())
     return AttentionRow<C, A>(
-      query: part(sums, 0, d), keys: part(sums, d, m * d), values: part(sums, d + m * d, m * dv), bias: bias,
-      seen: seen, products: part(sums, d + m * d + m * dv, m), scores: part(compute, d + 2 * dv, m),
-      total: part(sums, d + m * d + m * dv + m, dv), output: part(compute, d + dv, dv),
+      query: part(sums, 0, d), keys: part(sums, d, panels), values: part(sums, d + panels, m * dv),
+      bias: bias,
+      seen: seen, products: part(sums, d + panels + m * dv, m), scores: part(compute, d + dv, m),
+      total: results(0).0, output: results(0).1,
       scale: parameters.placement == .after ? scale : nil, cap: parameters.softcap.map { C(rounding: $0) },
       sentinel: runner.sentinel.map { C(rounding: $0) }, softmax: parameters.softmax,
       multipliesHidden: runner.multipliesHidden,

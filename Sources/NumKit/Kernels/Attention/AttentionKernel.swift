@@ -31,6 +31,7 @@ public enum AttentionAlgorithm: String, Sendable, CaseIterable {
 /// transposed, so that the sums of many keys run side by side, each in its own order.
 struct AttentionRow<C: Scalar, A: Scalar> {
   let query: UnsafeMutableBufferPointer<A>
+  /// Where products of many queries are made together: panels of 16, each [headSize, 16].
   let keys: UnsafeMutableBufferPointer<A>
   let values: UnsafeMutableBufferPointer<A>
   /// What is added to each score.
@@ -39,8 +40,8 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   /// Σ q·k of each key, and once scores are made of them room for weights.
   var products: UnsafeMutableBufferPointer<A>
   let scores: UnsafeMutableBufferPointer<C>
-  let total: UnsafeMutableBufferPointer<A>
-  let output: UnsafeMutableBufferPointer<C>
+  var total: UnsafeMutableBufferPointer<A>
+  var output: UnsafeMutableBufferPointer<C>
   /// What scores are multiplied by after the product; nil where queries were before.
   let scale: C?
   let cap: C?
@@ -59,7 +60,7 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   var range: Range<Int>
   /// Whether some seen key has something added to its score.
   var isBiased = false
-  /// Whether all keys in `range` are seen.
+  /// Whether all keys in `range` are seen, and nothing is added to their scores; `bias` and `seen` then say nothing.
   var isDense = false
   /// Whether `products` holds the query's already.
   var isMultiplied = false
@@ -140,13 +141,17 @@ struct AttentionRow<C: Scalar, A: Scalar> {
     return A(converting: P(converting: p * spread.0)) * spread.1
   }
 
-  /// total += Σ P(pⱼ) vⱼ over `range`.
-  func weigh<P: Scalar, S: Stages>(_ range: Range<Int>, in: P.Type, _ stages: inout S) {
+  /// Puts P where products were, if sums are in Float.
+  func form<P: Scalar>(_ range: Range<Int>, in: P.Type) {
+    if A.self == Float.self { for j in range { products[j] = cast(scores[j], to: P.self) } }
+  }
+
+  /// total += Σ P(pⱼ) vⱼ over `range`, which was formed.
+  func weigh<P: Scalar>(_ range: Range<Int>, in: P.Type) {
     let width = total.count
-    guard let sums = total.baseAddress, let v = values.baseAddress else { return }
+    guard !range.isEmpty, let sums = total.baseAddress, let v = values.baseAddress else { return }
+    let all = isDense || multipliesHidden
     if A.self == Float.self {
-      for j in range { products[j] = cast(scores[j], to: P.self) }
-      let all = isDense || multipliesHidden
       seen.withMemoryRebound(to: UInt8.self) { seen in
         nc_attention_weigh_f32(
           floats(products.baseAddress) + range.lowerBound,
@@ -154,13 +159,12 @@ struct AttentionRow<C: Scalar, A: Scalar> {
           floats(v) + range.lowerBound * width, range.count, width, floats(sums))
       }
     } else {
-      for j in range where seen[j] || multipliesHidden {
+      for j in range where all || seen[j] {
         let p = cast(scores[j], to: P.self)
         let row = v + j * width
         for c in 0..<width { sums[c] = A.fusedMultiplyAdd(p, row[c], sums[c]) }
       }
     }
-    stages.store(total, .weighted)
   }
 
   /// m + log(sum), in the wider of the two formats: what kernels keep for the backward pass and for merging.

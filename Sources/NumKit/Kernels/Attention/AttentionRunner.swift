@@ -115,6 +115,15 @@ public struct AttentionRunner: Sendable {
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, rows: Range<Int>,
     inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)? = nil
   ) -> AttentionResult? {
+    run(tensors, parameters, rows: rows, keeping: nil, inspect: inspect)
+  }
+
+  /// The same; what the next call with these tensors and parameters needs too stays in `kept`, which serves this runner alone.
+  package func run(
+    _ tensors: AttentionInputs, _ parameters: AttentionParameters, rows: Range<Int>,
+    keeping kept: AttentionKept?,
+    inspect: ((_ row: Int, _ firstKey: Int, UnsafeBufferPointer<Double>) -> Void)? = nil
+  ) -> AttentionResult? {
     let shape = tensors.shape
     guard parameters.fits(shape), blockKeys > 0, probabilityScale > 0,
       probabilityScale.significand == 1, probabilityScale.exponent.magnitude < 100, splits ?? 1 > 0,
@@ -126,7 +135,7 @@ public struct AttentionRunner: Sendable {
     else { return nil }
     if case .clipped = parameters.softmax, algorithm == .flash || algorithm == .splitKV { return nil }
     let call = AttentionCall(
-      runner: self, tensors: tensors, parameters: parameters, rows: rows, inspect: inspect)
+      runner: self, tensors: tensors, parameters: parameters, rows: rows, inspect: inspect, kept: kept)
     /// Runs specialised code where the formats are these.
     func special<C: Scalar, A: Scalar, P: Scalar>(_: C.Type, _: A.Type, _: P.Type) -> AttentionResult? {
       compute == C.self && accumulator == A.self && cast == P.self ? call.run(C.self, A.self, P.self) : nil

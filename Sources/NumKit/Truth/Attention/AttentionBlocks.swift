@@ -18,13 +18,18 @@ final class AttentionBlocks {
   /// Scores and weights of the rows, as soon as a profile was asked for.
   fileprivate var columns: AttentionColumns?
   fileprivate(set) var profile = AttentionProfile()
+  /// Rows that will be asked for together.
+  var asked = 0..<0
 
   /// Makes `profile` that of the row answered last.
   func describe(_ reference: AttentionReference) {
     guard isOwn, !isDescribed, let tier0 = reference.tier0 else { return }
     if columns == nil {
       columns = AttentionColumns()
-      _ = tier0.compute(rows, keeping: columns)
+      // The group of this row alone: the others are computed anew with theirs.
+      let start = row - (row - rows.lowerBound) % AttentionTier0.lanes
+      rows = start..<Swift.min(start + AttentionTier0.lanes, rows.upperBound)
+      isKnown = tier0.compute(rows, keeping: columns) && reference.finish(rows)
     }
     if let columns { tier0.describe(row, from: columns, &profile) }
     isDescribed = true
@@ -35,25 +40,18 @@ extension AttentionReference {
   /// Answers for a row by the first tier: what it knows it writes, and says which columns it leaves open; nil where that is all.
   func answerInDouble(_ row: Int, _ truth: inout Truth, _ logSumExp: inout Truth) -> [Int]? {
     blocks.isOwn = false
-    guard answersInDouble, let tier0, let target = Tier0.target(format) else { return nil }
+    guard answersInDouble, let tier0 else { return nil }
     let shape = tensors.shape
     let width = shape.valueSize
     if !blocks.rows.contains(row) {
+      // Groups begin where lanes of the head do, whoever asks.
+      let lanes = AttentionTier0.lanes
       let all = shape.rows(ofKeyHead: shape.keyHead(of: row / shape.queries))
-      let start = row - (row - all.lowerBound) % AttentionTier0.lanes
-      blocks.rows = start..<Swift.min(start + AttentionTier0.lanes, all.upperBound)
-      blocks.isKnown = tier0.compute(blocks.rows, keeping: blocks.columns)
-      if blocks.isKnown {
-        for buffer in [blocks.rounded, blocks.value, blocks.error] {
-          buffer.reserve(blocks.rows.count * width)
-        }
-        blocks.open.reserve(blocks.rows.count * width)
-        tier0.finish(
-          target, needed: accuracy,
-          into: nc_attention_results(
-            rounded: blocks.rounded.base, value: blocks.value.base, error: blocks.error.base,
-            open: blocks.open.base, needed: 0, stride: width, count: 0))
-      }
+      let start = row - (row - all.lowerBound) % lanes
+      let groups = blocks.columns == nil ? AttentionTier0.vectors : tier0.keptGroups
+      let wanted = blocks.asked.contains(row) ? (blocks.asked.upperBound - start + lanes - 1) / lanes : 1
+      blocks.rows = start..<Swift.min(start + lanes * Swift.min(groups, wanted), all.upperBound)
+      blocks.isKnown = tier0.compute(blocks.rows, keeping: blocks.columns) && finish(blocks.rows)
     }
     guard blocks.isKnown else { return nil }
     let query = row % shape.queries
@@ -83,6 +81,20 @@ extension AttentionReference {
 }
 
 extension AttentionReference {
+  /// Rounds what the first tier has computed of `rows`.
+  fileprivate func finish(_ rows: Range<Int>) -> Bool {
+    guard let tier0, let target = Tier0.target(format) else { return false }
+    let width = tensors.shape.valueSize
+    for buffer in [blocks.rounded, blocks.value, blocks.error] { buffer.reserve(rows.count * width) }
+    blocks.open.reserve(rows.count * width)
+    tier0.finish(
+      target, needed: accuracy,
+      into: nc_attention_results(
+        rounded: blocks.rounded.base, value: blocks.value.base, error: blocks.error.base,
+        open: blocks.open.base, needed: 0, stride: width, count: 0))
+    return true
+  }
+
   /// What the first tier finds of a row, column by column, for tests to attack; nil where it finds nothing.
   package func firstTier(row: Int) -> [(value: Double, error: Double, isOpen: Bool)]? {
     var (truth, log) = (Truth(), Truth())

@@ -23,6 +23,7 @@ public struct AttentionProver: Prover {
   }
 
   public mutating func answer(_ item: AttentionForward.Item, into truths: inout [Truth]) {
+    reference.expect(item.block)
     if truths.count == 1 {
       reference.answer(head: item.head, query: item.query, into: &truths[0])
       return
@@ -48,15 +49,15 @@ public struct BackwardProver: Prover {
   private let reference: BackwardReference
   private var truth = BackwardTruth()
 
-  /// Gradients rounded to `format`.
+  /// Gradients rounded to `format`; where `roundsOnly` their values tell no more than the roundings.
   ///
   /// - Throws: `BackwardError` where something does not fit, is not finite or has no derivative here.
   public init(
     _ tensors: AttentionInputs, gradient: [Double], _ parameters: AttentionParameters, format: NumberFormat,
-    overflow: Overflow = .special
+    overflow: Overflow = .special, roundsOnly: Bool = false
   ) throws {
     reference = try BackwardReference(
-      tensors, gradient: gradient, parameters, format: format, overflow: overflow)
+      tensors, gradient: gradient, parameters, format: format, overflow: overflow, roundsOnly: roundsOnly)
   }
 
   public mutating func answer(_ item: AttentionBackward.Item, into truths: inout [Truth]) {

@@ -47,6 +47,9 @@ public final class AttentionReference {
     return blocks.isOwn ? blocks.profile : scores.profile
   }
 
+  /// Says which rows, head·queries + query, will be asked for one after the other: the first tier computes them together.
+  func expect(_ rows: Range<Int>) { blocks.asked = rows }
+
   /// Prepares to answer. Without the fast tiers MPFR answers all. `usesFirstTier` says whether answers in Double will do where they
   /// can; nil where the problem is so large that pairs would take long. Roundings alone always begin there but for false.
   ///

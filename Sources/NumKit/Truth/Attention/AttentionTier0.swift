@@ -41,6 +41,8 @@ final class AttentionTier0 {
     guard tensors.isFinite.q, tensors.isFinite.k, tensors.isFinite.v, parameters.norm == nil,
       isOrdinary(scale), isOrdinary(parameters.softcap ?? 1), tensors.largestValue < 0x1p400,
       shape.keys < 1 << 20,
+      // Of all queries at once, so that no answer depends on who else is asked for.
+      tensors.q.allSatisfy({ $0 == 0 || $0.magnitude > 0x1p-400 && $0.magnitude < 0x1p400 }),
       parameters.mask.additive.allSatisfy({ $0 == -.infinity || $0.magnitude < 0x1p1000 })
     else { return nil }
     switch parameters.softmax {
@@ -71,8 +73,8 @@ final class AttentionTier0 {
     return isUsable
   }
 
-  /// Computes `rows`, at most `block` and all of one key head; false where nothing is known of them. With `columns` at most `lanes`
-  /// rows, whose scores and weights are left there.
+  /// Computes `rows`, at most `block` and all of one key head; false where nothing is known of them. Their scores and weights are left in
+  /// `columns`, if there are any.
   func compute(_ rows: Range<Int>, keeping columns: AttentionColumns? = nil) -> Bool {
     withKeys(of: rows) { keys in
       guard survey(keys, tensors.shape.keyHead(of: rows.lowerBound / tensors.shape.queries)) else {
@@ -83,7 +85,7 @@ final class AttentionTier0 {
         let count = (rows.count + Self.lanes - 1) / Self.lanes
         withUnsafePointer(to: keys) { keys in
           if let columns {
-            compute(keys, keeping: columns)
+            compute(keys, count, keeping: columns)
           } else {
             nc_attention0_block(
               state.base, count, keys, question, packed.base, sums.base, scratch.base)
@@ -96,24 +98,39 @@ final class AttentionTier0 {
     } ?? false
   }
 
-  /// One group of lanes, all its scores kept.
-  private func compute(_ keys: UnsafePointer<nc_attention_keys>, keeping columns: AttentionColumns) {
-    columns.reserve(tiles)
+  /// Groups of lanes whose scores are kept at once: what is kept takes 16 MiB or so.
+  var keptGroups: Int {
+    Swift.max(1, Swift.min(Self.vectors, (1 << 21) / (3 * Self.lanes * tensors.shape.keys)))
+  }
+
+  /// The same, all scores kept.
+  private func compute(
+    _ keys: UnsafePointer<nc_attention_keys>, _ groups: Int, keeping columns: AttentionColumns
+  ) {
+    columns.reserve(groups * tiles)
     let size = Self.lanes * Self.tile
-    var isFirst = true
-    repeat {
-      nc_attention0_start(state.base, keys.pointee.value_size, sums.base)
-      for t in 0..<tiles {
-        nc_attention0_tile(
-          state.base, keys, question, t, packed.base, sums.base, columns.weights.base + t * size,
-          columns.scores.base + t * size)
-        if isFirst {
-          nc_attention0_magnitudes(keys, t, packed.base, columns.magnitudes.base + t * size)
-        }
+    let (wide, planes) = (Self.lanes * keys.pointee.head_size, 3 * Self.lanes * keys.pointee.value_size)
+    func add(_ t: Int, _ g: Int) {
+      let place = (g * tiles + t) * size
+      nc_attention0_tile(
+        state.base + g, keys, question, t, packed.base + g * wide, sums.base + g * planes,
+        columns.weights.base + place, columns.scores.base + place)
+    }
+    func start(_ g: Int) {
+      nc_attention0_start(state.base + g, keys.pointee.value_size, sums.base + g * planes)
+    }
+    for g in 0..<groups { start(g) }
+    for t in 0..<tiles {
+      for g in 0..<groups {
+        add(t, g)
+        nc_attention0_magnitudes(
+          keys, t, packed.base + g * wide, columns.magnitudes.base + (g * tiles + t) * size)
       }
-      if !isFirst { break }
-      isFirst = false
-    } while nc_attention0_lift(state.base)
+    }
+    for g in 0..<groups where nc_attention0_lift(state.base + g) {
+      start(g)
+      for t in 0..<tiles { add(t, g) }
+    }
   }
 
   private func withKeys<T>(of rows: Range<Int>, _ body: (nc_attention_keys) -> T) -> T? {
@@ -135,7 +152,6 @@ final class AttentionTier0 {
   /// Lays the queries side by side and says what each sees.
   private func ask(_ rows: Range<Int>, _ additive: UnsafeBufferPointer<Double>) -> Bool {
     let shape = tensors.shape
-    let each = shape.queries * shape.keys
     var isFine = true
     tensors.q.withUnsafeBufferPointer { q in
       guard let q = q.baseAddress else { return }
@@ -146,20 +162,26 @@ final class AttentionTier0 {
           state.base + g)
         isFine = isFine && usable
         for i in 0..<Self.lanes {
-          guard i < count else {
-            nc_attention0_ask(state.base + g, Int32(i), 0, 0, 0, nil)
-            continue
-          }
-          let (head, query) = ((start + i) / shape.queries, (start + i) % shape.queries)
-          let sight = parameters.mask.sight(query: query, queries: shape.queries, keys: shape.keys)
-          let place = (additive.count > each ? head * each : 0) + query * shape.keys
-          nc_attention0_ask(
-            state.base + g, Int32(i), Double(sight.first), Double(sight.low), Double(sight.high),
-            additive.baseAddress.flatMap { additive.isEmpty ? nil : $0 + place })
+          Self.ask(state.base + g, i, row: i < count ? start + i : nil, parameters.mask, shape, additive)
         }
       }
     }
     return isFine
+  }
+
+  /// Says what lane `i` sees: what `row`, head·queries + query, does, or nothing.
+  static func ask(
+    _ lanes: UnsafeMutablePointer<nc_attention_lanes>, _ i: Int, row: Int?, _ mask: AttentionMask,
+    _ shape: AttentionShape, _ additive: UnsafeBufferPointer<Double>
+  ) {
+    guard let row else { return nc_attention0_ask(lanes, Int32(i), 0, 0, 0, nil) }
+    let (head, query) = (row / shape.queries, row % shape.queries)
+    let sight = mask.sight(query: query, queries: shape.queries, keys: shape.keys)
+    let each = shape.queries * shape.keys
+    let place = (additive.count > each ? head * each : 0) + query * shape.keys
+    nc_attention0_ask(
+      lanes, Int32(i), Double(sight.first), Double(sight.low), Double(sight.high),
+      additive.baseAddress.flatMap { additive.isEmpty ? nil : $0 + place })
   }
 
   private func addSinks(_ rows: Range<Int>) {
@@ -208,7 +230,7 @@ final class AttentionTier0 {
   }
 }
 
-/// Scores less the reference, weights and Σ|q||k| of up to 8 queries, key by key.
+/// Scores less the reference, weights and Σ|q||k| of queries that stand together, key by key, eight queries side by side.
 final class AttentionColumns {
   let scores = Buffer<Double>()
   let weights = Buffer<Double>()
@@ -226,8 +248,9 @@ extension AttentionTier0 {
   func describe(_ row: Int, from columns: AttentionColumns, _ profile: inout AttentionProfile) {
     let shape = tensors.shape
     let (head, query) = (row / shape.queries, row % shape.queries)
-    let lane = row - rows.lowerBound
-    let s = nc_attention0_sum(state.base, Int32(lane))
+    let (group, lane) = ((row - rows.lowerBound) / Self.lanes, (row - rows.lowerBound) % Self.lanes)
+    let s = nc_attention0_sum(state.base + group, Int32(lane))
+    let start = group * tiles * Self.tile
     let total = s.high + s.low
     let size = question.scale.magnitude
     let mask = parameters.mask
@@ -243,7 +266,7 @@ extension AttentionTier0 {
           mask.additive.isEmpty
           ? 0 : mask.bias(head: head, query: query, key: j, queries: shape.queries, keys: shape.keys)
         if b == -.infinity { continue }
-        let place = j * Self.lanes + lane
+        let place = (start + j) * Self.lanes + lane
         profile.keys.append(j)
         profile.biases.append(b)
         profile.scores.append(columns.scores.base[place] + s.reference)

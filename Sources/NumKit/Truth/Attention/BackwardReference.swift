@@ -74,13 +74,23 @@ public final class BackwardReference {
   private let keyColumns = CompensatedColumns()
   private let valueColumns = CompensatedColumns()
   private var pending = EnclosedBackward.Pending()
+  /// What pairs are asked for.
+  private var wanted: OpenGradients
+  /// The first tier, where it may answer, and the relative error that its values may have.
+  private let tier0: BackwardTier0?
+  private let accuracy: Double
+  /// So many products pairs answer in seconds; what reports call exact is then so to its last digit.
+  private static let fewProducts = 0x1p31
 
-  /// Prepares to answer. Without the fast tiers MPFR answers all.
+  /// Prepares to answer. Without the fast tiers MPFR answers all. `usesFirstTier` says whether answers in Double will do where they
+  /// can; nil where the problem is so large that pairs would take long, and results are of at most 16 bits or so. Where `roundsOnly`
+  /// values need tell no more than their roundings, and it begins there but for false.
   ///
   /// - Throws: `BackwardError` where something does not fit, is not finite or has no derivative here.
   public init(
     _ tensors: AttentionInputs, gradient: [Double], _ parameters: AttentionParameters, format: NumberFormat,
-    overflow: Overflow = .special, usesFastTiers: Bool = true
+    overflow: Overflow = .special, usesFastTiers: Bool = true, usesFirstTier: Bool? = nil,
+    roundsOnly: Bool = false
   ) throws {
     if let fault = ArithmeticFault.here { throw fault }
     try Self.check(tensors, gradient, parameters)
@@ -91,6 +101,15 @@ public final class BackwardReference {
     self.overflow = overflow
     self.usesFastTiers = usesFastTiers
     weights = BackwardWeights(AttentionScores(tensors, parameters))
+    let s = tensors.shape
+    wanted = OpenGradients(s)
+    let products =
+      Double(s.heads * s.queries) * Double(s.keys) * Double(3 * s.headSize + 2 * s.valueSize)
+    let isLarge = products > Self.fewProducts && format.significandBits < 23
+    let isAsked = usesFastTiers && (usesFirstTier ?? (roundsOnly || isLarge)) && Tier0.target(format) != nil
+    tier0 = isAsked ? BackwardTier0(s, parameters) : nil
+    // Enough to tell a sign, where nothing else is asked.
+    accuracy = roundsOnly ? 0x1p-10 : Tier0.accuracy(format)
   }
 
   /// Throws what is wrong with a question.
@@ -134,39 +153,54 @@ public final class BackwardReference {
   }
 
   private func answer(_ head: BackwardHead, _ truth: inout BackwardTruth) {
-    Self.reset(&truth.q, head.rows, head.headSize)
-    Self.reset(&truth.k, head.keys, head.headSize)
-    Self.reset(&truth.v, head.keys, head.valueSize)
-    pending = EnclosedBackward.Pending()
-    keyColumns.reset(head.keys * head.headSize)
-    valueColumns.reset(head.keys * head.valueSize)
-    var hasNaN = false
-    for row in 0..<head.rows where add(row, head, &truth) { hasNaN = true }
-    for j in 0..<head.keys {
-      for c in 0..<head.headSize {
-        if hasNaN {
-          truth.k[j].setKnown(.nan, at: c, format)
-        } else if !settle(keyColumns.result(j * head.headSize + c, terms: head.rows), at: c, &truth.k[j]) {
-          pending.k.append(j * head.headSize + c)
-        }
-      }
-      for c in 0..<head.valueSize {
-        if hasNaN {
-          truth.v[j].setKnown(.nan, at: c, format)
-        } else if !settle(valueColumns.result(j * head.valueSize + c, terms: head.rows), at: c, &truth.v[j]) {
-          pending.v.append(j * head.valueSize + c)
-        }
-      }
+    func reset() {
+      Self.reset(&truth.q, head.rows, head.headSize)
+      Self.reset(&truth.k, head.keys, head.headSize)
+      Self.reset(&truth.v, head.keys, head.valueSize)
     }
-    enclosed.answer(head, &pending, format, into: &truth)
+    reset()
+    let open = Tier0.target(format).flatMap { target in
+      tier0?.answer(head, target, needed: accuracy, into: &truth)
+    }
+    if open == nil { reset() }
+    wanted.set(open)
+    if !wanted.isEmpty { answerInPairs(head, &truth) }
     guard overflow == .saturate else { return }
     for i in truth.q.indices { truth.q[i].saturate(format) }
     for i in truth.k.indices { truth.k[i].saturate(format) }
     for i in truth.v.indices { truth.v[i].saturate(format) }
   }
 
+  /// Answers what is wanted by sums over all queries that have a part in it.
+  private func answerInPairs(_ head: BackwardHead, _ truth: inout BackwardTruth) {
+    pending = EnclosedBackward.Pending()
+    keyColumns.reset(wanted.k.count * head.headSize)
+    valueColumns.reset(wanted.v.count * head.valueSize)
+    var hasNaN = false
+    for row in 0..<head.rows where add(row, head, &truth) { hasNaN = true }
+    func settle(
+      _ rows: OpenRows, _ width: Int, _ columns: CompensatedColumns, _ truths: inout [Truth],
+      _ pending: inout [Int]
+    ) {
+      for (slot, j) in rows.rows.enumerated() {
+        for c in 0..<width where rows.isOpen(slot, c) {
+          if hasNaN {
+            truths[j].setKnown(.nan, at: c, format)
+          } else if !self.settle(columns.result(slot * width + c, terms: head.rows), at: c, &truths[j]) {
+            pending.append(j * width + c)
+          }
+        }
+      }
+    }
+    settle(wanted.k, head.headSize, keyColumns, &truth.k, &pending.k)
+    settle(wanted.v, head.valueSize, valueColumns, &truth.v, &pending.v)
+    enclosed.answer(head, &pending, format, into: &truth)
+  }
+
   /// Adds one query's share and answers its dQ; true where it spoils everything.
   private func add(_ row: Int, _ head: BackwardHead, _ truth: inout BackwardTruth) -> Bool {
+    let own = wanted.q.slot(of: row)
+    if own == nil && wanted.k.isEmpty && wanted.v.isEmpty { return false }
     let (q, gradient) = (head.q + row * head.headSize, head.gradient + row * head.valueSize)
     let kind = weights.look(head: head.head(of: row), query: row % head.queries, head.v, gradient)
     let keys = weights.scores.profile.keys
@@ -178,20 +212,28 @@ public final class BackwardReference {
     case .none: break
     case .uniform:
       let p = Pair(1) / Pair(Double(head.keys))
-      for j in 0..<head.keys {
-        valueColumns.add(p, 0x1p-101 * p.high, gradient, head.valueSize, from: j * head.valueSize)
+      for (slot, _) in wanted.v.rows.enumerated() {
+        valueColumns.add(p, 0x1p-101 * p.high, gradient, head.valueSize, from: slot * head.valueSize)
       }
     case .level, .regular:
+      if own == nil && !keys.contains(where: { wanted.hasPart(in: $0) }) { return false }
       weights.compute(kind, q, head.k, head.v, gradient)
       for (i, j) in keys.enumerated() {
-        valueColumns.add(weights.p[i], weights.pError[i], gradient, head.valueSize, from: j * head.valueSize)
+        if let slot = wanted.v.slot(of: j) {
+          valueColumns.add(
+            weights.p[i], weights.pError[i], gradient, head.valueSize, from: slot * head.valueSize)
+        }
         guard case .regular = kind else { continue }
         let (ds, error) = (weights.ds[i], weights.dsError[i])
-        columns.add(ds, error, head.k + j * head.headSize, head.headSize, from: 0)
-        keyColumns.add(ds, error, q, head.headSize, from: j * head.headSize)
+        if own != nil { columns.add(ds, error, head.k + j * head.headSize, head.headSize, from: 0) }
+        if let slot = wanted.k.slot(of: j) {
+          keyColumns.add(ds, error, q, head.headSize, from: slot * head.headSize)
+        }
       }
     }
-    for c in 0..<head.headSize where !settle(columns.result(c, terms: keys.count), at: c, &truth.q[row]) {
+    guard let own else { return false }
+    for c in 0..<head.headSize
+    where wanted.q.isOpen(own, c) && !settle(columns.result(c, terms: keys.count), at: c, &truth.q[row]) {
       if isLevel(c, keys, head) {
         truth.q[row].setKnown(0, at: c, format)
       } else {
@@ -216,6 +258,14 @@ public final class BackwardReference {
       return true
     }
     return usesFastTiers && truth.accept(sum.0, sum.error, at: i, format)
+  }
+
+  /// Has `body` shown what the first tier finds, for tests to attack; false where there is none.
+  package func watchFirstTier(
+    _ body: @escaping (_ gradient: AttentionGradient, _ place: Int, _ value: Double, _ error: Double) -> Void
+  ) -> Bool {
+    tier0?.watch = body
+    return tier0 != nil
   }
 
   private static func reset(_ truths: inout [Truth], _ count: Int, _ width: Int) {
