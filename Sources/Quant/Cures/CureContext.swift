@@ -45,6 +45,8 @@ public enum CureError: Error, Hashable, CustomStringConvertible {
   case parameter(String)
   /// It only works on symmetric integers with a scale.
   case integersOnly(cure: String, scheme: String)
+  /// It only works on schemes whose blocks have a scale that it can choose.
+  case blocksOnly(cure: String, scheme: String)
   /// It needs activations.
   case needsActivations(String)
   /// The activations do not fit the tensor.
@@ -63,6 +65,9 @@ public enum CureError: Error, Hashable, CustomStringConvertible {
     case .parameter(let why): return why
     case .integersOnly(let cure, let scheme):
       return "\(cure) chooses codes of intN schemes with a granularity, not of \(scheme)"
+    case .blocksOnly(let cure, let scheme):
+      return
+        "\(cure) chooses codes under the scales of integers, floats and MX, NVFP4, NF4 and FP4 blocks, not of \(scheme)"
     case .needsActivations(let cure): return "\(cure) needs activations"
     case .activations(let columns, let needed):
       return "the activations have \(columns) channels, the tensor has \(needed) inputs"
