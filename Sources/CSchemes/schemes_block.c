@@ -136,7 +136,7 @@ NC_WIDE void nc_integers(const float *x, const float *m, const float *z, size_t 
                          uint8_t *codes, int form, int ties) {
 #define NC_CASE(f, t) case f * 3 + t: nc_integer_loop(x, m, z, n, low, high, codes, f, t); return;
 #define NC_CASES(f) NC_CASE(f, 0) NC_CASE(f, 1) NC_CASE(f, 2)
-  switch (form * 3 + ties) { NC_CASES(0) NC_CASES(1) NC_CASES(2) NC_CASES(3) NC_CASE(4, 0) NC_CASE(5, 0) }
+  switch (form * 3 + ties) { NC_CASES(0) NC_CASES(1) NC_CASES(2) NC_CASES(3) NC_CASE(4, 0) NC_CASE(5, 0) NC_CASE(5, 1) }
 #undef NC_CASES
 #undef NC_CASE
 }
@@ -154,6 +154,11 @@ void nc_unsigned_values(const uint8_t *codes, const float *s, const float *z, si
 // code·s + z, rounded twice.
 void nc_offset_values(const uint8_t *codes, const float *s, const float *z, size_t n, float *x) {
   for (size_t i = 0; i < n; i++) x[i] = (float)codes[i] * s[i] + z[i];
+}
+
+// a·z/m, rounded twice.
+void nc_ratios(const float *a, const float *z, float m, size_t n, float *x) {
+  for (size_t i = 0; i < n; i++) x[i] = a[i] * z[i] / m;
 }
 
 // Code books of 16.
@@ -182,6 +187,46 @@ void nc_book_fp4(const float *x, const float *m, size_t n, const float *threshol
     for (int k = 0; k < 7; k++) count += a > t[k];
     codes[i] = (uint8_t)((count ^ ((count & 2) << 1)) | (y < 0.0f ? 8 : 0));
   }
+}
+
+// Maps of 256.
+
+// The code of x·m in an ascending map by bitsandbytes' search on GPUs: 7 halvings, then the nearer neighbour; the value halved towards
+// last stays on a tie. NaN follows the comparisons.
+void nc_dynamic_codes(const float *x, const float *m, size_t n, const float *map, uint8_t *codes) {
+  for (size_t i = 0; i < n; i++) {
+    float y = x[i] * m[i], value = map[127], below = -1, above = 1;
+    int pivot = 127, lower = 0, upper = 255;
+    for (int width = 64; width > 0; width >>= 1) {
+      if (y > value) {
+        lower = pivot;
+        below = value;
+        pivot += width;
+      } else {
+        upper = pivot;
+        above = value;
+        pivot -= width;
+      }
+      value = map[pivot];
+    }
+    if (upper == 255) above = map[255];
+    if (lower == 0) below = map[0];
+    codes[i] = (uint8_t)(y > value ? (y > (above + value) * 0.5f ? upper : pivot) : (y < (below + value) * 0.5f ? lower : pivot));
+  }
+}
+
+// The same by its table on CPUs: of 65536 places from -1 to 1 the nearest to x·m, whose code `table` has.
+void nc_dynamic_table_codes(const float *x, const float *m, size_t n, const uint8_t *table, uint8_t *codes) {
+  for (size_t i = 0; i < n; i++) {
+    float y = x[i] * m[i];
+    y = y > -1.0f ? y : -1.0f;
+    y = y < 1.0f ? y : 1.0f;
+    codes[i] = table[(int32_t)__builtin_fmaf((y + 1.0f) * 0.5f, 65535.0f, 0.5f)];
+  }
+}
+
+void nc_dynamic_values(const uint8_t *codes, const float *s, size_t n, const float *map, float *x) {
+  for (size_t i = 0; i < n; i++) x[i] = map[codes[i]] * s[i];
 }
 
 void nc_book_values(const uint8_t *codes, const float *s, size_t n, const float *book, float *x) {

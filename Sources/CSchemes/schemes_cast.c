@@ -4,15 +4,23 @@
 
 // Rounds to nearest even inside f32: an integer carry for normal results, a magic addition for subnormal ones.
 // The sign is that of `x`, so that a NaN made on the way has the same sign on every machine.
-NC_INLINE uint8_t nc_encode(float x, float m, int divide, struct nc_small_format f) {
+// `away`: ties away from zero instead.
+NC_INLINE uint8_t nc_encode_ties(float x, float m, int divide, struct nc_small_format f, int away) {
   int32_t sign = (int32_t)((uint32_t)nc_bits(x) >> 31);
   float y = nc_float(nc_bits(x) & 0x7fffffff);
   y = divide ? y / m : y * m;
   int32_t u = nc_bits(y) & 0x7fffffff;
-  int32_t carried = u + ((1 << (22 - f.t)) - 1) + ((u >> (23 - f.t)) & 1);
+  int32_t carried = u + (1 << (22 - f.t)) - (away ? 0 : 1 - ((u >> (23 - f.t)) & 1));
   int32_t normal = (carried >> (23 - f.t)) - ((126 + f.min_exponent) << f.t);
   int32_t magic = (f.min_exponent - f.t + 23 + 127) << 23;
   int32_t small = nc_bits(y + nc_float(magic)) - magic;
+  if (away) {
+    // In units of the smallest number: exact, and so is the rest.
+    float units = y * nc_float((127 + f.t - f.min_exponent) << 23);
+    units = units < 256.0f ? units : 256.0f;
+    small = (int32_t)units;
+    small += units - (float)small >= 0.5f;
+  }
   int32_t code = u < ((f.min_exponent + 127) << 23) ? small : normal;
   code = code > f.largest ? f.overflow : code;
   int32_t signBit = sign * f.sign;
@@ -22,6 +30,10 @@ NC_INLINE uint8_t nc_encode(float x, float m, int divide, struct nc_small_format
   }
   int32_t nan = f.nan < 0 ? signBit ^ f.sign : f.nan | signBit;
   return (uint8_t)(u > 0x7f800000 ? nan : code | signBit);
+}
+
+NC_INLINE uint8_t nc_encode(float x, float m, int divide, struct nc_small_format f) {
+  return nc_encode_ties(x, m, divide, f, 0);
 }
 
 NC_INLINE float nc_decode(int32_t code, struct nc_small_format f) {
@@ -56,6 +68,11 @@ void nc_small_cast(const float *restrict x, size_t n, uint8_t *restrict codes, s
 void nc_small_multiplied(
     const float *restrict x, const float *restrict m, size_t n, uint8_t *restrict codes, struct nc_small_format f) {
   NC_EACH(codes[i] = nc_encode(x[i], m[i], 0, g))
+}
+
+void nc_small_multiplied_away(
+    const float *restrict x, const float *restrict m, size_t n, uint8_t *restrict codes, struct nc_small_format f) {
+  NC_EACH(codes[i] = nc_encode_ties(x[i], m[i], 0, g, 1))
 }
 
 void nc_small_divided(

@@ -8,12 +8,16 @@ public struct SchemeFamily: Sendable {
   public let variants: @Sendable () -> [any Scheme]
   /// The scheme of a name, if it is this family's.
   public let make: @Sendable (SchemeName) -> (any Scheme)?
+  /// Whose numbers a scheme's are: a specification, a release; empty where it is nobody's in particular.
+  public let origin: @Sendable (SchemeName) -> String
 
   public init(
     file: String, defaults: @escaping @Sendable () -> [any Scheme],
     variants: @escaping @Sendable () -> [any Scheme] = { [] },
+    origin: @escaping @Sendable (SchemeName) -> String = { _ in "" },
     make: @escaping @Sendable (SchemeName) -> (any Scheme)?
   ) {
+    self.origin = origin
     self.file = file
     self.defaults = defaults
     self.variants = variants
@@ -21,10 +25,12 @@ public struct SchemeFamily: Sendable {
   }
 
   /// A family of a fixed list, found by their exact names; the dialects among them (with a colon) are variants.
-  public init(file: String, _ schemes: [any Scheme]) {
+  public init(
+    file: String, _ schemes: [any Scheme], origin: @escaping @Sendable (SchemeName) -> String = { _ in "" }
+  ) {
     self.init(
       file: file, defaults: { schemes.filter { !$0.name.contains(":") } },
-      variants: { schemes.filter { $0.name.contains(":") } },
+      variants: { schemes.filter { $0.name.contains(":") } }, origin: origin,
       make: { name in
         let wanted = SchemeName.joined(name.base, name.granularity, name.dialects)
         return schemes.first { $0.name == wanted }

@@ -47,6 +47,12 @@ public struct SchemeName: Sendable, Hashable {
     return nil
   }
 
+  /// What a table says of the first dialect that it knows.
+  func first<Value>(of table: KeyValuePairs<String, Value>) -> Value? {
+    var copy = self
+    return copy.take(table)
+  }
+
   /// Whether nothing is left that nobody took.
   var isUsedUp: Bool { dialects.isEmpty }
 }

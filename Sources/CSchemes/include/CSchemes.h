@@ -5,6 +5,7 @@
 #include "cures.h"
 #include "ggml_blocks.h"
 #include "ggml_read.h"
+#include "higgs.h"
 #include "outliers.h"
 #include "plans.h"
 #include "schemes_block.h"

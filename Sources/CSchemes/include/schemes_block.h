@@ -16,8 +16,12 @@ void nc_integers(const float *x, const float *m, const float *z, size_t n, float
 void nc_signed_values(const uint8_t *codes, const float *s, size_t n, int bits, float *x);
 void nc_unsigned_values(const uint8_t *codes, const float *s, const float *z, size_t n, float *x);
 void nc_offset_values(const uint8_t *codes, const float *s, const float *z, size_t n, float *x);
+void nc_ratios(const float *a, const float *z, float m, size_t n, float *x);
 void nc_book16(const float *x, const float *m, size_t n, const float *thresholds, uint8_t *codes);
 void nc_book_fp4(const float *x, const float *m, size_t n, const float *thresholds, uint8_t *codes);
+void nc_dynamic_codes(const float *x, const float *m, size_t n, const float *map, uint8_t *codes);
+void nc_dynamic_table_codes(const float *x, const float *m, size_t n, const uint8_t *table, uint8_t *codes);
+void nc_dynamic_values(const uint8_t *codes, const float *s, size_t n, const float *map, float *x);
 void nc_book_values(const uint8_t *codes, const float *s, size_t n, const float *book, float *x);
 void nc_pack(const uint8_t *codes, size_t n, int bits, int highFirst, uint8_t *bytes);
 void nc_unpack(const uint8_t *bytes, size_t n, int bits, int highFirst, uint8_t *codes);

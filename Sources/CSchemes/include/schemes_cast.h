@@ -23,9 +23,10 @@ struct nc_small_format {
   int32_t one_zero;
 };
 
-// A cast, y = x·m and y = x/m for an m per element, and back, plain and times a scale per element.
+// A cast, y = x·m (`away`: ties away from zero) and y = x/m for an m per element, and back, plain and times a scale per element.
 void nc_small_cast(const float *x, size_t n, uint8_t *codes, struct nc_small_format f);
 void nc_small_multiplied(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
+void nc_small_multiplied_away(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
 void nc_small_divided(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
 void nc_small_decoded(const uint8_t *codes, size_t n, float *x, struct nc_small_format f);
 void nc_small_scaled(const uint8_t *codes, const float *s, size_t n, float *x, struct nc_small_format f);

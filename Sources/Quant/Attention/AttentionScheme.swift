@@ -13,6 +13,9 @@ public struct AttentionScheme: Sendable {
     /// Codes beside f32 scales that bring the largest number of what shares one to the format's largest; a token is a row of a head's
     /// matrix. (Of a product over channels no group of a row's numbers could be factored out, and only values have channels' scales.)
     case scaled(DType, Granularity)
+    /// Codes −127 … 127, ties away from zero, in SageAttention's groups: of each `warp` tokens those share a scale, amax/127 + 10^−7, whose
+    /// place within eight is in the same run of `run`.
+    case threaded(warp: Int, run: Int)
     /// What comes out of a key-value cache in the scheme of that name, the last tokens in f16, and those that make no whole `step`; then
     /// rounded to f16.
     case cached(String, recent: Int, step: Int = 1)

@@ -16,7 +16,10 @@ public enum AttentionSchemes {
   ]
 
   /// Those that only their names ask for: where a release is not what its paper says.
-  public static let releases: [AttentionScheme] = [CacheSchemes.fourReleased, CacheSchemes.twoReleased]
+  public static let releases: [AttentionScheme] = [
+    FlashSchemes.released, SageSchemes.firstReleased, SageSchemes.secondReleased, CacheSchemes.fourReleased,
+    CacheSchemes.twoReleased,
+  ]
 
   /// The scheme of this name, in any case.
   public static func named(_ name: String) -> AttentionScheme? {

@@ -36,6 +36,27 @@ public struct EncodedOperand: Sendable {
         numbers += held.map { Float(NumberFormat.f16.round($0)) }
       }
       bits = Double(try format.bits(tokens: tokens, width: width)) / Double(each)
+    case .threaded(let warp, let run):
+      codes = Array(repeating: 0, count: x.count)
+      var scales = 0
+      for h in 0..<heads {
+        for first in stride(from: 0, to: tokens, by: warp) {
+          for thread in 0..<8 / run {
+            let members = (first..<Swift.min(first + warp, tokens)).filter {
+              ($0 - first) % 8 / run == thread
+            }
+            if members.isEmpty { continue }
+            let places = members.map { h * each + $0 * width }
+            let scale = Self.threadScale(x, places, width)
+            for start in places {
+              for i in start..<start + width { codes[i] = Self.threadCode(Float(x[i]) / scale) }
+            }
+            for t in members { tokenScales[h * tokens + t] = scale }
+            scales += 1
+          }
+        }
+      }
+      bits = 8 + 32 * Double(scales) / Double(x.count)
     case .scaled(let dtype, let granularity):
       if case .integer = dtype { codes = Array(repeating: 0, count: x.count) }
       if case .float = dtype { numbers = Array(repeating: 0, count: x.count) }
@@ -90,6 +111,24 @@ public struct EncodedOperand: Sendable {
     }
     (self.codes, self.numbers) = (codes, numbers)
     (self.tokenScales, self.channelScales) = (tokenScales, channelScales)
+  }
+
+  /// The scale of tokens that start at `places`; what is no number does not count.
+  private static func threadScale(_ x: [Double], _ places: [Int], _ width: Int) -> Float {
+    var largest: Float = 0
+    for start in places {
+      for i in start..<start + width where x[i].isFinite {
+        largest = Swift.max(largest, Float(x[i]).magnitude)
+      }
+    }
+    return largest / 127 + 0.0000001
+  }
+
+  /// A half is added away from zero, and the rest cut off.
+  private static func threadCode(_ quotient: Float) -> Int32 {
+    guard !quotient.isNaN else { return 0 }
+    let away = quotient + (quotient >= 0 ? 0.5 : -0.5)
+    return Int32(Swift.min(Swift.max(away, -127), 127).rounded(.towardZero))
   }
 
   /// x [heads, tokens, width] with each channel's mean over a head's tokens taken off; means of finite numbers, summed in Double.

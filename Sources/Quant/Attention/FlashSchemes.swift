@@ -10,6 +10,13 @@ enum FlashSchemes {
     rotates: true,
     probabilities: .float(.f8e4m3fn), probabilityScale: 256, tile: 128)
 
+  /// As FlashAttention-3's code has it: descales for each batch and head of keys, which the caller makes, and no rotation.
+  static let released = AttentionScheme(
+    name: "fa3-fp8:release",
+    summary: "the same as its code has it: a scale a tensor, not rotated, 256 P in e4m3",
+    queries: e4m3(.block(.max, .max)), keys: e4m3(.block(.max, .max)), values: e4m3(.block(.max, .max)),
+    probabilities: .float(.f8e4m3fn), probabilityScale: 256, tile: 128)
+
   static let tensorScales = AttentionScheme(
     name: "fp8-tensor", summary: "e4m3, a scale a tensor, P in e4m3 as it is",
     queries: e4m3(.tensor), keys: e4m3(.tensor), values: e4m3(.tensor), probabilities: .float(.f8e4m3fn),

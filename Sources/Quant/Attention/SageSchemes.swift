@@ -38,4 +38,18 @@ enum SageSchemes {
     queries: .scaled(.integer(.int4), .token), keys: .scaled(.integer(.int4), .token),
     values: .scaled(.float(.f8e4m3fn), .channel), smoothsKeys: true, probabilities: .float(.f8e4m3fn),
     probabilityScale: 448)
+
+  /// SageAttention 2.2's `sageattn_qk_int8_pv_fp16_cuda` by its defaults.
+  static let firstReleased = AttentionScheme(
+    name: "sage:release", summary: "sage-f32 as its code has it by default: int8 scales a thread, ties away",
+    queries: .threaded(warp: 32, run: 1), keys: .threaded(warp: 64, run: 2), values: .plain(.f16),
+    smoothsKeys: true, probabilities: .float(.f16))
+
+  /// SageAttention 2.2's `sageattn_qk_int8_pv_fp8_cuda_sm90` by its defaults.
+  static let secondReleased = AttentionScheme(
+    name: "sage2-int8:release",
+    summary: "sage2-int8 as its code has it on Hopper: int8 scales a thread, ties away",
+    queries: .threaded(warp: 16, run: 1), keys: .threaded(warp: 128, run: 2),
+    values: .scaled(.float(.f8e4m3fn), .channel), smoothsKeys: true, probabilities: .float(.f8e4m3fn),
+    probabilityScale: 448, tile: 128)
 }

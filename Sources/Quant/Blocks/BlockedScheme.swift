@@ -29,6 +29,14 @@ struct BlockRun {
   let zeros: UnsafePointer<Float>
 }
 
+/// The elements of a block, `stride` apart from row to row.
+struct BlockElements {
+  let start: UnsafePointer<Float>
+  let stride: Int
+  let rows: Int
+  let columns: Int
+}
+
 /// Which range of its blocks a scheme looks at.
 enum BlockRangeKind {
   /// The largest magnitude of the numbers.
@@ -55,6 +63,8 @@ protocol BlockedScheme: GridScheme, ScaledScheme {
   var hasZeros: Bool { get }
   var hasTensorScale: Bool { get }
 
+  /// The length of blocks that run on from row to row; nil where they end with a row.
+  var flatBlockLength: Int? { get }
   /// The places of a matrix in its bytes.
   func layout(rows: Int, columns: Int) throws -> BlockLayout
   /// Bytes that a block stores beside its codes.
@@ -63,6 +73,8 @@ protocol BlockedScheme: GridScheme, ScaledScheme {
   func tensorScale(magnitude: Float) -> Float
   /// What a block stores.
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale
+  /// The same where a scheme tries scales on the elements.
+  func blockScale(_ range: BlockRange, tensor: Float, of elements: BlockElements) -> BlockScale
   func write(_ block: BlockScale, to bytes: UnsafeMutableRawPointer)
   func read(_ bytes: UnsafeRawPointer, tensor: Float) -> BlockScale
   func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>)
@@ -75,13 +87,29 @@ extension BlockedScheme {
   var highNibbleFirst: Bool { false }
   var rangeKind: BlockRangeKind { .magnitude }
   var hasZeros: Bool { false }
+  var flatBlockLength: Int? { nil }
   var hasTensorScale: Bool { false }
   func tensorScale(magnitude: Float) -> Float { 1 }
+  @inline(__always)
+  func blockScale(_ range: BlockRange, tensor: Float, of elements: BlockElements) -> BlockScale {
+    blockScale(range, tensor: tensor)
+  }
 
-  public var independentRows: Int? { hasTensorScale ? nil : granularity.independentRows }
+  public var independentRows: Int? {
+    hasTensorScale || flatBlockLength != nil ? nil : granularity.independentRows
+  }
 
   func layout(rows: Int, columns: Int) throws -> BlockLayout {
-    try BlockLayout(
+    var (rows, columns) = (rows, columns)
+    if flatBlockLength != nil {
+      let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+      guard rows >= 0, columns >= 0, !overflow else {
+        throw SchemeError.shape("\(name) cannot take \(rows) rows of \(columns) elements")
+      }
+      // One row of everything.
+      (rows, columns) = (1, count)
+    }
+    return try BlockLayout(
       rows: rows, columns: columns, granularity: granularity, elementBits: elementBits,
       blockBytes: blockBytes, headerBytes: hasTensorScale ? 4 : 0, name: name)
   }
@@ -123,7 +151,11 @@ extension BlockedScheme {
       } else {
         scratch.measure(x + rows.lowerBound * layout.columns, rows: rows.count, layout, rangeKind)
         for block in 0..<layout.blocksAcross {
-          let chosen = blockScale(scratch.range(block, rangeKind), tensor: tensor)
+          let first = block * layout.blockColumns
+          let elements = BlockElements(
+            start: x + rows.lowerBound * layout.columns + first, stride: layout.columns, rows: rows.count,
+            columns: min(layout.blockColumns, layout.columns - first))
+          let chosen = blockScale(scratch.range(block, rangeKind), tensor: tensor, of: elements)
           scratch.blocks[block] = chosen
           write(chosen, to: start + block * blockBytes)
         }

@@ -1,11 +1,16 @@
 /// bitsandbytes' 8-bit dynamic map (Dettmers, arXiv 1511.04561): decades 10^−6 … 10^0, the decade 10^(i−6) with
 /// 2^i values of either sign, midpoints of equal steps from 0.1 to 1; and 0 and 1.
+///
+/// Without signs: the same decades with twice as many values each.
 enum DynamicMap {
   /// In ascending order; computed in f32, as its Python does.
-  static let values: [Float] = {
+  static let values: [Float] = map(isSigned: true)
+  static let unsigned: [Float] = map(isSigned: false)
+
+  private static func map(isSigned: Bool) -> [Float] {
     var values: [Float] = [0, 1]
     for i in 0..<7 {
-      let steps = 1 << i
+      let steps = 1 << (isSigned ? i : i + 1)
       // linspace in f32 counts from both ends; torch's fuses product and sum where the processor can.
       let step = (1 - Float(0.1)) / Float(steps)
       let marks = (0...steps).map { k in
@@ -16,11 +21,11 @@ enum DynamicMap {
       for _ in i..<6 { decade *= 10 }
       for k in 0..<steps {
         let mean = (marks[k] + marks[k + 1]) / 2 * Float(1 / decade)
-        values += [mean, -mean]
+        values += isSigned ? [mean, -mean] : [mean]
       }
     }
     return values.sorted()
-  }()
+  }
 
   /// The code of `x` by the kernels' search: 7 halvings, then the nearer neighbour; the last value halved towards stays
   /// on a tie. NaN, from the one block of a group whose amax are all equal, follows the comparisons.

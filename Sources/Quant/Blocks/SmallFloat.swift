@@ -70,6 +70,11 @@ struct SmallFloat: Sendable, Hashable {
     nc_small_multiplied(x, run.divisors, run.count, codes, saturated)
   }
 
+  /// Codes of x·divisor, ties away from zero.
+  func multiplyAway(_ x: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
+    nc_small_multiplied_away(x, run.divisors, run.count, codes, saturated)
+  }
+
   /// Codes of x/divisor.
   func divide(_ x: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
     nc_small_divided(x, run.divisors, run.count, codes, saturated)

@@ -20,10 +20,14 @@ public enum CalibrationRegistry {
     CureKind("stochastic", "round up or down at random, so that the mean is right") {
       try StochasticRounding($0)
     },
-    CureKind("hqq", "HQQ: fit each group's zero point to a heavy-tailed error") { try HQQ($0) },
-    CureKind("gptq", "GPTQ: make up for each column's error in the next, by the activations' Hessian") {
-      try GPTQ($0)
+    CureKind("awq-clip", "AWQ: clip each group where its product with the activations is best") {
+      try ProductClip($0)
     },
+    CureKind("hqq", "HQQ: fit each group's zero point to a heavy-tailed error") { try HQQ($0) },
+    CureKind(
+      "gptq", "GPTQ: make up for each column's error in the next, by the activations' Hessian",
+      words: GPTQ.words
+    ) { try GPTQ($0, $1) },
   ]
 
   /// The calibration of a name. Throws `CureError`.

@@ -1,41 +1,128 @@
 import CSchemes
 
 /// GPTQ (Frantar et al., arXiv 2210.17323): columns are quantized from left to right, and what each loses is made up for in those to
-/// its right, by the inverse of H = XᵀX with 1 % of its mean diagonal added (Cholesky). A group's scale is that of its elements as they
-/// are when its first column comes.
+/// its right, by the inverse of H = XᵀX with 1 % of its mean diagonal added (Cholesky). The grid is that of any block scheme; weights of
+/// inputs that are always 0 become 0.
+///
+/// As the authors' code has it, columns go in blocks of 128, and a group's scale is measured at its first column on weights that what came
+/// before the block has changed, not what came before in the block. Words: `fresh`, measured on all that came before (the paper); `static`,
+/// every group's scale is that of the weights as they were (llm-compressor; AutoGPTQ's `static_groups`); `act-order`, columns in order of
+/// falling Hxx (`desc_act`), where groups are of this order too unless they are static.
 package struct GPTQ: Calibration {
   let damping: Double
-  package var name: String { damping == 0.01 ? "gptq" : "gptq:\(shortName(damping))" }
+  let isFresh: Bool
+  let isStatic: Bool
+  let ordersColumns: Bool
+  package var name: String {
+    let words =
+      (isFresh ? ["fresh"] : []) + (isStatic ? ["static"] : []) + (ordersColumns ? ["act-order"] : [])
+    let parameters = (damping == 0.01 ? [] : [shortName(damping)]) + words
+    return "gptq" + (parameters.isEmpty ? "" : ":" + parameters.joined(separator: ","))
+  }
 
   /// The most columns: H takes their square in memory and their cube in time.
   static let limit = 4096
+  /// The columns of a block in the authors' code.
+  fileprivate static let lazyColumns = 128
+  /// The rows that go together.
+  fileprivate static let batch = 64
 
-  package init(_ number: Double?) throws {
+  package static let words: KeyValuePairs = [
+    "fresh": "scales of groups from all that came before",
+    "static": "scales of groups from the weights as they were",
+    "act-order": "columns of strong inputs first",
+  ]
+
+  package init(_ number: Double?, _ words: Set<String> = []) throws {
     damping = number ?? 0.01
     guard damping > 0, damping <= 10 else {
       throw CureError.parameter("gptq: the damping must be above 0 and at most 10")
     }
+    isFresh = words.contains("fresh")
+    isStatic = words.contains("static")
+    ordersColumns = words.contains("act-order")
+    if isFresh && isStatic { throw CureError.parameter("gptq: scales are fresh or static, not both") }
   }
 
   package func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
     -> any BandCoder
   {
-    guard let grid = SymmetricGrid(scheme) else {
-      throw CureError.integersOnly(cure: name, scheme: scheme.name)
-    }
+    let (n, energies) = (tensor.columns, context.activations?.columnEnergies ?? [])
+    func isUnseen(_ column: Int) -> Bool { !energies.isEmpty && energies[column] == 0 }
+    let maxima = try tensor.columnMaxima()
+    let largest = maxima.indices.reduce(Float(0)) { isUnseen($1) ? $0 : max($0, maxima[$1]) }
+    let grid = try ColumnGrid(scheme, columns: n, largest: largest, cure: name)
     guard let activations = context.activations else { throw CureError.needsActivations(name) }
-    let n = tensor.columns
     guard n <= Self.limit else { throw CureError.shape("gptq: \(n) inputs are more than \(Self.limit)") }
-    guard activations.isFinite else { throw CureError.notFinite }
+    guard activations.values.allSatisfy(\.isFinite) else { throw CureError.notFinite }
+    var order = Array(0..<n)
+    if ordersColumns { order.sort { (energies[$1], $0) < (energies[$0], $1) } }
     let layout = GroupLayout(grid.granularity, rows: tensor.rows, columns: n)
-    return GPTQCoder(
-      grid: grid, layout: layout, upper: try Self.inverseFactor(activations, damping: damping),
-      shared: try layout.sharedMaxima(tensor),
-      sharedBits: 8 * (try scheme.byteCount(rows: tensor.rows, columns: n)))
+    // Groups within a row are measured when their turn comes; those of several rows would need all rows at once.
+    let isMeasured = layout.isWithinRows && !isStatic
+    var coder = GPTQCoder(
+      gptq: self, grid: grid, layout: layout, order: order, isMeasured: isMeasured, energies: energies,
+      upper: try Self.inverseFactor(activations, damping: damping, order: order),
+      // Which group each column is in, where order has scattered them.
+      sharedBits: 8 * (try scheme.byteCount(rows: tensor.rows, columns: n))
+        + (isMeasured && ordersColumns ? 32 * n : 0))
+    // A scale that all rows share is chosen by all of them: the one case in which the tensor is held.
+    if layout.isShared { coder.shared = grid.blocks(of: coder.seen(try tensor.whole())) }
+    return coder
   }
 
-  /// The upper triangular U with UᵀU = H⁻¹, row-major.
-  package static func inverseFactor(_ activations: TensorMatrix, damping: Double) throws -> [Double] {
+  /// Some rows on their way.
+  fileprivate struct Work {
+    private let n: Int
+    private let count: Int
+    /// The weights as they are, the columns in order.
+    private var weights: [Double]
+    /// The weights as they were where the block of columns began.
+    private var settled: [Double]
+    private var given: [Float]
+    var blocks: [ColumnGrid.GroupScale]
+    var column: ColumnGrid.RoundedColumn
+
+    init(_ matrix: TensorMatrix, rows: Range<Int>, order: [Int]) {
+      n = matrix.columns
+      count = rows.count
+      weights = rows.flatMap { row in order.map { Double(matrix.values[row * matrix.columns + $0]) } }
+      settled = weights
+      given = [Float](repeating: 0, count: rows.count)
+      blocks = [ColumnGrid.GroupScale](repeating: ColumnGrid.GroupScale(), count: rows.count)
+      column = ColumnGrid.RoundedColumn(count: rows.count)
+    }
+
+    mutating func measure(_ columns: Range<Int>, isFresh: Bool, on grid: ColumnGrid) {
+      for row in 0..<count {
+        let members = columns.map { Float((isFresh ? weights : settled)[row * n + $0]) }
+        blocks[row] = members.withUnsafeBufferPointer { grid.block(of: $0) }
+      }
+    }
+
+    mutating func settle() { settled = weights }
+
+    /// Rounds column `j` and passes on what that loses.
+    mutating func round(_ j: Int, on grid: ColumnGrid, upper: [Double]) {
+      for row in 0..<count { given[row] = Float(weights[row * n + j]) }
+      column.round(given, blocks[...], on: grid)
+      upper.withUnsafeBufferPointer { u in
+        weights.withUnsafeMutableBufferPointer { w in
+          guard let u = u.baseAddress, let w = w.baseAddress else { return }
+          for row in 0..<count {
+            let error = (w[row * n + j] - Double(column.values[row])) / u[j * n + j]
+            nc_add_scaled(w + row * n + j + 1, u + j * n + j + 1, -error, n - j - 1)
+          }
+        }
+      }
+    }
+  }
+
+  /// The upper triangular U with UᵀU = H⁻¹, row-major, of the inputs in `order` (nil: as they are). An input that is always 0 counts as if
+  /// H had a 1 there.
+  package static func inverseFactor(
+    _ activations: TensorMatrix, damping: Double, order: [Int]? = nil
+  ) throws -> [Double] {
     let n = activations.columns
     var h = [Double](repeating: 0, count: n * n)
     activations.values.withUnsafeBufferPointer { x in
@@ -47,8 +134,17 @@ package struct GPTQ: Calibration {
         }
       }
     }
+    // H = 2XᵀX of one sequence, as the authors have it: it is that beside which an unseen input has 1.
+    for i in h.indices { h[i] *= 2 }
+    for i in 0..<n where h[i * n + i] == 0 { h[i * n + i] = 1 }
     let mean = (0..<n).reduce(0) { $0 + h[$1 * n + $1] } / Double(n)
-    for i in 0..<n { h[i * n + i] += mean > 0 ? damping * mean : 1 }
+    for i in 0..<n { h[i * n + i] += damping * mean }
+    if let order, order != Array(0..<n) {
+      let given = h
+      for i in 0..<n {
+        for j in 0..<n { h[i * n + j] = given[order[i] * n + order[j]] }
+      }
+    }
     // H = LLᵀ; H⁻¹ = L⁻ᵀL⁻¹; its factor U from the bottom up would be that of the reversed order, so it is factored anew.
     let lower = try cholesky(h, n)
     let inverse = invertLower(lower, n)
@@ -103,39 +199,42 @@ package struct GPTQ: Calibration {
 }
 
 private struct GPTQCoder: BandCoder {
-  let grid: SymmetricGrid
+  let gptq: GPTQ
+  let grid: ColumnGrid
   let layout: GroupLayout
+  let order: [Int]
+  let isMeasured: Bool
+  let energies: [Double]
   let upper: [Double]
-  let shared: [Float]
   let sharedBits: Int
+  var shared: [ColumnGrid.GroupScale] = []
   var rowUnit: Int { layout.unit }
 
+  /// Weights of inputs that are always 0 become 0.
+  func seen(_ band: TensorMatrix) -> TensorMatrix {
+    var weights = band
+    for i in weights.values.indices where energies[i % band.columns] == 0 { weights.values[i] = 0 }
+    return weights
+  }
+
   func code(_ band: TensorMatrix, firstRow: Int) throws -> (decoded: TensorMatrix, bits: Int) {
-    let n = band.columns
-    let groups = layout.groups(rows: band.rows)
-    let fixed = layout.maxima(shared, band).map(grid.scale)
-    // Groups within a row are measured when their turn comes; those of several rows would need all rows at once.
-    let isFresh = layout.isWithinRows
+    let (n, weights, groups) = (band.columns, seen(band), layout.groups(rows: band.rows))
+    let known =
+      isMeasured ? [] : layout.figures(shared, of: weights) { weights, _ in grid.blocks(of: weights) }
     var decoded = band
-    for row in 0..<band.rows {
-      var w = band.values[row * n..<(row + 1) * n].map(Double.init)
-      var scale: Float = 1
+    for first in stride(from: 0, to: band.rows, by: GPTQ.batch) {
+      let rows = first..<min(first + GPTQ.batch, band.rows)
+      var work = GPTQ.Work(weights, rows: rows, order: order)
       for j in 0..<n {
-        if !isFresh {
-          scale = fixed[groups.group(row: row, column: j)]
+        let column = order[j]
+        if !isMeasured {
+          for row in rows { work.blocks[row - first] = known[groups.group(row: row, column: column)] }
         } else if j % groups.width == 0 {
-          let part = w[j..<min(j + groups.width, n)]
-          scale = grid.scale(part.reduce(Float(0)) { max($0, Float($1.magnitude)) })
+          work.measure(j..<min(j + groups.width, n), isFresh: gptq.isFresh, on: grid)
         }
-        let q = grid.round(w[j], scale)
-        decoded.values[row * n + j] = Float(q)
-        let error = (w[j] - q) / upper[j * n + j]
-        upper.withUnsafeBufferPointer { u in
-          w.withUnsafeMutableBufferPointer { w in
-            guard let u = u.baseAddress, let w = w.baseAddress else { return }
-            nc_add_scaled(w + j + 1, u + j * n + j + 1, -error, n - j - 1)
-          }
-        }
+        work.round(j, on: grid, upper: upper)
+        for row in rows { decoded.values[row * n + column] = work.column.values[row - first] }
+        if (j + 1) % GPTQ.lazyColumns == 0 { work.settle() }
       }
     }
     return (decoded, 0)

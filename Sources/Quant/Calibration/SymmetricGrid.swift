@@ -7,7 +7,7 @@ struct SymmetricGrid: Sendable {
   /// Nil for any other scheme.
   init?(_ scheme: any Scheme) {
     guard let integers = scheme as? AffineInteger, integers.signed, integers.rule == .largestCode,
-      integers.ties == .even, !integers.halfScale
+      integers.ties == .even, integers.scales == .single
     else { return nil }
     bits = integers.bits
     granularity = integers.granularity

@@ -55,3 +55,18 @@ func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
   while y != 0 { (x, y) = (y, x % y) }
   return max(a, 1) / x * max(b, 1)
 }
+
+/// A tensor that was coded whole.
+struct HeldCoder: BandCoder {
+  private let decoded: TensorMatrix
+  let sharedBits: Int
+  var rowUnit: Int { 1 }
+
+  init(_ coded: (decoded: TensorMatrix, bits: Int)) { (decoded, sharedBits) = coded }
+
+  func code(_ band: TensorMatrix, firstRow: Int) -> (decoded: TensorMatrix, bits: Int) {
+    let n = decoded.columns
+    let values = Array(decoded.values[firstRow * n..<(firstRow + band.rows) * n])
+    return (TensorMatrix(rows: band.rows, columns: n, values: values), 0)
+  }
+}

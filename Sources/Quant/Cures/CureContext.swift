@@ -39,6 +39,8 @@ public enum CureError: Error, Hashable, CustomStringConvertible {
   case parameter(String)
   /// It only works on symmetric integers with a scale.
   case integersOnly(cure: String, scheme: String)
+  /// It only works on schemes whose blocks have a scale that it can choose.
+  case blocksOnly(cure: String, scheme: String)
   /// It needs activations.
   case needsActivations(String)
   /// The activations do not fit the tensor.
@@ -56,7 +58,10 @@ public enum CureError: Error, Hashable, CustomStringConvertible {
       return "unknown \(kind) '\(name)'; there are: \(known.joined(separator: ", "))"
     case .parameter(let why): return why
     case .integersOnly(let cure, let scheme):
-      return "\(cure) chooses codes of intN schemes with a granularity, not of \(scheme)"
+      return "\(cure) chooses codes of intN and uintN schemes with a granularity, not of \(scheme)"
+    case .blocksOnly(let cure, let scheme):
+      return
+        "\(cure) chooses codes under the scales of integers, floats and MX, NVFP4, NF4 and FP4 blocks, not of \(scheme)"
     case .needsActivations(let cure): return "\(cure) needs activations"
     case .activations(let columns, let needed):
       return "the activations have \(columns) channels, the tensor has \(needed) inputs"

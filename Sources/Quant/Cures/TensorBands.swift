@@ -39,6 +39,14 @@ public struct TensorBands: Sendable {
     }
   }
 
+  /// All of it, after the transforms.
+  func whole() throws -> TensorMatrix {
+    var values: [Float] = []
+    values.reserveCapacity(rows * columns)
+    try forEach { _, band in values += band.values }
+    return TensorMatrix(rows: rows, columns: columns, values: values)
+  }
+
   /// Some rows of the tensor as it is.
   func read(_ range: Range<Int>) throws -> TensorMatrix {
     var values = [Float](repeating: 0, count: range.count * columns)

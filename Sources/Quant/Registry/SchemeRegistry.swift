@@ -7,8 +7,13 @@ public enum SchemeRegistry {
     llmInt8Family,
     microscalingFamily,
     nvfp4Family,
+    nvint4Family,
     bitsandbytesFamily,
-    SchemeFamily(file: "GGML", GGMLSchemes.all),
+    dynamic8Family,
+    higgsFamily,
+    SchemeFamily(
+      file: "GGML", GGMLSchemes.all,
+      origin: { $0.dialects == ["simd"] ? "ggml 0.13, its x86 kernel" : "ggml 0.13" }),
   ]
 
   /// The default list.
@@ -28,6 +33,12 @@ public enum SchemeRegistry {
       if let scheme = family.make(name) { return scheme }
     }
     throw SchemeError.unknown(text)
+  }
+
+  /// Whose numbers a scheme's are, the release or the specification; empty where it is nobody's in particular.
+  public static func origin(of scheme: any Scheme) -> String {
+    guard let name = SchemeName(scheme.name) else { return "" }
+    return families.first { $0.make(name) != nil }?.origin(name) ?? ""
   }
 
   /// The scheme of a name, or all known ones that a glob (`*`, `?`) matches, in the registry's order.

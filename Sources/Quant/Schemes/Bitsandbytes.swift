@@ -13,6 +13,7 @@ let bitsandbytesFamily = SchemeFamily(
     }
   },
   variants: { [BitsandbytesBlocks(.nf4, isCPU: true), BitsandbytesBlocks(.fp4, isCPU: true)] },
+  origin: { $0.dialects.contains("cpu") ? "bitsandbytes 0.50, CPU" : "bitsandbytes 0.50, CUDA" },
   make: { name in
     guard let book = FourBitBook(rawValue: name.base) else { return nil }
     var size = BitsandbytesBlocks.usualSize
@@ -116,18 +117,7 @@ struct BitsandbytesBlocks: BlockedScheme {
   var blockBytes: Int { 4 }
   var rangeKind: BlockRangeKind { .magnitudeWithInfinities }
   var unrounded: (any Scheme)? { nil }
-  var independentRows: Int? { nil }
-
-  // One row of everything.
-  func layout(rows: Int, columns: Int) throws -> BlockLayout {
-    let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
-    guard rows >= 0, columns >= 0, !overflow else {
-      throw SchemeError.shape("\(name) cannot take \(rows) rows of \(columns) elements")
-    }
-    return try BlockLayout(
-      rows: 1, columns: count, granularity: granularity, elementBits: 4, blockBytes: 4, headerBytes: 0,
-      name: name)
-  }
+  var flatBlockLength: Int? { size }
 
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
     let least: Float = isCPU ? 1e-38 : 0

@@ -4,7 +4,8 @@ import NumKit
 /// Plain casts, element by element, and casts with a scale for each block of elements.
 ///
 /// Names: `f16`, `bf16`; `f8e4m3fn`, `f8e5m2`, `f8e4m3fnuz`, `f8e5m2fnuz`, `f6e3m2`, `f6e2m3`, `f4e2m1` and the
-/// aliases that `DType` knows, plain or with any granularity; `f8e4m3fn:saturate` (plain only; scaled casts saturate).
+/// aliases that `DType` knows, plain or with any granularity; `f8e4m3fn:saturate` (plain only; scaled casts saturate). With a
+/// granularity: `:deepgemm`, elements are x·(1/s) and amax is at least 10^−4; `:ue8m0`, the same with s the next power of two.
 let castFamily = SchemeFamily(
   file: "Casts",
   defaults: {
@@ -18,7 +19,21 @@ let castFamily = SchemeFamily(
     return [WideCast(isBrain: false), WideCast(isBrain: true)] + small + scaled + narrow
   },
   variants: {
-    SmallFloat.all.filter { $0.bits == 8 }.map { SmallCast($0, saturating: true) }
+    let scaled: [any Scheme] = [ScaledCast.Rule.deepGEMM, .powerOfTwo].flatMap { rule in
+      [Granularity.block(128, 128), .group(128)].map { ScaledCast(.e4m3fn, $0, rule: rule) }
+    }
+    return SmallFloat.all.filter { $0.bits == 8 }.map { SmallCast($0, saturating: true) } + scaled
+  },
+  origin: { name in
+    if let release = name.first(of: ["saturate": "torch 2.13", "deepgemm": "DeepGEMM", "ue8m0": "DeepGEMM"]) {
+      return release
+    }
+    if name.granularity != nil { return name.base == "f8e4m3fn" ? "compressed-tensors 0.20" : "" }
+    switch name.base {
+    case "f16", "bf16", "f8e5m2", "f8e4m3fnuz", "f8e5m2fnuz": return "torch 2.13, ml_dtypes, ONNX"
+    case "f8e4m3fn": return "ml_dtypes, ONNX"
+    default: return "ml_dtypes"
+    }
   },
   make: { name in
     guard case .float(let format)? = DType(name.base) else { return nil }
@@ -31,7 +46,8 @@ let castFamily = SchemeFamily(
     // bitsandbytes' FP4 owns that name.
     if name.base == "fp4" { return nil }
     if let granularity = name.granularity {
-      return name.isUsedUp ? ScaledCast(small, granularity) : nil
+      let rule = name.take(["deepgemm": ScaledCast.Rule.deepGEMM, "ue8m0": .powerOfTwo]) ?? .divide
+      return name.isUsedUp ? ScaledCast(small, granularity, rule: rule) : nil
     }
     let saturating = name.take(["saturate": true, "special": false]) ?? false
     guard name.isUsedUp else { return nil }
@@ -168,38 +184,68 @@ struct SmallCast: GridScheme {
 ///
 /// Stored for a block: s. A block of zeros has s = 1, and s is at least 2^−126. Infinities become the largest
 /// number times s and do not count for amax; nor does NaN, which becomes NaN or, where the format has none, 0.
+///
+/// As DeepGEMM has it (`per_block_cast_to_fp8`, `per_token_cast_to_fp8`): amax is at least 10^−4 and elements are x·(1/s); with UE8M0
+/// scales (DeepSeek V3.1) s is the next power of two, 2^−126 … 2^127, a byte.
 struct ScaledCast: BlockedScheme {
+  enum Rule: String, Sendable, Hashable {
+    case divide
+    case deepGEMM = "deepgemm"
+    case powerOfTwo = "ue8m0"
+  }
+
   let element: SmallFloat
   let granularity: Granularity
+  let rule: Rule
   private let largest: Float
 
-  init(_ element: SmallFloat, _ granularity: Granularity) {
+  init(_ element: SmallFloat, _ granularity: Granularity, rule: Rule = .divide) {
     self.element = element
     largest = element.largest
     self.granularity = granularity
+    self.rule = rule
   }
 
-  var name: String { SchemeName.joined(element.format.name, granularity, []) }
+  var name: String {
+    SchemeName.joined(element.format.name, granularity, rule == .divide ? [] : [rule.rawValue])
+  }
   var elementBits: Int { element.bits }
-  var blockBytes: Int { 4 }
-  var unrounded: (any Scheme)? { nil }
+  var blockBytes: Int { rule == .powerOfTwo ? 1 : 4 }
+  var unrounded: (any Scheme)? {
+    rule == .powerOfTwo ? ScaledCast(element, granularity, rule: .deepGEMM) : nil
+  }
+
+  private func block(_ s: Float) -> BlockScale {
+    BlockScale(stored: s, scale: s, divisor: rule == .divide ? s : 1 / s)
+  }
 
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
-    let s = usableScale(range.magnitude / largest)
-    return BlockScale(stored: s, scale: s, divisor: s)
+    if rule == .divide { return block(usableScale(range.magnitude / largest)) }
+    let s = max(range.magnitude, 1e-4) / largest
+    guard rule == .powerOfTwo else { return block(s) }
+    let exponent = s.bitPattern >> 23 + (s.bitPattern & 0x7f_ffff == 0 ? 0 : 1)
+    return block(Float(bitPattern: min(max(exponent, 1), 254) << 23))
   }
 
   func write(_ block: BlockScale, to bytes: UnsafeMutableRawPointer) {
-    bytes.storeBytes(of: block.stored.bitPattern.littleEndian, as: UInt32.self)
+    if rule == .powerOfTwo {
+      bytes.storeBytes(of: UInt8(block.stored.bitPattern >> 23), as: UInt8.self)
+    } else {
+      bytes.storeBytes(of: block.stored.bitPattern.littleEndian, as: UInt32.self)
+    }
   }
 
   func read(_ bytes: UnsafeRawPointer, tensor: Float) -> BlockScale {
-    let s = Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
-    return BlockScale(stored: s, scale: s, divisor: s)
+    if rule == .powerOfTwo { return block(Float(bitPattern: UInt32(bytes.load(as: UInt8.self)) << 23)) }
+    return block(Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self))))
   }
 
   func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
-    element.divide(values, run, into: codes)
+    if rule == .divide {
+      element.divide(values, run, into: codes)
+    } else {
+      element.multiply(values, run, into: codes)
+    }
   }
 
   func decode(_ codes: UnsafePointer<UInt8>, _ run: BlockRun, into values: UnsafeMutablePointer<Float>) {

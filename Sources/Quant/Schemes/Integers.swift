@@ -9,9 +9,10 @@ import CSchemes
 /// - asymmetric: `dynamic` (default: ONNX DynamicQuantizeLinear), `torchao` (x times the reciprocal of s, the zero point
 ///   subtracted from the lowest code), `ct` (compressed-tensors: the zero point is added before rounding, both on −8 … 7), `min`
 ///   (codes count from the block's minimum, stored as s is in place of a zero point; the range need not include 0), `mlx` (MLX's
-///   affine mode: codes count from the end of larger magnitude, which is met exactly);
+///   affine mode: codes count from the end of larger magnitude, which is met exactly), `awq` (AutoAWQ: the range is not widened to 0,
+///   which leaves no zero point for it where all are of one sign; s is at least 10^−5/(2^b − 1));
 /// - ties: `even` (default), `away` (from zero), `up`;
-/// - how s is stored: `f32` (default), `f16`; elements are rounded with the stored s.
+/// - how s is stored: `f32` (default), `f16`, `bf16`; elements are rounded with the stored s.
 let integerFamily = SchemeFamily(
   file: "Integers",
   defaults: {
@@ -34,17 +35,28 @@ let integerFamily = SchemeFamily(
         AffineInteger(bits: bits, signed: true, place, rule: .noClipping),
         AffineInteger(bits: bits, signed: true, place, rule: .compressedTensors),
         AffineInteger(bits: bits, signed: true, place, ties: .away),
-        AffineInteger(bits: bits, signed: true, place, halfScale: true),
+        AffineInteger(bits: bits, signed: true, place, scales: .half),
+        AffineInteger(bits: bits, signed: true, place, scales: .brain),
         AffineInteger(bits: bits, signed: false, place, rule: .torchao),
         AffineInteger(bits: bits, signed: false, place, rule: .compressedTensors),
         AffineInteger(bits: bits, signed: false, place, rule: .minimum),
-        AffineInteger(bits: bits, signed: false, place, halfScale: true),
+        AffineInteger(bits: bits, signed: false, place, rule: .awq),
+        AffineInteger(bits: bits, signed: false, place, scales: .half),
       ]
     }
     let mlx: [any Scheme] = [2, 3, 4, 5, 6, 8].map {
       AffineInteger(bits: $0, signed: false, .group(64), rule: .mlx)
     }
     return dialects + mlx
+  },
+  origin: { name in
+    let known = name.first(of: [
+      "ct": "compressed-tensors 0.20", "torchao": "torchao 0.18", "noclip": "torchao 0.18", "mlx": "MLX 0.32",
+      "awq": "AutoAWQ 0.2.9",
+    ])
+    if let known { return known }
+    if name.dialects.contains(where: { $0.hasSuffix(".5") }) { return "torchao 0.18" }
+    return name.base.hasPrefix("u") && name.dialects.isEmpty ? "ONNX" : ""
   },
   make: { name in
     let signed = !name.base.hasPrefix("u")
@@ -61,19 +73,20 @@ let integerFamily = SchemeFamily(
       ])
       : name.take([
         "dynamic": .onnx, "torchao": .torchao, "ct": .compressedTensors, "min": .minimum, "mlx": .mlx,
+        "awq": .awq,
       ])
     let ties = name.take(["even": AffineInteger.Ties.even, "away": .away, "up": .up])
-    let half = name.take(["f16": true, "f32": false])
+    let scales = name.take(["f16": AffineInteger.ScaleFormat.half, "bf16": .brain, "f32": .single])
     // MLX has one tie rule, and computes in its scales' format.
-    guard name.isUsedUp, rule != .mlx || ties == nil && half == nil else { return nil }
+    guard name.isUsedUp, rule != .mlx || ties == nil && scales == nil else { return nil }
     return AffineInteger(
       bits: bits, signed: signed, name.granularity ?? .tensor, rule: rule, ties: ties ?? .even,
-      halfScale: half ?? false)
+      scales: scales ?? .single)
   })
 
 /// q = clamp(round(x/s) + z), x̂ = (q − z)·s, with s and z for each block.
 ///
-/// Stored for a block: s, f32 or f16; in asymmetric schemes then z, one byte, or in `:min` the minimum, as s is, in `:mlx` the bias. Codes
+/// Stored for a block: s, f32, f16 or bf16; in asymmetric schemes then z, one byte, or in `:min` the minimum, as s is, in `:mlx` the bias. Codes
 /// are two's complement in symmetric schemes.
 ///
 /// Symmetric: s = amax/divisor. Asymmetric: the block's range is widened to include 0; s = (max − min)/(2^b − 1),
@@ -86,7 +99,13 @@ let integerFamily = SchemeFamily(
 struct AffineInteger: BlockedScheme {
   enum Rule: Sendable, Hashable {
     case largestCode, halfSteps, noClipping
-    case onnx, torchao, compressedTensors, minimum, mlx
+    case onnx, torchao, compressedTensors, minimum, mlx, awq
+  }
+  /// How a block's scale is stored, and its offset.
+  enum ScaleFormat: String, Sendable, Hashable {
+    case single = "f32"
+    case half = "f16"
+    case brain = "bf16"
   }
   enum Ties: Int32, Sendable, Hashable { case even, away, up }
 
@@ -95,18 +114,18 @@ struct AffineInteger: BlockedScheme {
   let granularity: Granularity
   let rule: Rule
   let ties: Ties
-  let halfScale: Bool
+  let scales: ScaleFormat
 
   init(
     bits: Int, signed: Bool, _ granularity: Granularity, rule: Rule? = nil, ties: Ties = .even,
-    halfScale: Bool = false
+    scales: ScaleFormat = .single
   ) {
     self.bits = bits
     self.signed = signed
     self.granularity = granularity
     self.rule = rule ?? (signed ? .largestCode : .onnx)
     self.ties = ties
-    self.halfScale = halfScale
+    self.scales = scales
   }
 
   private var top: Int { (1 << (bits - 1)) - 1 }
@@ -123,16 +142,17 @@ struct AffineInteger: BlockedScheme {
     case .compressedTensors: dialects.append("ct")
     case .minimum: dialects.append("min")
     case .mlx: dialects.append("mlx")
+    case .awq: dialects.append("awq")
     }
     if ties != .even { dialects.append(ties == .away ? "away" : "up") }
-    if halfScale { dialects.append("f16") }
+    if scales != .single { dialects.append(scales.rawValue) }
     return SchemeName.joined((signed ? "int" : "uint") + "\(bits)", granularity, dialects)
   }
 
   var elementBits: Int { bits }
   var hasZeros: Bool { !signed }
   var blockBytes: Int {
-    (halfScale ? 2 : 4) * (hasOffset ? 2 : 1) + (signed || hasOffset ? 0 : 1)
+    scaleBytes * (hasOffset ? 2 : 1) + (signed || hasOffset ? 0 : 1)
   }
   /// Whether a block stores a number that codes count from.
   private var hasOffset: Bool { rule == .minimum || rule == .mlx }
@@ -141,14 +161,48 @@ struct AffineInteger: BlockedScheme {
       ? .magnitude : .extremes
   }
   var unrounded: (any Scheme)? {
-    guard halfScale else { return nil }
+    guard scales != .single else { return nil }
     return AffineInteger(bits: bits, signed: signed, granularity, rule: rule, ties: ties)
   }
 
+  private var scaleBytes: Int { scales == .single ? 4 : 2 }
+
   private func stored(_ scale: Float) -> Float {
-    guard halfScale else { return usableScale(scale) }
-    if scale == 0 { return 1 }
-    return Float(min(max(Float16(scale), .leastNonzeroMagnitude), .greatestFiniteMagnitude))
+    switch scales {
+    case .single: return usableScale(scale)
+    case .half:
+      if scale == 0 { return 1 }
+      return Float(min(max(Float16(scale), .leastNonzeroMagnitude), .greatestFiniteMagnitude))
+    case .brain: return min(rounded(usableScale(scale)), Float(bitPattern: 0x7f7f_0000))
+    }
+  }
+
+  /// A number as it is stored beside the codes.
+  private func rounded(_ x: Float) -> Float {
+    switch scales {
+    case .single: return x
+    case .half: return Float(Float16(x))
+    case .brain:
+      var code: UInt16 = 0
+      withUnsafePointer(to: x) { nc_bf16_cast($0, 1, &code) }
+      return Float(bitPattern: UInt32(code) << 16)
+    }
+  }
+
+  private func write(_ x: Float, to bytes: UnsafeMutableRawPointer) {
+    switch scales {
+    case .single: bytes.storeBytes(of: x.bitPattern.littleEndian, as: UInt32.self)
+    case .half: bytes.storeBytes(of: Float16(x).bitPattern.littleEndian, as: UInt16.self)
+    case .brain: bytes.storeBytes(of: UInt16(rounded(x).bitPattern >> 16).littleEndian, as: UInt16.self)
+    }
+  }
+
+  private func number(at bytes: UnsafeRawPointer) -> Float {
+    if scales == .single {
+      return Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
+    }
+    let code = UInt16(littleEndian: bytes.loadUnaligned(as: UInt16.self))
+    return scales == .half ? Float(Float16(bitPattern: code)) : Float(bitPattern: UInt32(code) << 16)
   }
 
   /// MLX's scale and bias.
@@ -165,14 +219,16 @@ struct AffineInteger: BlockedScheme {
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
     if rule == .mlx { return affineScale(range) }
     let steps = Float(2 * top + 1)
-    let low = rule == .minimum ? range.lowest : min(range.lowest, 0)
-    let high = rule == .minimum ? range.highest : max(range.highest, 0)
+    let isWidened = rule != .minimum && rule != .awq
+    let low = isWidened ? min(range.lowest, 0) : range.lowest
+    let high = isWidened ? max(range.highest, 0) : range.highest
     let s: Float
     switch rule {
     case .largestCode: s = stored(range.magnitude / Float(top))
     case .halfSteps: s = stored(range.magnitude / (Float(top) + 0.5))
     case .compressedTensors where signed: s = stored(range.magnitude / (Float(top) + 0.5))
     case .noClipping: s = stored(max(-low / Float(top + 1), high / Float(top)))
+    case .awq: s = stored(max(min(high - low, .greatestFiniteMagnitude), 1e-5) / steps)
     // (max − min) may be beyond f32: the quotient of the halves is not.
     case .onnx, .torchao, .compressedTensors, .minimum, .mlx:
       let width = high - low
@@ -182,8 +238,8 @@ struct AffineInteger: BlockedScheme {
     switch rule {
     case .largestCode, .halfSteps, .noClipping, .mlx: break
     case .compressedTensors where signed: break
-    case .minimum: block.zero = halfScale ? Float(Float16(low)) : low
-    case .torchao: block.zero = min(max(-(low / s).rounded(.toNearestOrEven), 0), steps)
+    case .minimum: block.zero = rounded(low)
+    case .torchao, .awq: block.zero = min(max(-(low / s).rounded(.toNearestOrEven), 0), steps)
     case .onnx: block.zero = min(max(-low / s, 0), steps).rounded(.toNearestOrEven)
     case .compressedTensors:
       let least = Float(-top - 1)
@@ -195,34 +251,21 @@ struct AffineInteger: BlockedScheme {
   private var multiplies: Bool { rule == .halfSteps || rule == .torchao || rule == .noClipping }
 
   func write(_ block: BlockScale, to bytes: UnsafeMutableRawPointer) {
-    if halfScale {
-      bytes.storeBytes(of: Float16(block.stored).bitPattern.littleEndian, as: UInt16.self)
-    } else {
-      bytes.storeBytes(of: block.stored.bitPattern.littleEndian, as: UInt32.self)
-    }
-    let rest = bytes + (halfScale ? 2 : 4)
-    if hasOffset, halfScale {
-      rest.storeBytes(of: Float16(block.zero).bitPattern.littleEndian, as: UInt16.self)
-    } else if hasOffset {
-      rest.storeBytes(of: block.zero.bitPattern.littleEndian, as: UInt32.self)
+    write(block.stored, to: bytes)
+    if hasOffset {
+      write(block.zero, to: bytes + scaleBytes)
     } else if !signed {
-      rest.storeBytes(of: UInt8(block.zero), as: UInt8.self)
+      bytes.storeBytes(of: UInt8(block.zero), toByteOffset: scaleBytes, as: UInt8.self)
     }
   }
 
   func read(_ bytes: UnsafeRawPointer, tensor: Float) -> BlockScale {
-    let s =
-      halfScale
-      ? Float(Float16(bitPattern: UInt16(littleEndian: bytes.loadUnaligned(as: UInt16.self))))
-      : Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
+    let s = number(at: bytes)
     var block = BlockScale(stored: s, scale: s, divisor: s)
-    let rest = bytes + (halfScale ? 2 : 4)
-    if hasOffset, halfScale {
-      block.zero = Float(Float16(bitPattern: UInt16(littleEndian: rest.loadUnaligned(as: UInt16.self))))
-    } else if hasOffset {
-      block.zero = Float(bitPattern: UInt32(littleEndian: rest.loadUnaligned(as: UInt32.self)))
+    if hasOffset {
+      block.zero = number(at: bytes + scaleBytes)
     } else if !signed {
-      block.zero = Float(rest.load(as: UInt8.self))
+      block.zero = Float(bytes.load(fromByteOffset: scaleBytes, as: UInt8.self))
     }
     return block
   }

@@ -5,6 +5,7 @@ let llmInt8Family = SchemeFamily(
   file: "LLMInt8",
   defaults: { [LLMInt8()] },
   variants: { [LLMInt8(isRelease: true)] },
+  origin: { $0.dialects.contains("bnb") ? "bitsandbytes 0.50" : "arXiv 2208.07339" },
   make: { name in
     guard name.base == "llmint8", name.granularity == nil else { return nil }
     var name = name

@@ -7,7 +7,8 @@ import NumKit
 /// a block and emax, the exponent of the largest element: `floor` (default) 2^(⌊log2 amax⌋ − emax), `ceil`
 /// 2^(⌈log2 amax⌉ − emax), `rceil` 2^⌈log2(amax/largest)⌉, `even`: amax is first rounded to the element's
 /// precision, halves up, in its bits, then as `floor` (for fp4 and e2m3 `ct` too: compressed-tensors rounds amax to one bit after the
-/// point, for e4m3 as well: `mxfp8e4m3:ct`). With `,torchao`: its slips at the ends of the scales' range and in `rceil`.
+/// point, for e4m3 as well: `mxfp8e4m3:ct`). With `,torchao`: its slips at the ends of the scales' range and in `rceil`. With `,away` ties of
+/// elements go away from zero, as in Microsoft's microxcaling; `mxint8:symmetric`: codes −127 … 127 (microxcaling: with `,away`).
 let microscalingFamily = SchemeFamily(
   file: "Microscaling",
   defaults: { Microscaling.Element.allCases.map { Microscaling($0) } },
@@ -17,8 +18,18 @@ let microscalingFamily = SchemeFamily(
     }
     return rules + [
       Microscaling(.mxfp8e4m3, .compressedTensors), Microscaling(.mxfp8e4m3, .rceil, asTorchao: true),
-      Microscaling(.mxfp4, .floor, asTorchao: true),
+      Microscaling(.mxfp4, .floor, asTorchao: true), Microscaling(.mxfp8e4m3, tiesAway: true),
+      Microscaling(.mxfp4, tiesAway: true), Microscaling(.mxint8, isSymmetric: true),
+      Microscaling(.mxint8, tiesAway: true, isSymmetric: true),
     ]
+  },
+  origin: { name in
+    name.first(of: [
+      "torchao": "torchao 0.18", "away": "microxcaling", "symmetric": "microxcaling",
+      "ct": "compressed-tensors 0.20", "ceil": "", "rceil": "cuBLAS, torchao 0.18",
+      "even": name.base == "mxfp4" || name.base == "mxfp6e2m3"
+        ? "compressed-tensors 0.20, torchao 0.18" : "torchao 0.18",
+    ]) ?? "OCP MX 1.0"
   },
   make: { name in
     guard let element = Microscaling.Element.allCases.first(where: { $0.rawValue == name.base }),
@@ -34,12 +45,16 @@ let microscalingFamily = SchemeFamily(
       }
     }
     let asTorchao = element != .mxint8 && (name.take(["torchao": true]) ?? false)
-    return name.isUsedUp ? Microscaling(element, rule ?? .floor, asTorchao: asTorchao) : nil
+    let isSymmetric = element == .mxint8 && (name.take(["symmetric": true]) ?? false)
+    let tiesAway = name.take(["away": true]) ?? false
+    guard name.isUsedUp, !asTorchao || !tiesAway else { return nil }
+    return Microscaling(
+      element, rule ?? .floor, asTorchao: asTorchao, tiesAway: tiesAway, isSymmetric: isSymmetric)
   })
 
 /// Blocks of 32 in a row, the last of a row maybe shorter, with a power of two as their scale X: x̂ = X·element.
 ///
-/// Stored for a block: E8M0. Elements are x/X to nearest even, saturating; MXINT8 is q/64 with q in −128 … 127.
+/// Stored for a block: E8M0. Elements are x/X to nearest even, saturating; MXINT8 is q/64 with q in −128 … 127 (`:symmetric`: from −127).
 /// X is kept between 2^−127 and 2^127. A block of zeros has X = 2^−127. A block that holds NaN or an infinity has X = NaN
 /// and decodes to nothing but NaN; its codes are those of NaN or, without such a code, zero.
 ///
@@ -73,13 +88,20 @@ struct Microscaling: BlockedScheme {
   let element: Element
   let rule: Rule
   let asTorchao: Bool
+  let tiesAway: Bool
+  let isSymmetric: Bool
   // Of the element, at hand for every block.
   private let float: SmallFloat?
   private let largest: Float
   private let maxExponent: Int
   private let fractionBits: Int
 
-  init(_ element: Element, _ rule: Rule = .floor, asTorchao: Bool = false) {
+  init(
+    _ element: Element, _ rule: Rule = .floor, asTorchao: Bool = false, tiesAway: Bool = false,
+    isSymmetric: Bool = false
+  ) {
+    self.tiesAway = tiesAway
+    self.isSymmetric = isSymmetric
     self.element = element
     self.rule = rule
     self.asTorchao = asTorchao
@@ -90,7 +112,9 @@ struct Microscaling: BlockedScheme {
   }
 
   var name: String {
-    let dialects = (rule == .floor ? [] : [rule.rawValue]) + (asTorchao ? ["torchao"] : [])
+    let dialects =
+      (rule == .floor ? [] : [rule.rawValue]) + (asTorchao ? ["torchao"] : [])
+      + (isSymmetric ? ["symmetric"] : []) + (tiesAway ? ["away"] : [])
     return SchemeName.joined(element.rawValue, nil, dialects)
   }
   var granularity: Granularity { .group(32) }
@@ -158,10 +182,15 @@ struct Microscaling: BlockedScheme {
   }
 
   func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
-    if let float {
-      float.multiply(values, run, into: codes)
+    guard let float else {
+      let least: Float = isSymmetric ? -127 : -128
+      nc_integers(values, run.divisors, run.zeros, run.count, least, 127, codes, 5, tiesAway ? 1 : 0)
+      return
+    }
+    if tiesAway {
+      float.multiplyAway(values, run, into: codes)
     } else {
-      nc_integers(values, run.divisors, run.zeros, run.count, -128, 127, codes, 5, 0)
+      float.multiply(values, run, into: codes)
     }
   }
 
@@ -175,6 +204,7 @@ struct Microscaling: BlockedScheme {
 
   func limits(_ block: BlockScale) -> (lowest: Float, highest: Float) {
     let largest = float == nil ? 127 : largest
-    return (element == .mxint8 ? -128 * block.scale : -largest * block.scale, largest * block.scale)
+    let isLonger = element == .mxint8 && !isSymmetric
+    return (isLonger ? -128 * block.scale : -largest * block.scale, largest * block.scale)
   }
 }

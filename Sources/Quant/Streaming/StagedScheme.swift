@@ -26,8 +26,8 @@ public struct StagedScheme: Sendable {
       (prefix, bands, rowUnit) = ([], scheme, min(unit, rows))
       return
     }
-    if let blocks = scheme as? BitsandbytesBlocks {
-      (prefix, bands, rowUnit) = ([], scheme, Self.unit(blocks.size, columns))
+    if let length = (scheme as? any BlockedScheme)?.flatBlockLength {
+      (prefix, bands, rowUnit) = ([], scheme, Self.unit(length, columns))
       return
     }
     guard let survey, survey.columns == columns, survey.rows == rows else {
@@ -43,7 +43,9 @@ public struct StagedScheme: Sendable {
       (prefix, bands, rowUnit) = (kept.mask, LLMInt8(known: kept.columns, isRelease: integers.isRelease), 1)
     } else if let blocked = scheme as? any BlockedScheme {
       let staged = StagedBlocks(blocked, survey)
-      (prefix, bands, rowUnit) = (staged.prefix, staged, 1)
+      // Rows of a tile stay together.
+      let unit = blocked.granularity.independentRows ?? 1
+      (prefix, bands, rowUnit) = (staged.prefix, staged, min(unit, rows))
     } else {
       // Nothing here; a scheme of someone else's that shares something among all rows takes them all at once.
       (prefix, bands, rowUnit) = ([], scheme, max(rows, 1))
@@ -61,9 +63,12 @@ public struct StagedScheme: Sendable {
   /// another.
   public func sections(rows: Int, columns: Int) throws -> [Int] {
     let total = try bands.byteCount(rows: rows, columns: columns)
-    let blocks = (rows * columns + 63) / 64
-    if bands is BitsandbytesBlocks { return [4 * blocks, total - 4 * blocks] }
+    if let blocked = bands as? any BlockedScheme, let length = blocked.flatBlockLength {
+      let stored = (rows * columns + length - 1) / length * blocked.blockBytes
+      return [stored, total - stored]
+    }
     if bands is DoubleQuantized {
+      let blocks = (rows * columns + BitsandbytesBlocks.usualSize - 1) / BitsandbytesBlocks.usualSize
       let groups = (blocks + DoubleQuantized.group - 1) / DoubleQuantized.group
       return [4 * groups, blocks, total - 4 * groups - blocks]
     }
@@ -73,5 +78,7 @@ public struct StagedScheme: Sendable {
 
 extension Scheme {
   /// Whether something of the whole tensor must be known before its first row can be encoded.
-  public var needsSurvey: Bool { independentRows == nil && !(self is BitsandbytesBlocks) }
+  public var needsSurvey: Bool {
+    independentRows == nil && (self as? any BlockedScheme)?.flatBlockLength == nil
+  }
 }

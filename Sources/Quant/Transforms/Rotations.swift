@@ -1,13 +1,21 @@
 import CSchemes
 import NumKit
 
-/// H·diag(±1) on blocks of channels: QuaRot's and FlashAttention-3's randomized Hadamard transform.
+/// H·diag(±1) on blocks of channels: QuaRot's and FlashAttention-3's randomized Hadamard transform; `plain`: without the signs, as
+/// MR-GPTQ's micro-rotations (Egiazarian et al., arXiv 2509.23202).
 struct Hadamard: Transform {
   /// Channels of a block; nil: the largest power of two that divides the columns.
   let length: Int?
-  var name: String { length.map { "hadamard:\($0)" } ?? "hadamard" }
+  let isPlain: Bool
+  var name: String {
+    let parameters = (length.map { ["\($0)"] } ?? []) + (isPlain ? ["plain"] : [])
+    return "hadamard" + (parameters.isEmpty ? "" : ":" + parameters.joined(separator: ","))
+  }
 
-  init(_ number: Double?) throws {
+  static let words: KeyValuePairs = ["plain": "without random signs"]
+
+  init(_ number: Double?, _ words: Set<String> = []) throws {
+    isPlain = words.contains("plain")
     guard let number else {
       length = nil
       return
@@ -28,16 +36,16 @@ struct Hadamard: Transform {
       )
     }
     var random = RandomSource(seed: context.seed, row: -2)
-    return SignedHadamard(length: n, signs: (0..<tensor.columns).map { _ in random.next() & 1 == 0 ? 1 : -1 })
+    let signs: [Double] = (0..<tensor.columns).map { _ in isPlain || random.next() & 1 == 0 ? 1 : -1 }
+    return SignedHadamard(length: n, signs: signs, storedBits: isPlain ? 0 : 64)
   }
 }
 
 private struct SignedHadamard: PreparedTransform {
   let length: Int
   let signs: [Double]
-
   /// The seed.
-  var storedBits: Int { 64 }
+  let storedBits: Int
 
   func apply(_ band: inout TensorMatrix, firstRow: Int) { change(&band, inverse: false) }
   func undo(_ band: inout TensorMatrix, given: TensorMatrix, firstRow: Int) { change(&band, inverse: true) }

@@ -16,9 +16,9 @@ public enum TransformRegistry {
     CureKind("smooth", "SmoothQuant: move a share (0.5) of the channels' range to the other factor") {
       try Smooth($0)
     },
-    CureKind("hadamard", "rotate blocks of channels by a Hadamard matrix with random signs") {
-      try Hadamard($0)
-    },
+    CureKind(
+      "hadamard", "rotate blocks of channels by a Hadamard matrix with random signs", words: Hadamard.words
+    ) { try Hadamard($0, $1) },
     CureKind("rotation", "rotate blocks of channels by a random orthogonal matrix") {
       try RandomRotation($0)
     },

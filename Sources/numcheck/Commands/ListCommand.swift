@@ -145,6 +145,7 @@ struct ListCommand: ParsableCommand {
         ?? .none("its bits depend on the tensor")
     }
     table.add(C.family) { .text(rows[$0].family) }
+    table.add(C.origin) { .text(SchemeRegistry.origin(of: rows[$0].scheme)) }
     table.add(C.isDefault) { .flag(rows[$0].isDefault, no: "") }
     table.add(C.nanGives) { .text(answer(of: rows[$0].scheme, to: .nan)) }
     table.add(C.infinityGives) { .text(answer(of: rows[$0].scheme, to: .infinity)) }
@@ -171,9 +172,13 @@ struct ListCommand: ParsableCommand {
   }
 
   private static var cures: Table {
+    func lines<Product>(_ kinds: [CureKind<Product>], _ flag: String) -> [(String, String, String)] {
+      kinds.flatMap { kind in
+        [(kind.name, flag, kind.summary)] + kind.words.map { ("\(kind.name):\($0.key)", flag, $0.value) }
+      }
+    }
     let kinds =
-      TransformRegistry.kinds.map { ($0.name, "--transform", $0.summary) }
-      + CalibrationRegistry.kinds.map { ($0.name, "--calibration", $0.summary) }
+      lines(TransformRegistry.kinds, "--transform") + lines(CalibrationRegistry.kinds, "--calibration")
     var table = Table(rows: kinds.count)
     table.add(C.cure) { .text(kinds[$0].0) }
     table.add(C.flag) { .text(kinds[$0].1) }

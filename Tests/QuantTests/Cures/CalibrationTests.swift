@@ -197,6 +197,8 @@ import Testing
     }
     let mean = (0..<n).reduce(0) { $0 + h[$1 * n + $1] } / Double(n)
     for i in 0..<n { h[i * n + i] += 0.01 * mean }
+    // H is 2XᵀX.
+    for i in h.indices { h[i] *= 2 }
     for i in 0..<n {
       for j in 0..<n {
         #expect(j >= i || u[i * n + j] == 0)
@@ -208,14 +210,92 @@ import Testing
     }
   }
 
+  /// Names have their words in one order, whatever order they came in.
+  @Test(arguments: [
+    ("gptq", "gptq"), ("gptq:0.01", "gptq"), ("GPTQ:Act-Order,0.1,Static", "gptq:0.1,static,act-order"),
+    ("gptq:fresh", "gptq:fresh"),
+  ]) func wordsAreRead(text: String, name: String) throws {
+    #expect(try CalibrationRegistry.calibration(named: text).name == name)
+  }
+
+  /// On every kind of grid, what is chosen errs less in the product than rounding to nearest.
+  @Test(arguments: [
+    "int4@g32:7.5", "uint4@g32", "uint3@token", "int4@g32:ct", "mxfp4", "nvfp4", "nvfp4@b16x16:te", "nf4@g32",
+    "f4e2m1@g32", "f8e4m3fn@g128:ue8m0", "uint4@g32:awq", "int4@channel", "nvfp4:4over6", "nvint4",
+  ]) func gptqTakesAnyGrid(_ scheme: String) throws {
+    let causes = Subject.normal(200, 6, seed: 8)
+    let mix = Subject.normal(64, 6, seed: 9)
+    var x = Subject.normal(200, 64, seed: 10, scale: 0.1)
+    let product = Subject.product(causes, mix)
+    for i in x.values.indices { x.values[i] += Float(product[i]) }
+    let w = Subject.normal(24, 64, seed: 11)
+    let exact = Subject.product(w, x)
+    let context = CureContext(activations: x)
+    let plain = Subject.distance(exact, Subject.product(try apply("minmax", w, scheme: scheme).decoded, x))
+    for words in ["", ":static", ":act-order", ":static,act-order", ":fresh"] {
+      let found = try apply("gptq" + words, w, scheme: scheme, context: context)
+      #expect(Subject.distance(exact, Subject.product(found.decoded, x)) < 0.7 * plain, "\(words)")
+    }
+  }
+
+  /// A group's scale in the authors' code does not see what came before in the block of 128; the paper's does.
+  @Test func groupsAreMeasuredWhenTheAuthorsMeasureThem() throws {
+    let x = Subject.uneven(60, 160)
+    let w = Subject.normal(3, 160, seed: 5)
+    let context = CureContext(activations: x)
+    let released = try apply("gptq", w, scheme: "int4@g32", context: context).decoded.values
+    let fixed = try apply("gptq:static", w, scheme: "int4@g32", context: context).decoded.values
+    let fresh = try apply("gptq:fresh", w, scheme: "int4@g32", context: context).decoded.values
+    for row in 0..<3 {
+      let start = row * 160
+      #expect(released[start..<start + 128] == fixed[start..<start + 128])
+    }
+    #expect(released[128..<160] != fixed[128..<160])
+    #expect(fresh[..<32] == released[..<32] && fresh[32..<128] != released[32..<128])
+  }
+
+  /// Scattered groups cost a number a column.
+  @Test func scatteredGroupsCostTheirIndices() throws {
+    let context = CureContext(activations: Subject.uneven(60, 64))
+    let w = Subject.normal(3, 64, seed: 5)
+    let plain = try apply("gptq", w, scheme: "int4@g32", context: context).bits
+    #expect(try apply("gptq:act-order", w, scheme: "int4@g32", context: context).bits == plain + 32 * 64)
+    #expect(try apply("gptq:static,act-order", w, scheme: "int4@g32", context: context).bits == plain)
+  }
+
+  /// What is clipped errs least in the product of all shares tried, and never more than what is not.
+  @Test func awqClipsWhereTheProductIsBest() throws {
+    let x = Subject.uneven(40, 64)
+    var w = Subject.normal(6, 64, seed: 5)
+    for row in 0..<6 { w.values[row * 64 + row] = 6 }
+    let context = CureContext(activations: x)
+    let exact = Subject.product(w, x)
+    let found = try apply("awq-clip", w, scheme: "int3@g32", context: context)
+    let plain = try apply("minmax", w, scheme: "int3@g32")
+    #expect(
+      Subject.distance(exact, Subject.product(found.decoded, x))
+        < Subject.distance(exact, Subject.product(plain.decoded, x)))
+    #expect(found.bits == plain.bits)
+  }
+
   @Test func whatDoesNotFitIsSaid() throws {
     let matrix = Subject.normal(2, 32)
-    for name in ["stochastic", "hqq", "gptq"] {
+    for name in ["stochastic", "hqq"] {
       #expect(throws: CureError.self) { try apply(name, matrix, scheme: "mxfp4") }
-      #expect(throws: CureError.self) { try apply(name, matrix, scheme: "int8@token:127.5") }
+    }
+    #expect(throws: CureError.self) { try apply("stochastic", matrix, scheme: "int8@token:127.5") }
+    let context = CureContext(activations: Subject.normal(4, 32, seed: 3))
+    for scheme in ["q4_0", "llmint8", "nf4:dq", "f16", "nf4"] {
+      #expect(throws: CureError.self) { try apply("gptq", matrix, scheme: scheme, context: context) }
+    }
+    #expect(throws: CureError.needsActivations("awq-clip")) {
+      try apply("awq-clip", matrix, scheme: "int4@token")
     }
     #expect(throws: CureError.needsActivations("gptq")) { try apply("gptq", matrix, scheme: "int4@token") }
-    for name in ["percentile:0", "percentile:101", "mse:1", "kl:1", "gptq:0", "hqq:1", "nothing"] {
+    for name in [
+      "percentile:0", "percentile:101", "mse:1", "kl:1", "gptq:0", "hqq:1", "nothing", "gptq:fresh,static",
+      "gptq:act", "gptq:0.1,0.2", "gptq:", "gptq:act-order,", "awq-clip:1", "hqq:act-order",
+    ] {
       #expect(throws: CureError.self) { try CalibrationRegistry.calibration(named: name) }
     }
   }

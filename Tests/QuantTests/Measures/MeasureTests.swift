@@ -81,7 +81,7 @@ struct ErrorSplitTests {
     var matrix = random.normals(rows: 16, columns: 256)
     matrix.values[333] = 500
     matrix.values[900] = 1e-6
-    for scheme in SchemeRegistry.known {
+    for scheme in SchemeRegistry.known where scheme is any LimitedScheme {
       let m = try measure(scheme.name, matrix)
       let split = try #require(m.split, "\(scheme.name)")
       let total = m.statistics.squaredError
@@ -125,7 +125,11 @@ struct LimitTests {
     var random = Seeded(43)
     let matrix = random.normals(rows: 8, columns: 256)
     for scheme in SchemeRegistry.known {
-      let limited = try #require(scheme as? any LimitedScheme, "\(scheme.name)")
+      guard let limited = scheme as? any LimitedScheme else {
+        // Rotated numbers have no ends of their own.
+        #expect(scheme.name.hasPrefix("higgs"))
+        continue
+      }
       let bytes = try scheme.encoded(matrix)
       let values = try scheme.decoded(bytes, rows: 8, columns: 256)
       var lowest = [Float](repeating: .nan, count: 2048)

@@ -38,7 +38,11 @@ struct GoldenTests {
     // Or in that of what the originals' own code computes.
     let originals = try TensorFile.open(
       fixtures.deletingLastPathComponent().appending(path: "originals/decoded.safetensors").path)
-    let theirs = originals.tensors.map { String($0.name.split(separator: "|")[0]) }
+    let cures = try TensorFile.open(
+      fixtures.deletingLastPathComponent().appending(path: "originals/cures.safetensors").path)
+    let theirs =
+      originals.tensors.map { String($0.name.split(separator: "|")[0]) }
+      + cures.tensors.compactMap { $0.name.split(separator: "|").dropFirst().first.map(String.init) }
     let covered = Set(try (Golden.entries().map(\.scheme) + theirs).map(rule))
     for scheme in OwnSchemes.known {
       #expect(covered.contains(try rule(scheme.name)), "\(scheme.name)")

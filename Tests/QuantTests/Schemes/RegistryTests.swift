@@ -34,7 +34,11 @@ struct RegistryTests {
     ("nvfp4:torchao-0.18", "nvfp4"),
     ("nvfp4:torchao-0.16", "nvfp4:div"), ("mxfp4:ct", "mxfp4:even"), ("nf4@g64", "nf4"),
     ("llmint8:paper", "llmint8"),
-    ("f6e3m2:saturate", "f6e3m2"), ("fp4", "fp4"),
+    ("f6e3m2:saturate", "f6e3m2"), ("fp4", "fp4"), ("nvfp4@g16:te", "nvfp4:te"),
+    ("nvfp4:4over6,mse", "nvfp4:4over6"), ("nvfp4:4over6,te", "nvfp4:te,4over6"),
+    ("dynamic8@g256:cuda", "dynamic8"),
+    ("higgs4@g512:p2", "higgs4"), ("mxint8:away,symmetric", "mxint8:symmetric,away"),
+    ("fp8_e4m3@b128x128:ue8m0", "f8e4m3fn@b128x128:ue8m0"), ("int4@g32:bf16,ct", "int4@g32:ct,bf16"),
   ]) func namesAreRead(text: String, name: String) throws {
     #expect(try SchemeRegistry.scheme(named: text).name == name)
   }
@@ -45,7 +49,11 @@ struct RegistryTests {
     "int", "uint", "int8:7", "int8:min", "uint8:127.5", "int8@tensor@token", "int8:even,even", "mxfp4@token",
     "mxfp4:down", "nf4@g33", "nf4@token", "nf4@g128:dq", "fp4:cpu,dq", "mxint8:torchao", "mxfp8e5m2:ct",
     "uint4:mlx,f16", "f16@token", "f8e4m3fn@token:saturate", "e8m0", "f32", "llmint8:6",
-    "int8:away:f16",
+    "int8:away:f16", "nvfp4@g32", "nvfp4:ct,4over6", "nvfp4:te,mae", "higgs5", "higgs4@g100", "higgs04",
+    "higgs4@token",
+    "mxfp4:away,torchao", "mxfp4:symmetric", "dynamic8@g100", "dynamic8:dq", "nvint4:ct", "nvint4@g32",
+    "uint4:mlx,bf16",
+    "f8e4m3fn:deepgemm", "f8e4m3fn@token:ue8m0,deepgemm", "int4:awq",
     "int8@g99999999999999999999", "int٨", "int8@g٣", "*nothing*", "🙂",
   ]) func rubbishIsUnknown(text: String) {
     #expect(throws: SchemeError.unknown(text)) { try SchemeRegistry.schemes(matching: text) }

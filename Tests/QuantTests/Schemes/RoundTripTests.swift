@@ -7,7 +7,7 @@ struct RoundTripTests {
     let wide: [String: Float] = [
       "f8e4m3fn": 448, "f8e5m2": 57344, "f8e4m3fnuz": 240, "f8e5m2fnuz": 57344, "f6e3m2": 28, "f6e2m3": 7.5,
       "f4e2m1": 6, "mxfp8e4m3": 448, "mxfp8e5m2": 57344, "mxfp6e3m2": 28, "mxfp6e2m3": 7.5, "mxfp4": 6,
-      "mxint8": 1.984375, "nvfp4": 2688, "nf4": 1, "fp4": 1, "llmint8": 127.0 / 32, "f16": 65504,
+      "mxint8": 1.984375, "nvfp4": 2688, "nvint4": 7, "nf4": 1, "fp4": 1, "llmint8": 127.0 / 32, "f16": 65504,
       "bf16": 1e30,
     ]
     if let found = wide[name.base] { return found * 0.25 }
@@ -20,6 +20,10 @@ struct RoundTripTests {
 
   @Test func decodingAndEncodingAgainChangesNoCode() throws {
     for scheme in OwnSchemes.known where !["f16", "bf16"].contains(scheme.name) {
+      // A rotation leaves nothing where it was, of two scales another may be chosen, and bitsandbytes' table has fewer places near 0 than
+      // its map has numbers.
+      if scheme.name.hasPrefix("higgs") || scheme.name.contains("4over6") { continue }
+      if scheme.name.hasPrefix("dynamic8"), scheme.name.hasSuffix("cpu") { continue }
       let name = try #require(SchemeName(scheme.name))
       let anchor = anchor(name)
       let boundaries = try DecisionBoundaries(of: scheme, anchor: anchor).all

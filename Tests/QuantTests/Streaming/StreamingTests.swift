@@ -34,7 +34,7 @@ private struct MatrixBands: BandSource {
   @Test func bandsGiveTheBytesOfTheWhole() throws {
     let schemes =
       try SchemeRegistry.known
-      + ["int8@b37x50", "int4@tensor:f16", "f8e5m2@b3x7"].map {
+      + ["int8@b37x50", "int4@tensor:f16", "f8e5m2@b3x7", "nf4@g128", "fp4@g32:cpu", "dynamic8@g64"].map {
         try SchemeRegistry.scheme(named: $0)
       }
     for matrix in [Self.wild(rows: 130, columns: 256), Self.wild(rows: 3, columns: 768)] {

@@ -26,6 +26,8 @@ enum ListColumns {
   static let bitsPerWeight = Column(
     "bits", "bitsPerWeight", .decides, "bits an element of a large matrix, scales and all", unit: "bits")
   static let family = Column("family", "family", .useful, "the file it is in", align: .left)
+  static let origin = Column(
+    "whose", "origin", .decides, "the release or specification whose numbers a scheme's are", align: .left)
   static let isDefault = Column(
     "default", "isDefault", .decides, "whether it is tried unless schemes are named", align: .left)
   static let nanGives = Column(
@@ -47,7 +49,8 @@ enum ListColumns {
 
   static let all = [
     file, dtype, bits, layout, largest, smallestNormal, smallestSubnormal, epsilon, hasInfinity, nan, aliases,
-    command, algorithm, dtypes, summary, scheme, bitsPerWeight, family, isDefault, nanGives, infinityGives,
+    command, algorithm, dtypes, summary, scheme, bitsPerWeight, family, origin, isDefault, nanGives,
+    infinityGives,
     cure, flag, distribution, figure, title, unit, group, meaning,
   ]
 }
