@@ -218,16 +218,16 @@ public final class BackwardReference {
     case .level, .regular:
       if own == nil && !keys.contains(where: { wanted.hasPart(in: $0) }) { return false }
       weights.compute(kind, q, head.k, head.v, gradient)
+      let (p, pError) = (weights.p.base, weights.pError.base)
+      let (ds, dsError) = (weights.ds.base, weights.dsError.base)
       for (i, j) in keys.enumerated() {
         if let slot = wanted.v.slot(of: j) {
-          valueColumns.add(
-            weights.p[i], weights.pError[i], gradient, head.valueSize, from: slot * head.valueSize)
+          valueColumns.add(p[i], pError[i], gradient, head.valueSize, from: slot * head.valueSize)
         }
         guard case .regular = kind else { continue }
-        let (ds, error) = (weights.ds[i], weights.dsError[i])
-        if own != nil { columns.add(ds, error, head.k + j * head.headSize, head.headSize, from: 0) }
+        if own != nil { columns.add(ds[i], dsError[i], head.k + j * head.headSize, head.headSize, from: 0) }
         if let slot = wanted.k.slot(of: j) {
-          keyColumns.add(ds, error, q, head.headSize, from: slot * head.headSize)
+          keyColumns.add(ds[i], dsError[i], q, head.headSize, from: slot * head.headSize)
         }
       }
     }

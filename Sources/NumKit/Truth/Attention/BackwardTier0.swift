@@ -158,7 +158,7 @@ final class BackwardTier0 {
 
   /// Whether every query sees a key, or has no gradient where it does not.
   private func seesEnough(_ count: Int) -> Bool {
-    if parameters.specialValues == .safe { return true }
+    if parameters.specialValues == .safe || parameters.softmax.sink(head: 0) != nil { return true }
     return (0..<count).allSatisfy { i in
       let lanes = state.base + i / Self.lanes
       return withUnsafePointer(to: &lanes.pointee.forward) {

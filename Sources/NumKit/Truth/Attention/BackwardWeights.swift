@@ -18,14 +18,15 @@ final class BackwardWeights {
 
   let scores: AttentionScores
   private let sums = AttentionSums()
-  private(set) var p: [Pair] = []
-  private(set) var pError: [Double] = []
-  private(set) var ds: [Pair] = []
-  private(set) var dsError: [Double] = []
+  /// Of each visible key.
+  let p = Buffer<Pair>()
+  let pError = Buffer<Double>()
+  let ds = Buffer<Pair>()
+  let dsError = Buffer<Double>()
   /// Bits before the point of the largest score that any query had.
   private(set) var wholeBits = 0
-  private var product: [Pair] = []
-  private var productError: [Double] = []
+  private let product = Buffer<Pair>()
+  private let productError = Buffer<Double>()
 
   init(_ scores: AttentionScores) { self.scores = scores }
 
@@ -58,10 +59,13 @@ final class BackwardWeights {
     _ gradient: UnsafePointer<Double>
   ) {
     let n = scores.profile.keys.count
-    p = Array(repeating: Pair(0), count: n)
-    pError = Array(repeating: .infinity, count: n)
-    ds = p
-    dsError = pError
+    for buffer in [p, ds, product] { buffer.reserve(n) }
+    for buffer in [pError, dsError, productError] { buffer.reserve(n) }
+    let (p, pError) = (self.p.base, self.pError.base)
+    p.update(repeating: Pair(0), count: n)
+    pError.update(repeating: .infinity, count: n)
+    ds.base.update(repeating: Pair(0), count: n)
+    dsError.base.update(repeating: .infinity, count: n)
     if n == 1 && scores.profile.sink == nil {
       (p[0], pError[0]) = (Pair(1), 0)
       return
@@ -70,13 +74,14 @@ final class BackwardWeights {
     wholeBits = Swift.max(wholeBits, scores.wholeBits)
     guard sums.weigh(scores) else { return }
     let relative = 1.01 * (sums.weightError + sums.totalError) + 0x1p-99
+    let (high, low) = (sums.weightHigh.base, sums.weightLow.base)
+    let inverse = Pair(1) / sums.total
     var anchor = 0
     for i in 0..<n {
-      let w = Pair(sums.weightHigh.base[i], sums.weightLow.base[i])
-      p[i] = w / sums.total
+      p[i] = Pair(high[i], low[i]) * inverse
       // A weight that was left out is below 2⁻⁹⁰⁰.
-      pError[i] = w.high == 0 ? 0x1p-898 : p[i].high * relative
-      if w.high > sums.weightHigh.base[anchor] { anchor = i }
+      pError[i] = high[i] == 0 ? 0x1p-898 : p[i].high * relative
+      if high[i] > high[anchor] { anchor = i }
     }
     if case .regular = kind { differentiate(anchor, v, gradient) }
   }
@@ -86,12 +91,12 @@ final class BackwardWeights {
   private func differentiate(_ anchor: Int, _ v: UnsafePointer<Double>, _ gradient: UnsafePointer<Double>) {
     let keys = scores.profile.keys
     let width = scores.tensors.shape.valueSize
-    product.removeAll(keepingCapacity: true)
-    productError.removeAll(keepingCapacity: true)
-    for j in keys {
+    let (product, productError) = (self.product.base, self.productError.base)
+    let (p, pError, ds, dsError) = (self.p.base, self.pError.base, self.ds.base, self.dsError.base)
+    for (i, j) in keys.enumerated() {
       let s = nc_dot2(gradient, v + j * width, width)
-      product.append(Pair(s.high, s.low))
-      productError.append(SumReference.dotError(s, width))
+      product[i] = Pair(s.high, s.low)
+      productError[i] = SumReference.dotError(s, width)
     }
     let (top, topError) = (product[anchor], productError[anchor])
     var d = Pair(0)
@@ -103,7 +108,7 @@ final class BackwardWeights {
         weight.high * (eError + 0x1p-99 * e.high.magnitude) + weightError * (e.high.magnitude + eError)
       magnitude += weight.high * e.high.magnitude
     }
-    for i in keys.indices {
+    for i in 0..<keys.count {
       let size = product[i].high.magnitude + top.high.magnitude
       productError[i] = i == anchor ? 0 : productError[i] + topError + 0x1p-103 * size
       product[i] = i == anchor ? Pair(0) : product[i] + -top
@@ -117,12 +122,13 @@ final class BackwardWeights {
     }
     dError = 1.02 * (dError + Double(keys.count + 1) * 0x1p-103 * magnitude) + 0x1p-1060
     let (factor, factorError) = scores.factor
-    for i in keys.indices {
+    let isCapped = scores.parameters.softcap != nil
+    for i in 0..<keys.count {
       let e = product[i] + -d
       let eError = productError[i] + dError + 0x1p-103 * (product[i].high.magnitude + d.high.magnitude)
-      let (cap, capError) = capDerivative(i)
+      let (cap, capError) = isCapped ? capDerivative(i) : (Pair(1), 0)
       let raw = p[i] * e * factor
-      ds[i] = raw * cap
+      ds[i] = isCapped ? raw * cap : raw
       let size = factor.high.magnitude * (cap.high + capError)
       dsError[i] =
         1.02
