@@ -19,38 +19,3 @@ enum NarrowInputs {
     }
   }
 }
-
-extension NarrowInputs: RowHypotheses, NormHypotheses, MatmulHypotheses, AttentionHypotheses {
-  static func changes(_ context: RowContext) -> [RowChange] {
-    cuts(of: context.inputs).map { name, cut in
-      var change = RowChange(name)
-      change.item = { $0.values = $0.values.map(cut) }
-      return change
-    }
-  }
-
-  static func changes(_ context: NormContext) -> [NormChange] {
-    cuts(of: context.format).map { name, cut in
-      var change = NormChange(name)
-      change.item = { $0.values = $0.values.map(cut) }
-      return change
-    }
-  }
-
-  static func alternatives(_ context: MatmulContext) -> [Alternative<MatmulQuestion>] {
-    let (a, b) = (context.a, context.b)
-    return cuts(of: context.verification.storage).compactMap { name, cut in
-      context.product(
-        name, MatmulInputs(rows: a.values.map(cut), columns: b.values.map(cut), inner: a.inner))
-    }
-  }
-
-  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
-    let t = context.tensors
-    return cuts(of: context.verification.format).map { name, cut in
-      context.alternative(
-        name,
-        tensors: AttentionInputs(q: t.q.map(cut), k: t.k.map(cut), v: t.v.map(cut), shape: context.shape))
-    }
-  }
-}
