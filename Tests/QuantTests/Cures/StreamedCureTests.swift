@@ -58,7 +58,8 @@ import Testing
     ]
   }
 
-  /// fixtures/schemes/cures.txt was written when cures held whole tensors: what they made of them, bit for bit.
+  /// fixtures/schemes/cures.txt was written when cures held whole tensors: what they made of them, bit for bit. GPTQ, HQQ and AWQ's clip
+  /// search are held against their authors' code instead.
   @Test func wholeTensorsDecodeAsEver() throws {
     var golden: [String: String] = [:]
     for line in try fixtureText("schemes/cures.txt").split(separator: "\n") {
@@ -70,7 +71,8 @@ import Testing
     for (k, scheme) in Self.schemes.enumerated() {
       let (subject, matrix) = Self.subjects[k % Self.subjects.count]
       for (situation, context) in Self.contexts(matrix) {
-        for treatment in try Self.treatments(scheme) {
+        for treatment in try Self.treatments(scheme)
+        where !["gptq", "hqq", "awq-clip"].contains(where: treatment.name.contains) {
           var end = "refused"
           if let (decoded, bits) = try? treatment.apply(matrix, context: context) {
             end = "\(bits) \(Self.hash(decoded.values))"

@@ -2,7 +2,7 @@ import NumKitNumbers
 import NumKitQuestions
 
 /// Inputs that a kernel cuts to a shorter format before it computes, as matrix units do with f32: numbers are right, of other inputs.
-enum NarrowInputs {
+enum NarrowInputs: Sendable {
   /// What they may be cut to where they are numbers of `format`, and how.
   static func cuts(of format: NumberFormat) -> [(name: String, cut: @Sendable (Double) -> Double)] {
     [NumberFormat.tf32, .bf16, .f16].filter { $0.precision < format.precision }.flatMap { short in
