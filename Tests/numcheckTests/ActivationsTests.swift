@@ -150,7 +150,6 @@ import Testing
       (
         ["quantize", "--input", file.path, "--recommend", "--max-bits", "30"], "no scheme is recommended for"
       ),
-      (["quantize", "--input", file.path, "--through", "softmax"], "--through needs one tensor"),
       (
         ["quantize", "--input", file.path, "--transform", "hadamard", "--output", folder.path + "/o.npy"],
         "--output needs one tensor"

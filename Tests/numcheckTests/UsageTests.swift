@@ -15,7 +15,6 @@ import Testing
     ["softmax", "--rows", "9223372036854775807", "--length", "4"],
     ["attention", "--tokens", "8", "--head-size", "8", "--splits", "9223372036854775807"],
     ["dialect", "mxfp4", "mxfp4:ggml", "--rows", "1000000000000"],
-    ["quantize", "--scheme", "int8@token", "--rows", "1000000000000", "--length", "64", "--cure", "all"],
     ["kvcache", "--layers", "1073741824", "--batch", "1073741824", "--length", "800"],
     ["softmax", "--rows", "-3"],
     ["softmax", "--length", "0"],

@@ -95,8 +95,8 @@ struct CureOptions: ParsableArguments {
 struct CureRun {
   let options: CureOptions
   let input: any InputChoice
-  /// All that are named.
-  let inputs: [String]
+  /// All that are named, opened once: standard input is read when it is.
+  let list: CuredTensors
   let facts: [Fact]
   let schemes: [any Scheme]
   let threads: Int
@@ -106,7 +106,6 @@ struct CureRun {
     let context = try options.context(seed: input.seed)
     func extent(_ matrix: TensorMatrix) -> (Int, Float) { (matrix.rows, matrix.columnMaxima.max() ?? 0) }
     let treatments = try schemes.map { try options.treatments(of: $0) }
-    let list = try CuredTensors(inputs, input)
     let progress = Progress(
       total: list.count * treatments.reduce(0) { $0 + $1.count }, what: "treatments")
     defer { progress.finish() }
@@ -143,7 +142,6 @@ struct CureRun {
 
   /// Writes what the one treatment makes of the one tensor.
   func written(_ path: String) throws -> any UnfinishedFile {
-    let list = try CuredTensors(inputs, input)
     guard schemes.count == 1, options.cure.isEmpty, let source = try list.only() else {
       throw UsageError("--output needs one tensor, one --scheme, and no --cure")
     }

@@ -222,7 +222,7 @@ struct QuantizeCommand: Sharable {
   private func runCures(_ chosen: [any Scheme]?) throws {
     if raw != nil || recommend { throw UsageError("--raw and --recommend are for schemes as they are") }
     let run = CureRun(
-      options: cures, input: input, inputs: input.inputs, facts: facts,
+      options: cures, input: input, list: try CuredTensors(input.inputs, input), facts: facts,
       schemes: try chosen ?? [SchemeRegistry.scheme(named: "int8@tensor")], threads: threads.count)
     let files = try output.map { try [run.written($0)] } ?? []
     let cured = try run.report()
