@@ -25,16 +25,15 @@ final class AttentionScores {
   init(_ tensors: AttentionInputs, _ parameters: AttentionParameters) {
     self.tensors = tensors
     self.parameters = parameters
-    let d = tensors.shape.headSize
-    if let scale = parameters.scale {
-      factor = (Pair(scale), 0)
-    } else {
-      factor = (Pair(1) / PairFunctions.squareRoot(Pair(Double(d))), Self.isPowerOfFour(d) ? 0 : 0x1p-100)
-    }
+    factor = Self.factor(parameters, headSize: tensors.shape.headSize)
   }
 
-  /// Whether 1/√d is a Double.
-  static func isPowerOfFour(_ d: Int) -> Bool { d & (d - 1) == 0 && d.trailingZeroBitCount % 2 == 0 }
+  /// What scores are multiplied by, a given scale or 1/√d, with its relative error; its high word is the factor correctly rounded.
+  static func factor(_ parameters: AttentionParameters, headSize d: Int) -> (Pair, error: Double) {
+    if let scale = parameters.scale { return (Pair(scale), 0) }
+    let isPowerOfFour = d & (d - 1) == 0 && d.trailingZeroBitCount % 2 == 0
+    return (Pair(1) / PairFunctions.squareRoot(Pair(Double(d))), isPowerOfFour ? 0 : 0x1p-100)
+  }
 
   /// The head's part of a tensor.
   func row(_ x: UnsafePointer<Double>, _ index: Int, _ size: Int) -> UnsafePointer<Double> {

@@ -35,9 +35,9 @@ final class AttentionTier0 {
   /// nil where the bounds do not hold: norms, clipping, numbers that are not finite or far from 1.
   init?(_ tensors: AttentionInputs, _ parameters: AttentionParameters) {
     let shape = tensors.shape
-    let d = Double(shape.headSize)
     func isOrdinary(_ x: Double) -> Bool { x.magnitude > 0x1p-100 && x.magnitude < 0x1p100 }
-    let scale = parameters.scale ?? 1 / d.squareRoot()
+    let factor = AttentionScores.factor(parameters, headSize: shape.headSize)
+    let scale = factor.0.high
     guard tensors.isFinite.q, tensors.isFinite.k, tensors.isFinite.v, parameters.norm == nil,
       isOrdinary(scale), isOrdinary(parameters.softcap ?? 1), tensors.largestValue < 0x1p400,
       shape.keys < 1 << 20,
@@ -52,8 +52,8 @@ final class AttentionTier0 {
     }
     self.tensors = tensors
     self.parameters = parameters
-    let isExact = parameters.scale != nil || AttentionScores.isPowerOfFour(shape.headSize)
-    question = nc_attention_question(scale: scale, is_exact: isExact, cap: parameters.softcap ?? 0)
+    question = nc_attention_question(
+      scale: scale, is_exact: factor.error == 0, cap: parameters.softcap ?? 0)
     absolute = Double(shape.keys) * (0x1p-130 * tensors.largestValue + 0x1p-1060)
     let (n, width) = (shape.keys, shape.valueSize)
     tiles = (n + Self.tile - 1) / Self.tile

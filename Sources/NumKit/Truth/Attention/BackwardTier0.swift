@@ -29,7 +29,8 @@ final class BackwardTier0 {
 
   /// nil where the bounds do not hold: a cap, more keys or queries than they count with, a scale far from 1.
   init?(_ shape: AttentionShape, _ parameters: AttentionParameters) {
-    let scale = parameters.scale ?? 1 / Double(shape.headSize).squareRoot()
+    let factor = AttentionScores.factor(parameters, headSize: shape.headSize)
+    let scale = factor.0.high
     guard parameters.isDifferentiable, parameters.softcap == nil,
       scale.magnitude > 0x1p-60 && scale.magnitude < 0x1p60, shape.keys < 1 << 20,
       shape.queries * shape.group < 1 << 20,
@@ -40,8 +41,7 @@ final class BackwardTier0 {
     }
     self.shape = shape
     self.parameters = parameters
-    let isExact = parameters.scale != nil || AttentionScores.isPowerOfFour(shape.headSize)
-    question = nc_attention_question(scale: scale, is_exact: isExact, cap: 0)
+    question = nc_attention_question(scale: scale, is_exact: factor.error == 0, cap: 0)
     tiles = (shape.keys + Self.tile - 1) / Self.tile
   }
 
