@@ -11,26 +11,6 @@ import Testing
   private static let gradients =
     ProcessInfo.processInfo.environment["NUMCHECK_ATTENTION"].flatMap { Int($0) } ?? 15_000
 
-  private struct Tally: Sendable {
-    var gradients = 0
-    var wrong = 0
-    var outside = 0
-    var seen = 0
-    var open = 0
-    var worst = 0.0
-    var first = ""
-
-    mutating func merge(_ other: Tally) {
-      gradients += other.gradients
-      wrong += other.wrong
-      outside += other.outside
-      seen += other.seen
-      open += other.open
-      worst = max(worst, other.worst)
-      if first.isEmpty { first = other.first }
-    }
-  }
-
   /// dO for a subject, itself of several kinds.
   private static func gradient(_ shape: AttentionShape, _ index: Int, seed: UInt64) -> [Double] {
     var random = RandomSource(seed: seed ^ 0xd0, row: index)
@@ -69,61 +49,39 @@ import Testing
       seen.values.removeAll()
       reference.answer(keyHead: head, into: &mine)
       pairs.answer(keyHead: head, into: &exact)
-      func note(_ isWrong: Bool, _ what: @autoclosure () -> String) {
-        guard isWrong, tally.first.isEmpty else { return }
-        tally.first = "\(subject.name), problem \(index), \(format.name), head \(head): \(what())"
-      }
+      let place = "\(subject.name), problem \(index), \(format.name), head \(head)"
       for part in AttentionGradient.allCases {
         for (row, (a, b)) in zip(mine[part], exact[part]).enumerated() {
           for c in a.rounded.indices {
-            let (y, t) = (a.rounded[c], b.rounded[c])
-            let same = y == t && y.sign == t.sign || y.isNaN && t.isNaN
-            tally.gradients += 1
-            if !same { tally.wrong += 1 }
-            note(!same, "\(part.rawValue) \(row), column \(c): \(y), not \(t)")
+            tally.compare(a.rounded[c], b.rounded[c], "\(place), \(part.rawValue) \(row), column \(c)")
           }
           tally.open += a.certificate.total - a.certificate.double
         }
       }
-      for (part, place, value, error) in seen.values {
+      for (part, index, value, error) in seen.values {
         let width = part == .dv ? shape.valueSize : shape.headSize
-        let t = exact[part][place / width]
-        let c = place % width
+        let (row, c) = (index / width, index % width)
+        let t = exact[part][row]
         let x = t.high[c] + t.low[c]
         guard error.isFinite, t.exponent[c] == 0, x != 0, x.isFinite, value != 0 else { continue }
-        tally.seen += 1
         // The bound is relative to the computed value.
-        let off = ((value - t.high[c]) - t.low[c]).magnitude
-        let bound = error * 1.001 * value.magnitude + (t.relativeError + 0x1p-60) * x.magnitude
-        tally.worst = max(tally.worst, off / bound)
-        if !(off <= bound) { tally.outside += 1 }
-        note(!(off <= bound), "\(part.rawValue) \(place / width), column \(c): off by \(off), bound \(bound)")
+        tally.compare(
+          error: ((value - t.high[c]) - t.low[c]).magnitude,
+          bound: error * 1.001 * value.magnitude + (t.relativeError + 0x1p-60) * x.magnitude,
+          "\(place), \(part.rawValue) \(row), column \(c)")
       }
     }
     return tally
   }
 
   @Test func noRoundingIsWrong() async throws {
-    let all = try await withThrowingTaskGroup(of: Tally.self) { group in
-      for thread in 0..<2 {
-        group.addTask {
-          var tally = Tally()
-          var index = thread
-          while tally.gradients < Self.gradients / 2 {
-            tally.merge(try Self.attack(index, seed: 6))
-            index += 2
-          }
-          return tally
-        }
-      }
-      return try await group.reduce(into: Tally()) { $0.merge($1) }
-    }
+    let all = try await Tally.of(Self.gradients) { try Self.attack($0, seed: 6) }
     print(
-      "first tier of the backward pass: \(all.gradients) gradients, \(all.wrong) wrong,",
-      "\(all.outside) of \(all.seen) outside the bound, \(all.open) left open, largest error \(all.worst) of its bound"
-    )
+      "first tier of the backward pass: \(all.answers) gradients, \(all.wrong) wrong,",
+      "\(all.outside) of \(all.compared) outside the bound, \(all.open) left open,",
+      "largest error \(all.worst) of its bound")
     #expect(all.wrong == 0 && all.outside == 0, "\(all.first)")
-    #expect(all.seen * 2 > all.gradients && all.worst > 1e-4)
+    #expect(all.compared * 2 > all.answers && all.worst > 1e-4)
   }
 
   /// In normal problems bf16 leaves nothing open, and f32 little enough.
@@ -136,6 +94,11 @@ import Testing
       let truths = try BackwardTruths(tensors, gradient: gradient, AttentionParameters(), format: format)
       #expect(truths.certificate.total == 2 * 70 * 32 + 200 * 56)
       #expect(truths.certificate.total - truths.certificate.double <= limit)
+      let pairs = try BackwardReference(
+        tensors, gradient: gradient, AttentionParameters(), format: format, usesFirstTier: false)
+      var exact = BackwardTruth()
+      pairs.answer(keyHead: 0, into: &exact)
+      #expect(truths.k == exact.k.flatMap(\.rounded) && truths.v == exact.v.flatMap(\.rounded))
     }
   }
 
