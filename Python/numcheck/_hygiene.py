@@ -131,11 +131,16 @@ def planned(problem: Problem, seed: int) -> list[Call]:
         plain = next((j for j in range(k, len(calls)) if not calls[j].traits and not calls[j].fresh), k)
         calls[k], calls[plain] = calls[plain], calls[k]
     for k, c in enumerate(calls):
-        if k and not c.fresh and not c.strided and c.items != calls[k - 1].items:
+        if k and not c.fresh and not c.strided and _contents(c) != _contents(calls[k - 1]):
             c.traits.add("changed-in-place")
         if k > 7:
             c.traits.add("later-calls")
     return calls
+
+
+def _contents(c: Call) -> tuple[list[int], bool]:
+    """What tells the numbers of two calls apart."""
+    return c.items, "other-numbers" in c.traits
 
 
 def _squared(c: Codes) -> Codes:

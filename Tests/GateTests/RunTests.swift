@@ -103,7 +103,7 @@ import Shards
     let records = try [3, 1, 2].map { index in
       let chosen = file.selected([], shard: Shard("\(index)/3"))
       let results = GateRunner(threads: 2).run(chosen.map { items[$0] })
-      let saved = Self.record(file, results).text
+      let saved = try Self.record(file, results).text()
       return ("s\(index)", try GateRecord(parsing: Data(saved.utf8), file: "s"))
     }
     let whole = try GateRecord.merged(records)
@@ -128,7 +128,7 @@ import Shards
   @Test func recordsAreTakenWholeAndOfOneRun() throws {
     let file = try Self.many(40)
     let results = S.run(file, threads: 1, Self.work)
-    let text = Self.record(file, results).text
+    let text = try Self.record(file, results).text()
     #expect(text.contains("\"failed\""))
     for wrong in [
       text.replacing("\"failed\"", with: "\"passed\""), text.replacing("0x1.", with: "0x2."),

@@ -29,28 +29,28 @@ package struct GateRecord: Sendable {
     var checksum: String?
 
     /// Of all that stands in it.
-    var ownChecksum: String {
+    func ownChecksum() throws -> String {
       var plain = self
       plain.checksum = nil
       var sum = Checksum()
-      sum.add(plain.encoded)
+      sum.add(try plain.encoded())
       return sum.text
     }
 
-    var encoded: Data {
+    func encoded() throws -> Data {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-      // All of it is text and numbers that JSON can say.
-      return (try? encoder.encode(self)) ?? Data()
+      return try encoder.encode(self)
     }
   }
 
-  package var text: String {
+  /// What stands in the file. Throws what JSON cannot say.
+  package func text() throws -> String {
     var file = File(
       schema: Self.schema, version: version, path: path, fingerprint: fingerprint, total: total,
       results: results.map(\.encoded))
-    file.checksum = file.ownChecksum
-    return String(decoding: file.encoded, as: UTF8.self) + "\n"
+    file.checksum = try file.ownChecksum()
+    return String(decoding: try file.encoded(), as: UTF8.self) + "\n"
   }
 
   package init(parsing data: Data, file: String) throws {
@@ -60,7 +60,8 @@ package struct GateRecord: Sendable {
     guard head.schema == Self.schema else {
       throw GateError("\(file): is of the format '\(head.schema)', this is '\(Self.schema)'", at: nil)
     }
-    guard let read = try? JSONDecoder().decode(File.self, from: data), read.checksum == read.ownChecksum,
+    guard let read = try? JSONDecoder().decode(File.self, from: data),
+      let checksum = try? read.ownChecksum(), read.checksum == checksum,
       read.total >= 0, let results = try? read.results.map({ try $0.result() })
     else { throw GateError("\(file): is damaged, or was changed by hand", at: nil) }
     (path, version, fingerprint) = (read.path, read.version, read.fingerprint)

@@ -149,6 +149,14 @@ package struct GuestFault: Error, Sendable, Equatable, CustomStringConvertible {
     case results = "unreadable-results"
     /// It cannot be started or loaded.
     case start = "cannot-start"
+
+    /// Whether a kernel does wrong that ends so; others were not run as they should be.
+    package var isOfTheKernel: Bool {
+      switch self {
+      case .crash, .outOfBounds, .hang: true
+      case .failure, .unsupported, .results, .start: false
+      }
+    }
   }
 
   package let kind: Kind

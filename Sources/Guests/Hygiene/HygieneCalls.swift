@@ -41,6 +41,9 @@ package struct PlannedCall: Sendable {
   package var conditions: CallConditions
   package var traits: Set<CallTrait>
 
+  /// What tells the numbers of two calls apart.
+  var contents: [Int] { items + [traits.contains(.otherNumbers) ? 1 : 0] }
+
   /// The call itself.
   func call(of problem: GuestProblem) -> GuestCall {
     var call = problem.call(items: items, length: length)
@@ -113,7 +116,7 @@ struct HygieneCalls {
       kinds[k].conditions.isAtStart = k % 8 >= 4
       kinds[k].conditions.fillsOtherwise = k % 4 >= 2
       if k > 0 {
-        if !kinds[k].conditions.isFresh && kinds[k].items != kinds[k - 1].items {
+        if !kinds[k].conditions.isFresh && kinds[k].contents != kinds[k - 1].contents {
           kinds[k].traits.insert(.inPlace)
         }
         if k > 7 { kinds[k].traits.insert(.late) }

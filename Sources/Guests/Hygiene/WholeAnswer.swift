@@ -48,8 +48,11 @@ package struct WholeAnswer: Sendable {
       } catch {
         if error.kind == .start || (error.kind == .unsupported && callCount == 1) { throw error }
         lostCalls += 1
-        if fault == nil { fault = error }
-        if findings.isEmpty { findings.append(GuestFinding(error.kind.rawValue, error.description)) }
+        // The first, but that what a kernel does wrong comes before what it was not run for.
+        if fault.map({ error.kind.isOfTheKernel && !$0.kind.isOfTheKernel }) ?? true {
+          fault = error
+          findings = [GuestFinding(error.kind.rawValue, error.description)]
+        }
         // What hangs once is not waited for again and again.
         if error.kind == .hang { break }
       }

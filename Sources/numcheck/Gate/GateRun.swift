@@ -114,7 +114,7 @@ struct GateRun {
       let record = GateRecord(
         path: gate.path, version: toolVersion, fingerprint: gate.fingerprint, total: gate.checks.count,
         results: results)
-      files.append((save, record.text))
+      files.append((save, try record.text()))
     }
     var made = report.report
     if let old, filter.isEmpty, shard == nil, !lock.update {

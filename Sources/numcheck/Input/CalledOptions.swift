@@ -62,8 +62,7 @@ struct CalledOptions: ParsableArguments {
       throw UsageError("\(callee.flag): \(error)")
     }
     progress.finish()
-    // What ends by a signal, or never, does wrong; what says that it failed was not run as it should be.
-    if let fault = answer.fault, ![.crash, .hang, .outOfBounds].contains(fault.kind) {
+    if let fault = answer.fault, !fault.kind.isOfTheKernel {
       throw UsageError("\(callee.flag): \(fault)")
     }
     var results = CalledResults(
