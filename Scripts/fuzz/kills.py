@@ -10,6 +10,7 @@ from common import Finding, binary, hidden, loop
 SIGNALS = [
     signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM, signal.SIGXCPU, signal.SIGPIPE, signal.SIGUSR1,
     signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF, signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
+    signal.SIGKILL,
 ]
 
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -53,6 +54,24 @@ void nc_unfinished_forget(const char *path) {
     char *held = atomic_load(&slots[k]);
     if (held && strcmp(held, path) == 0 && atomic_compare_exchange_strong(&slots[k], &held, NULL)) free(held);
   }
+}
+
+int nc_nameless_open(const char *folder, mode_t mode) {
+#ifdef O_TMPFILE
+  // Without it the file could never be named.
+  if (access("/proc/self/fd", X_OK) != 0) return -1;
+  return open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+#else
+  (void)folder;
+  (void)mode;
+  return -1;
+#endif
+}
+
+int nc_nameless_link(int descriptor, const char *path) {
+  char from[64];
+  snprintf(from, sizeof from, "/proc/self/fd/%d", descriptor);
+  return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
 }
 
 // The groups of processes that this one started.

@@ -13,33 +13,64 @@ import Testing
 
   private func shell(_ script: String) throws -> Shell { try Shell(script, in: folder) }
 
-  /// Ended in the middle of writing two files, by any signal that ends a process.
-  @Test(arguments: [
-    SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGXCPU, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGABRT,
-    SIGSEGV, SIGILL, 40,
-  ])
-  func aSignalLeavesNoFile(_ number: Int32) throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let process = Process()
-    process.executableURL = CommandRunner.binary
-    // Writes for as long as anybody waits.
-    process.arguments =
-      ["quantize", "--scheme", "q8_0", "--rows", "1000000000", "--length", "32"]
+  /// Writes two files for as long as anybody waits.
+  private var endless: [String] {
+    ["quantize", "--scheme", "q8_0", "--rows", "1000000000", "--length", "32"]
       + [
         "--output", folder.appendingPathComponent("x.npy").path, "--raw",
         folder.appendingPathComponent("x").path,
       ]
-    process.environment = ["SWIFT_BACKTRACE": "enable=no"]
+  }
+
+  /// Runs it until `isWriting`, and ends it.
+  private func end(
+    _ arguments: [String], of program: URL, by number: Int32, once isWriting: (Int32) -> Bool
+  ) throws {
+    let process = Process()
+    process.executableURL = program
+    process.arguments = arguments
+    process.environment = ["SWIFT_BACKTRACE": "enable=no", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
     let patience = Date(timeIntervalSinceNow: 60)
-    while contents.count < 2 && process.isRunning && Date() < patience { usleep(10_000) }
-    #expect(process.isRunning && contents.count == 2)
+    while !isWriting(process.processIdentifier) && process.isRunning && Date() < patience { usleep(10_000) }
+    #expect(process.isRunning && isWriting(process.processIdentifier))
     kill(process.processIdentifier, number)
     process.waitUntilExit()
     #expect(process.terminationReason == .uncaughtSignal && process.terminationStatus == number)
     #expect(contents == [])
+  }
+
+  /// Ended in the middle of writing two files, by any signal that ends a process.
+  @Test(arguments: [
+    SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGXCPU, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGABRT,
+    SIGSEGV, SIGILL, SIGKILL, 40,
+  ])
+  func aSignalLeavesNoFile(_ number: Int32) throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let start = folder.resolvingSymlinksInPath().path
+    try end(endless, of: CommandRunner.binary, by: number) { process in
+      let open = "/proc/\(process)/fd"
+      let places = try? FileManager.default.contentsOfDirectory(atPath: open).filter {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(open)/\($0)"))?.hasPrefix(start)
+          == true
+      }
+      return (places ?? []).count == 2 || contents.count == 2
+    }
+  }
+
+  /// The same where files must have names from the start: without /proc none could get one later.
+  @Test func aSignalRemovesNamedFiles() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let hidden = "umount -l /proc && exec \"$0\" \"$@\""
+    guard try shell("unshare -m sh -c '\(hidden)' \"$N\" --version").status == 0 else { return }
+    for number in [SIGTERM, SIGINT, SIGSEGV] {
+      try end(
+        ["unshare", "-m", "sh", "-c", hidden, CommandRunner.binary.path] + endless,
+        of: URL(fileURLWithPath: "/usr/bin/env"), by: number
+      ) { _ in contents.count == 2 }
+    }
   }
 
   @Test func anIgnoredSignalStaysIgnored() throws {

@@ -16,6 +16,13 @@ void nc_files_end(const sigset_t *mask);
 int nc_unfinished_add(const char *path);
 void nc_unfinished_forget(const char *path);
 
+/// Makes a file without a name in `folder`: it ends with its last descriptor, whatever ends the process. A negative number where the system,
+/// or the file system, has none.
+int nc_nameless_open(const char *folder, mode_t mode);
+
+/// Gives it the name `path`, which nothing may have. Not 0, and `errno`, where it cannot.
+int nc_nameless_link(int descriptor, const char *path);
+
 /// Notes that a process was started as the leader of a group, which is killed where this process ends, by a signal or by itself; or that it
 /// is gone.
 int nc_group_add(pid_t leader);

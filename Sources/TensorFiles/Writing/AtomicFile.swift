@@ -8,7 +8,8 @@ import SystemPackage
   import Musl
 #endif
 
-/// A file that appears under its name whole or not at all: written beside it, then renamed.
+/// A file that appears under its name whole or not at all: written without a name where the system has that, beside it otherwise; then
+/// renamed.
 final class AtomicFile {
   /// The name in messages.
   let path: String
@@ -18,6 +19,8 @@ final class AtomicFile {
   /// What was at the target, while files are put in their places together.
   private var backup: FilePath?
   private var descriptor: Int32
+  /// Whether `temporary` is there.
+  private var isNamed = false
   private var state = State.open
 
   private enum State {
@@ -29,7 +32,12 @@ final class AtomicFile {
     self.path = path.label
     place = try OutputPlace(path)
     temporary = Self.beside(place.target, "tmp")
-    descriptor = UnfinishedFiles.open(temporary, mode: place.mode ?? 0o666)
+    let mode = place.mode ?? 0o666
+    descriptor = UnfinishedFiles.openNameless(in: OutputPlace.folder(of: place.target), mode: mode)
+    if descriptor < 0 {
+      descriptor = UnfinishedFiles.open(temporary, mode: mode)
+      isNamed = true
+    }
     guard descriptor >= 0 else { throw TensorFileError(path.label, "cannot write: \(systemMessage())") }
     // What was there keeps its permissions, whatever the process's mask.
     if let mode = place.mode { fchmod(descriptor, mode) }
@@ -60,30 +68,40 @@ final class AtomicFile {
     }
   }
 
-  /// Closes the file, whole and on its disk: from here on only its name is missing.
+  /// Ends writing, with all of it on its disk: from here on only its name is missing.
   func close() throws {
     guard state == .open else { return }
     // Without this a crash could leave the new name with old, empty blocks.
     let isSynced = fsync(descriptor) == 0
     let code = errno
-    #if canImport(Darwin)
-      let isClosed = Darwin.close(descriptor) == 0
-    #elseif canImport(Glibc)
-      let isClosed = Glibc.close(descriptor) == 0
-    #elseif canImport(Musl)
-      let isClosed = Musl.close(descriptor) == 0
-    #endif
-    descriptor = -1
+    // What has no name lives by its descriptor.
+    let isClosed = isNamed ? release() : true
     state = .closed
     guard isSynced, isClosed else {
       throw TensorFileError(path, "cannot write: \(systemMessage(isSynced ? errno : code))")
     }
   }
 
+  /// Closes the descriptor; false, and `errno`, where that fails.
+  private func release() -> Bool {
+    defer { descriptor = -1 }
+    #if canImport(Darwin)
+      return Darwin.close(descriptor) == 0
+    #elseif canImport(Glibc)
+      return Glibc.close(descriptor) == 0
+    #elseif canImport(Musl)
+      return Musl.close(descriptor) == 0
+    #endif
+  }
+
   /// Puts the file under its name, and keeps what was there for `restore`.
   func rename(keepingBackup: Bool) throws {
     try UnfinishedFiles.changing {
       if keepingBackup && place.mode != nil { keep() }
+      if !isNamed {
+        isNamed = UnfinishedFiles.name(descriptor, temporary)
+        guard isNamed, release() else { throw TensorFileError(path, "cannot write: \(systemMessage())") }
+      }
       let failed = temporary.withPlatformString { from in
         place.target.withPlatformString { to in
           #if canImport(Darwin)
@@ -142,9 +160,9 @@ final class AtomicFile {
     if let backup { UnfinishedFiles.remove(backup) }
     backup = nil
     guard state == .open || state == .closed else { return }
-    if descriptor >= 0 { _ = try? close() }
+    if descriptor >= 0 { _ = release() }
     state = .gone
-    UnfinishedFiles.remove(temporary)
+    if isNamed { UnfinishedFiles.remove(temporary) }
   }
 }
 

@@ -54,6 +54,24 @@ public enum UnfinishedFiles {
     }
   }
 
+  /// Makes a new file without a name, which nothing leaves behind; negative where there are none.
+  static func openNameless(in folder: FilePath, mode: mode_t) -> Int32 {
+    folder.withPlatformString { nc_nameless_open($0, mode) }
+  }
+
+  /// Gives a file without a name one, within `changing`; false, and `errno`, where it cannot.
+  static func name(_ descriptor: Int32, _ path: FilePath) -> Bool {
+    guard add(path) else {
+      errno = ENOMEM
+      return false
+    }
+    if path.withPlatformString({ nc_nameless_link(descriptor, $0) }) == 0 { return true }
+    let code = errno
+    forget(path)
+    errno = code
+    return false
+  }
+
   /// Removes the file and forgets it.
   static func remove(_ path: FilePath) {
     changing {
