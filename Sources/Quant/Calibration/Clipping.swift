@@ -56,19 +56,16 @@ package struct MSEClip: Calibration {
   package func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
     -> any BandCoder
   {
-    let layout = GroupLayout(scheme, rows: tensor.rows, columns: tensor.columns)
-    let trials = try ClippingTrials(tensor, scheme, layout)
-    guard layout.isShared else {
-      return try ClippingCoder(scheme, tensor, layout, unit: trials.rowUnit) { band, first in
-        try trials.limits(band, firstRow: first)
+    let rule = ClippingRule(shares: Self.shares, limit: { Float(Double($0) * $1) }) {
+      decoded, band, groups, losses in
+      groups.forEachRun { group, elements in
+        for i in elements {
+          let e = Double(decoded.values[i]) - Double(band.values[i])
+          losses[group] += e * e
+        }
       }
     }
-    var errors = Self.shares.map { _ in [Double](repeating: 0, count: layout.sharedCount) }
-    try tensor.forEach(unit: trials.rowUnit) { first, band in
-      try trials.addErrors(of: band, firstRow: first, to: &errors)
-    }
-    let limits = ClippingTrials.best(errors, trials.sharedMaxima)
-    return try ClippingCoder(scheme, tensor, layout) { _, _ in limits }
+    return try ClippingTrials.coder(tensor, scheme, rule)
   }
 }
 

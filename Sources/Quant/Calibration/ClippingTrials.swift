@@ -1,77 +1,101 @@
+/// What a search for clips tries, and what it judges them by.
+struct ClippingRule: Sendable {
+  /// Shares of a group's largest magnitude; of shares that lose as little the first is taken.
+  let shares: [Double]
+  /// Where a group of that largest magnitude is clipped at a share.
+  let limit: @Sendable (_ largest: Float, _ share: Double) -> Float
+  /// Adds what each group of a band loses.
+  let add:
+    @Sendable (_ decoded: TensorMatrix, _ band: TensorMatrix, _ groups: ScaleGroups, _ losses: inout [Double])
+      -> Void
+}
+
 /// What groups lose where they are clipped at each share of their largest magnitude.
 struct ClippingTrials: Sendable {
+  private let rule: ClippingRule
   private let layout: GroupLayout
   /// A coder for each share.
   private let coders: [SchemeCoder]
   /// max |a| of each group that runs through all rows.
-  let sharedMaxima: [Float]
+  private let sharedMaxima: [Float]
+
+  /// Makes the scheme ready for the tensor, each group clipped where the rule has it lose least.
+  static func coder(_ tensor: TensorBands, _ scheme: any Scheme, _ rule: ClippingRule) throws -> ClippingCoder
+  {
+    let layout = GroupLayout(scheme, rows: tensor.rows, columns: tensor.columns)
+    let trials = try ClippingTrials(tensor, scheme, layout, rule)
+    guard layout.isShared else {
+      return try ClippingCoder(scheme, tensor, layout, unit: trials.rowUnit) { band, first in
+        var losses = trials.noLosses(layout.groups(rows: band.rows).count)
+        try trials.add(band, firstRow: first, to: &losses)
+        return trials.best(losses, layout.maxima([], band))
+      }
+    }
+    var losses = trials.noLosses(layout.sharedCount)
+    try tensor.forEach(unit: trials.rowUnit) { first, band in
+      try trials.add(band, firstRow: first, to: &losses)
+    }
+    let limits = trials.best(losses, trials.sharedMaxima)
+    return try ClippingCoder(scheme, tensor, layout) { _, _ in limits }
+  }
 
   /// Makes the scheme ready for each share; reads the tensor where it must know all of it.
-  init(_ tensor: TensorBands, _ scheme: any Scheme, _ layout: GroupLayout) throws {
+  private init(_ tensor: TensorBands, _ scheme: any Scheme, _ layout: GroupLayout, _ rule: ClippingRule)
+    throws
+  {
     let (rows, columns) = (tensor.rows, tensor.columns)
     _ = try scheme.byteCount(rows: rows, columns: columns)
     let maxima = try layout.sharedMaxima(tensor)
-    let shares = MSEClip.shares
     var surveys: [TensorSurvey] = []
     if scheme.needsSurvey {
-      surveys = shares.map { _ in TensorSurvey(columns: columns, for: [scheme]) }
+      surveys = rule.shares.map { _ in TensorSurvey(columns: columns, for: [scheme]) }
       try tensor.forEach(unit: layout.unit) { _, band in
         let largest = layout.maxima(maxima, band)
-        for (k, share) in shares.enumerated() {
-          surveys[k].add(Self.clamped(band, layout.groups(rows: band.rows), largest, share))
+        for (k, share) in rule.shares.enumerated() {
+          surveys[k].add(
+            Self.clamped(band, layout.groups(rows: band.rows), largest.map { rule.limit($0, share) }))
         }
       }
     }
-    coders = try shares.indices.map {
+    coders = try rule.shares.indices.map {
       try SchemeCoder(
         scheme, rows: rows, columns: columns, survey: surveys.indices.contains($0) ? surveys[$0] : nil)
     }
-    (self.layout, sharedMaxima) = (layout, maxima)
+    (self.rule, self.layout, sharedMaxima) = (rule, layout, maxima)
   }
 
   /// All bands but the last have a multiple of so many rows.
-  var rowUnit: Int { coders.map(\.rowUnit).reduce(layout.unit, leastCommonMultiple) }
+  private var rowUnit: Int { coders.map(\.rowUnit).reduce(layout.unit, leastCommonMultiple) }
 
-  private static func clamped(
-    _ band: TensorMatrix, _ groups: ScaleGroups, _ maxima: [Float], _ share: Double
-  ) -> TensorMatrix {
+  private static func clamped(_ band: TensorMatrix, _ groups: ScaleGroups, _ limits: [Float]) -> TensorMatrix
+  {
     var clamped = band
-    groups.clamp(&clamped, maxima.map { limit($0, share) })
+    groups.clamp(&clamped, limits)
     return clamped
   }
 
-  static func limit(_ largest: Float, _ share: Double) -> Float { Float(Double(largest) * share) }
+  /// Of each share and group.
+  private func noLosses(_ groups: Int) -> [[Double]] {
+    rule.shares.map { _ in [Double](repeating: 0, count: groups) }
+  }
 
-  /// Adds the squared errors of a band's groups, of each share.
-  func addErrors(of band: TensorMatrix, firstRow: Int, to errors: inout [[Double]]) throws {
+  /// Adds what a band's groups lose at each share.
+  private func add(_ band: TensorMatrix, firstRow: Int, to losses: inout [[Double]]) throws {
     let groups = layout.groups(rows: band.rows)
     let maxima = layout.maxima(sharedMaxima, band)
-    for (k, share) in MSEClip.shares.enumerated() {
-      let clamped = Self.clamped(band, groups, maxima, share)
+    for (k, share) in rule.shares.enumerated() {
+      let clamped = Self.clamped(band, groups, maxima.map { rule.limit($0, share) })
       let (decoded, _) = try coders[k].code(clamped, firstRow: firstRow)
-      groups.forEachRun { group, elements in
-        for i in elements {
-          let e = Double(decoded.values[i]) - Double(band.values[i])
-          errors[k][group] += e * e
-        }
-      }
+      rule.add(decoded, band, groups, &losses[k])
     }
   }
 
-  /// Where to clip the groups of a band that holds them whole.
-  func limits(_ band: TensorMatrix, firstRow: Int) throws -> [Float] {
-    let count = layout.groups(rows: band.rows).count
-    var errors = MSEClip.shares.map { _ in [Double](repeating: 0, count: count) }
-    try addErrors(of: band, firstRow: firstRow, to: &errors)
-    return Self.best(errors, layout.maxima(sharedMaxima, band))
-  }
-
-  /// Where to clip groups with these errors at each share: of equal ones at the first.
-  static func best(_ errors: [[Double]], _ maxima: [Float]) -> [Float] {
+  /// Where to clip groups with these losses at each share.
+  private func best(_ losses: [[Double]], _ maxima: [Float]) -> [Float] {
     maxima.indices.map { group in
       var (least, limit) = (Double.infinity, maxima[group])
-      for (k, share) in MSEClip.shares.enumerated() where errors[k][group] < least {
-        (least, limit) = (errors[k][group], Self.limit(maxima[group], share))
+      for (k, share) in rule.shares.enumerated() where losses[k][group] < least {
+        (least, limit) = (losses[k][group], rule.limit(maxima[group], share))
       }
       return limit
     }

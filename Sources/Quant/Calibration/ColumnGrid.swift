@@ -14,9 +14,9 @@ struct ColumnGrid {
   /// Which elements share a scale.
   var granularity: Granularity { scheme.granularity }
 
-  /// Of a tensor of so many columns whose `largest` magnitude is that. Throws `CureError.blocksOnly` for a scheme that is none of blocks,
-  /// or whose blocks run on from row to row.
-  init(_ scheme: any Scheme, columns: Int, largest: Float, cure: String) throws {
+  /// Of a tensor of so many columns, whose `largest` magnitude is asked for where the scheme needs it. Throws `CureError.blocksOnly` for a
+  /// scheme that is none of blocks, or whose blocks run on from row to row.
+  init(_ scheme: any Scheme, columns: Int, cure: String, largest: () throws -> Float) throws {
     guard let blocked = scheme as? any BlockedScheme else {
       throw CureError.blocksOnly(cure: cure, scheme: scheme.name)
     }
@@ -24,7 +24,7 @@ struct ColumnGrid {
       throw CureError.shape("\(cure): blocks of \(length) elements run on from row to row of \(columns)")
     }
     self.scheme = blocked
-    tensor = blocked.hasTensorScale ? blocked.tensorScale(magnitude: largest) : 1
+    tensor = blocked.hasTensorScale ? blocked.tensorScale(magnitude: try largest()) : 1
   }
 
   /// What the block of these elements stores.

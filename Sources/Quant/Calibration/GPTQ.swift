@@ -22,6 +22,8 @@ package struct GPTQ: Calibration {
 
   /// The most columns: H takes their square in memory and their cube in time.
   static let limit = 4096
+  /// The most elements of a tensor that must be held: 1 GiB of them.
+  private static let heldElements = 1 << 28
   /// The columns of a block in the authors' code.
   fileprivate static let lazyColumns = 128
   /// The rows that go together.
@@ -47,25 +49,29 @@ package struct GPTQ: Calibration {
   package func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
     -> any BandCoder
   {
-    let (n, energies) = (tensor.columns, context.activations?.columnEnergies ?? [])
-    func isUnseen(_ column: Int) -> Bool { !energies.isEmpty && energies[column] == 0 }
-    let maxima = try tensor.columnMaxima()
-    let largest = maxima.indices.reduce(Float(0)) { isUnseen($1) ? $0 : max($0, maxima[$1]) }
-    let grid = try ColumnGrid(scheme, columns: n, largest: largest, cure: name)
-    guard let activations = context.activations else { throw CureError.needsActivations(name) }
+    let n = tensor.columns
+    let byteCount = try scheme.byteCount(rows: tensor.rows, columns: n)
     guard n <= Self.limit else { throw CureError.shape("gptq: \(n) inputs are more than \(Self.limit)") }
-    guard activations.values.allSatisfy(\.isFinite) else { throw CureError.notFinite }
+    let activations = try context.activations(for: name, columns: n)
+    let energies = activations.columnEnergies
+    let grid = try ColumnGrid(scheme, columns: n, cure: name) {
+      try zip(tensor.columnMaxima(), energies).reduce(0) { $1.1 == 0 ? $0 : max($0, $1.0) }
+    }
+    let layout = GroupLayout(grid.granularity, rows: tensor.rows, columns: n)
+    guard !layout.isShared || tensor.rows * n <= Self.heldElements else {
+      throw CureError.shape(
+        "gptq: scales of all rows need the whole tensor, and \(tensor.rows) x \(n) elements are too many to hold; a scale a row (@token) or a group needs a band"
+      )
+    }
     var order = Array(0..<n)
     if ordersColumns { order.sort { (energies[$1], $0) < (energies[$0], $1) } }
-    let layout = GroupLayout(grid.granularity, rows: tensor.rows, columns: n)
     // Groups within a row are measured when their turn comes; those of several rows would need all rows at once.
     let isMeasured = layout.isWithinRows && !isStatic
     var coder = GPTQCoder(
       gptq: self, grid: grid, layout: layout, order: order, isMeasured: isMeasured, energies: energies,
       upper: try Self.inverseFactor(activations, damping: damping, order: order),
       // Which group each column is in, where order has scattered them.
-      sharedBits: 8 * (try scheme.byteCount(rows: tensor.rows, columns: n))
-        + (isMeasured && ordersColumns ? 32 * n : 0))
+      sharedBits: 8 * byteCount + (isMeasured && ordersColumns ? 32 * n : 0))
     // A scale that all rows share is chosen by all of them: the one case in which the tensor is held.
     if layout.isShared { coder.shared = grid.blocks(of: coder.seen(try tensor.whole())) }
     return coder

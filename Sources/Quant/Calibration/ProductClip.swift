@@ -14,35 +14,14 @@ struct ProductClip: Calibration {
   }
 
   func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws -> any BandCoder {
-    guard let activations = context.activations else { throw CureError.needsActivations(name) }
-    // Each share is tried on the tensor as the scheme codes it, whose scales may be all rows'.
-    return HeldCoder(try quantize(tensor.whole(), scheme: scheme, activations: activations))
-  }
-
-  private func quantize(_ matrix: TensorMatrix, scheme: any Scheme, activations: TensorMatrix) throws
-    -> (decoded: TensorMatrix, bits: Int)
-  {
-    let groups = ScaleGroups(scheme, rows: matrix.rows, columns: matrix.columns)
-    let inputs = Self.transposed(activations)
-    let maxima = groups.maxima(matrix)
-    var best = [Double](repeating: 1e9, count: groups.count)
-    var limits = maxima
-    for step in 0..<10 {
-      let share = 1 - Double(step) / 20
-      let tried = maxima.map { $0 * Float(share) }
-      var clamped = matrix
-      groups.clamp(&clamped, tried)
-      let decoded = try clamped.coded(by: scheme).decoded
+    let inputs = Self.transposed(try context.activations(for: name, columns: tensor.columns))
+    let rule = ClippingRule(
+      shares: (0..<10).map { 1 - Double($0) / 20 }, limit: { $0 * Float($1) }
+    ) { decoded, band, groups, losses in
       // A group of several rows errs in the products of each.
-      var errors = [Double](repeating: 0, count: groups.count)
-      groups.forEachRun { group, elements in
-        errors[group] += Self.error(decoded, matrix, elements, inputs)
-      }
-      for k in errors.indices where errors[k] < best[k] { (best[k], limits[k]) = (errors[k], tried[k]) }
+      groups.forEachRun { losses[$0] += Self.error(decoded, band, $1, inputs) }
     }
-    var clamped = matrix
-    groups.clamp(&clamped, limits)
-    return try clamped.coded(by: scheme)
+    return try ClippingTrials.coder(tensor, scheme, rule)
   }
 
   /// The activations that count, an input a row.

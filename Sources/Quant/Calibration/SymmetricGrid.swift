@@ -16,10 +16,4 @@ struct SymmetricGrid: Sendable {
 
   /// The scale of a group, as the scheme has it.
   func scale(_ magnitude: Float) -> Float { usableScale(magnitude / top) }
-
-  /// The nearest code times the scale; ties to even.
-  func round(_ x: Double, _ scale: Float) -> Double {
-    let code = (x / Double(scale)).rounded(.toNearestOrEven)
-    return min(max(code, -Double(top) - 1), Double(top)) * Double(scale)
-  }
 }

@@ -48,25 +48,3 @@ struct SchemeCoder: BandCoder {
 extension TensorSurvey {
   mutating func add(_ band: TensorMatrix) { band.values.withUnsafeBufferPointer { add($0) } }
 }
-
-/// The least number that both divide.
-func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
-  var (x, y) = (max(a, 1), max(b, 1))
-  while y != 0 { (x, y) = (y, x % y) }
-  return max(a, 1) / x * max(b, 1)
-}
-
-/// A tensor that was coded whole.
-struct HeldCoder: BandCoder {
-  private let decoded: TensorMatrix
-  let sharedBits: Int
-  var rowUnit: Int { 1 }
-
-  init(_ coded: (decoded: TensorMatrix, bits: Int)) { (decoded, sharedBits) = coded }
-
-  func code(_ band: TensorMatrix, firstRow: Int) -> (decoded: TensorMatrix, bits: Int) {
-    let n = decoded.columns
-    let values = Array(decoded.values[firstRow * n..<(firstRow + band.rows) * n])
-    return (TensorMatrix(rows: band.rows, columns: n, values: values), 0)
-  }
-}

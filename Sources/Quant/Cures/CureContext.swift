@@ -29,6 +29,17 @@ public struct CureContext: Sendable {
       self.init(seed: seed, activations: tokens(from: 0), judges: tokens(from: 1))
     }
   }
+
+  /// The activations that a cure of a tensor of so many columns cannot do without. Throws `CureError` where there are none, or none that
+  /// fit and are finite.
+  func activations(for cure: String, columns: Int) throws -> TensorMatrix {
+    guard let activations else { throw CureError.needsActivations(cure) }
+    guard activations.columns == columns else {
+      throw CureError.activations(columns: activations.columns, needed: columns)
+    }
+    guard activations.isFinite else { throw CureError.notFinite }
+    return activations
+  }
 }
 
 /// Why a cure cannot be tried.

@@ -12,6 +12,8 @@ struct ScaleGroups: Sendable {
       granularity = blocked.granularity
     } else if let blocks = scheme as? any GGMLScheme {
       granularity = .group(type(of: blocks).blockLength)
+    } else if let rotated = scheme as? HIGGS {
+      granularity = .group(rotated.block)
     } else {
       granularity = SchemeName(scheme.name)?.granularity ?? (scheme.independentRows == 1 ? .token : .tensor)
     }

@@ -90,7 +90,7 @@ public struct SampledCosts: Sendable {
     let survey = try Self.survey(source, fitting)
     let meters = try fitting.map { try Meter($0, rows: rows, columns: columns, survey: survey) }
     // Runs that are whole blocks for all.
-    let unit = min(rows, meters.reduce(1) { Self.leastCommonMultiple($0, $1.staged.rowUnit) })
+    let unit = min(rows, meters.map(\.staged.rowUnit).reduce(1, leastCommonMultiple))
     let rowSample = RowSample(rows: rows, columns: columns, elements: sample, unit: unit)
     measuredRows = rowSample.count
     let height = max(unit, Self.piece / max(1, columns) / unit * unit)
@@ -136,13 +136,6 @@ public struct SampledCosts: Sendable {
     var survey = TensorSurvey(columns: source.columns, for: schemes)
     try BandReader(source, elements: 1 << 18).forEach(unit: 1) { _, band in survey.add(band) }
     return survey
-  }
-
-  private static func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
-    var (x, y) = (a, max(b, 1))
-    while y != 0 { (x, y) = (y, x % y) }
-    let (product, overflow) = (a / max(x, 1)).multipliedReportingOverflow(by: max(b, 1))
-    return overflow ? .max : product
   }
 }
 

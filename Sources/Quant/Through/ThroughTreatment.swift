@@ -22,14 +22,12 @@ extension ThroughProduct {
   ) throws -> (found: ThroughProduct, bits: Int) {
     let ready = try treatment.prepared(for: weights, context: context)
     let decodedX = try ready.opposite(x)
-    var found: ThroughProduct?
+    var found = ThroughProduct()
     let bits = try ready.forEachBand { _, band, decoded in
-      let part = try ThroughProduct(
-        weights: band, decoded, activations: x, decodedX, threads: threads)
-      found?.merge(part)
-      found = found ?? part
+      found.merge(
+        try ThroughProduct(weights: band, decoded, activations: x, decodedX, threads: threads))
     }
-    return (found ?? ThroughProduct(), bits)
+    return (found, bits)
   }
 }
 

@@ -4,7 +4,7 @@ public enum CureList {
   /// a rotation, and GPTQ after a rotation.
   public static func treatments(for scheme: any Scheme) throws -> [Treatment] {
     var list = [Treatment(scheme)]
-    let finer = try finerGroups(scheme)
+    let finer = finerGroups(scheme)
     list += finer.map { Treatment($0) }
     for kind in TransformRegistry.kinds {
       list.append(Treatment(scheme, transforms: [try TransformRegistry.transform(named: kind.name)]))
@@ -45,8 +45,8 @@ public enum CureList {
     return Treatment(scheme, calibration: try CalibrationRegistry.calibration(named: text))
   }
 
-  /// The same scheme with smaller groups: rows, runs of 128, runs of 32.
-  private static func finerGroups(_ scheme: any Scheme) throws -> [any Scheme] {
+  /// The same scheme with smaller groups, rows, runs of 128, runs of 32, as far as it has them: not every family takes every group.
+  private static func finerGroups(_ scheme: any Scheme) -> [any Scheme] {
     guard let name = SchemeName(scheme.name), let own = name.granularity else { return [] }
     let order: [Granularity] = [.tensor, .token, .group(128), .group(32)]
     let start: Int
@@ -55,8 +55,8 @@ public enum CureList {
     case .token: start = 2
     case .group(let n): start = n > 128 ? 2 : n > 32 ? 3 : 4
     }
-    return try order[min(start, order.count)...].map {
-      try SchemeRegistry.scheme(named: SchemeName.joined(name.base, $0, name.dialects))
+    return order[min(start, order.count)...].compactMap {
+      try? SchemeRegistry.scheme(named: SchemeName.joined(name.base, $0, name.dialects))
     }
   }
 }

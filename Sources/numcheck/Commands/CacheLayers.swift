@@ -28,10 +28,10 @@ struct CacheLayers {
     var bytes: Int { Int((bits / 8).rounded(.up)) }
     var lost: Int { keyErrors.lostCount + valueErrors.lostCount }
     /// The worse of both: smaller is worse.
-    var sqnr: Double {
-      let both = [keyErrors.sqnr, valueErrors.sqnr]
-      return both.contains(where: \.isNaN) ? -.infinity : min(both[0], both[1])
-    }
+    var sqnr: Double { min(Self.rank(keyErrors), Self.rank(valueErrors)) }
+
+    /// What of a layer is lost altogether has no SQNR, and nothing is worse.
+    static func rank(_ sums: ErrorSums) -> Double { sums.sqnr.isNaN ? -.infinity : sums.sqnr }
   }
 
   func report(_ view: ViewOptions) throws -> Report {
@@ -147,7 +147,7 @@ struct CacheLayers {
     typealias A = AttentionColumns
     let groups = formats.indices.map { k in entries.filter { $0.format == k } }
     func worst(_ k: Int, _ sums: KeyPath<Entry, ErrorSums>) -> Entry? {
-      groups[k].min { ($0[keyPath: sums].sqnr) < ($1[keyPath: sums].sqnr) }
+      groups[k].min { Entry.rank($0[keyPath: sums]) < Entry.rank($1[keyPath: sums]) }
     }
     func name(_ entry: Entry?, _ tensor: KeyPath<Entry, String>) -> Cell {
       Cell(
@@ -175,7 +175,11 @@ struct CacheLayers {
     table.add(A.lostNumbers) { k in .count(groups[k].reduce(0) { $0 + $1.lost }) }
     if entries.contains(where: { $0.outputs != nil }) {
       table.add(A.rmse) { k in
-        .number(groups[k].compactMap { $0.outputs?.rmse }.max() ?? .nan, unless: "no output is finite")
+        // A layer none of whose outputs is finite errs most.
+        let errors = groups[k].compactMap { $0.outputs?.rmse }
+        return .number(
+          errors.contains(where: \.isNaN) ? .nan : errors.max() ?? .nan,
+          unless: "of a layer no output is finite")
       }
     }
     return table

@@ -99,10 +99,4 @@ extension MatrixSource {
   func profile(threads: Int) throws -> TensorProfile {
     try TensorProfile(MatrixElements(source: self), threads: threads)
   }
-
-  /// Throws where `scale` times all elements cannot be held.
-  func requireMemory(_ scale: Int = 1) throws {
-    try Memory.require(
-      Memory.product(rows, columns, 4, scale), for: "\(name): holding \(rows) x \(columns) elements")
-  }
 }

@@ -21,13 +21,20 @@ import Testing
     "int3@channel",
   ]
 
+  /// Since the golden file: schemes whose finer groups are few or none, and blocks that are no group of their name.
+  static let later = ["nvint4", "dynamic8@g64", "nvfp4@b16x16:te", "higgs4@g64", "higgs3"]
+
   /// What `--cure all` tries, and more.
   static func treatments(_ name: String) throws -> [Treatment] {
     let scheme = try SchemeRegistry.scheme(named: name)
+    return try CureList.treatments(for: scheme) + mixtures(scheme)
+  }
+
+  static func mixtures(_ scheme: any Scheme) throws -> [Treatment] {
     func transforms(_ names: String...) throws -> [any Transform] {
       try names.map { try TransformRegistry.transform(named: $0) }
     }
-    return try CureList.treatments(for: scheme) + [
+    return try [
       Treatment(scheme, transforms: transforms("split:0.1")),
       Treatment(scheme, transforms: transforms("split:1")),
       Treatment(
@@ -88,7 +95,8 @@ import Testing
 
   /// A row at a time for half of the schemes, some for the others.
   @Test(arguments: [1, 5 * 128]) func bandsChangeNoDigit(_ elements: Int) throws {
-    for (k, scheme) in Self.schemes.enumerated() where k % 2 == elements % 2 {
+    var seen = 0
+    for (k, scheme) in (Self.schemes + Self.later).enumerated() where k % 2 == elements % 2 {
       let (_, matrix) = Self.subjects[k % Self.subjects.count]
       for (_, context) in Self.contexts(matrix) {
         for treatment in try Self.treatments(scheme) where !treatment.isPlain {
@@ -102,8 +110,26 @@ import Testing
           }
           #expect(
             bits == whole.bits && Self.hash(values) == Self.hash(whole.decoded.values), "\(treatment.name)")
+          seen += 1
         }
       }
+    }
+    #expect(seen > 150)
+  }
+
+  /// Whatever groups its family takes or refuses.
+  @Test func everySchemeHasItsList() throws {
+    for scheme in SchemeRegistry.known {
+      let list = try CureList.treatments(for: scheme)
+      let name = scheme.name
+      #expect(list.first?.name == name && Set(list.map(\.name)).count == list.count, "\(name)")
+    }
+    for (name, finer) in [
+      ("int8@tensor", ["int8@token", "int8@g128", "int8@g32"]), ("int4@g64", ["int4@g32"]),
+      ("nvfp4@b16x16:te", []), ("dynamic8@g64", []), ("f16", []),
+    ] {
+      let list = try CureList.treatments(for: SchemeRegistry.scheme(named: name))
+      #expect(list.filter { $0.isPlain && $0.name != name }.map(\.name) == finer, "\(name)")
     }
   }
 
