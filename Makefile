@@ -72,7 +72,7 @@ relocatable: deps
 	$(SWIFT) build -c release --product numcheck --static-swift-stdlib --scratch-path $(RELOCATABLE) \
 	  -Xlinker -rpath -Xlinker '$$ORIGIN/../lib'
 
-# With completions for bash, zsh and fish, a manual page, and the header for kernels in libraries.
+# With completions for bash, zsh and fish, manual pages, and the header for kernels in libraries.
 install: relocatable
 	Scripts/install $(RELOCATABLE)/release/numcheck "$(DESTDIR)$(PREFIX)"
 	install -d "$(DESTDIR)$(PREFIX)/include"
