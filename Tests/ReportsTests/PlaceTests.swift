@@ -92,7 +92,7 @@ import Reports
     var report = try Self.report()
     report.checks[0] = Check("a#b\\", "", .passed, value: .none, limit: .none, message: "")
     let expected = """
-      TAP version 14
+      TAP version 13
       1..3
       # input: 3 overflow: 100 %, all
       ok 1 - a\\#b\\\\
