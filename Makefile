@@ -65,12 +65,10 @@ docs: deps
 	$(SWIFT) build
 	Scripts/docs
 
-# A binary that runs without the toolchain, and from any folder: Swift's standard library is linked statically, MPFR, GMP, zlib and
-# SQLite dynamically, where they lie in ../lib or where the system has them. A build of its own, which what is handed out shares.
+# A binary that runs without the toolchain, and from any folder; what is handed out shares it.
 RELOCATABLE := .build/relocatable
 relocatable: deps
-	$(SWIFT) build -c release --product numcheck --static-swift-stdlib --scratch-path $(RELOCATABLE) \
-	  -Xlinker -rpath -Xlinker '$$ORIGIN/../lib'
+	Scripts/relocatable $(RELOCATABLE)
 
 # With completions for bash, zsh and fish, manual pages, and the header for kernels in libraries.
 install: relocatable
