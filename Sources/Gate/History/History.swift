@@ -44,8 +44,11 @@ package struct History {
         try queue.writeWithoutTransaction { db in
           // Full: when the call returns the run is on the disk.
           try db.execute(sql: "PRAGMA synchronous = FULL")
+          try db.inTransaction(.immediate) {
+            try Self.create(db)
+            return .commit
+          }
         }
-        try Self.migrator.migrate(queue)
       }
       let isOurs = try queue.read { try $0.tableExists("run") && $0.tableExists("figure") }
       guard isOurs else { throw GateError("\(path): no history of a gate", at: nil) }
@@ -58,28 +61,25 @@ package struct History {
     GateError("\(path): \(error.message ?? "cannot be used as a database")", at: nil)
   }
 
-  private static var migrator: DatabaseMigrator {
-    var migrator = DatabaseMigrator()
-    migrator.registerMigration("runs and figures") { db in
-      try db.create(table: "run") { table in
-        table.autoIncrementedPrimaryKey("id")
-        table.column("time", .double).notNull()
-        table.column("commit", .text).notNull()
-        table.column("version", .text).notNull()
-        table.column("status", .text).notNull()
-      }
-      try db.create(table: "figure") { table in
-        table.column("run", .integer).notNull().references("run", onDelete: .cascade)
-        table.column("check", .text).notNull()
-        table.column("result", .text).notNull()
-        table.column("figure", .text).notNull()
-        table.column("unit", .text).notNull()
-        // Infinities have no place in SQLite's numbers as text, but do in its doubles.
-        table.column("value", .double).notNull()
-        table.primaryKey(["run", "check", "result", "figure"])
-      }
+  /// Makes what is not there. A migrator would look before it takes the lock: of two runs that begin together one would fail.
+  private static func create(_ db: Database) throws {
+    try db.create(table: "run", options: .ifNotExists) { table in
+      table.autoIncrementedPrimaryKey("id")
+      table.column("time", .double).notNull()
+      table.column("commit", .text).notNull()
+      table.column("version", .text).notNull()
+      table.column("status", .text).notNull()
     }
-    return migrator
+    try db.create(table: "figure", options: .ifNotExists) { table in
+      table.column("run", .integer).notNull().references("run", onDelete: .cascade)
+      table.column("check", .text).notNull()
+      table.column("result", .text).notNull()
+      table.column("figure", .text).notNull()
+      table.column("unit", .text).notNull()
+      // Infinities have no place in SQLite's numbers as text, but do in its doubles.
+      table.column("value", .double).notNull()
+      table.primaryKey(["run", "check", "result", "figure"])
+    }
   }
 
   /// Adds a run: all of it or nothing.
