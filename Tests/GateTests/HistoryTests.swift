@@ -75,25 +75,27 @@ import Reports
     #expect(report.conclusion.contains("in run 3 alone"), "\(report.conclusion)")
   }
 
-  /// Four writers, ten runs each: none is lost, none is half there.
+  /// Four writers that begin together, four runs each, in new databases: none is lost, none is half there.
   @Test func concurrentWritersLoseNothing() throws {
     let folder = try Self.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    let path = folder.appendingPathComponent("h.db").path
     let results = try Self.results(1)
-    DispatchQueue.concurrentPerform(iterations: 4) { writer in
-      for k in 0..<10 {
-        do {
-          try History(path, creating: true).add(
-            results, commit: "\(writer)-\(k)", version: "1", status: "ok", at: 0)
-        } catch { Issue.record("\(error)") }
+    for database in 0..<12 {
+      let path = folder.appendingPathComponent("\(database).db").path
+      DispatchQueue.concurrentPerform(iterations: 4) { writer in
+        for k in 0..<4 {
+          do {
+            try History(path, creating: true).add(
+              results, commit: "\(writer)-\(k)", version: "1", status: "ok", at: 0)
+          } catch { Issue.record("\(error)") }
+        }
       }
-    }
-    let history = try History(path, creating: false)
-    let runs = try history.runs()
-    #expect(runs.count == 40 && Set(runs.map(\.commit)).count == 40)
-    for series in try history.series(check: nil, result: nil, figure: nil) {
-      #expect(series.points.count == 40)
+      let history = try History(path, creating: false)
+      let runs = try history.runs()
+      #expect(runs.count == 16 && Set(runs.map(\.commit)).count == 16)
+      for series in try history.series(check: nil, result: nil, figure: nil) {
+        #expect(series.points.count == 16)
+      }
     }
   }
 
