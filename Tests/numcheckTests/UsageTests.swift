@@ -128,29 +128,6 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
   }
 
-  /// Ended in the middle of writing, it leaves nothing behind.
-  @Test(arguments: [SIGTERM, SIGHUP]) func anInterruptedCommandLeavesNoFile(_ signal: Int32) throws {
-    let folder = try CommandRunner.temporaryFolder()
-    defer { try? FileManager.default.removeItem(at: folder) }
-    func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path) }
-    let process = Process()
-    process.executableURL = CommandRunner.binary
-    // Writes for as long as anybody waits.
-    process.arguments =
-      ["reference", "softmax", "--rows", "1000000000", "--length", "32"]
-      + ["--output", folder.appendingPathComponent("x.npy").path]
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let patience = Date(timeIntervalSinceNow: 60)
-    while try files().isEmpty && process.isRunning && Date() < patience { usleep(10_000) }
-    #expect(try process.isRunning && !files().isEmpty)
-    kill(process.processIdentifier, signal)
-    process.waitUntilExit()
-    #expect(process.terminationReason == .uncaughtSignal && process.terminationStatus == signal)
-    #expect(try files().isEmpty)
-  }
-
   /// A report that could not be written is no success.
   @Test func aFullDeviceIsAnError() throws {
     guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
