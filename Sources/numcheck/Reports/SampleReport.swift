@@ -48,7 +48,13 @@ struct SampleReport {
           warns: true)
       ]
     }
-    report.add(table)
+    let table = table
+    report.add(
+      table,
+      [
+        .bars("rows with other tokens", of: table, [C.otherSets, C.greedyFlips]),
+        .bars("the largest mass of a row that is kept or lost wrongly", of: table, [C.mass]),
+      ])
     report.conclusion = conclusion
     if result.rows == 0 { report.gaps = ["nothing was checked: no row has an answer"] }
     return report
