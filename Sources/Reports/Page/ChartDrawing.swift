@@ -110,8 +110,10 @@ struct ChartDrawing {
           out +=
             "<rect \(place) width=\"\(Self.f(length))\" height=\"\(Self.f(each - 3))\" class=\"f\(k % 8)\">"
           out += Self.title("\(label): \(series.name) \(Figures.short(point.y))") + "</rect>\n"
+          let isWhole = point.y == point.y.rounded()
           out += Self.text(
-            scale.place(0) + length + 4, y + each * Double(k) + 9.5, Figures.short(point.y), quiet: true)
+            scale.place(0) + length + 4, y + each * Double(k) + 9.5,
+            isWhole ? Self.tick(point.y) : Figures.short(point.y), quiet: true)
         }
       }
     }
