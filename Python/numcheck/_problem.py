@@ -86,6 +86,8 @@ AROUND: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
     "sigmoid-attention": (("input", "keys", "values"), frozenset({"input"}), "values"),
     # The bias, one number an expert, is drawn nowhere: there is one where it is given.
     "routing": (("input", "bias"), frozenset({"input"}), "each"),
+    # Probabilities, logits or masks; lists of tokens are read from files alone.
+    "sample": (("input",), frozenset({"input"}), "each"),
 }
 _WHOLE = ("positions", "distances", "target")
 

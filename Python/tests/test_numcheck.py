@@ -208,6 +208,25 @@ def test_around_attention(dtype):
     assert not wrong.passed and "interleaved pairs in place of half" in str(wrong)
 
 
+@pytest.mark.parametrize("form", ["probabilities", "logits", "mask"])
+def test_samplers(form):
+    def sampled(x, edge=0):
+        y = np.empty(x.shape)
+        for row, out in zip(x.astype(np.float64), y):
+            order = np.lexsort((np.arange(len(row)), -row))[:20]
+            p = np.exp(row[order] - row[order[0]])
+            kept = order[: max(1, int((np.cumsum(p) - p < 0.8 * p.sum()).sum()) + edge)]
+            out[:] = -np.inf if form == "logits" else 0
+            out[kept] = {"probabilities": np.exp(row[kept]) / np.exp(row[kept]).sum(), "logits": row[kept], "mask": 1}[form]
+        return y.astype(np.float32)
+
+    asked = {"shape": (12, 50), "options": {"top_k": 20, "top_p": 0.8, "as": form}}
+    assert (report := nc.verify("sample", sampled, **asked)).passed, report
+    for edge, name in [(1, "top-p keeps one too many"), (-1, "top-p leaves out the token that reaches p")]:
+        wrong = nc.verify("sample", lambda x: sampled(x, edge), hygiene=False, **asked)
+        assert not wrong.passed and name in str(wrong), wrong
+
+
 def test_biases_and_sines():
     heads = lambda d: -d[:, None] * 2.0 ** (-8 * np.arange(1, 9) / 8)  # noqa: E731
     report = nc.verify("alibi", lambda d: heads(d).astype(np.float32), shape=(20, 8))

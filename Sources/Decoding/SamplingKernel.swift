@@ -39,6 +39,18 @@ public struct SamplingKernel {
     return (order, count)
   }
 
+  /// The share of each token that is kept, before it is stored; nil for the others.
+  func shares(_ logits: [Double]) -> [Double?] {
+    var stored = logits
+    _ = configuration.roundInputs(logits, into: &stored)
+    let (order, kept) = answer(logits)
+    var shares = [Double?](repeating: nil, count: logits.count)
+    for (token, share) in zip(order, probabilities(order.prefix(kept).map { stored[$0] })) {
+      shares[token] = share
+    }
+    return shares
+  }
+
   private func probabilities(_ logits: [Double]) -> [Double] {
     var results = [Double](repeating: 0, count: logits.count)
     var trace = StageTrace()

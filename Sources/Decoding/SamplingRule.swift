@@ -39,7 +39,9 @@ public struct UnfitSampling: Error, CustomStringConvertible {
   init(_ name: String, _ x: Double, _ wanted: String) { description = "\(name) must be \(wanted), not \(x)" }
 }
 
-/// Tokens in the total order that decides every tie: the larger logit first, of equal ones the smaller index.
-func ordered(_ logits: [Double]) -> [Int] {
-  logits.indices.sorted { (logits[$0], $1) > (logits[$1], $0) }
+/// Tokens in the total order that decides every tie: the larger logit first, of equal ones the smaller index, or the larger.
+func ordered(_ logits: [Double], tiesLast: Bool = false) -> [Int] {
+  tiesLast
+    ? logits.indices.sorted { (logits[$0], $0) > (logits[$1], $1) }
+    : logits.indices.sorted { (logits[$0], $1) > (logits[$1], $0) }
 }

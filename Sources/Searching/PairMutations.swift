@@ -8,6 +8,16 @@ extension RowLimits {
     var first = [Double](repeating: 0, count: length)
     var second = first
     family.fill(&first, format, range: range, &random)
+    // Numbers of any kind beside a hidden tile, or all hidden but one.
+    if allowsMasks && length > 1 && random.chance(0.3) {
+      let (a, b) = (random.integer(in: 0...length - 1), random.integer(in: 0...length - 1))
+      let tile = min(a, b)...max(a, b)
+      let isAllBut = random.chance(0.3)
+      for i in first.indices where isAllBut ? i != a : tile.contains(i) {
+        first[i] = -.infinity
+      }
+      if !first.contains(where: \.isFinite) { first[a] = -range }
+    }
     let open = RowFamily.allCases.filter { !$0.isMasked }
     switch random.next() % 5 {
     case 0: second = second.map { _ in 1 }

@@ -9,9 +9,11 @@ package struct SearchedArray: Sendable {
   package let name: String
   package let shape: [Int]
   package let values: [Double]
+  /// What a called kernel gets them in, where that is not the inputs' format.
+  package let format: NumberFormat?
 
-  package init(name: String, shape: [Int], values: [Double]) {
-    (self.name, self.shape, self.values) = (name, shape, values)
+  package init(name: String, shape: [Int], values: [Double], format: NumberFormat? = nil) {
+    (self.name, self.shape, self.values, self.format) = (name, shape, values, format)
   }
 }
 
@@ -81,7 +83,9 @@ package struct CalledPairs<Q: PairedQuestion>: CalledKernel {
 
   package func call(_ rows: [[Double]]) throws -> GuestCall {
     let arrays = try question.arrays(rows).map {
-      try GuestArray($0.name, elements.inputs, $0.shape, values: $0.values, overflow: overflow)
+      let own = $0.format.flatMap { ElementType(.float($0)) }
+      return try GuestArray(
+        $0.name, own ?? elements.inputs, $0.shape, values: $0.values, overflow: overflow)
     }
     let shape = question.resultShape(rows: rows.count, length: (rows.first?.count ?? 0) / 2)
     return GuestCall(

@@ -95,17 +95,18 @@ extension SearchSubject {
   }
 
   /// An attention of ours, whose keys and values are single numbers.
-  package init(attention runner: AttentionRunner, format: NumberFormat) {
-    let question = PairedAttention(format: format, headSize: 1, claims: Claims())
+  package init(attention runner: AttentionRunner, _ question: PairedAttention) {
+    let format = question.format
     self.init(name: runner.algorithm.rawValue, inputs: format, format: format) { row in
       guard let tensors = question.tensors(row),
-        let found = runner.run(tensors, question.asked, rows: 0..<1)
+        let found = runner.run(tensors, question.asked(row), rows: 0..<1)
       else { throw AttentionError.cannotRun(runner) }
       return found.output
     } judge: { row, results in
       guard let tensors = question.tensors(row) else { throw UnfitAttention() }
-      let own = AttentionCandidate(runner, question.asked, on: tensors)
-      return try question.judge(tensors, results, own.errorModel())
+      let asked = question.asked(row)
+      let own = AttentionCandidate(runner, asked, on: tensors)
+      return try question.judge(tensors, asked, results, own.errorModel())
     }
   }
 }
@@ -158,25 +159,32 @@ package struct PairedVJP: PairedQuestion {
 }
 
 /// Attention of one query: scores and values of its keys. The query is (√d, 0, …), so that at the usual scale a key's first number is its
-/// score; values have their number first, and zeros.
+/// score; values have their number first, and zeros. A score of −∞ is a key that a mask hides.
 package struct PairedAttention: PairedQuestion {
   package let operation = "attention"
   package let format: NumberFormat
   package var inputs: NumberFormat { format }
   private let headSize: Int
+  private let hasMask: Bool
   private let claims: Claims
 
   /// `headSize` is a power of 4, of which the root is exact.
-  package init(format: NumberFormat, headSize: Int, claims: Claims) {
-    (self.format, self.headSize, self.claims) = (format, headSize, claims)
+  package init(format: NumberFormat, headSize: Int, hasMask: Bool = false, claims: Claims) {
+    (self.format, self.headSize, self.hasMask, self.claims) = (format, headSize, hasMask, claims)
   }
 
   private var root: Double { Double(headSize).squareRoot() }
 
-  var asked: AttentionParameters {
+  func asked(_ row: [Double]) -> AttentionParameters {
     var parameters = AttentionParameters()
     parameters.scale = 1 / root
+    if hasMask { parameters.mask.additive = Self.mask(row) }
     return parameters
+  }
+
+  /// −∞ for keys that are hidden, 0 for the others.
+  private static func mask(_ row: [Double]) -> [Double] {
+    columns(row).0.map { $0 == -.infinity ? -.infinity : 0 }
   }
 
   package var parameters: [GuestParameter] {
@@ -191,13 +199,17 @@ package struct PairedAttention: PairedQuestion {
     let (count, n, d) = (rows.count, (rows.first?.count ?? 0) / 2, headSize)
     let zeros = [Double](repeating: 0, count: d - 1)
     let columns = rows.map { Self.columns($0) }
+    // Of a hidden key there is a number all the same.
+    let scores = columns.flatMap { $0.0.map { hasMask && $0 == -.infinity ? 0 : $0 } }
+    let mask = SearchedArray(
+      name: "mask", shape: [count, 1, n], values: rows.flatMap { Self.mask($0) }, format: .f32)
     return [
       SearchedArray(name: "q", shape: [count, 1, d], values: rows.flatMap { _ in [root] + zeros }),
       SearchedArray(
-        name: "k", shape: [count, n, d], values: columns.flatMap { $0.0.flatMap { [$0] + zeros } }),
+        name: "k", shape: [count, n, d], values: scores.flatMap { [$0] + zeros }),
       SearchedArray(
         name: "v", shape: [count, n, d], values: columns.flatMap { $0.1.flatMap { [$0] + zeros } }),
-    ]
+    ] + (hasMask ? [mask] : [])
   }
 
   package func resultShape(rows: Int, length: Int) -> [Int] { [rows, 1, headSize] }
@@ -211,14 +223,16 @@ package struct PairedAttention: PairedQuestion {
 
   package func judge(_ row: [Double], _ results: [Double]) throws -> (Judgement, ProvenRow) {
     guard let tensors = tensors(row) else { throw UnfitAttention() }
+    let asked = asked(row)
     var verification = AttentionVerification(tensors, asked, format: format)
     verification.claims = claims
-    return try judge(tensors, results, WidestErrors(try verification.plans(tensors, asked)))
+    return try judge(tensors, asked, results, WidestErrors(try verification.plans(tensors, asked)))
   }
 
-  func judge(_ tensors: AttentionInputs, _ results: [Double], _ model: (any ErrorModel<AttentionForward>)?)
-    throws -> (Judgement, ProvenRow)
-  {
+  func judge(
+    _ tensors: AttentionInputs, _ asked: AttentionParameters, _ results: [Double],
+    _ model: (any ErrorModel<AttentionForward>)?
+  ) throws -> (Judgement, ProvenRow) {
     let judge = Judge(
       AttentionForward(asked, logSumExp: false), formats: [format],
       prover: try AttentionProver(tensors, asked, format: format), model: model)

@@ -32,6 +32,13 @@ import Testing
     for g in try GoldenFormula.all("alibi") {
       g.hold(AlibiFormula(distances: RowPositions([try g.whole(1)])), length: try g.whole(0))
     }
+    // At a distance of -1 a bias is the slope.
+    let others = try GoldenFormula.all("alibi-ratio") + GoldenFormula.all("alibi-of-heads")
+    #expect(others.count == 28)
+    for g in others {
+      let slopes = g.words.count == 1 ? AlibiFormula.Slopes.ratio : .ofHeads(try g.whole(1))
+      g.hold(AlibiFormula(distances: RowPositions([-1]), slopes: slopes), length: try g.whole(0))
+    }
   }
 
   /// Every kernel in every format keeps its bound, at small positions and far beyond what the format holds; in f32 and above it has one.

@@ -69,6 +69,19 @@ import Testing
     }
   }
 
+  /// What kernels, bounds and called libraries take where nothing is given, to an ulp of a Double.
+  @Test func defaultsAreThoseOfAnIndependentComputation() throws {
+    let all = try GoldenFormula.all("sigmoid-defaults")
+    #expect(all.count == 6)
+    for g in all {
+      let (n, d) = (try g.whole(0), try g.whole(1))
+      let rows = Array(repeating: Array(repeating: 0.0, count: d), count: n)
+      let numbers = SigmoidAttentionFormula(keys: rows, values: rows).numbers(dimensions: d)
+      #expect((numbers.bias - g.y[0]).magnitude <= g.y[0].ulp, "\(g.words)")
+      #expect((numbers.scale - g.y[1]).magnitude <= g.y[1].ulp, "\(g.words)")
+    }
+  }
+
   @Test(arguments: Subject.configurations) func sigmoidAttentionKeepsItsBounds(
     _ configuration: KernelConfiguration
   ) throws {

@@ -60,6 +60,38 @@ import Reports
     #expect(headings.contains("Figures (2)") && headings.contains("Notes"), "\(headings)")
   }
 
+  /// A section of tables for machines leaves no heading, and one of a titled table is called as that.
+  @Test func sectionsWithoutWordsAreNamedByTheirTables() throws {
+    var report = Samples.report()
+    var machines = Table("octaves", rows: 1, for: .machines)
+    machines.add(Samples.name) { _ in .text("a") }
+    report.add(machines)
+    var titled = Samples.table(["a"])
+    titled.title = "along the sequence"
+    report.add(titled)
+    let page = HTMLEmitter.text(report, Style())
+    let headings = page.matches(of: /<h2[^>]*>([^<]*)</).map { String($0.output.1) }
+    #expect(
+      headings.filter { !["To be known", "How it was found", "Facts"].contains($0) } == [
+        "Figures", "along the sequence",
+      ])
+  }
+
+  /// Lines that lie on one another are one, of both names, and the last name on an axis is not cut off.
+  @Test func linesAndAxesCanBeRead() throws {
+    var table = Table("octaves", rows: 9)
+    table.add(Samples.name) { .text(["table", "fly", "other"][$0 % 3]) }
+    table.add(Samples.mean) { .number([1, 100, 10_000][$0 / 3]) }
+    table.add(Samples.largest) { .number(Double($0 / 3 + ($0 % 3 == 2 ? 1 : 0))) }
+    let chart = Chart.lines("by position", of: table, x: Samples.mean, y: Samples.largest, by: Samples.name)
+    #expect(chart.series.map(\.name) == ["table, fly", "other"])
+    var report = Samples.report()
+    report.sections[0].charts = [chart]
+    let page = HTMLEmitter.text(report, Style())
+    #expect(page.contains(/<text x="720" y="[0-9.]+" text-anchor="end" class="quiet">10000</))
+    #expect(page.contains(/text-anchor="middle" class="quiet">100</))
+  }
+
   @Test func isWholeAndAlone() throws {
     let page = HTMLEmitter.text(try Self.report(), Style())
     #expect(page.hasPrefix("<!doctype html>\n<html lang=\"en\">") && page.hasSuffix("</html>\n"))

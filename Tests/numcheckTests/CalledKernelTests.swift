@@ -4,13 +4,15 @@ import Testing
 /// Kernels in libraries and programs, right and wrong, as `numcheck verify` calls them.
 @Suite struct CalledKernelTests {
   private static let root = CommandRunner.tests.deletingLastPathComponent().deletingLastPathComponent()
-  private static let library = root.appendingPathComponent("Examples/verify/library/kernels.c").path
+  private static let examples = root.appendingPathComponent("Examples/verify/library").path
 
-  /// Builds the example's library with a mistake, in `folder`.
-  private static func build(_ mistake: String, in folder: URL) throws -> String {
+  /// Builds an example's library with a mistake, in `folder`.
+  private static func build(_ mistake: String, of source: String = "kernels.c", in folder: URL) throws
+    -> String
+  {
     let shell = try Shell(
       "cc -O1 -std=gnu11 -fPIC -shared -ffp-contract=off -DMISTAKE=\(mistake) "
-        + "-I'\(root.path)/Sources/CGuests/include' '\(library)' -o k.so -lm", in: folder)
+        + "-I'\(root.path)/Sources/CGuests/include' '\(examples)/\(source)' -o k.so -lm", in: folder)
     try #require(shell.status == 0, "\(shell.errors)")
     return folder.appendingPathComponent("k.so").path
   }
@@ -58,6 +60,46 @@ import Testing
       let results = try #require(report["results"] as? [[String: Any]])
       #expect(results[0]["verdict"] as? String == "bug")
     }
+  }
+
+  /// What stands around attention goes through libraries as through files: right kernels hold, mistakes are named.
+  @Test(arguments: [
+    ("rope --length 16", "INTERLEAVED", "interleaved pairs in place of half"),
+    ("sinusoidal --length 16", "NEXT_POSITION", "positions one too high"),
+    ("alibi --length 12", "RATIO_SLOPES", "slopes 2^(-8h/n) of a number of heads that is no power of two"),
+    ("exp", "BASE_2", "2^x in place of e^x"),
+    ("exp2", "", ""), ("bce", "", ""), ("bce-probabilities", "", ""),
+    ("sigmoid-gradient", "SIGMOID_TWICE", "the sigmoid taken twice"),
+    ("smoothed-crossentropy", "SMOOTHING_LEFT_OUT", "smoothing left out"), ("z-loss", "", ""),
+    ("routing --length 24 --top-k 6", "", ""), ("scores --length 8 --key-count 9 --function dot", "", ""),
+    ("scores --length 8 --key-count 9 --function general", "", ""),
+    ("scores --length 8 --key-count 9 --function additive", "", ""),
+    ("linear-attention --length 8", "NOT_DIVIDED", "not normalised"),
+    ("sigmoid-attention --length 8 --key-count 20", "NOT_SCALED", "scores not scaled"),
+    (
+      "sample --temperature 0.7 --top-k 20 --top-p 0.9", "SHORT_TOP_P",
+      "top-p leaves out the token that reaches p"
+    ),
+    ("sample --top-k 9 --min-p 0.05 --as ids", "", ""),
+  ])
+  func whatStandsAroundAttentionIsCalled(question: String, mistake: String, name: String) throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func verify(_ mistake: String, status: Int32) throws -> [String: Any] {
+      let path = try Self.build(mistake, of: "around.c", in: folder)
+      var words = question.split(separator: " ").map(String.init)
+      if !words.contains("--length") { words += ["--length", "40"] }
+      let report = try CommandRunner.json(
+        ["verify"] + words + ["--rows", "24", "--plugin", path, "--timeout", "20"], status: status)
+      #expect(try SchemaValidator().errors(report) == [])
+      return report
+    }
+    let right = try verify("NONE", status: 0)
+    #expect(Self.kinds(right).filter { $0 != "undecided-sets" } == [])
+    guard !mistake.isEmpty else { return }
+    let results = try #require(try verify(mistake, status: 1)["results"] as? [[String: Any]])
+    let names = (results[0]["hypotheses"] as? [[String: Any]] ?? []).compactMap { $0["name"] as? String }
+    #expect(names.contains(name), "\(names)")
   }
 
   @Test func theTypesThatAreNarrow() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `numcheck search`: faults of kernels that are called, what is kept and written of them, and what is refused.
@@ -51,19 +52,36 @@ import Testing
     }
   }
 
-  /// What hardly a random row shows, for the first seeds; shrunk to three numbers and less.
+  /// What fewer than one in 50,000 random rows shows is found within 2,000 rows for 19 of 20 seeds at least, and shrunk to three numbers
+  /// and less; 2,000 random rows hardly ever show it. Where code is not optimised, for three seeds; NUMCHECK_SEEDS asks for more.
   @Test(arguments: ["RARE_TIE", "RARE_REDUCTION", "RARE_SIGNIFICAND"]) func rareFaultsAreFound(fault: String)
     throws
   {
+    let asked = ProcessInfo.processInfo.environment["NUMCHECK_SEEDS"].flatMap { Int($0) }
+    let seeds = asked ?? (isOptimized ? 20 : 3)
     try Self.inFolder { folder in
       let library = try Self.build(fault, in: folder)
-      for seed in 1...3 {
-        let results = try Self.search(
-          ["--plugin", library, "--max-length", "64", "--tries", "20000", "--first", "--seed", "\(seed)"],
-          status: 1)
-        let shrunk = try #require((results[0]["shrunk"] as? [String: Any])?["length"] as? Int)
-        #expect(shrunk <= 3, "\(results[0])")
+      func result(_ seed: Int, _ more: [String]) throws -> [String: Any]? {
+        let line = [
+          "search", "softmax", "--plugin", library, "--tries", "2000", "--first", "--seed", "\(seed)",
+        ]
+        let outcome = try CommandRunner.run(line + more + ["--format", "json"])
+        guard outcome.status == 1 else { return nil }
+        let report = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+        return try #require((report?["results"] as? [[String: Any]])?.first)
       }
+      var found = 0
+      for seed in 1...seeds {
+        guard let row = try result(seed, ["--max-length", "64"]) else { continue }
+        found += 1
+        let shrunk = try #require((row["shrunk"] as? [String: Any])?["length"] as? Int)
+        #expect(shrunk <= 3, "seed \(seed): \(row)")
+      }
+      #expect(found >= seeds - seeds / 20, "\(found) of \(seeds)")
+      // By their rates 2,000 rows show them for 0.7 of 20 seeds at most.
+      let random = try (1...seeds).count { try result($0, ["--random", "--max-length", "16"]) != nil }
+      #expect(random <= seeds / 5, "\(random) of \(seeds)")
+      print("SEARCH \(fault): \(found) of \(seeds) seeds, random rows \(random)")
     }
   }
 
@@ -113,73 +131,6 @@ import Testing
       let search = try #require(report["search"] as? [String: Any])
       #expect(search["replayed"] as? Int ?? 0 > 0 && search["replayedWrong"] as? Int == 0)
     }
-  }
-
-  /// The test in C stands alone: it fails with the kernel that it was found in, and passes with a right one.
-  @Test func emittedTestsStandAlone() throws {
-    try Self.inFolder { folder in
-      let library = try Self.build("SENTINEL", in: folder)
-      let kinds = [("c", "t.c"), ("gtest", "t.cc"), ("pytest", "test_t.py"), ("swift-testing", "T.swift")]
-      _ = try Self.search(
-        ["--plugin", library, "--max-length", "20", "--tries", "300"]
-          + kinds.flatMap { ["--emit", "\($0.0)=\(folder.path)/\($0.1)"] }, status: 1)
-      // The right kernel, the wrong one, and stand-ins for what the other languages' tests need.
-      let files = [
-        "right.c":
-          "#include <math.h>\nvoid softmax(const float *x, long n, float *y) { float t = x[0], s = 0; for (long i = 0; i < n; i++) t = fmaxf(t, x[i]); for (long i = 0; i < n; i++) s += y[i] = expf(x[i] - t); for (long i = 0; i < n; i++) y[i] /= s; }\n",
-        "wrong.c":
-          "void softmax(const float *x, long n, float *y) { for (long i = 0; i < n; i++) y[i] = 0 * (x[i] < 0); }\n",
-        "gtest/gtest.h":
-          "#pragma once\n#include <iostream>\nextern int failures;\n#define TEST(a, b) void a##_##b()\nstruct Sink { bool bad; template <class T> Sink &operator<<(const T &t) { if (bad) std::cerr << t; return *this; } };\nstatic inline Sink check(bool ok) { failures += !ok; return Sink{!ok}; }\n#define EXPECT_TRUE(x) check(x)\n",
-        "main.cc": "int failures = 0;\nvoid RUN();\nint main() { RUN(); return failures != 0; }\n",
-      ]
-      try FileManager.default.createDirectory(
-        at: folder.appendingPathComponent("gtest"), withIntermediateDirectories: true)
-      for (name, text) in files {
-        try text.write(to: folder.appendingPathComponent(name), atomically: true, encoding: .utf8)
-      }
-      let shell = try Shell(
-        """
-        set -e
-        test_name=$(sed -n 's/^TEST(Numcheck, \\(.*\\)) {/\\1/p' t.cc)
-        sed "s/RUN/Numcheck_$test_name/" main.cc > main2.cc
-        for k in right wrong; do
-          cc -Wall -Werror -o c-$k t.c $k.c -lm
-          cc -c -o $k.o $k.c
-          c++ -Wall -Werror -I. -o g-$k t.cc main2.cc $k.o -lm
-          for t in c g; do if ./$t-$k > $t-$k.out 2>&1; then echo $t $k 0; else echo $t $k $?; fi; done
-        done
-        """, in: folder)
-      #expect(shell.status == 0 && shell.errors.isEmpty, "\(shell.errors)")
-      #expect(shell.output == "c right 0\ng right 0\nc wrong 1\ng wrong 1\n")
-      let swift = try String(contentsOf: folder.appendingPathComponent("T.swift"), encoding: .utf8)
-      #expect(swift.contains("@Test func softmax_") && swift.contains("[Float]"))
-      try Self.runPytest(in: folder)
-    }
-  }
-
-  /// Where there is a Python with numpy: the test's function alone, without pytest.
-  private static func runPytest(in folder: URL) throws {
-    let kernels = """
-      import numpy as np
-      def right(x):
-          e = np.exp(x - x.max(axis=-1, keepdims=True))
-          return e / e.sum(axis=-1, keepdims=True)
-      def wrong(x):
-          return 0 * x
-      """
-    try kernels.write(to: folder.appendingPathComponent("own.py"), atomically: true, encoding: .utf8)
-    let shell = try Shell(
-      """
-      python3 -c 'import numpy' 2>/dev/null || { echo none; exit 0; }
-      for k in right wrong; do
-        NUMCHECK_KERNEL=own:$k python3 -c 'import test_t; [f() for n, f in vars(test_t).items() if n.startswith("test_")]' 2>err.txt \
-          && echo $k passes || { grep -q AssertionError err.txt && echo $k fails; }
-      done
-      """, in: folder)
-    #expect(
-      shell.output == "none\n" || shell.output == "right passes\nwrong fails\n",
-      "\(shell.output)\(shell.errors)")
   }
 
   @Test func programsAreSearched() throws {
@@ -273,14 +224,69 @@ import Testing
       ] {
         let own = try search(
           [
-            name, "--algorithm", algorithm, "--max-length", "12", "--tries", "100", "--range", "8", "--emit",
-            "c=\(folder.path)/own.c",
+            name, "--algorithm", algorithm, "--max-length", "12", "--tries", "100", "--range", "8",
           ], status: 0)
         #expect(own.count == 1 && own[0]["fault"] as? String == "none", "\(name): \(own)")
         #expect(own[0]["share"] as? Double ?? 0 > 0, "\(name): \(own)")
-        let compiled = try Shell("cc -Wall -Werror \(flags) -c own.c -o own.o", in: folder)
-        #expect(compiled.status == 0, "\(name): \(compiled.errors)")
       }
+    }
+  }
+
+  /// Hidden keys: a kernel that masks with a finite number is told by one key far below it, shrunk; a right one holds; so do ours.
+  @Test func masksAreSearched() throws {
+    try Self.inFolder { folder in
+      let source = """
+        #include <math.h>
+        #include "numcheck_kernel.h"
+        NUMCHECK_EXPORT_ABI
+        NUMCHECK_EXPORT_NAME("masked")
+        NUMCHECK_EXPORT int numcheck_kernel(const numcheck_call *c) {
+          const numcheck_array *q = &c->inputs[0], *k = &c->inputs[1], *v = &c->inputs[2], *y = &c->results[0];
+          const numcheck_array *m = numcheck_array_of(c->inputs, c->input_count, "mask");
+          if (!m) return NUMCHECK_UNSUPPORTED;
+          for (int64_t h = 0; h < q->shape[0]; h++) {
+            const float *x = (float *)q->data + h * q->strides[0], *key = (float *)k->data + h * k->strides[0];
+            const float *value = (float *)v->data + h * v->strides[0], *mask = (float *)m->data + h * m->strides[0];
+            float *out = (float *)y->data + h * y->strides[0], s[64], top = -INFINITY, sum = 0;
+            for (int64_t j = 0; j < k->shape[1]; j++) {
+              s[j] = 0;
+              for (int64_t d = 0; d < k->shape[2]; d++) s[j] += x[d] * key[j * k->strides[1] + d];
+              s[j] = s[j] * (float)numcheck_parameter_of(c, "scale", 1) + (mask[j] < 0 ? HIDDEN : 0);
+              top = fmaxf(top, s[j]);
+            }
+            for (int64_t j = 0; j < k->shape[1]; j++) sum += s[j] = expf(s[j] - top);
+            for (int64_t d = 0; d < v->shape[2]; d++) {
+              out[d] = 0;
+              for (int64_t j = 0; j < k->shape[1]; j++) if (s[j] != 0) out[d] += s[j] / sum * value[j * v->strides[1] + d];
+            }
+          }
+          return NUMCHECK_DONE;
+        }
+        """
+      try source.write(to: folder.appendingPathComponent("m.c"), atomically: true, encoding: .utf8)
+      let built = try Shell(
+        "for h in -INFINITY -5e4f; do cc -O1 -std=gnu11 -fPIC -ffp-contract=off -shared -DHIDDEN=$h -I'\(Self.root.path)/Sources/CGuests/include' m.c -o m$h.so -lm; done",
+        in: folder)
+      try #require(built.status == 0, "\(built.errors)")
+      func search(_ arguments: [String], status: Int32) throws -> [[String: Any]] {
+        let report = try CommandRunner.json(
+          ["search", "attention", "--masks", "--max-length", "40", "--tries", "1500"] + arguments,
+          status: status)
+        #expect(try SchemaValidator().errors(report) == [])
+        return try #require(report["results"] as? [[String: Any]])
+      }
+      let wrong = try search(["--plugin", "\(folder.path)/m-5e4f.so"], status: 1)
+      let found = try #require(wrong.first { $0["fault"] as? String == "above-bound" })
+      #expect((found["shrunk"] as? [String: Any])?["length"] as? Int ?? 9 <= 2, "\(found)")
+      #expect(Self.choices(found).contains("-inf"), "\(found)")
+      let right = try search(["--plugin", "\(folder.path)/m-INFINITY.so"], status: 0)
+      #expect(right[0]["fault"] as? String == "none" && right[0]["share"] as? Double ?? 9 <= 1, "\(right)")
+      for algorithm in ["standard", "flash"] {
+        let own = try search(["--algorithm", algorithm, "--range", "8", "--dtype", "f16"], status: 0)
+        #expect(own[0]["fault"] as? String == "none" && own[0]["share"] as? Double ?? 0 > 0, "\(own)")
+      }
+      let finite = try CommandRunner.run(["search", "attention", "--masks", "--finite"])
+      #expect(finite.status == 2 && finite.errors.contains("--masks and --finite: one or the other"))
     }
   }
 

@@ -90,14 +90,32 @@ package enum HTMLEmitter: Emitter {
   /// Its title, or what it consists of.
   private static func heading(_ section: Section) -> String {
     if !section.title.isEmpty { return section.title }
-    let isDrawn = section.charts.contains { !$0.isEmpty }
-    let hasTable = section.blocks.contains {
-      if case .table(let table) = $0 { table.audience != .machines && !table.rows.isEmpty } else { false }
+    if let table = tables(section).first { return table.title.isEmpty ? "Figures" : table.title }
+    return section.charts.contains { !$0.isEmpty } ? "Figures" : "Notes"
+  }
+
+  /// The tables that people see.
+  private static func tables(_ section: Section) -> [Table] {
+    section.blocks.compactMap {
+      if case .table(let table) = $0, table.audience != .machines, !table.rows.isEmpty { table } else { nil }
     }
-    return isDrawn || hasTable ? "Figures" : "Notes"
+  }
+
+  /// Whether there is nothing for people in it: tables for machines alone.
+  private static func isEmpty(_ section: Section) -> Bool {
+    section.title.isEmpty && section.notes.isEmpty && section.findings.isEmpty
+      && section.charts.allSatisfy(\.isEmpty) && tables(section).isEmpty
+      && section.blocks.allSatisfy {
+        switch $0 {
+        case .lines(let lines): lines.allSatisfy(\.isEmpty)
+        case .verbatim: false
+        case .table: true
+        }
+      }
   }
 
   private static func section(_ section: Section, _ style: Style, _ page: inout PageWriter) {
+    if isEmpty(section) { return }
     page.section(heading(section)) { page in
       page.paragraphs([section.title.isEmpty ? "" : section.conclusion], class: "conclusion")
       page.findings(section.findings.filter(\.leads))

@@ -115,7 +115,7 @@ extension Chart {
     return chart
   }
 
-  /// A line for each text that stands in column `by`.
+  /// A line for each text that stands in column `by`; those that lie on one another are one, of all their names.
   package static func lines(_ title: String, of table: Table, x: Column, y: Column, by: Column) -> Chart {
     var missing: [String] = []
     var names: [String] = []
@@ -126,9 +126,17 @@ extension Chart {
       if points[cell.text] == nil { names.append(cell.text) }
       points[cell.text, default: []].append(point)
     }
+    var lines: [(names: [String], points: [Point])] = []
+    for name in names {
+      let own = (points[name] ?? []).sorted { $0.x < $1.x }
+      let same = lines.firstIndex { line in
+        line.points.count == own.count && zip(line.points, own).allSatisfy { $0.x == $1.x && $0.y == $1.y }
+      }
+      if let same { lines[same].names.append(name) } else { lines.append(([name], own)) }
+    }
     var chart = Chart(
       .lines, title, x: Axis(x.name, unit: x.unit), y: Axis(y.name, unit: y.unit),
-      names.map { name in Series(name, (points[name] ?? []).sorted { $0.x < $1.x }) })
+      lines.map { Series($0.names.joined(separator: ", "), $0.points) })
     chart.missing = missing
     return chart
   }

@@ -110,8 +110,10 @@ struct ChartDrawing {
           out +=
             "<rect \(place) width=\"\(Self.f(length))\" height=\"\(Self.f(each - 3))\" class=\"f\(k % 8)\">"
           out += Self.title("\(label): \(series.name) \(Figures.short(point.y))") + "</rect>\n"
+          let isWhole = point.y == point.y.rounded()
           out += Self.text(
-            scale.place(0) + length + 4, y + each * Double(k) + 9.5, Figures.short(point.y), quiet: true)
+            scale.place(0) + length + 4, y + each * Double(k) + 9.5,
+            isWhole ? Self.tick(point.y) : Figures.short(point.y), quiet: true)
         }
       }
     }
@@ -137,7 +139,11 @@ struct ChartDrawing {
     }
     for tick in x.ticks {
       out += Self.line(x.place(tick), top, x.place(tick), top + plot, "grid")
-      out += Self.text(x.place(tick), top + plot + 16, Self.tick(tick), anchor: "middle", quiet: true)
+      let (at, name) = (x.place(tick), Self.tick(tick))
+      // The last would run over the edge.
+      let isCut = at + 3.6 * Double(name.utf8.count) > Self.width
+      out += Self.text(
+        isCut ? Self.width : at, top + plot + 16, name, anchor: isCut ? "end" : "middle", quiet: true)
     }
     out += Self.line(left, top + plot, right, top + plot, "axis")
     out += Self.line(left, top, left, top + plot, "axis")

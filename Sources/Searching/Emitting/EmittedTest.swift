@@ -73,7 +73,7 @@ package struct EmittedTest: Sendable {
 
   /// The sizes that a kernel in C is told: how many elements there are, and of attention the head size.
   var sizes: [(name: String, value: Int)] {
-    guard arrays.count == 3, let k = arrays.first(where: { $0.name == "k" }) else {
+    guard let k = arrays.first(where: { $0.name == "k" }) else {
       return [("n", arrays[0].count)]
     }
     return [("n", k.shape[1]), ("d", k.shape[2])]

@@ -15,18 +15,7 @@ struct SampleCommand: ParsableCommand {
       and the truth's is proven.
       """)
 
-  @Option(help: ArgumentHelp("Divides the logits.", valueName: "X"))
-  var temperature: NumberArgument = NumberArgument(1)
-
-  @Option(help: ArgumentHelp("Keep the K largest.", valueName: "K"), transform: Whole.number)
-  var topK: Int?
-
-  @Option(
-    help: ArgumentHelp("Keep the fewest of the largest whose probabilities add up to P.", valueName: "P"))
-  var topP: NumberArgument?
-
-  @Option(help: ArgumentHelp("Keep those with at least P times the largest probability.", valueName: "P"))
-  var minP: NumberArgument?
+  @OptionGroup var cuts: SamplingCuts
 
   @Option(
     name: .long,
@@ -38,14 +27,6 @@ struct SampleCommand: ParsableCommand {
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
   @OptionGroup(title: "Report") var report: ReportOptions
-
-  private var rule: SamplingRule {
-    SamplingRule(temperature: temperature.value, topK: topK, topP: topP?.value, minP: minP?.value)
-  }
-
-  func validate() throws {
-    do { try rule.check() } catch { throw ValidationError("\(error)") }
-  }
 
   func run() throws {
     let configuration = try precision.configuration()
@@ -61,7 +42,7 @@ struct SampleCommand: ParsableCommand {
     let source = try RowInput(input, dtype: configuration.storage)
     let workers = try MemoryNeeds.threads(
       threads, "sample", length: source.rows.length, algorithms: algorithms.count)
-    let study = SamplingStudy(rule, algorithms, configuration, threads: workers)
+    let study = SamplingStudy(cuts.rule, algorithms, configuration, threads: workers)
     let progress = Progress(total: source.rows.rowCount)
     func run(_ rows: some RowSource) throws -> SamplingStudy.Result {
       try study.run(on: rows, progress: progress.callback)

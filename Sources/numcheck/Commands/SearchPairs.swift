@@ -100,11 +100,15 @@ struct SearchAttention: ParsableCommand {
     transform: Whole.number)
   var headSize: Int = 16
 
+  @Flag(help: "Keys may be hidden, by a mask of 0 and -inf that kernels get as well: a score of -inf.")
+  var masks = false
+
   @OptionGroup(title: "Formats") var precision: PrecisionOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
+    if masks && search.finite { throw ValidationError("--masks and --finite: one or the other") }
     guard [1, 4, 16, 64, 256].contains(headSize) else {
       throw ValidationError("--head-size must be 1, 4, 16, 64 or 256")
     }
@@ -113,20 +117,21 @@ struct SearchAttention: ParsableCommand {
   func run() throws {
     if guest.roundInputs != nil { throw UsageError("--round-inputs: attention's inputs are of the dtype") }
     let run = try SearchRun(
-      "attention", search, guest, precision, algorithm, threads, report, longest: 4097, hasMasks: false,
+      "attention", search, guest, precision, algorithm, threads, report, longest: 4097, hasMasks: masks,
       width: 2)
+    if masks && !run.format.hasInfinity { throw UsageError("--masks: \(run.format.name) has no -inf") }
     let claims = try guest.claimed
     if guest.isCalled {
-      return try run.searchCalled(PairedAttention(format: run.format, headSize: headSize, claims: claims))
+      return try run.searchCalled(
+        PairedAttention(format: run.format, headSize: headSize, hasMask: masks, claims: claims))
     }
     let chosen = try AttentionAlgorithm.chosen(
       algorithm.isEmpty ? ["standard", "flash", "split-kv"] : algorithm, all: AttentionAlgorithm.allCases)
-    let question = PairedAttention(format: run.format, headSize: 1, claims: claims)
+    let question = PairedAttention(format: run.format, headSize: 1, hasMask: masks, claims: claims)
     try run.searchOwn(
       chosen.map {
         SearchSubject(
-          attention: AttentionRunner($0, run.configuration, splits: $0 == .splitKV ? 4 : nil),
-          format: run.format)
+          attention: AttentionRunner($0, run.configuration, splits: $0 == .splitKV ? 4 : nil), question)
       }, arrays: { question.arrays([$0]) })
   }
 }

@@ -102,10 +102,16 @@ struct CalledResults {
   let given: Set<String>
   /// The results of that name, as if they were read from a file.
   func file(_ output: String) throws -> GuestFile {
+    let array = try array(output)
+    return try GuestFile(array.view(), name: name, shapes: [array.shape])
+  }
+
+  /// The output of that name.
+  func array(_ output: String) throws -> GuestArray {
     guard let array = arrays.first(where: { $0.name == output }) else {
       throw UsageError("\(name): gave no \(output)")
     }
-    return try GuestFile(array.view(), name: name, shapes: [array.shape])
+    return array
   }
 
   /// Whether no call gave any: there is nothing to judge.

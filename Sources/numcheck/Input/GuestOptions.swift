@@ -68,6 +68,13 @@ struct GuestOptions: ParsableArguments {
       format: dtype?.numberFormat)
   }
 
+  /// The tensor of the results and its name, whatever its elements are; or what a kernel gave that was called.
+  func tensor(_ output: String, called answer: CalledResults? = nil) throws -> (TensorView, name: String) {
+    if let answer { return (try answer.array(output).view(), answer.name) }
+    let results = try resultsFile
+    return (try TensorSpecifier(argument: results).open(), ArgumentText.shown(results))
+  }
+
   /// The results of an operation on the rows of `input`; or what a kernel gave that was called.
   func rows(_ operation: RowOperation, _ input: RowInput, called answer: CalledResults? = nil) throws
     -> GuestRows

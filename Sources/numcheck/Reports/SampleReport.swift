@@ -10,23 +10,13 @@ struct SampleReport {
 
   private typealias C = SampleColumns
 
-  private var cuts: String {
-    let r = study.rule
-    var parts: [String] = []
-    if r.temperature != 1 { parts.append("temperature \(Figures.number(r.temperature))") }
-    if let k = r.topK { parts.append("top-k \(k)") }
-    if let p = r.topP { parts.append("top-p \(Figures.number(p))") }
-    if let p = r.minP { parts.append("min-p \(Figures.number(p))") }
-    return parts.isEmpty ? "nothing cut" : parts.joined(separator: ", ")
-  }
-
   var report: Report {
     let (rows, length) = (source.rows.rowCount, source.rows.length)
     var report = Report(
       "sample",
       title: study.configuration.described("sample")
         + ": \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
-        + "\(Figures.count(length))\(source.origin.phrase), \(cuts)")
+        + "\(Figures.count(length))\(source.origin.phrase), \(study.rule.described)")
     report.facts = [
       Fact("dtype", .text(study.configuration.storage.name), inRows: true),
       Fact("compute", .text(study.configuration.compute.name), inRows: true),
@@ -34,12 +24,9 @@ struct SampleReport {
       Fact("overflowMode", .text(study.configuration.overflow.rawValue)),
     ]
     report.facts += source.origin.facts
+    report.facts += [Fact("input.rowsWithoutAnswer", .integer(result.rowsWithoutAnswer))]
+    report.facts += study.rule.facts(below: "")
     report.facts += [
-      Fact("input.rowsWithoutAnswer", .integer(result.rowsWithoutAnswer)),
-      Fact("temperature", .number(study.rule.temperature)),
-      Fact("topK", study.rule.topK.map { .integer($0) } ?? .none),
-      Fact("topP", study.rule.topP.map { .number($0) } ?? .none),
-      Fact("minP", study.rule.minP.map { .number($0) } ?? .none),
       Fact("rows", .integer(rows), inRows: true), Fact("length", .integer(length), inRows: true),
       Fact("kept", .integer(result.kept)),
       Fact("margin", result.margin.map { .number($0.size) } ?? .none),
@@ -61,7 +48,13 @@ struct SampleReport {
           warns: true)
       ]
     }
-    report.add(table)
+    let table = table
+    report.add(
+      table,
+      [
+        .bars("rows with other tokens", of: table, [C.otherSets, C.greedyFlips]),
+        .bars("the largest mass of a row that is kept or lost wrongly", of: table, [C.mass]),
+      ])
     report.conclusion = conclusion
     if result.rows == 0 { report.gaps = ["nothing was checked: no row has an answer"] }
     return report

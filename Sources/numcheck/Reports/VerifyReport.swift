@@ -57,14 +57,14 @@ struct VerifyReport {
     self.claims = claims
   }
 
-  /// Says what was asked of which rows: the title, which ends with `more`, facts, `asked` of the question among them, and places.
+  /// Says what was asked of which rows: the title, which ends with `more`, and says in which `form` where that is no format, facts, `asked` of the question among them, and places.
   mutating func describe(
     _ name: String, _ source: RowInput, _ count: InputCount, more: String, overflow: Overflow,
-    resultsPerRow: Int, asked: [Fact]
+    resultsPerRow: Int, asked: [Fact], form: String? = nil
   ) {
     let (rows, length) = (source.rows.rowCount, source.rows.length)
     title =
-      "\(name) in \(formats[0].name): \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
+      "\(name) \(form ?? "in \(formats[0].name)"): \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of "
       + "\(Figures.count(length))\(source.origin.phrase)\(more.isEmpty ? "" : ", \(more)")"
     facts =
       [

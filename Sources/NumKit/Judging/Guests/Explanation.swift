@@ -11,6 +11,8 @@ public struct Suspects<Q: Question>: Sendable {
   public var pairs: @Sendable () -> [Alternative<Q>] = { [] }
   /// What shows in the numbers.
   public var signs: @Sendable () -> [any Sign<Q>] = { [] }
+  /// The mean error in ulps beyond which it is asked what is wrong where nothing is above its bound.
+  public var leastMeanUlp = 1.0
 
   /// None.
   public init() {}
@@ -32,7 +34,7 @@ extension Verification {
     var found = try signs(on: source, wrong: wrong, suspects)
     let asked = try hold(
       Alternative("as asked", plans: promised, prover: prover), on: screen)
-    guard asked.aboveBound > 0 || asked.meanUlp > 1 else { return found }
+    guard asked.aboveBound > 0 || asked.meanUlp > suspects.leastMeanUlp else { return found }
     var fitting = try suspects.alternatives.compactMap { try screened($0, on: screen, asked) }
     // Thousands of pairs take minutes on long rows: only where nothing else has a name for it.
     if fitting.isEmpty && found.isEmpty && asked.aboveBound > 0 {

@@ -30,7 +30,7 @@ enum FormulaCatalogue {
   /// Those that judge results of others.
   static var verifying: [any ParsableCommand.Type] {
     func command<O: FormulaFlags>(_: O.Type) -> any ParsableCommand.Type { VerifyFormula<O>.self }
-    return (all + [RoutingFlags.self]).map { command($0) }
+    return (all + [RoutingFlags.self, SamplingFlags.self]).map { command($0) }
   }
 
   /// Their kernels, for `list kernels`.

@@ -36,41 +36,46 @@ struct VerifyFormula<O: FormulaFlags>: ParsableCommand {
     let (rows, length) = (source.rows.rowCount, source.rows.length)
     let called = try guest.call(question, formula, source, seed: input.seed)
     let count = formula.resultCount(length: length)
-    let (shapes, axis) = source.resultShapes(count)
-    let file = try guest.file(shapes: shapes, axis: axis, called: called)
-    let results = SerialFile<FormulaQuestion<O.F>>([file], counts: [count]) { item, _ in item.row }
-    var verification = FormulaVerification(formula, format: file.format)
+    let results = try guest.judged(
+      question, source, count: count, called: called,
+      threads: try MemoryNeeds.threads(threads, O.commandName, length: length, algorithms: 4))
+    var verification = FormulaVerification(formula, format: results.format)
     verification.overflow = guest.overflow
-    verification.claims = try guest.claimed
-    verification.threads = try MemoryNeeds.threads(threads, O.commandName, length: length, algorithms: 4)
+    verification.claims = results.claims
+    verification.threads = results.threads
     let progress = Progress(total: rows)
-    let (found, sights, counted) = try run(
-      verification, file.name, results, on: source.rows,
-      roundedTo: guest.rounding(isGenerated: source.format == nil, file.format), progress.callback)
+    let (found, sights, counted, given) = try run(
+      verification, results, on: source.rows,
+      roundedTo: guest.rounding(
+        isGenerated: source.format == nil, question.kept == nil ? results.format : guest.calledFormat),
+      progress.callback)
     progress.finish()
     var made = VerifyReport(
-      command: "verify \(O.commandName)", candidate: file.name, formats: [file.format], policy: .ieee,
+      command: "verify \(O.commandName)", candidate: results.name, formats: [results.format], policy: .ieee,
       parts: [""], found.findings, promised: found.promised, claims: verification.claims)
     made.describe(
       O.commandName, source, counted, more: question.described(formula), overflow: guest.overflow,
       resultsPerRow: count,
       asked: question.facts(formula) + [
         Fact("input.rowsWithoutAnswer", .integer(sights.rowsWithoutAnswer))
-      ])
+      ], form: question.kept.map { "as \($0.rawValue)" })
+    try question.extend(&made, formula, results, on: given)
     try report.finish(
       made.report.adding(called), limits: Report.limits(of: called) + thresholds.limits)
   }
 
   private func run(
-    _ verification: FormulaVerification<O.F>, _ name: String, _ results: SerialFile<FormulaQuestion<O.F>>,
-    on rows: any RowSource, roundedTo format: NumberFormat?, _ progress: (@Sendable (Int) -> Void)?
-  ) throws -> (JudgedGuest<FormulaQuestion<O.F>>, FormulaSights<O.F>, InputCount) {
+    _ verification: FormulaVerification<O.F>, _ results: JudgedResults<O.F>, on rows: any RowSource,
+    roundedTo format: NumberFormat?, _ progress: (@Sendable (Int) -> Void)?
+  ) throws -> (JudgedGuest<FormulaQuestion<O.F>>, FormulaSights<O.F>, InputCount, any RowSource) {
     func open(_ rows: some RowSource) throws -> (
-      JudgedGuest<FormulaQuestion<O.F>>, FormulaSights<O.F>, InputCount
+      JudgedGuest<FormulaQuestion<O.F>>, FormulaSights<O.F>, InputCount, any RowSource
     ) {
-      let counted = CountedRows(RoundedRows(source: rows, format: format))
-      let (found, sights) = try verification.run(name, results, on: counted, progress: progress)
-      return (found, sights, counted.count)
+      let given = RoundedRows(source: rows, format: format)
+      let counted = CountedRows(given)
+      let (found, sights) = try verification.run(
+        results.name, results.source, on: counted, progress: progress)
+      return (found, sights, counted.count, given)
     }
     return try open(rows)
   }

@@ -1,3 +1,4 @@
+import Decoding
 import Guests
 import NumKit
 import TensorFiles
@@ -23,6 +24,8 @@ struct FormulaCall {
   var isCutByRows = true
   /// Whether it can be asked of shorter rows.
   var isCutByLength = false
+  /// What results are, and how many a row has, where they are not the formula's numbers in --dtype.
+  var results: (type: ElementType, count: Int)?
   var arrays: [Array] = []
   var parameters: [(String, Double)] = []
 
@@ -72,6 +75,26 @@ extension RowInput {
 }
 
 extension GuestOptions {
+  /// Results of a formula of which a row has `count`: a file's, or what a kernel gave that was called.
+  func judged<O: FormulaFlags>(
+    _ flags: O, _ source: RowInput, count: Int, called answer: CalledResults?, threads: Int
+  ) throws -> JudgedResults<O.F> {
+    let (shapes, axis) = source.resultShapes(count)
+    guard let form = flags.kept else {
+      let file = try self.file(shapes: shapes, axis: axis, called: answer)
+      return JudgedResults(
+        name: file.name, format: file.format,
+        source: SerialFile<FormulaQuestion<O.F>>([file], counts: [count]) { item, _ in item.row },
+        claims: try claimed, threads: threads)
+    }
+    let (tensor, name) = try tensor("results", called: answer)
+    let sets = try KeptSets<FormulaQuestion<O.F>>(tensor, name: name, form: form, shapes: shapes, axis: axis)
+    {
+      $0.row
+    }
+    return JudgedResults(name: name, format: .mask, source: sets, claims: try claimed, threads: threads)
+  }
+
   /// Calls the kernel, where one is, about what `flags` ask of the rows of `source`; the formula's numbers are ones of the inputs' format.
   func call<O: FormulaFlags>(_ flags: O, _ formula: O.F, _ source: RowInput, seed: UInt64) throws
     -> CalledResults?
@@ -79,7 +102,7 @@ extension GuestOptions {
     guard called.isCalled else { return nil }
     let (inputs, length, rows) = (inputFormat ?? calledFormat, source.rows.length, source.rows.rowCount)
     let asked = flags.call(formula, rows: rows, length: length)
-    let count = formula.resultCount(length: length)
+    let count = asked.results?.count ?? formula.resultCount(length: length)
     try Self.require(
       Memory.product(rows, length), Memory.product(rows, count),
       asked.arrays.reduce(0) { $0 + $1.values.count })
@@ -102,11 +125,12 @@ extension GuestOptions {
       outputs: [
         .init(
           GuestResult(
-            "results", try Self.element(calledFormat),
+            "results", try asked.results?.type ?? Self.element(calledFormat),
             count == 1 && length > 1 ? [rows] : [rows, count]), perItem: perItem,
           lengthAxes: count == length ? lengthAxes : [])
       ], parameters: asked.parameters.map { GuestParameter($0.0, $0.1) })
-    var verification = FormulaVerification(formula, format: calledFormat)
+    let form = flags.kept
+    var verification = FormulaVerification(formula, format: form == nil ? calledFormat : .mask)
     verification.overflow = overflow
     verification.claims = try claimed
     verification.triesPlans = false
@@ -118,7 +142,11 @@ extension GuestOptions {
       again.formula = flags.formula(formula, of: call, length: n)
       let held = HeldRows(input?.values ?? [Double](repeating: 0, count: items * n), length: n)
       let count = again.formula.resultCount(length: n)
-      let (found, _) = try again.run("call", HeldResults([result], counts: [count]) { $0.row }, on: held)
+      let given: any ResultSource<FormulaQuestion<O.F>> =
+        try form.map {
+          try KeptSets(result.view(), name: "call", form: $0, shapes: [result.shape], axis: 1) { $0.row }
+        } ?? HeldResults([result], counts: [count]) { $0.row }
+      let (found, _) = try again.run("call", given, on: held)
       return CallJudgement(wrong: found.findings.wrong[0].count, of: result.count)
     }
   }

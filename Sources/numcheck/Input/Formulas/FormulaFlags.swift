@@ -34,6 +34,11 @@ protocol FormulaFlags: ParsableArguments {
   func described(_ formula: F) -> String
   /// Whether sums are taken in the accumulator: then a finer one may help.
   static var hasSums: Bool { get }
+  /// What results hold instead of the formula's numbers: sets of places, judged as masks.
+  var kept: KeptForm? { get }
+  /// What else there is to say of results that were judged.
+  func extend(
+    _ report: inout VerifyReport, _ formula: F, _ guest: JudgedResults<F>, on rows: any RowSource) throws
   /// What else there is to say of a run, in further sections.
   func extend(_ report: inout Report, _ run: FormulaRun<Self>) throws
 }
@@ -53,6 +58,21 @@ extension FormulaFlags {
   func described(_ formula: F) -> String { "" }
   static var hasSums: Bool { true }
   func extend(_ report: inout Report, _ run: FormulaRun<Self>) throws {}
+  var kept: KeptForm? { nil }
+  func extend(
+    _ report: inout VerifyReport, _ formula: F, _ guest: JudgedResults<F>, on rows: any RowSource
+  ) throws {}
+}
+
+/// Results of a formula that are judged, however they came.
+struct JudgedResults<F: SuspectedFormula> {
+  /// What reports call them.
+  let name: String
+  /// What they are numbers of.
+  let format: NumberFormat
+  let source: any ResultSource<FormulaQuestion<F>>
+  let claims: Claims
+  let threads: Int
 }
 
 /// What the rows of a formula hold, for help.

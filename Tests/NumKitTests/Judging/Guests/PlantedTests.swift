@@ -1,18 +1,12 @@
 import Foundation
 import NumKit
+import TestSupport
 import Testing
 
 /// Kernels with a defect are caught and the defect is named; those without pass. Minutes, so only where NUMCHECK_PLANTED asks.
 @Suite(.enabled(if: ProcessInfo.processInfo.environment["NUMCHECK_PLANTED"] != nil)) struct PlantedTests {
   /// Large only where code is optimised.
-  static let shapes: [(rows: Int, length: Int)] = {
-    var isDebug = false
-    assert(
-      {
-        isDebug = true; return true
-      }())
-    return isDebug ? [(6, 192)] : [(64, 4096), (4, 49152)]
-  }()
+  static let shapes: [(rows: Int, length: Int)] = isOptimized ? [(64, 4096), (4, 49152)] : [(6, 192)]
   static let seeds: [UInt64] = shapes[0].rows < 64 ? [1] : [1, 2]
 
   private func judge(

@@ -34,6 +34,8 @@ enum FormulaHypothesisRegistry {
       }
     }
     let format = context.format
+    // Of results that are 0 or 1 any other one counts.
+    if format.precision == 1 { suspects.leastMeanUlp = 0 }
     suspects.signs = { [NarrowResultSign<FormulaQuestion<F>>(format)] }
     return suspects
   }

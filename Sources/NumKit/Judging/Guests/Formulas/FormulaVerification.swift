@@ -89,7 +89,10 @@ package struct FormulaContext<F: SuspectedFormula>: Sendable {
     let usual = RowPlans.usual(format)
     var pairs = [(usual, usual)]
     if format != usual { pairs += [(format, usual), (format, format)] }
-    return pairs.filter { $0.0.hasZero }.flatMap { c, a in F.algorithms.map { plan($0, c, a, formula) } }
+    // Nothing is computed in a bit.
+    return pairs.filter { $0.0.hasZero && $0.0.precision > 1 && $0.1.precision > 1 }.flatMap { c, a in
+      F.algorithms.map { plan($0, c, a, formula) }
+    }
   }
 
   private func plan(

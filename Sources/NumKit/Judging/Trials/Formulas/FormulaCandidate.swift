@@ -19,6 +19,12 @@ package protocol FormulaErrors {
     _ row: Int, _ x: [Double], exact: UnsafeBufferPointer<Double>,
     into bounds: UnsafeMutableBufferPointer<Double>
   ) -> Bool
+  /// Whether results are 1 or 0, whatever they are about: a bound says nothing then only where none of them is certain.
+  var isMembership: Bool { get }
+}
+
+extension FormulaErrors {
+  package var isMembership: Bool { false }
 }
 
 /// One of our kernels of a formula, in one configuration.
@@ -97,6 +103,7 @@ private struct StoredErrors<F: BoundedFormula>: ErrorModel {
       worst = Swift.max(worst, bounds[i])
       scale = Swift.max(scale, exact[i].magnitude)
     }
+    if errors.isMembership { return bounds.allSatisfy { $0 >= 1 } ? .vacuous : .sound }
     return worst >= scale && scale > 0 ? .vacuous : .sound
   }
 }
