@@ -20,60 +20,62 @@ NC_INLINE int32_t nc_mask(i32x8 lanes) {
   return mask;
 }
 
-typedef struct { f64x8 s1[2], s2[2], s3[2], s4[2]; } nc_lanes;
+typedef struct { f64x8 s1, s2, s3, s4; } nc_lanes;
 
-// Adds 16 elements; `masked`: some may be no numbers, and add nothing. By address: no vector of 512 bits crosses a call.
-NC_INLINE void nc_add16(nc_lanes *t, const float *x, double shift, int masked) {
+// Adds 8 elements; `masked`: some may be no numbers, and add nothing. By address: no vector of 512 bits crosses a call.
+NC_INLINE void nc_add8(nc_lanes *t, const float *x, double shift, int masked) {
   typedef int64_t i64x8 __attribute__((ext_vector_type(8), aligned(8)));
-  for (int k = 0; k < 2; k++) {
-    f32x8 v = *(const f32x8 *)(x + 8 * k);
-    f64x8 d = __builtin_convertvector(v, f64x8) - shift;
-    if (masked) {
-      i32x8 good = ((i32x8)v & 0x7fffffff) < 0x7f800000;
-      d = __builtin_convertvector(good, i64x8) ? d : (f64x8)0.0;
-    }
-    f64x8 e = d * d;
-    t->s1[k] += d;
-    t->s2[k] += e;
-    t->s3[k] = __builtin_elementwise_fma(e, d, t->s3[k]);
-    t->s4[k] = __builtin_elementwise_fma(e, e, t->s4[k]);
+  f32x8 v = *(const f32x8 *)x;
+  f64x8 d = __builtin_convertvector(v, f64x8) - shift;
+  if (masked) {
+    i32x8 good = ((i32x8)v & 0x7fffffff) < 0x7f800000;
+    d = __builtin_convertvector(good, i64x8) ? d : (f64x8)0.0;
   }
+  f64x8 e = d * d;
+  t->s1 += d;
+  t->s2 += e;
+  t->s3 = __builtin_elementwise_fma(e, d, t->s3);
+  t->s4 = __builtin_elementwise_fma(e, e, t->s4);
 }
 
-NC_INLINE nc_lanes nc_sum_lanes(const float *x, size_t n, double shift, int masked) {
-  nc_lanes t = {0};
-  size_t i = 0;
-  for (; i + 64 <= n; i += 64) {
-    for (size_t j = 0; j < 64; j += 16) nc_add16(&t, x + i + j, shift, masked);
-  }
-  if (i == n) return t;
+// Lane k of `lanes[h]` has the elements k + 8h of each 16. One half after the other: the sums of both are more than there are
+// registers of 256 bits.
+NC_INLINE void nc_sum_lanes(const float *x, size_t n, double shift, int masked, nc_lanes *lanes) {
+  size_t whole = n - n % 64;
   // NaNs, which add nothing.
   float part[64];
-  for (size_t k = 0; k < 64; k++) part[k] = i + k < n ? x[i + k] : nc_float(0x7fff0000);
-  for (size_t j = 0; j < 64; j += 16) nc_add16(&t, part + j, shift, 1);
-  return t;
+  for (size_t k = 0; k < 64; k++) part[k] = whole + k < n ? x[whole + k] : nc_float(0x7fff0000);
+  for (size_t half = 0; half < 2; half++) {
+    nc_lanes t = {0};
+    for (size_t i = 8 * half; i < whole; i += 64) {
+      for (size_t j = 0; j < 64; j += 16) nc_add8(&t, x + i + j, shift, masked);
+    }
+    for (size_t j = 8 * half; whole < n && j < 64; j += 16) nc_add8(&t, part + j, shift, 1);
+    lanes[half] = t;
+  }
 }
 
-NC_INLINE double nc_add_up(const f64x8 *s) {
-  f64x8 t = s[0] + s[1];
+NC_INLINE double nc_add_up(const f64x8 *a, const f64x8 *b) {
+  f64x8 t = *a + *b;
   return ((t[0] + t[4]) + (t[1] + t[5])) + ((t[2] + t[6]) + (t[3] + t[7]));
 }
 
 // In 16 lanes, added up in one order: a stretch has one sum whoever computes it.
 NC_WIDE nc_sums nc_sum(const float *x, size_t n, double shift) {
   nc_sums t = {.numbers = n};
-  nc_lanes lanes = nc_sum_lanes(x, n, shift, 0);
+  nc_lanes lanes[2];
+  nc_sum_lanes(x, n, shift, 0, lanes);
   // Fourth powers of Floats are no infinities, unless there are infinities or NaNs: then all again, with care.
-  int special = !(nc_add_up(lanes.s4) < __builtin_inf());
+  int special = !(nc_add_up(&lanes[0].s4, &lanes[1].s4) < __builtin_inf());
   for (size_t k = n - n % 64; k < n; k++) special |= !nc_is_number(x[k]);
   if (special) {
     for (size_t k = 0; k < n; k++) t.numbers -= !nc_is_number(x[k]);
-    lanes = nc_sum_lanes(x, n, shift, 1);
+    nc_sum_lanes(x, n, shift, 1, lanes);
   }
-  t.first = nc_add_up(lanes.s1);
-  t.second = nc_add_up(lanes.s2);
-  t.third = nc_add_up(lanes.s3);
-  t.fourth = nc_add_up(lanes.s4);
+  t.first = nc_add_up(&lanes[0].s1, &lanes[1].s1);
+  t.second = nc_add_up(&lanes[0].s2, &lanes[1].s2);
+  t.third = nc_add_up(&lanes[0].s3, &lanes[1].s3);
+  t.fourth = nc_add_up(&lanes[0].s4, &lanes[1].s4);
   return t;
 }
 
@@ -111,12 +113,12 @@ void nc_count_subnormals(const float *x, size_t n, uint64_t *octaves) {
 
 // Counts those of 64 with a zero fraction, but for zeros, by exponent field.
 NC_INLINE void nc_count_powers64(const float *x, uint64_t *powers) {
+  uint64_t found = 0;
   for (size_t i = 0; i < 64; i += 8) {
     i32x8 m = nc_load(x + i) & 0x7fffffff;
-    for (int32_t found = nc_mask(((m & 0x7fffff) == 0) & (m != 0)); found; found &= found - 1) {
-      powers[nc_bits(x[i + (size_t)__builtin_ctz((uint32_t)found)]) >> 23 & 0xff]++;
-    }
+    found |= (uint64_t)nc_mask(((m & 0x7fffff) == 0) & (m != 0)) << i;
   }
+  for (; found; found &= found - 1) powers[nc_bits(x[__builtin_ctzll(found)]) >> 23 & 0xff]++;
 }
 
 // Fields of 64 elements, in any order; returns whether any has a zero fraction. `signs` collects all bits and those that all have.
@@ -136,22 +138,21 @@ NC_INLINE uint32_t nc_lane_sum(const u8x64 *counts) {
   return __builtin_reduce_add((pairs & 0xff) + (pairs >> 8));
 }
 
-// Fields lie close together in most data: each is compared with all that may occur, instead of counted in a table, where
-// like neighbours wait for each other.
-NC_WIDE nc_fields nc_count_exponents(const float *x, size_t n, uint64_t *counts, uint64_t *powers) {
-  u8x64 fields[64];
-  u8x64 low = 255, high = 0;
-  u32x16 signs[2] = {0, 0xffffffff};
-  size_t blocks = n / 64;
-  for (size_t k = 0; k < blocks; k++) {
-    if (nc_exponent_fields(x + 64 * k, &fields[k], signs)) nc_count_powers64(x + 64 * k, powers);
-    low = __builtin_elementwise_min(low, fields[k] - 1);
-    high = __builtin_elementwise_max(high, fields[k]);
+// The field of each of 64 with a zero fraction, 0 of the others, in the order of `nc_exponent_fields`.
+NC_INLINE void nc_power_fields(const float *x, u8x64 *result) {
+  u32x16 fields = 0;
+  for (size_t k = 0; k < 4; k++) {
+    u32x16 a = *(const u32x16 *)(x + 16 * k);
+    u32x16 even = (u32x16)((a & 0x7fffff) == 0);
+    fields |= (a >> 23 & 0xff & even) << (8 * k);
   }
-  // Those of field 0 are what is left.
-  uint32_t first = (uint32_t)__builtin_reduce_min(low) + 1, last = __builtin_reduce_max(high);
-  uint32_t rest = (uint32_t)blocks * 64;
-  uint64_t before = counts[0];
+  *result = (u8x64)fields;
+}
+
+// Counts fields from `first`, 1 or more, to `last`, which has all others but 0; returns how many there were. They lie close together
+// in most data: each is compared with all that may occur, instead of counted in a table, where like neighbours wait for each other.
+NC_INLINE uint32_t nc_tally(const u8x64 *fields, size_t blocks, uint32_t first, uint32_t last, uint64_t *counts) {
+  uint32_t found = 0;
   if (first + 48 > last) {
     for (uint32_t e = first; e <= last; e += 4) {
       u8x64 sums[4] = {0, 0, 0, 0};
@@ -161,17 +162,45 @@ NC_WIDE nc_fields nc_count_exponents(const float *x, size_t n, uint64_t *counts,
       for (uint32_t j = 0; j < 4 && e + j <= last; j++) {
         uint32_t sum = nc_lane_sum(&sums[j]);
         counts[e + j] += sum;
-        rest -= sum;
+        found += sum;
       }
     }
-    counts[0] += rest;
+    return found;
+  }
+  uint32_t tables[4][256] = {{0}};
+  const uint8_t *bytes = (const uint8_t *)fields;
+  for (size_t i = 0; i < 64 * blocks; i += 4) {
+    for (size_t j = 0; j < 4; j++) tables[j][bytes[i + j]]++;
+  }
+  for (size_t e = 1; e < 256; e++) {
+    uint32_t sum = tables[0][e] + tables[1][e] + tables[2][e] + tables[3][e];
+    counts[e] += sum;
+    found += sum;
+  }
+  return found;
+}
+
+NC_WIDE nc_fields nc_count_exponents(const float *x, size_t n, uint64_t *counts, uint64_t *powers) {
+  u8x64 fields[64];
+  u8x64 low = 255, high = 0;
+  u32x16 signs[2] = {0, 0xffffffff};
+  size_t blocks = n / 64;
+  uint64_t even = 0;
+  for (size_t k = 0; k < blocks; k++) {
+    even |= (uint64_t)nc_exponent_fields(x + 64 * k, &fields[k], signs) << k;
+    low = __builtin_elementwise_min(low, fields[k] - 1);
+    high = __builtin_elementwise_max(high, fields[k]);
+  }
+  uint32_t first = (uint32_t)__builtin_reduce_min(low) + 1, last = __builtin_reduce_max(high);
+  uint64_t before = counts[0];
+  // Those of field 0 are what is left.
+  counts[0] += (uint32_t)blocks * 64 - nc_tally(fields, blocks, first, last, counts);
+  if (__builtin_popcountll(even) > 48) {
+    // Of very few digits: most blocks have several.
+    for (size_t k = 0; k < blocks; k++) nc_power_fields(x + 64 * k, &fields[k]);
+    nc_tally(fields, blocks, first, last, powers);
   } else {
-    uint32_t tables[4][256] = {{0}};
-    const uint8_t *bytes = (const uint8_t *)fields;
-    for (size_t i = 0; i < rest; i += 4) {
-      for (size_t j = 0; j < 4; j++) tables[j][bytes[i + j]]++;
-    }
-    for (size_t e = 0; e < 256; e++) counts[e] += tables[0][e] + tables[1][e] + tables[2][e] + tables[3][e];
+    for (; even; even &= even - 1) nc_count_powers64(x + 64 * (size_t)__builtin_ctzll(even), powers);
   }
   uint32_t any = __builtin_reduce_or(signs[0]), all = __builtin_reduce_and(signs[1]);
   for (size_t i = blocks * 64; i < n; i++) {

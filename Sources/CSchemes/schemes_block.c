@@ -115,20 +115,31 @@ NC_INLINE float nc_integer(float y, int ties) {
   return t + (y - t >= 0.5f ? 1.0f : 0.0f);
 }
 
+// The nearest bf16, ties to even; x is no NaN.
+NC_INLINE float nc_brain(float x) {
+  uint32_t u = (uint32_t)nc_bits(x);
+  return nc_float((int32_t)((u + 0x7fff + ((u >> 16) & 1)) & 0xffff0000u));
+}
+
 // clamp(round(x/m) + z); forms: 0 x/m, 1 x·m, 2 round(clamp(x/m + (z + low))) − low, 3 round((x − z)/m), without z 4 x·m, 5 x·m·64.
+// 6 and 7 are 0 without z, and 2, with every result rounded to bf16, x too.
 // NaN becomes the code of zero.
 NC_INLINE void nc_integer_loop(const float *x, const float *m, const float *z, size_t n, float low, float high,
                                uint8_t *codes, int form, int ties) {
   for (size_t i = 0; i < n; i++) {
     float v = x[i];
     v = v == v ? v : 0.0f;
-    float y = form == 3 ? (v - z[i]) / m[i] : form == 0 || form == 2 ? v / m[i] : v * m[i];
+    if (form > 5) {
+      v = nc_brain(nc_brain(v) / m[i]);
+      if (form == 7) v = nc_brain(v + (z[i] + low));
+    }
+    float y = form > 5 ? v : form == 3 ? (v - z[i]) / m[i] : form == 0 || form == 2 ? v / m[i] : v * m[i];
     y = form == 2 ? y + (z[i] + low) : form == 5 ? y * 64.0f : y;
     y = form == 5 && y != y ? 0.0f : y;
     y = nc_integer(y, ties) + (form < 2 ? z[i] : 0.0f);
     y = y > low ? y : low;
     y = y < high ? y : high;
-    codes[i] = (uint8_t)(int32_t)(form == 2 ? y - low : y);
+    codes[i] = (uint8_t)(int32_t)(form == 2 || form == 7 ? y - low : y);
   }
 }
 
@@ -136,9 +147,14 @@ NC_WIDE void nc_integers(const float *x, const float *m, const float *z, size_t 
                          uint8_t *codes, int form, int ties) {
 #define NC_CASE(f, t) case f * 3 + t: nc_integer_loop(x, m, z, n, low, high, codes, f, t); return;
 #define NC_CASES(f) NC_CASE(f, 0) NC_CASE(f, 1) NC_CASE(f, 2)
-  switch (form * 3 + ties) { NC_CASES(0) NC_CASES(1) NC_CASES(2) NC_CASES(3) NC_CASE(4, 0) NC_CASE(5, 0) NC_CASE(5, 1) }
+  switch (form * 3 + ties) { NC_CASES(0) NC_CASES(1) NC_CASES(2) NC_CASES(3) NC_CASE(4, 0) NC_CASE(5, 0) NC_CASE(5, 1)
+                              NC_CASES(6) NC_CASES(7) }
 #undef NC_CASES
 #undef NC_CASE
+}
+
+void nc_round_to_bf16(float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = x[i] == x[i] ? nc_brain(x[i]) : x[i];
 }
 
 // (code − z)·s, the code sign-extended from `bits`.

@@ -4,22 +4,23 @@
 
 // Rounds to nearest even inside f32: an integer carry for normal results, a magic addition for subnormal ones.
 // The sign is that of `x`, so that a NaN made on the way has the same sign on every machine.
-// `away`: ties away from zero instead.
-NC_INLINE uint8_t nc_encode_ties(float x, float m, int divide, struct nc_small_format f, int away) {
+// `ties`: 0 to even, 1 away from zero, 2 towards it.
+NC_INLINE uint8_t nc_encode_ties(float x, float m, int divide, struct nc_small_format f, int ties) {
   int32_t sign = (int32_t)((uint32_t)nc_bits(x) >> 31);
   float y = nc_float(nc_bits(x) & 0x7fffffff);
   y = divide ? y / m : y * m;
   int32_t u = nc_bits(y) & 0x7fffffff;
-  int32_t carried = u + (1 << (22 - f.t)) - (away ? 0 : 1 - ((u >> (23 - f.t)) & 1));
+  int32_t carried = u + (1 << (22 - f.t)) - (ties == 1 ? 0 : ties == 2 ? 1 : 1 - ((u >> (23 - f.t)) & 1));
   int32_t normal = (carried >> (23 - f.t)) - ((126 + f.min_exponent) << f.t);
   int32_t magic = (f.min_exponent - f.t + 23 + 127) << 23;
   int32_t small = nc_bits(y + nc_float(magic)) - magic;
-  if (away) {
+  if (ties) {
     // In units of the smallest number: exact, and so is the rest.
     float units = y * nc_float((127 + f.t - f.min_exponent) << 23);
     units = units < 256.0f ? units : 256.0f;
     small = (int32_t)units;
-    small += units - (float)small >= 0.5f;
+    float rest = units - (float)small;
+    small += ties == 1 ? rest >= 0.5f : rest > 0.5f;
   }
   int32_t code = u < ((f.min_exponent + 127) << 23) ? small : normal;
   code = code > f.largest ? f.overflow : code;
@@ -73,6 +74,16 @@ void nc_small_multiplied(
 void nc_small_multiplied_away(
     const float *restrict x, const float *restrict m, size_t n, uint8_t *restrict codes, struct nc_small_format f) {
   NC_EACH(codes[i] = nc_encode_ties(x[i], m[i], 0, g, 1))
+}
+
+void nc_small_multiplied_down(
+    const float *restrict x, const float *restrict m, size_t n, uint8_t *restrict codes, struct nc_small_format f) {
+  NC_EACH(codes[i] = nc_encode_ties(x[i], m[i], 0, g, 2))
+}
+
+void nc_small_divided_down(
+    const float *restrict x, const float *restrict m, size_t n, uint8_t *restrict codes, struct nc_small_format f) {
+  NC_EACH(codes[i] = nc_encode_ties(x[i], m[i], 1, g, 2))
 }
 
 void nc_small_divided(

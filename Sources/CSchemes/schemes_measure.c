@@ -97,16 +97,19 @@ nc_split_sums nc_split_errors(const float *x, const float *y, const float *ideal
   return t;
 }
 
-// Counts, sums and sums of squares of the numbers in bins of their upper 20 bits, ordered like the numbers.
-void nc_fill_bins(const float *x, size_t n, double *bins) {
+size_t nc_fill_bins(const float *x, size_t n, const int32_t *pages, double *bins) {
   for (size_t i = 0; i < n; i++) {
     if (!nc_is_number(x[i])) continue;
     int32_t u = nc_bits(x[i]);
     size_t bin = ((uint32_t)(u ^ ((u >> 31) & 0x7fffffff)) ^ 0x80000000u) >> 12;
-    bins[3 * bin] += 1.0;
-    bins[3 * bin + 1] += (double)x[i];
-    bins[3 * bin + 2] += (double)x[i] * (double)x[i];
+    int32_t page = pages[bin >> 11];
+    if (page < 0) return i;
+    double *place = bins + page + 3 * (bin & 2047);
+    place[0] += 1.0;
+    place[1] += (double)x[i];
+    place[2] += (double)x[i] * (double)x[i];
   }
+  return n;
 }
 
 double nc_log10(double x) { return log10(x); }

@@ -61,6 +61,44 @@ import Testing
     }
   }
 
+  /// What a profile has found of a tensor spares its schemes a pass over all of it, and changes no digit.
+  @Test func aProfileStandsForASurvey() throws {
+    final class Read: @unchecked Sendable { var rows = 0 }
+    struct Counted: BandSource {
+      let tensor: Rows
+      let read: Read
+      var rows: Int { tensor.rows }
+      var columns: Int { tensor.columns }
+      func read(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
+        read.rows += range.count
+        try tensor.read(range, into: buffer)
+      }
+    }
+    var values = Self.tensor(rows: 2048, columns: 128).values
+    (values[5], values[700], values[70_000]) = (.nan, -.infinity, -900)
+    let tensor = Rows(rows: 2048, columns: 128, values: values)
+    let profile = try tensor.values.withUnsafeBufferPointer {
+      try TensorProfile(MemorySource($0, rows: tensor.rows, columns: tensor.columns))
+    }
+    let schemes = SchemeRegistry.known.filter(\.needsSurvey)
+    #expect(schemes.count > 10)
+    var spared = 0
+    for scheme in schemes {
+      let (plain, known) = (Read(), Read())
+      let a = try SampledCosts(Counted(tensor: tensor, read: plain), schemes: [scheme], sample: 4096)
+      let b = try SampledCosts(
+        Counted(tensor: tensor, read: known), schemes: [scheme], sample: 4096, profile: profile)
+      #expect(
+        a.costs.map { "\($0)" } == b.costs.map { "\($0)" } && a.measuredRows == b.measuredRows,
+        "\(scheme.name)")
+      #expect(plain.rows == 2048 + a.measuredRows)
+      #expect([a.measuredRows, plain.rows].contains(known.rows), "\(scheme.name)")
+      if known.rows < plain.rows { spared += 1 }
+    }
+    // Scales of the tensor, of any range; not those of columns, double quantization, LLM.int8().
+    #expect(spared > 5 && spared < schemes.count)
+  }
+
   @Test func productsAndImportanceAreWhatTheySay() throws {
     let tensor = Self.tensor(rows: 24, columns: 96)
     let x = Self.tensor(rows: 5, columns: 96, seed: 9)

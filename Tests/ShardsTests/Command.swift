@@ -76,8 +76,8 @@ final class Command {
     try data.write(to: folder.appendingPathComponent(name))
   }
 
-  /// Several matrices as .safetensors.
-  func write(_ name: String, tensors: [(name: String, rows: Int, columns: Int)]) throws {
+  /// Several matrices as .safetensors; another `shift` gives other numbers.
+  func write(_ name: String, tensors: [(name: String, rows: Int, columns: Int)], shift: Int = 0) throws {
     var (header, data) = ([String](), Data())
     for (k, tensor) in tensors.enumerated() {
       let count = tensor.rows * tensor.columns
@@ -86,7 +86,7 @@ final class Command {
         "\"\(tensor.name)\":{\"dtype\":\"F32\",\"shape\":[\(tensor.rows),\(tensor.columns)],\"data_offsets\":\(range)}"
       )
       for i in 0..<count {
-        let x = Float((i * 7919 + k * 104_729) % 1009 - 500) / 331 * (i % 61 == k ? 900 : 1)
+        let x = Float((i * 7919 + k * 104_729 + shift) % 1009 - 500) / 331 * (i % 61 == k ? 900 : 1)
         withUnsafeBytes(of: x.bitPattern.littleEndian) { data.append(contentsOf: $0) }
       }
     }

@@ -13,6 +13,8 @@ void nc_extremes(const float *x, size_t blocks, size_t width, float *lowest, flo
 void nc_spread(const float *values, size_t stride, size_t blocks, size_t width, float *out);
 void nc_integers(const float *x, const float *m, const float *z, size_t n, float low, float high,
                  uint8_t *codes, int form, int ties);
+// Each number as the nearest bf16.
+void nc_round_to_bf16(float *x, size_t n);
 void nc_signed_values(const uint8_t *codes, const float *s, size_t n, int bits, float *x);
 void nc_unsigned_values(const uint8_t *codes, const float *s, const float *z, size_t n, float *x);
 void nc_offset_values(const uint8_t *codes, const float *s, const float *z, size_t n, float *x);

@@ -27,6 +27,8 @@ struct nc_small_format {
 void nc_small_cast(const float *x, size_t n, uint8_t *codes, struct nc_small_format f);
 void nc_small_multiplied(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
 void nc_small_multiplied_away(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
+void nc_small_multiplied_down(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
+void nc_small_divided_down(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
 void nc_small_divided(const float *x, const float *m, size_t n, uint8_t *codes, struct nc_small_format f);
 void nc_small_decoded(const uint8_t *codes, size_t n, float *x, struct nc_small_format f);
 void nc_small_scaled(const uint8_t *codes, const float *s, size_t n, float *x, struct nc_small_format f);

@@ -75,6 +75,16 @@ struct SmallFloat: Sendable, Hashable {
     nc_small_multiplied_away(x, run.divisors, run.count, codes, saturated)
   }
 
+  /// Codes of x·divisor, ties towards zero.
+  func multiplyDown(_ x: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
+    nc_small_multiplied_down(x, run.divisors, run.count, codes, saturated)
+  }
+
+  /// Codes of x/divisor, ties towards zero.
+  func divideDown(_ x: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
+    nc_small_divided_down(x, run.divisors, run.count, codes, saturated)
+  }
+
   /// Codes of x/divisor.
   func divide(_ x: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
     nc_small_divided(x, run.divisors, run.count, codes, saturated)

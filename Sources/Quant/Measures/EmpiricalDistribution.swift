@@ -25,21 +25,45 @@ public struct EmpiricalDistribution: Sendable {
 
   /// A distribution in the making, from a tensor's parts in order.
   public struct Counter: Sendable {
-    fileprivate var bins = [Double](repeating: 0, count: 3 << 20)
+    /// Count, Σx and Σx² of each bin. Bins of one sign and exponent are a page; there are those that have something in them, in the order
+    /// in which they were met: few, while all would be 24 MiB.
+    private var bins: [Double] = []
+    /// Where the bins of each page begin, in the order of numbers; −1 where there are none.
+    private var pages = [Int32](repeating: -1, count: 512)
 
     public init() {}
 
     /// Adds numbers.
     public mutating func add(_ values: UnsafeBufferPointer<Float>) {
-      if let x = values.baseAddress { nc_fill_bins(x, values.count, &bins) }
+      guard let x = values.baseAddress else { return }
+      var done = 0
+      while true {
+        done += nc_fill_bins(x + done, values.count - done, pages, &bins)
+        guard done < values.count else { return }
+        // The next number is the first of its page.
+        pages[Self.page(x[done])] = Int32(bins.count)
+        bins += repeatElement(0, count: 3 * 2048)
+      }
+    }
+
+    private static func page(_ x: Float) -> Int {
+      let bits = x.bitPattern
+      return Int((x.sign == .minus ? ~bits : bits | 0x8000_0000) >> 23)
+    }
+
+    /// Calls `body` with what each bin holds, ascending, where it holds anything.
+    fileprivate func forEachBin(_ body: (_ count: Double, _ sum: Double, _ squares: Double) -> Void) {
+      for first in pages where first >= 0 {
+        for bin in stride(from: Int(first), to: Int(first) + 3 * 2048, by: 3) where bins[bin] > 0 {
+          body(bins[bin], bins[bin + 1], bins[bin + 2])
+        }
+      }
     }
   }
 
   /// The distribution of what was counted.
   public init(_ counter: Counter) {
-    let bins = counter.bins
-    for bin in stride(from: 0, to: bins.count, by: 3) where bins[bin] > 0 {
-      let (n, sum, squares) = (bins[bin], bins[bin + 1], bins[bin + 2])
+    counter.forEachBin { n, sum, squares in
       means.append(sum / n)
       counts.append(n)
       countsBelow.append(count + n)

@@ -1,4 +1,5 @@
 import CSchemes
+import NumKitNumbers
 
 /// By what the errors of a weight are judged.
 public enum CostJudge: Sendable {
@@ -50,28 +51,29 @@ public struct SampledCost: Sendable {
 /// rows, or by a run of rows where schemes have blocks of several.
 public struct SampledCosts: Sendable {
   /// Rows and columns of the tensor.
-  public let rows: Int
-  public let columns: Int
+  public internal(set) var rows: Int
+  public internal(set) var columns: Int
   /// Rows measured.
-  public let measuredRows: Int
+  public internal(set) var measuredRows: Int
   /// Elements of these that are NaN or infinite; no figure is of them.
-  public let nonFinite: Int
+  public internal(set) var nonFinite: Int
   /// By what errors are judged.
-  public let judge: String
+  public internal(set) var judge: String
   /// The schemes that fit, in the order given.
-  public let costs: [SampledCost]
+  public internal(set) var costs: [SampledCost]
   /// Those that do not, and why.
-  public let skipped: [SkippedScheme]
+  public internal(set) var skipped: [SkippedScheme]
 
   /// About how many elements are in a sample.
   public static let usualSample = 1 << 18
   /// About how many elements are coded at a time.
   private static let piece = 1 << 14
 
-  /// Measures. `sample` is about how many elements; nil for all. Throws what reading throws, and `CureError` for activations that do
-  /// not fit.
+  /// Measures. `sample` is about how many elements; nil for all. What schemes must know of the whole a `profile` of it tells, if it
+  /// can. Throws what reading throws, and `CureError` for activations that do not fit.
   public init(
-    _ source: some BandSource, schemes: [any Scheme], judge: CostJudge = .weights, sample: Int? = usualSample
+    _ source: some BandSource, schemes: [any Scheme], judge: CostJudge = .weights, sample: Int? = usualSample,
+    profile: TensorProfile? = nil, threads: Int = 1
   ) throws {
     let (rows, columns) = (source.rows, source.columns)
     (self.rows, self.columns, self.judge) = (rows, columns, judge.name)
@@ -87,13 +89,31 @@ public struct SampledCosts: Sendable {
       }
     }
     self.skipped = skipped
-    let survey = try Self.survey(source, fitting)
+    let survey = try profile.flatMap { TensorSurvey($0, for: fitting) } ?? Self.survey(source, fitting)
     let meters = try fitting.map { try Meter($0, rows: rows, columns: columns, survey: survey) }
     // Runs that are whole blocks for all.
     let unit = min(rows, meters.map(\.staged.rowUnit).reduce(1, leastCommonMultiple))
     let rowSample = RowSample(rows: rows, columns: columns, elements: sample, unit: unit)
     measuredRows = rowSample.count
-    let height = max(unit, Self.piece / max(1, columns) / unit * unit)
+    // Each thread has some of the schemes, and reads the rows for itself.
+    let teams = max(1, min(threads, meters.count))
+    nonFinite = try ParallelRows(threads: teams, chunk: 1).reduce(
+      count: teams, progress: nil, make: { SampleCounter() },
+      body: { worker, team in
+        let own = stride(from: team, to: meters.count, by: teams).map { meters[$0] }
+        let found = try Self.measure(own, source, rowSample, unit: unit, judge)
+        if team == 0 { worker.nonFinite = found }
+      }, merge: { $0.nonFinite += $1.nonFinite }
+    ).nonFinite
+    costs = try meters.map { try $0.cost(rows: rows, measured: rowSample.count, columns: columns) }
+  }
+
+  /// Takes the sample through some schemes; returns how many of its elements are no numbers.
+  private static func measure(
+    _ meters: [Meter], _ source: some BandSource, _ sample: RowSample, unit: Int, _ judge: CostJudge
+  ) throws -> Int {
+    let columns = source.columns
+    let height = max(unit, piece / max(1, columns) / unit * unit)
     let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: height * columns)
     defer { values.deallocate() }
     let scratch = MeasurementScratch()
@@ -101,10 +121,10 @@ public struct SampledCosts: Sendable {
     var nonFinite = 0
     // Neighbouring runs are read together, as many as fit.
     var next = 0
-    while next < rowSample.runs.count {
+    while next < sample.runs.count {
       var filled = 0
-      while next < rowSample.runs.count, filled + rowSample.runs[next].count <= height {
-        let run = rowSample.runs[next]
+      while next < sample.runs.count, filled + sample.runs[next].count <= height {
+        let run = sample.runs[next]
         try source.read(
           run, into: .init(rebasing: values[filled * columns..<(filled + run.count) * columns]))
         filled += run.count
@@ -121,8 +141,7 @@ public struct SampledCosts: Sendable {
         try meter.add(part, rows: filled, columns: columns, judge, energies, scratch, &difference)
       }
     }
-    self.nonFinite = nonFinite
-    costs = try meters.map { try $0.cost(rows: rows, measured: rowSample.count, columns: columns) }
+    return nonFinite
   }
 
   /// Costs that are known from elsewhere, of all rows.
@@ -159,6 +178,11 @@ extension CostJudge {
     let clean = x.map { $0.isFinite ? $0 : 0 }
     return a.values.withUnsafeBufferPointer { nc_product_energy(clean, clean.count, $0.baseAddress, a.rows) }
   }
+}
+
+/// What a thread counts of the sample.
+private final class SampleCounter {
+  var nonFinite = 0
 }
 
 /// One scheme's way through the sample.

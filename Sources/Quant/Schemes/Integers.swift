@@ -12,7 +12,8 @@ import CSchemes
 ///   affine mode: codes count from the end of larger magnitude, which is met exactly), `awq` (AutoAWQ: the range is not widened to 0,
 ///   which leaves no zero point for it where all are of one sign; s is at least 10^−5/(2^b − 1));
 /// - ties: `even` (default), `away` (from zero), `up`;
-/// - how s is stored: `f32` (default), `f16`, `bf16`; elements are rounded with the stored s.
+/// - how s is stored: `f32` (default), `f16`, `bf16`; elements are rounded with the stored s. With `ct,bf16` every operation is in bf16,
+///   as compressed-tensors' are on tensors of bf16.
 let integerFamily = SchemeFamily(
   file: "Integers",
   defaults: {
@@ -34,11 +35,13 @@ let integerFamily = SchemeFamily(
         AffineInteger(bits: bits, signed: true, place, rule: .halfSteps),
         AffineInteger(bits: bits, signed: true, place, rule: .noClipping),
         AffineInteger(bits: bits, signed: true, place, rule: .compressedTensors),
+        AffineInteger(bits: bits, signed: true, place, rule: .compressedTensors, scales: .brain),
         AffineInteger(bits: bits, signed: true, place, ties: .away),
         AffineInteger(bits: bits, signed: true, place, scales: .half),
         AffineInteger(bits: bits, signed: true, place, scales: .brain),
         AffineInteger(bits: bits, signed: false, place, rule: .torchao),
         AffineInteger(bits: bits, signed: false, place, rule: .compressedTensors),
+        AffineInteger(bits: bits, signed: false, place, rule: .compressedTensors, scales: .brain),
         AffineInteger(bits: bits, signed: false, place, rule: .minimum),
         AffineInteger(bits: bits, signed: false, place, rule: .awq),
         AffineInteger(bits: bits, signed: false, place, scales: .half),
@@ -165,6 +168,9 @@ struct AffineInteger: BlockedScheme {
     return AffineInteger(bits: bits, signed: signed, granularity, rule: rule, ties: ties)
   }
 
+  /// Whether every operation is in bf16.
+  private var isBrain: Bool { rule == .compressedTensors && scales == .brain }
+
   private var scaleBytes: Int { scales == .single ? 4 : 2 }
 
   private func stored(_ scale: Float) -> Float {
@@ -216,8 +222,22 @@ struct AffineInteger: BlockedScheme {
     return BlockScale(stored: s, scale: s, divisor: s, zero: nearest == 0 ? 0 : edge)
   }
 
+  /// compressed-tensors' scale and zero point of a tensor of bf16.
+  private func brainScale(_ range: BlockRange) -> BlockScale {
+    let (least, top) = (Float(-top - 1), Float(top))
+    if signed {
+      let s = stored(rounded(range.magnitude) / (top + 0.5))
+      return BlockScale(stored: s, scale: s, divisor: s)
+    }
+    let (low, high) = (rounded(min(range.lowest, 0)), rounded(max(range.highest, 0)))
+    let s = stored(rounded(high - low) / (top - least))
+    let zero = min(max(rounded(least - rounded(low / s)), least), top).rounded(.toNearestOrEven) - least
+    return BlockScale(stored: s, scale: s, divisor: s, zero: zero)
+  }
+
   func blockScale(_ range: BlockRange, tensor: Float) -> BlockScale {
     if rule == .mlx { return affineScale(range) }
+    if isBrain { return brainScale(range) }
     let steps = Float(2 * top + 1)
     let isWidened = rule != .minimum && rule != .awq
     let low = isWidened ? min(range.lowest, 0) : range.lowest
@@ -273,10 +293,11 @@ struct AffineInteger: BlockedScheme {
   func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
     if rule == .compressedTensors && !signed {
       let least = Float(-top - 1)
-      nc_integers(values, run.divisors, run.zeros, run.count, least, Float(top), codes, 2, ties.rawValue)
+      nc_integers(
+        values, run.divisors, run.zeros, run.count, least, Float(top), codes, isBrain ? 7 : 2, ties.rawValue)
       return
     }
-    let form: Int32 = multiplies ? 1 : hasOffset ? 3 : 0
+    let form: Int32 = isBrain ? 6 : multiplies ? 1 : hasOffset ? 3 : 0
     nc_integers(
       values, run.divisors, run.zeros, run.count, lowestCode, highestCode, codes, form, ties.rawValue)
   }
@@ -289,6 +310,7 @@ struct AffineInteger: BlockedScheme {
     } else {
       nc_unsigned_values(codes, run.scales, run.zeros, run.count, values)
     }
+    if isBrain { nc_round_to_bf16(values, run.count) }
   }
 
   func limits(_ block: BlockScale) -> (lowest: Float, highest: Float) {
@@ -297,6 +319,7 @@ struct AffineInteger: BlockedScheme {
       return (min(block.zero, end), max(block.zero, end))
     }
     let zero = signed ? 0 : block.zero
-    return ((lowestCode - zero) * block.scale, (highestCode - zero) * block.scale)
+    let (low, high) = ((lowestCode - zero) * block.scale, (highestCode - zero) * block.scale)
+    return isBrain ? (rounded(low), rounded(high)) : (low, high)
   }
 }

@@ -9,6 +9,8 @@ import NumKit
 /// precision, halves up, in its bits, then as `floor` (for fp4 and e2m3 `ct` too: compressed-tensors rounds amax to one bit after the
 /// point, for e4m3 as well: `mxfp8e4m3:ct`). With `,torchao`: its slips at the ends of the scales' range and in `rceil`. With `,away` ties of
 /// elements go away from zero, as in Microsoft's microxcaling; `mxint8:symmetric`: codes −127 … 127 (microxcaling: with `,away`).
+/// `mxfp8e4m3:mlx` and `mxfp4:mlx` are MLX's mxfp8 and mxfp4: `rceil` of amax divided by the largest element, code 127 for a block of
+/// zeros, and ties of fp4 towards zero.
 let microscalingFamily = SchemeFamily(
   file: "Microscaling",
   defaults: { Microscaling.Element.allCases.map { Microscaling($0) } },
@@ -20,13 +22,14 @@ let microscalingFamily = SchemeFamily(
       Microscaling(.mxfp8e4m3, .compressedTensors), Microscaling(.mxfp8e4m3, .rceil, asTorchao: true),
       Microscaling(.mxfp4, .floor, asTorchao: true), Microscaling(.mxfp8e4m3, tiesAway: true),
       Microscaling(.mxfp4, tiesAway: true), Microscaling(.mxint8, isSymmetric: true),
-      Microscaling(.mxint8, tiesAway: true, isSymmetric: true),
+      Microscaling(.mxint8, tiesAway: true, isSymmetric: true), Microscaling(.mxfp8e4m3, .mlx),
+      Microscaling(.mxfp4, .mlx),
     ]
   },
   origin: { name in
     name.first(of: [
       "torchao": "torchao 0.18", "away": "microxcaling", "symmetric": "microxcaling",
-      "ct": "compressed-tensors 0.20", "ceil": "", "rceil": "cuBLAS, torchao 0.18",
+      "mlx": "MLX 0.32", "ct": "compressed-tensors 0.20", "ceil": "", "rceil": "cuBLAS, torchao 0.18",
       "even": name.base == "mxfp4" || name.base == "mxfp6e2m3"
         ? "compressed-tensors 0.20, torchao 0.18" : "torchao 0.18",
     ]) ?? "OCP MX 1.0"
@@ -44,10 +47,11 @@ let microscalingFamily = SchemeFamily(
       default: return nil
       }
     }
+    if rule == nil, [.mxfp8e4m3, .mxfp4].contains(element) { rule = name.take(["mlx": .mlx]) }
     let asTorchao = element != .mxint8 && (name.take(["torchao": true]) ?? false)
     let isSymmetric = element == .mxint8 && (name.take(["symmetric": true]) ?? false)
     let tiesAway = name.take(["away": true]) ?? false
-    guard name.isUsedUp, !asTorchao || !tiesAway else { return nil }
+    guard name.isUsedUp, !asTorchao || !tiesAway, rule != .mlx || !asTorchao && !tiesAway else { return nil }
     return Microscaling(
       element, rule ?? .floor, asTorchao: asTorchao, tiesAway: tiesAway, isSymmetric: isSymmetric)
   })
@@ -81,7 +85,7 @@ struct Microscaling: BlockedScheme {
     var fractionBits: Int { float?.format.significandBits ?? 6 }
   }
   enum Rule: String, Sendable, Hashable {
-    case floor, ceil, rceil, even
+    case floor, ceil, rceil, even, mlx
     case compressedTensors = "ct"
   }
 
@@ -134,6 +138,10 @@ struct Microscaling: BlockedScheme {
     switch rule {
     case .floor, .ceil: break
     case .even, .compressedTensors: bits = min(bits + 1 << UInt32(22 - fractionBits), 0x7f80_0000)
+    case .mlx:
+      let wanted = magnitude / largest
+      // MLX's own exponents below −127 run round to large ones.
+      return wanted == 0 ? 127 : UInt8(min(max(Self.ceilingOfLog2(wanted), -127), 127) + 127)
     case .rceil where asTorchao:
       let wanted = magnitude / largest
       if wanted == .infinity { return 254 }
@@ -149,6 +157,11 @@ struct Microscaling: BlockedScheme {
     var exponent = Int(bits >> 23) - maxExponent
     if rule == .ceil && bits & 0x7f_ffff != 0 { exponent += 1 }
     return UInt8(min(max(exponent, 0), 254))
+  }
+
+  /// ⌈log2 x⌉ of x > 0.
+  private static func ceilingOfLog2(_ x: Float) -> Int {
+    Int(x.exponent) + (x.significand == 1 ? 0 : 1)
   }
 
   private func block(_ code: UInt8) -> BlockScale {
@@ -187,7 +200,9 @@ struct Microscaling: BlockedScheme {
       nc_integers(values, run.divisors, run.zeros, run.count, least, 127, codes, 5, tiesAway ? 1 : 0)
       return
     }
-    if tiesAway {
+    if rule == .mlx && element == .mxfp4 {
+      float.multiplyDown(values, run, into: codes)
+    } else if tiesAway {
       float.multiplyAway(values, run, into: codes)
     } else {
       float.multiply(values, run, into: codes)

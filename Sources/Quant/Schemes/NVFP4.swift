@@ -2,7 +2,7 @@ import CSchemes
 
 /// NVFP4 as it is shipped. `nvfp4` is what torchao 0.17 and 0.18 write (`nvfp4:torchao-0.18`); `nvfp4:div` torchao 0.12 to 0.16
 /// (`nvfp4:torchao-0.16`), `nvfp4:ct` compressed-tensors, `nvfp4:modelopt` NVIDIA's Model Optimizer, `nvfp4:te` NVIDIA's Transformer
-/// Engine, `nvfp4:single` torchao without a scale for the tensor, `nvfp4:ue5m3` the same with scales of a wider range.
+/// Engine, `nvfp4:single` torchao without a scale for the tensor, `nvfp4:mlx` MLX, `nvfp4:ue5m3` the same with scales of a wider range.
 /// `nvfp4:4over6` is Four over Six (Cook et al., arXiv 2512.02010), `nvfp4:4over6,mae` by absolute errors, `nvfp4:te,4over6` Transformer
 /// Engine's. All take tiles of 16 × 16 too: `nvfp4@b16x16:te`.
 let nvfp4Family = SchemeFamily(
@@ -10,7 +10,7 @@ let nvfp4Family = SchemeFamily(
   defaults: { [NVFP4(.torchao)] },
   variants: {
     let plain: [any Scheme] = [
-      NVFP4.Rule.torchaoDividing, .compressedTensors, .modelopt, .single, .ue5m3, .transformerEngine,
+      NVFP4.Rule.torchaoDividing, .compressedTensors, .modelopt, .single, .mlx, .ue5m3, .transformerEngine,
       .fourOverSix,
     ].map { NVFP4($0) }
     return plain + [
@@ -21,7 +21,8 @@ let nvfp4Family = SchemeFamily(
   origin: { name in
     name.first(of: [
       "div": "torchao 0.12 to 0.16", "ct": "compressed-tensors 0.20", "modelopt": "modelopt 0.47",
-      "single": "torchao 0.18", "te": "Transformer Engine", "4over6": "Four over Six", "ue5m3": "",
+      "single": "torchao 0.18", "mlx": "MLX 0.32", "te": "Transformer Engine", "4over6": "Four over Six",
+      "ue5m3": "",
     ]) ?? "torchao 0.18"
   },
   make: { name in
@@ -33,7 +34,7 @@ let nvfp4Family = SchemeFamily(
       name.take([
         "torchao": NVFP4.Rule.torchao, "torchao-0.17": .torchao, "torchao-0.18": .torchao,
         "div": .torchaoDividing, "torchao-0.12": .torchaoDividing, "torchao-0.16": .torchaoDividing,
-        "ct": .compressedTensors, "modelopt": .modelopt, "single": .single, "ue5m3": .ue5m3,
+        "ct": .compressedTensors, "modelopt": .modelopt, "single": .single, "mlx": .mlx, "ue5m3": .ue5m3,
         "te": .transformerEngine,
       ]) ?? (name.take(["4over6": NVFP4.Rule.fourOverSix]) ?? .torchao)
     var choice: NVFP4.Choice?
@@ -50,6 +51,7 @@ let nvfp4Family = SchemeFamily(
 /// - torchao: g = amax_t/2688 is stored (2688 = 448·6); s = e4m3(clamp(amax_b/6/g, 2^−6, 448)); elements are x·((1/g)/s), values
 ///   e·(g·s). `:div`: elements are x/(g·s). `:single`: without g. `:ue5m3`: without g, elements are x/s, s is at least 2^−17, of five
 ///   exponent bits without a sign.
+/// - MLX: without g; s = e4m3(amax_b/6), 0 too, under which all is 0; elements are x/s, ties towards zero.
 /// - compressed-tensors: G = (1/amax_t)·2688 is stored, 1 where that is no number; s = e4m3(G·(amax_b/6)), 1/8 where that is 0;
 ///   elements are x/(s/G), values e·(s/G).
 /// - modelopt: g as torchao's; s = e4m3(clamp(amax_b/(6·g), 2^−9, 448)), 1 of a block of zeros; elements are x/(s·g).
@@ -66,7 +68,7 @@ struct NVFP4: BlockedScheme {
     case torchao
     case torchaoDividing = "div"
     case compressedTensors = "ct"
-    case modelopt, single, ue5m3
+    case modelopt, single, mlx, ue5m3
     case transformerEngine = "te"
     case fourOverSix = "4over6"
   }
@@ -91,7 +93,7 @@ struct NVFP4: BlockedScheme {
   var elementBits: Int { 4 }
   var blockBytes: Int { 1 }
   var hasZeros: Bool { rule == .fourOverSix }
-  var hasTensorScale: Bool { rule != .single && rule != .ue5m3 }
+  var hasTensorScale: Bool { ![.single, .mlx, .ue5m3].contains(rule) }
   var unrounded: (any Scheme)? { ScaledCast(.e2m1, granularity) }
 
   /// What the largest block's scale times six is.
@@ -99,7 +101,7 @@ struct NVFP4: BlockedScheme {
 
   func tensorScale(magnitude: Float) -> Float {
     switch rule {
-    case .single, .ue5m3: return 1
+    case .single, .mlx, .ue5m3: return 1
     case .compressedTensors:
       let scale = 1 / max(magnitude, .leastNormalMagnitude) * 2688
       return scale.isFinite ? scale : 1
@@ -120,6 +122,7 @@ struct NVFP4: BlockedScheme {
     case .compressedTensors: return BlockScale(stored: s, scale: s / tensor, divisor: s / tensor)
     case .single: return BlockScale(stored: s, scale: s, divisor: 1 / s)
     case .ue5m3: return BlockScale(stored: s, scale: s, divisor: s)
+    case .mlx: return BlockScale(stored: s, scale: s, divisor: s == 0 ? .infinity : s)
     case .transformerEngine:
       let divisor = 1 / (s * (1 / encodeScale(tensor)))
       return BlockScale(
@@ -142,6 +145,7 @@ struct NVFP4: BlockedScheme {
     case .torchao, .torchaoDividing: return max(range.magnitude / 6 / tensor, 0x1p-6)
     case .single: return max(range.magnitude / 6, 0x1p-6)
     case .ue5m3: return max(range.magnitude / 6, 0x1p-17)
+    case .mlx: return range.magnitude / 6
     case .transformerEngine where choice == nil:
       return min(range.magnitude * (encodeScale(tensor) * (1 / 6)), .greatestFiniteMagnitude)
     case .transformerEngine, .fourOverSix: return range.magnitude / 6 * encodeScale(tensor)
@@ -178,12 +182,14 @@ struct NVFP4: BlockedScheme {
   private var multiplies: Bool {
     switch rule {
     case .torchao, .single, .transformerEngine, .fourOverSix: return true
-    case .torchaoDividing, .compressedTensors, .modelopt, .ue5m3: return false
+    case .torchaoDividing, .compressedTensors, .modelopt, .mlx, .ue5m3: return false
     }
   }
 
   func encode(_ values: UnsafePointer<Float>, _ run: BlockRun, into codes: UnsafeMutablePointer<UInt8>) {
-    if multiplies {
+    if rule == .mlx {
+      SmallFloat.e2m1.divideDown(values, run, into: codes)
+    } else if multiplies {
       SmallFloat.e2m1.multiply(values, run, into: codes)
     } else {
       SmallFloat.e2m1.divide(values, run, into: codes)

@@ -30,6 +30,26 @@ public struct TensorSurvey: Sendable {
     wantsBlocks = schemes.contains { $0 is DoubleQuantized }
   }
 
+  /// What a profile tells already, without another pass; nil where one of these schemes must know more of the tensor.
+  public init?(_ profile: TensorProfile, for schemes: [any Scheme]) {
+    guard profile.finiteCount > 0, profile.columns > 0,
+      schemes.allSatisfy({ !$0.needsSurvey || Self.needsRangeOnly($0) })
+    else { return nil }
+    self.init(columns: profile.columns, for: [])
+    rows = profile.rows
+    // In whichever column it stands: the tensor's range is asked for, no column's.
+    finiteMagnitudes[0] = Int32(bitPattern: profile.largestMagnitude.bitPattern)
+    (lowest[0], highest[0]) = (profile.smallest, profile.largest)
+  }
+
+  /// Whether all that a scheme, and what it would be without rounded scales, must know of a tensor is the range of its numbers.
+  private static func needsRangeOnly(_ scheme: any Scheme) -> Bool {
+    guard let blocked = scheme as? any BlockedScheme, blocked.granularity != .channel,
+      [.magnitude, .extremes].contains(blocked.rangeKind)
+    else { return false }
+    return blocked.unrounded.map { !$0.needsSurvey || needsRangeOnly($0) } ?? true
+  }
+
   /// Adds the next rows; a last row that is cut short does not count.
   public mutating func add(_ values: UnsafeBufferPointer<Float>) {
     guard let x = values.baseAddress, columns > 0 else { return }

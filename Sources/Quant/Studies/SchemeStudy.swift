@@ -109,8 +109,20 @@ public struct SchemeStudy: Sendable {
 
 /// A scheme that does not fit a tensor's shape, and why.
 public struct SkippedScheme: Hashable, Sendable {
-  public let name: String
-  public let reason: String
+  public private(set) var name: String
+  public private(set) var reason: String
+
+  init(name: String, reason: String) { (self.name, self.reason) = (name, reason) }
+}
+
+extension SkippedScheme: Portable {
+  /// To read into.
+  static let blank = SkippedScheme(name: "", reason: "")
+
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(&name)
+    try c.carry(&reason)
+  }
 }
 
 /// What a recommendation must keep to.
@@ -158,12 +170,7 @@ extension SchemeStudy: Portable {
       try c.carry(&isBest)
       entry = Entry(measurement: measurement, floor: floor, isParetoBest: isBest)
     }
-    try c.carry(&skipped, blank: SkippedScheme(name: "", reason: "")) { c, one in
-      var (name, reason) = (one.name, one.reason)
-      try c.carry(&name)
-      try c.carry(&reason)
-      one = SkippedScheme(name: name, reason: reason)
-    }
+    try c.carry(&skipped, blank: .blank) { try $0.carry(&$1) }
     try c.carry(&nonFinite)
   }
 }

@@ -155,12 +155,11 @@ struct ActivationsCommand: Sharable {
             let profile = try profile(tensor, settings, progress)
             return ProfiledTensor(
               profile: profile,
-              costs: isWeight ? [] : try OutlierCost.costs(of: tensor, profile, threads: threads.count))
+              costs: isWeight ? [] : try OutlierCost.costs(of: tensor, profile, threads: threads.count),
+              scales: isWeight ? try scales(list.view(item), profile, name: list.name(item)) : [])
           }
           // Without its file: those of many would be too many to keep open.
-          found.add(
-            tensor.described, one.profile, costs: one.costs, file: list.file(item), isWeight: isWeight,
-            scales: isWeight ? try scales(list.view(item), one.profile, name: list.name(item)) : [])
+          found.add(tensor.described, one, file: list.file(item), isWeight: isWeight)
           if stream { try emit(JSONEmitter.lines(of: found.lastTable)) }
         } catch let error as ScanError {
           throw UsageError("\(list.name(item)): \(error)")
@@ -186,7 +185,9 @@ struct ActivationsCommand: Sharable {
       profile.peakToMedian >= ActivationsReport.wideRange
     else { return [] }
     let schemes = try ActivationsReport.scaleSchemes.map { try SchemeRegistry.scheme(named: $0) }
-    return try SampledCosts(FileMatrix(view, name: name), schemes: schemes).costs
+    return try SampledCosts(
+      FileMatrix(view, name: name), schemes: schemes, profile: profile, threads: threads.count
+    ).costs
   }
 
   private var limits: [Limit] {

@@ -9,7 +9,7 @@ import SystemPackage
 import TensorFiles
 
 /// Which scheme each matrix of a model should have.
-struct PlanCommand: ParsableCommand {
+struct PlanCommand: Sharable {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Choose a scheme for each matrix of a model, within a budget, at the least cost.",
@@ -87,7 +87,11 @@ struct PlanCommand: ParsableCommand {
 
   @OptionGroup(title: "View") var view: ViewOptions
 
+  @OptionGroup(title: "Many machines") var shards: ShardOptions
+
   @OptionGroup(title: "Report") var report: ReportOptions
+
+  var unsharable: [String] { [] }
 
   func validate() throws {
     guard (maxBits == nil) != (maxBytes == nil) else {
@@ -154,6 +158,7 @@ struct PlanCommand: ParsableCommand {
     let sorted = sort(lists, target)
     leftOut += sorted.leftOut
     let measured = try measure(sorted.matrices, schemes: names)
+    try SharedRun.end()
     leftOut += measured.leftOut
     guard !measured.tensors.isEmpty else {
       throw UsageError(
@@ -246,52 +251,55 @@ struct PlanCommand: ParsableCommand {
 
   private func keep_(_ name: String) -> Bool { keep.contains { Names.matches($0, name) } }
 
-  /// What schemes cost each matrix, several at once.
+  /// What schemes cost each matrix, several at once, or some of them where several processes share the work.
   private func measure(_ matrices: [Matrix], schemes: [any Scheme]) throws -> (
     tensors: [PlanTensor], leftOut: [LeftOut]
   ) {
     final class Worker {
-      var found: [(index: Int, tensor: PlanTensor)] = []
-      var leftOut: [(index: Int, tensor: LeftOut)] = []
+      var found = MeasuredMatrices()
     }
     let witnesses = try PlanWitnesses(activations: activations, map: map, importance: imatrix, tokens: tokens)
-    let progress = Progress(total: matrices.count, what: "matrices")
+    let progress = Progress(total: max(1, matrices.count), what: "matrices")
     defer { progress.finish() }
-    let sample = sample.elements
-    let worker = try ParallelRows(threads: threads.count, chunk: 1).reduce(
-      count: matrices.count, progress: progress.callback, make: { Worker() },
-      body: { worker, index in
-        let matrix = matrices[index]
-        let name = matrix.list.name(matrix.item)
-        do {
-          let view = matrix.list.view(matrix.item)
-          try view.open()
-          let source = try FileMatrix(view, name: name)
-          try Memory.require(
-            Memory.product(source.columns, 64), for: "\(name): a row of \(source.columns) elements")
-          let judge = try witnesses.judge(matrix.name)
-          let costs = try SampledCosts(source, schemes: schemes, judge: judge, sample: sample)
-          worker.found.append(
-            (
-              index,
-              PlanTensor(
-                name: matrix.name, type: view.elementType.name, storedBytes: view.info.byteCount, costs: costs
-              )
-            ))
-        } catch let error as CureError {
-          throw UsageError("\(name): \(error)")
-        } catch let error as BeyondSingle {
-          worker.leftOut.append((index, LeftOut(name, error)))
-        }
-      },
-      merge: {
-        $0.found += $1.found
-        $0.leftOut += $1.leftOut
-      })
+    let found = try Sharing.share(
+      "matrices", units: matrices.count, make: { MeasuredMatrices() },
+      work: { range in
+        try ParallelRows(threads: threads.count, chunk: 1).reduce(
+          count: range.count, progress: progress.callback, make: { Worker() },
+          body: { worker, k in
+            let index = range.lowerBound + k
+            let matrix = matrices[index]
+            do {
+              worker.found.tensors.append((index, try measure(matrix, schemes, witnesses)))
+            } catch let error as BeyondSingle {
+              worker.found.leftOut.append((index, LeftOut(matrix.list.name(matrix.item), error)))
+            }
+          }, merge: { $0.found.merge($1.found) }
+        ).found
+      }, merge: { $0.merge($1) })
     return (
-      worker.found.sorted { $0.index < $1.index }.map(\.tensor),
-      worker.leftOut.sorted { $0.index < $1.index }.map(\.tensor)
+      found.tensors.sorted { $0.index < $1.index }.map(\.tensor),
+      found.leftOut.sorted { $0.index < $1.index }.map(\.tensor)
     )
+  }
+
+  private func measure(_ matrix: Matrix, _ schemes: [any Scheme], _ witnesses: PlanWitnesses) throws
+    -> PlanTensor
+  {
+    let name = matrix.list.name(matrix.item)
+    let view = matrix.list.view(matrix.item)
+    try view.open()
+    let source = try FileMatrix(view, name: name)
+    try Memory.require(
+      Memory.product(source.columns, 64), for: "\(name): a row of \(source.columns) elements")
+    do {
+      let costs = try SampledCosts(
+        source, schemes: schemes, judge: try witnesses.judge(matrix.name), sample: sample.elements)
+      return PlanTensor(
+        name: matrix.name, type: view.elementType.name, storedBytes: view.info.byteCount, costs: costs)
+    } catch let error as CureError {
+      throw UsageError("\(name): \(error)")
+    }
   }
 }
 

@@ -47,11 +47,8 @@ struct ActivationsReport {
     self.view = view
   }
 
-  mutating func add(
-    _ tensor: FileTensor, _ profile: TensorProfile, costs: [OutlierCost], file: String, isWeight: Bool,
-    scales: [SampledCost]
-  ) {
-    var profile = profile
+  mutating func add(_ tensor: FileTensor, _ found: ProfiledTensor, file: String, isWeight: Bool) {
+    var profile = found.profile
     maximaBytes += profile.maximaBytes
     if maximaBytes > Self.maximaLimit && !entries.isEmpty {
       maximaBytes -= profile.maximaBytes
@@ -59,8 +56,8 @@ struct ActivationsReport {
     }
     entries.append(
       Entry(
-        file: file, tensor: tensor, profile: profile, isWeight: isWeight, scales: scales, costs: costs,
-        shownName: tensor.name))
+        file: file, tensor: tensor, profile: profile, isWeight: isWeight, scales: found.scales,
+        costs: found.costs, shownName: tensor.name))
   }
 
   /// The row of the last tensor alone.

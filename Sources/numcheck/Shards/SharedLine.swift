@@ -55,10 +55,14 @@ struct SharedLine {
 /// What `activations` finds of a tensor.
 struct ProfiledTensor: Portable {
   var profile: TensorProfile
+  /// What the massive activations cost the rest; empty where there are none.
   var costs: [OutlierCost] = []
+  /// What schemes cost a weight whose range is wide; empty for others.
+  var scales: [SampledCost] = []
 
   mutating func carry(_ c: inout Carrier) throws {
     try c.carry(&profile)
     try c.carry(&costs, blank: .blank) { try $0.carry(&$1) }
+    try c.carry(&scales, blank: .blank) { try $0.carry(&$1) }
   }
 }
