@@ -97,6 +97,7 @@ import Testing
         plan.algorithm.summation == .pairwise ? .pairwise(0..<count, leaf: 8) : .sequential(count)
       own.hold(found, "order", .word(OrderName.of(tree, count: count) ?? ""), text)
       // Nothing may be said of a sum that is not rescaled but that, and where few rows tell nothing is.
+      if found["double rounding"] != nil { own.hold(found, "double rounding", .word("no"), text) }
       if let trait = found["rescale"], let value = trait.value {
         own.claims += 1
         let isRight =
@@ -197,6 +198,36 @@ import Testing
     print("FINGERPRINTS attention: \(tally.words)")
     #expect(tally.wrong.isEmpty, "\(tally.wrong.prefix(12).joined(separator: "\n"))")
     #expect(tally.share <= 0.05, "\(tally.words)")
+  }
+
+  /// A softmax in Double whose results go through other formats on their way.
+  private final class Stored: RowBox {
+    let kind = RowKind.softmax
+    let format = NumberFormat.bf16
+    let length = 64
+    private let through: [NumberFormat]
+
+    init(through: [NumberFormat]) { self.through = through }
+
+    func read(_ probes: [RowProbe]) -> [Double] {
+      probes.map { probe in
+        let top = probe.values.max() ?? 0
+        let e = probe.values.map { Double.exp($0 - top) }
+        let share = e[probe.place] / e.reduce(0, +)
+        return format.round(through.reduce(share) { $1.round($0) })
+      }
+    }
+  }
+
+  @Test func resultsThatAreRoundedTwiceAreTold() throws {
+    for (through, word) in [([], "no"), ([NumberFormat.f32], "no"), ([.f16], "yes"), ([.f32, .tf32], "yes")] {
+      let found = try KernelFingerprint(Stored(through: through))
+      #expect(found["double rounding"]?.value == .word(word), "\(through.map(\.name))")
+      #expect(
+        try PlanClaims(parsing: "double-rounding=no").list.map { PlanClaims.verdict($0, found) } == [
+          word == "no" ? .confirmed : .refuted
+        ])
+    }
   }
 
   /// Whether a sum is rescaled shows in f32, whatever it is summed in, and after how many keys.
