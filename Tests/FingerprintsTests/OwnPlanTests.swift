@@ -96,6 +96,15 @@ import Testing
       let tree: SumTree =
         plan.algorithm.summation == .pairwise ? .pairwise(0..<count, leaf: 8) : .sequential(count)
       own.hold(found, "order", .word(OrderName.of(tree, count: count) ?? ""), text)
+      // Nothing may be said of a sum that is not rescaled but that, and where few rows tell nothing is.
+      if found["double rounding"] != nil { own.hold(found, "double rounding", .word("no"), text) }
+      if let trait = found["rescale"], let value = trait.value {
+        own.claims += 1
+        let isRight =
+          kernel == "online"
+          ? value == .word("blocks:1") || value.text.hasPrefix("blocks of 1 to ") : value == .word("never")
+        if !isRight { own.wrong.append("\(text): rescale is \(value.text): \(trait.evidence)") }
+      }
       // Of the exponential's argument: there must be one that is rounded, and a result that shows it.
       if operation == .softmax && !isNaive {
         own.hold(found, "compute", .bits(plan.configuration.compute.precision), text)
@@ -189,6 +198,58 @@ import Testing
     print("FINGERPRINTS attention: \(tally.words)")
     #expect(tally.wrong.isEmpty, "\(tally.wrong.prefix(12).joined(separator: "\n"))")
     #expect(tally.share <= 0.05, "\(tally.words)")
+  }
+
+  /// A softmax in Double whose results go through other formats on their way.
+  private final class Stored: RowBox {
+    let kind = RowKind.softmax
+    let format = NumberFormat.bf16
+    let length = 64
+    private let through: [NumberFormat]
+
+    init(through: [NumberFormat]) { self.through = through }
+
+    func read(_ probes: [RowProbe]) -> [Double] {
+      probes.map { probe in
+        let top = probe.values.max() ?? 0
+        let e = probe.values.map { Double.exp($0 - top) }
+        let share = e[probe.place] / e.reduce(0, +)
+        return format.round(through.reduce(share) { $1.round($0) })
+      }
+    }
+  }
+
+  @Test func resultsThatAreRoundedTwiceAreTold() throws {
+    for (through, word) in [([], "no"), ([NumberFormat.f32], "no"), ([.f16], "yes"), ([.f32, .tf32], "yes")] {
+      let found = try KernelFingerprint(Stored(through: through))
+      #expect(found["double rounding"]?.value == .word(word), "\(through.map(\.name))")
+      #expect(
+        try PlanClaims(parsing: "double-rounding=no").list.map { PlanClaims.verdict($0, found) } == [
+          word == "no" ? .confirmed : .refuted
+        ])
+    }
+  }
+
+  /// Whether a sum is rescaled shows in f32, whatever it is summed in, and after how many keys.
+  @Test func rescaledSumsAreTold() throws {
+    for accumulator in [NumberFormat.f32, .f16] {
+      for name in ["shifted", "online"] {
+        let algorithm = try #require(
+          Algorithm.all(for: .softmax, dtype: .float(.f32)).first { $0.description == name })
+        let configuration = KernelConfiguration(
+          storage: .float(.f32), compute: .f32, accumulator: accumulator)
+        let found = try KernelFingerprint(
+          try #require(OwnRowBox(algorithm, configuration, length: 64)))
+        let value = try #require(found["rescale"]?.value, "\(name) \(accumulator.name)")
+        let isRight = name == "shifted" ? value == .word("never") : value.text.hasPrefix("blocks of 1 to ")
+        #expect(isRight, "\(name) \(accumulator.name): \(value.text)")
+      }
+    }
+    let runner = AttentionRunner(
+      .standard, KernelConfiguration(storage: .float(.f32), compute: .f32, accumulator: .f32),
+      probabilities: .f32, blockKeys: 64)
+    let found = try KernelFingerprint(try #require(OwnAttentionBox(runner, keys: 64)))
+    #expect(found["rescale"]?.value == .word("never"))
   }
 
   @Test func normsAreWhatTheyAre() throws {

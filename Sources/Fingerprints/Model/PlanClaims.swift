@@ -15,7 +15,8 @@ package struct PlanClaims: Sendable, Equatable {
   package static let names = [
     "maximum", "compute", "accumulate", "order", "p", "rounding", "exp", "shift", "subnormals", "nan", "fma",
     "overflow",
-    "sum-rounding", "sum-range", "double-rounding", "variance", "plus-infinity", "minus-infinity-row",
+    "sum-rounding", "sum-range", "double-rounding", "variance", "rescale", "plus-infinity",
+    "minus-infinity-row",
     "value-order",
     "value-accumulate", "value-sum-rounding", "zero-times-infinity",
   ]

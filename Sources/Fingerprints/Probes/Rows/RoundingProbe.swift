@@ -8,7 +8,36 @@ struct RoundingProbe {
 
   static func ask(_ i: RowInterview) throws {
     guard i.room.kind.isExponential else { return }
-    i.traits.append(try RoundingProbe(room: i.room, resultBits: i.resultBits).run())
+    let probe = RoundingProbe(room: i.room, resultBits: i.resultBits)
+    let trait = try probe.run()
+    i.traits.append(trait)
+    if trait.value == .word("nearest"), let twice = try probe.twice() { i.traits.append(twice) }
+  }
+
+  /// Whether results of 8 bits and less were rounded to the 11 of f16 or tf32 before: shares of k alike that lie so near a midpoint that
+  /// they are one in 11 bits, and on the side to which a tie does not go.
+  func twice() throws -> Trait? {
+    let format = room.format
+    guard room.kind.givesProbabilities, format.precision <= 8, resultBits == format.precision else {
+      return nil
+    }
+    func rounded(_ k: Int) -> (once: Double, twice: Double) {
+      (format.round(1 / Double(k)), format.round(NumberFormat.f16.round(1 / Double(k))))
+    }
+    let telling = (3...room.n).filter { rounded($0).once != rounded($0).twice }
+    guard let first = telling.first else { return nil }
+    let y = try room.box.read(
+      telling.map { k in
+        room.row(Dictionary(uniqueKeysWithValues: (0..<k).map { ($0, 0) }), rest: room.none(), place: 0)
+      })
+    let words = "\(telling.count) numbers of equal logits, of \(first) \(ProbeText.hex(y[0]))"
+    if zip(telling, y).allSatisfy({ rounded($0).once == $1 }) {
+      return Trait("double rounding", .word("no"), words)
+    }
+    if zip(telling, y).allSatisfy({ rounded($0).twice == $1 }) {
+      return Trait("double rounding", .word("yes"), words + ", as through 11 bits")
+    }
+    return nil
   }
 
   func run() throws -> Trait {

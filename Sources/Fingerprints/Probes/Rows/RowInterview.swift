@@ -25,6 +25,7 @@ final class RowInterview {
     RoundingProbe.ask,
     AccumulatorProbe.ask,
     OrderProbe.ask,
+    RescaleProbe.ask,
     VarianceProbe.ask,
     SubnormalResultProbe.ask,
     SpecialProbe.ask,
