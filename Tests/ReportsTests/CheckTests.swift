@@ -36,6 +36,17 @@ import Reports
     #expect(try outcomes("verdict!=bug", of: report).map(\.passed) == [true])
   }
 
+  /// Where nothing gave results a limit on them has no value, whatever it is on; one on the run has.
+  @Test func resultsThatAreAbsentPassNothing() throws {
+    var report = Samples.report()
+    report.sections = []
+    #expect(throws: LimitError.self) { _ = try outcomes("ulp.max<=3", of: report) }
+    report.absence = "program gave no results"
+    let checks = try outcomes("ulp.max<=3", "naive:verdict!=bug", "input.nan==2", of: report)
+    #expect(checks.map(\.outcome) == [.withoutValue, .withoutValue, .passed])
+    #expect(checks[0].message == "ulp.max has no value: program gave no results")
+  }
+
   @Test func messagesSayWhatWhereAndByHowMuch() throws {
     var table = Samples.table(["naive", "shifted"])
     table.setWitnesses { "row \($0), index 7" }

@@ -51,6 +51,17 @@ import Reports
     #expect(isMissing.isEmpty == (width >= 80))
   }
 
+  /// Names that differ in their middle alone are not made one; the least important column gives way.
+  @Test func namesThatDifferLookIt() {
+    let names = ["f16", "bf16", "f32"].map { "softmax {dtype=\($0), range=10, length=128}" }
+    for width in [50, 60, 66, 70] {
+      let shown = lines(Samples.report(names), Style(width: width))
+      let title = shown.firstIndex { $0.hasPrefix("name") } ?? 0
+      let first = shown[(title + 1)...(title + 3)].map { $0.split(separator: "  ")[0] }
+      #expect(Set(first).count == 3, "\(width): \(first)")
+    }
+  }
+
   @Test func theLeastImportantGoesFirst() {
     // All of it takes 50 columns.
     let report = Samples.report(lost: [1, 0, 0])

@@ -132,6 +132,10 @@ import Testing
     #expect((slow["results"] as? [Any])?.isEmpty == true)
     let said = try #require(slow["conclusion"] as? String)
     #expect(said.hasPrefix("program gave no results, nothing was judged: did not end"), "\(said)")
+    // Limits on them have no value, which is no wrong use.
+    let held = try Self.verify(
+      ["--exec", "kill -SEGV $$; true {results}"], ["--max-ulp", "3", "--check", "verdict!=bug"], status: 1)
+    #expect(Self.kinds(held) == ["crash"] && (held["checks"] as? [Any])?.count == 3)
   }
 
   @Test func nothingOfAProgramIsLeft() throws {

@@ -111,6 +111,11 @@ import Testing
     #expect(merged.status == 0 && merged.output == one.output)
     let part = try CommandRunner.run(["gate", "--merge", "s2.json"], folder: folder)
     #expect(part.status == 2 && part.output.contains("did not run here"), "\(part.output)")
+    // A page says which line makes it, and that is one run's.
+    let page = ["gate", "--format", "html"]
+    #expect(
+      try CommandRunner.run(page + ["--merge", "s2.json", "--merge", "s1.json"], folder: folder).output
+        == CommandRunner.run(page, folder: folder).output)
   }
 
   /// Five checks for seven shards: those that get none are green, and what all saved is the whole.
@@ -183,6 +188,28 @@ import Testing
       let outcome = try CommandRunner.run(["gate"], folder: folder)
       #expect((0...1).contains(outcome.status), "\(outcome.status) \(outcome.errors)")
     }
+  }
+
+  /// A kernel that gave no results failed, and every line about it says how it ended.
+  @Test(arguments: ["verdict != bug", "derived", "[ulp.max <= 3, nanRows == 0]"])
+  func kernelsWithoutResultsAreNamed(_ limit: String) throws {
+    let folder = try Self.folder(
+      """
+      checks:
+        - name: dies
+          run: verify softmax
+          exec: "kill -SEGV $$; true {results}"
+          rows: 2
+          length: 4
+          limit: \(limit)
+      """)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let outcome = try CommandRunner.run(["gate", "--format", "github"], folder: folder)
+    #expect(outcome.status == 1, "\(outcome.errors)")
+    let lines = outcome.output.split(separator: "\n").filter { $0.hasPrefix("::error") }
+    #expect(lines.count > 1 && lines.contains { $0.contains("nothing was judged: ended by SIGSEGV") })
+    #expect(lines.allSatisfy { $0.contains("program gave no results") }, "\(outcome.output)")
+    #expect(try CommandRunner.run(["gate"], folder: folder).output.contains("dies   failed"))
   }
 
   /// A kernel that hangs is killed with the gate that gave it up, and what it had is gone.

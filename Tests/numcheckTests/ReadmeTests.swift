@@ -24,6 +24,17 @@ import Testing
     }
   }
 
+  /// What `--help` lists stands on the page of commands.
+  @Test func everyCommandIsDescribed() throws {
+    let page = try String(
+      contentsOf: Self.root.appendingPathComponent("Documentation/Commands.md"), encoding: .utf8)
+    let help = try CommandRunner.run(["--help"]).output
+    let list = try #require(help.components(separatedBy: "SUBCOMMANDS:\n").dropFirst().first)
+    let names = list.matches(of: /(?m)^  ([a-z0-9-]+)/).map { String($0.1) }
+    #expect(names.count > 30)
+    for name in names { #expect(page.contains("`\(name)`") || page.contains("`\(name) "), "\(name)") }
+  }
+
   /// No page points at one that is not there.
   @Test func everyLinkLeadsSomewhere() throws {
     let pages =

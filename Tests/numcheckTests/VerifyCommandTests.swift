@@ -48,6 +48,30 @@ import Testing
     #expect(text.contains("fits \"\(name)\" within"), "\(text)")
   }
 
+  /// What two ways of looking call by one name is said once.
+  @Test func aNameIsSaidOnce() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    // Rows whose largest logit is 0: e^x is a softmax that was not divided.
+    let header =
+      "{'descr': '<f2', 'fortran_order': False, 'shape': (16, 64), }"
+      .padding(toLength: 117, withPad: " ", startingAt: 0) + "\n"
+    var file = Data([0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + Array(header.utf8))
+    for k in 0..<1024 {
+      let x = -Float16(k % 64) * Float16(k / 64 + 1) / 64
+      withUnsafeBytes(of: x.bitPattern.littleEndian) { file.append(contentsOf: $0) }
+    }
+    try file.write(to: folder.appendingPathComponent("x.npy"))
+    let made = try CommandRunner.run(
+      ["exp", "--algorithm", "library", "--compute", "f32", "--input", "x.npy", "--output", "y.npy"],
+      folder: folder)
+    #expect(made.status == 0, "\(made.errors)")
+    let outcome = try CommandRunner.run(
+      ["verify", "softmax", "--input", "x.npy", "--results", "y.npy"], folder: folder)
+    #expect(outcome.status == 1)
+    #expect(outcome.output.contains("it looks like: not divided by the sum."), "\(outcome.output)")
+  }
+
   @Test func claimsDecideWhichBoundCounts() throws {
     let question = "verify softmax --input logits.npy --results softmax.npy"
     func bound(_ claims: String) throws -> Double {
@@ -60,6 +84,8 @@ import Testing
     // What nobody can keep: an accumulator of f64 leaves f32 results half an ulp and no more.
     let strict = try result(question + " --claims compute=f64", status: 1)
     #expect(strict["verdict"] as? String == "bug")
+    let said = try run(question + " --claims compute=f64").output
+    #expect(said.contains("may give, which is not what is claimed"), "\(said)")
   }
 
   @Test func limitsHoldBeside() throws {

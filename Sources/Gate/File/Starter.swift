@@ -55,7 +55,8 @@ package enum Starter {
             range: [1, 10, 100]
           length: 256
 
-        # Numbers of your own: any figure, any relation; what stands before a colon selects results.
+        # Numbers of your own: any figure, any relation. What stands before a colon selects results: of the others, which
+        # overflow in half, nothing is asked.
         - name: log-sum-exp in half
           run: lse
           dtype: f16

@@ -47,9 +47,10 @@ package struct GateReport {
     return report
   }
 
-  /// Why a verdict is what it is: the report's conclusion.
+  /// Why a verdict is what it is, or a kernel failed beside its numbers: the report's conclusion.
   private func reason(_ check: Check, _ result: CheckResult) -> String {
-    check.name.contains("verdict") && !result.conclusion.isEmpty ? "; " + result.conclusion : ""
+    let isTold = ["verdict", "called.findings"].contains { check.name.contains($0) }
+    return isTold && check.outcome == .failed && !result.conclusion.isEmpty ? "; " + result.conclusion : ""
   }
 
   private func add(_ result: CheckResult, to report: inout Report) {
@@ -138,7 +139,10 @@ package struct GateReport {
           : results.count == 1 ? "the check holds" : "all \(quantity(results.count, "check")) hold"
     }
     let more = bad.count > 1 ? " and \(quantity(bad.count - 1, "other"))" : ""
-    return "\(first.name)\(more) \(bad.count > 1 ? "do" : "does") not hold; to see why: \(first.commandLine)"
+    let missing =
+      results.count < total ? "\(total - results.count) of \(quantity(total, "check")) did not run; " : ""
+    return
+      "\(missing)\(first.name)\(more) \(bad.count > 1 ? "do" : "does") not hold; to see why: \(first.commandLine)"
   }
 }
 

@@ -21,6 +21,8 @@ package struct Report: Sendable {
   package var checks: [Check] = []
   /// What the checks could not reach, a reason each: with any, checks that all passed are no success.
   package var gaps: [String] = []
+  /// Why there are no results that a limit could be held against; empty where there are.
+  package var absence = ""
   /// What a person should do, in one line; that of the sections where it is empty.
   package var conclusion = ""
   /// Results of fixed inputs, on which a later run counts the bits that moved.

@@ -11,10 +11,12 @@ extension Report {
 struct LimitChecker {
   private let tables: [Table]
   private let facts: [Fact]
+  private let absence: String
 
   init(_ report: Report) {
     tables = report.tables.filter { $0.key == "results" && $0.audience != .people }
     facts = report.facts
+    absence = report.absence
   }
 
   /// Every name that a limit can be put on: of results first.
@@ -53,6 +55,10 @@ struct LimitChecker {
       return found
     }
     guard let figure = fact(limit.figure) else {
+      if !absence.isEmpty {
+        let message = "\(limit.figure) has no value: \(absence)"
+        return [Check(limit.name, "", .withoutValue, value: .none, limit: .none, message: message)]
+      }
       throw .figure(limit.figure, near: Names.near(limit.figure, in: names))
     }
     return [try check(limit, figure, against: fact(limit.bound), at: "", witness: nil)]

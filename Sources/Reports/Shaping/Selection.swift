@@ -75,13 +75,13 @@ struct Layout {
   }
 
   private mutating func fit(_ width: Int) {
-    shrink(to: width, least: Self.leastProse) { $0.isProse }
-    shrink(to: width, least: Self.leastName) { $0.isKey && $0.alignment == .left }
+    shrink(to: width, least: { _ in Self.leastProse }) { $0.isProse }
+    shrink(to: width, least: leastName) { $0.isKey && $0.alignment == .left }
     while total > width, let victim = leastImportant {
       selection.shown.removeAll { $0 == victim }
       selection.dropped.append(table.columns[victim].name)
     }
-    shrink(to: width, least: Self.leastEver) { $0.isProse || $0.alignment == .left }
+    shrink(to: width, least: { _ in Self.leastEver }) { $0.isProse || $0.alignment == .left }
     // Names in the order of the table, not of their going.
     let order = table.columns.map(\.name)
     selection.dropped.sort { (order.firstIndex(of: $0) ?? 0) < (order.firstIndex(of: $1) ?? 0) }
@@ -94,12 +94,28 @@ struct Layout {
     }
   }
 
+  /// The narrowest column in which names that differ still look it.
+  private func leastName(_ c: Int) -> Int {
+    let names = Set(cells.map { $0[c] })
+    var (least, enough) = (Self.leastName, widths[c])
+    while least < enough {
+      let middle = (least + enough) / 2
+      let isTold = Set(names.map { TextWidth.shortened($0, to: middle) }).count == names.count
+      if isTold { enough = middle } else { least = middle + 1 }
+    }
+    return least
+  }
+
   /// Makes columns narrower, the widest first, until all fit or none can give.
-  private mutating func shrink(to width: Int, least: Int, _ canGive: (Column) -> Bool) {
+  private mutating func shrink(to width: Int, least: (Int) -> Int, _ canGive: (Column) -> Bool) {
+    guard total > width else { return }
+    let candidates = selection.shown.filter { canGive(table.columns[$0]) }.map {
+      (column: $0, least: least($0))
+    }
     while total > width {
-      let givers = selection.shown.filter { canGive(table.columns[$0]) && widths[$0] > least }
-      guard let widest = givers.max(by: { widths[$0] < widths[$1] }) else { return }
-      let next = givers.filter { $0 != widest }.map { widths[$0] }.max() ?? least
+      let givers = candidates.filter { widths[$0.column] > $0.least }
+      guard let (widest, least) = givers.max(by: { widths[$0.column] < widths[$1.column] }) else { return }
+      let next = givers.filter { $0.column != widest }.map { widths[$0.column] }.max() ?? least
       widths[widest] = max(least, min(widths[widest] - 1, max(next, widths[widest] - (total - width))))
     }
   }

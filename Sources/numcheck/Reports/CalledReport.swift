@@ -29,7 +29,8 @@ extension Report {
       var kinds: [String] = []
       for finding in called.findings where !kinds.contains(finding.kind) { kinds.append(finding.kind) }
       if called.isEmpty {
-        conclusion = "\(called.name) gave no results, nothing was judged: \(called.findings[0].message)"
+        absence = "\(called.name) gave no results"
+        conclusion = "\(absence), nothing was judged: \(called.findings[0].message)"
       } else {
         let said = "\(called.name) is wrong beside its numbers: \(kinds.joined(separator: ", "))"
         conclusion = conclusion.isEmpty ? said : conclusion + "; " + said

@@ -252,13 +252,17 @@ extension VerifyReport {
   /// What to claim where results are those of a right kernel that computes in another way than it is held to.
   private func otherPlan(_ part: JudgedPart) -> String {
     let fitting = fits.filter { $0.fits && !$0.claims.isEmpty }.min { $0.boundUlp < $1.boundUlp }
-    guard claims.isEmpty, part.kernel.wrongSpecials == 0, let fitting else { return "" }
-    return "; they are within what \(fitting.name) may give: if yours is that, say --claims \(fitting.claims)"
+    guard part.kernel.wrongSpecials == 0, let fitting else { return "" }
+    let found = "; they are within what \(fitting.name) may give"
+    if claims.isEmpty { return "\(found): if yours is that, say --claims \(fitting.claims)" }
+    return hypotheses.isEmpty ? "\(found), which is not what is claimed" : ""
   }
 
   /// What the likeliest hypotheses are called.
   private var names: String? {
-    hypotheses.isEmpty ? nil : hypotheses.map(\.name).prefix(2).joined(separator: ", or ")
+    var list: [String] = []
+    for fit in hypotheses where !list.contains(fit.name) { list.append(fit.name) }
+    return list.isEmpty ? nil : list.prefix(2).joined(separator: ", or ")
   }
 
   /// One line that a person can act on.

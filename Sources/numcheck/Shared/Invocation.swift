@@ -1,6 +1,6 @@
 import Foundation
 
-/// The line that started this process, as a shell reads it, without what only says where reports go.
+/// The line that started this process, as a shell reads it, without what only says where reports go and where parts lie.
 enum Invocation {
   /// This program, for a process of its own.
   static var executable: String { Bundle.main.executablePath ?? CommandLine.arguments[0] }
@@ -17,15 +17,17 @@ enum Invocation {
     try $replayed.withValue(arguments, operation: body)
   }
 
+  private static let places = ["--report", "--format", "--history", "--commit", "--save", "--merge"]
+
   static func line(_ arguments: [String]) -> String {
     var kept: [String] = []
     var skips = false
     for argument in arguments {
       if skips {
         skips = false
-      } else if ["--report", "--format", "--history"].contains(argument) {
+      } else if places.contains(argument) {
         skips = true
-      } else if !["--report=", "--format=", "--history="].contains(where: argument.hasPrefix) {
+      } else if !places.contains(where: { argument.hasPrefix($0 + "=") }) {
         kept.append(argument)
       }
     }
