@@ -41,25 +41,25 @@ import Testing
 
   private static let seeds: [UInt64] = [1, 2]
 
-  private func check(_ model: Model, _ line: [String]) throws {
-    let whole = try model.run(line)
+  private func check(_ run: Command, _ line: [String], counts: [Int] = Array(1...7)) throws {
+    let whole = try run(line)
     #expect(whole.status < 2 && !whole.output.isEmpty, "\(line): \(whole.errors)")
-    for count in 1...7 {
-      let merged = try model.run(["merge"] + model.run.parts(line, count))
+    for count in counts {
+      let merged = try run(["merge"] + run.parts(line, count))
       #expect(merged == whole, "\(line) in \(count) parts")
     }
   }
 
   @Test(arguments: seeds) func activations(seed: UInt64) throws {
     let model = try Model(seed: seed)
-    try check(model, ["activations"] + model.files + ["--details", "--format", "json"])
+    try check(model.run, ["activations"] + model.files + ["--details", "--format", "json"])
   }
 
   @Test(arguments: seeds) func quantize(seed: UInt64) throws {
     let model = try Model(seed: seed)
     let schemes = ["int4@g32", "int8@tensor", "int3@channel", "q4_0", "nf4:dq", "nvfp4"]
     try check(
-      model,
+      model.run,
       ["quantize"] + model.files.flatMap { ["--input", $0] } + schemes.flatMap { ["--scheme", $0] } + [
         "--details", "--format", "json",
       ])
@@ -68,7 +68,7 @@ import Testing
   @Test(arguments: seeds) func compare(seed: UInt64) throws {
     let model = try Model(seed: seed)
     for (a, b) in zip(model.files, model.others) {
-      try check(model, ["compare", a, b, "--format", "json"])
+      try check(model.run, ["compare", a, b, "--format", "json"])
     }
   }
 
@@ -76,7 +76,30 @@ import Testing
     let model = try Model(seed: seed)
     let schemes = ["int3@g32", "int4@g32", "int8@row", "q4_0"].flatMap { ["--scheme", $0] }
     try check(
-      model, ["plan"] + model.files + schemes + ["--max-bits", "5", "--sample", "2000", "--format", "json"])
+      model.run,
+      ["plan"] + model.files + schemes + ["--max-bits", "5", "--sample", "2000", "--format", "json"])
+  }
+
+  /// Results that are right, and some that are another temperature's; many enough to be held in bulk, too.
+  @Test(arguments: [(41, 50, "f16"), (260, 4096, "f32")]) func verify(
+    rows: Int, columns: Int, dtype: String
+  ) throws {
+    let run = try Command()
+    try run.write(
+      "rows.npy", rows: rows, columns: columns, seed: 5,
+      special: [3 * columns + 1: .nan, 7 * columns: .infinity])
+    for (name, temperature) in [("right.npy", "1"), ("wrong.npy", "1.01")] {
+      let made = try run([
+        "softmax", "rows.npy", "--dtype", dtype, "--algorithm", "shifted", "--temperature", temperature,
+        "--output", name,
+      ])
+      #expect(made.status < 2, "\(made.errors)")
+      try check(
+        run, ["verify", "softmax", "rows.npy", "--results", name, "--format", "json"],
+        counts: rows > 100 ? [1, 3, 7] : Array(1...7))
+    }
+    let called = try run(["verify", "softmax", "rows.npy", "--exec", "true", "--shard", "1/2"])
+    #expect(called.isRefusal("--exec"))
   }
 
   /// A plan's recipe is written by who puts parts together.

@@ -91,10 +91,16 @@ package enum HTMLEmitter: Emitter {
   private static func heading(_ section: Section) -> String {
     if !section.title.isEmpty { return section.title }
     let isDrawn = section.charts.contains { !$0.isEmpty }
-    let hasTable = section.blocks.contains {
-      if case .table(let table) = $0 { table.audience != .machines && !table.rows.isEmpty } else { false }
+    let tables = section.blocks.compactMap { block -> Table? in
+      guard case .table(let table) = block, table.audience != .machines, !table.rows.isEmpty else {
+        return nil
+      }
+      return table
     }
-    return isDrawn || hasTable ? "Figures" : "Notes"
+    if !isDrawn, tables.count == 1, let title = tables.first?.title, let first = title.first {
+      return first.uppercased() + title.dropFirst()
+    }
+    return isDrawn || !tables.isEmpty ? "Figures" : "Notes"
   }
 
   private static func section(_ section: Section, _ style: Style, _ page: inout PageWriter) {
