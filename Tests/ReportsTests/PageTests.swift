@@ -53,11 +53,17 @@ import Reports
     (words.title, words.charts, words.blocks) = ("", [], [.lines(["a line"])])
     var figures = untitled
     figures.title = ""
-    report.sections = [untitled, figures, untitled, words, figures]
+    var named = figures
+    var table = Samples.table(["a"])
+    table.title = "by matrix"
+    (named.charts, named.blocks) = ([], [.table(table)])
+    report.sections = [untitled, figures, untitled, words, figures, named]
     let page = HTMLEmitter.text(report, Style())
     let headings = page.matches(of: /<h2[^>]*>([^<]*)</).map { String($0.output.1) }
     #expect(Set(headings).count == headings.count, "\(headings)")
-    #expect(headings.contains("Figures (2)") && headings.contains("Notes"), "\(headings)")
+    #expect(
+      headings.contains("Figures (2)") && headings.contains("Notes") && headings.contains("By matrix"),
+      "\(headings)")
   }
 
   /// A section of tables for machines leaves no heading, and one of a titled table is called as that.
@@ -73,7 +79,7 @@ import Reports
     let headings = page.matches(of: /<h2[^>]*>([^<]*)</).map { String($0.output.1) }
     #expect(
       headings.filter { !["To be known", "How it was found", "Facts"].contains($0) } == [
-        "Figures", "along the sequence",
+        "Figures", "Along the sequence",
       ])
   }
 
@@ -156,6 +162,40 @@ import Reports
       }
       if form == .points { #expect(page.matches(of: /<circle/).count == values.count) }
     }
+  }
+
+  /// What is marked has one name and a colour of its own, also where it is a series.
+  @Test func marksHaveOneName() throws {
+    var chart = Chart(
+      .points, "t", x: .init("x"), y: .init("y"),
+      [
+        .init("curve", [.init(x: 1, y: 1, label: "a")]), .init("others", [.init(x: 2, y: 1, label: "b")]),
+        .init("the one", [.init(x: 3, y: 1, label: "c", marked: true)]),
+      ])
+    chart.markName = "the one"
+    var report = Samples.report()
+    report.sections[0].charts = [chart]
+    let page = HTMLEmitter.text(report, Style())
+    #expect(page.matches(of: />the one</).count == 1)
+    let colours = page.matches(of: /width="10" height="10" class="(f[0-9])"/).map { String($0.output.1) }
+    #expect(colours.count == 3 && Set(colours).count == 3 && colours.last == "f1", "\(colours)")
+  }
+
+  /// The scale of a heat map ends within its picture, however long its rows' names.
+  @Test func theScaleOfAHeatMapStaysInside() throws {
+    let points = [1.5, 61.25].enumerated().map { k, value in
+      var point = Chart.Point(x: Double(k), y: 0, label: "p")
+      point.value = value
+      return point
+    }
+    var chart = Chart(.heat, "t", x: .init("layer"), y: .init("SQNR", unit: "dB"), [.init("", points)])
+    (chart.columnNames, chart.rowNames) = (["0", "1"], ["attention.output.LayerNorm.bias"])
+    var report = Samples.report()
+    report.sections[0].charts = [chart]
+    let page = HTMLEmitter.text(report, Style())
+    let title = try #require(
+      page.firstMatch(of: /<text x="([0-9.]+)" y="[0-9.]+" text-anchor="start">SQNR \(dB\)</))
+    #expect(try #require(Double(title.output.1)) + 7 * 9 <= 720)
   }
 
   /// Names from files are text wherever they stand, in pictures too.

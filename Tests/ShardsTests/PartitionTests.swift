@@ -41,25 +41,25 @@ import Testing
 
   private static let seeds: [UInt64] = [1, 2]
 
-  private func check(_ model: Model, _ line: [String]) throws {
-    let whole = try model.run(line)
+  private func check(_ run: Command, _ line: [String], counts: [Int] = Array(1...7)) throws {
+    let whole = try run(line)
     #expect(whole.status < 2 && !whole.output.isEmpty, "\(line): \(whole.errors)")
-    for count in 1...7 {
-      let merged = try model.run(["merge"] + model.run.parts(line, count))
+    for count in counts {
+      let merged = try run(["merge"] + run.parts(line, count))
       #expect(merged == whole, "\(line) in \(count) parts")
     }
   }
 
   @Test(arguments: seeds) func activations(seed: UInt64) throws {
     let model = try Model(seed: seed)
-    try check(model, ["activations"] + model.files + ["--details", "--format", "json"])
+    try check(model.run, ["activations"] + model.files + ["--details", "--format", "json"])
   }
 
   @Test(arguments: seeds) func quantize(seed: UInt64) throws {
     let model = try Model(seed: seed)
     let schemes = ["int4@g32", "int8@tensor", "int3@channel", "q4_0", "nf4:dq", "nvfp4"]
     try check(
-      model,
+      model.run,
       ["quantize"] + model.files.flatMap { ["--input", $0] } + schemes.flatMap { ["--scheme", $0] } + [
         "--details", "--format", "json",
       ])
@@ -68,7 +68,7 @@ import Testing
   @Test(arguments: seeds) func compare(seed: UInt64) throws {
     let model = try Model(seed: seed)
     for (a, b) in zip(model.files, model.others) {
-      try check(model, ["compare", a, b, "--format", "json"])
+      try check(model.run, ["compare", a, b, "--format", "json"])
     }
   }
 
@@ -76,7 +76,37 @@ import Testing
     let model = try Model(seed: seed)
     let schemes = ["int3@g32", "int4@g32", "int8@row", "q4_0"].flatMap { ["--scheme", $0] }
     try check(
-      model, ["plan"] + model.files + schemes + ["--max-bits", "5", "--sample", "2000", "--format", "json"])
+      model.run,
+      ["plan"] + model.files + schemes + ["--max-bits", "5", "--sample", "2000", "--format", "json"])
+  }
+
+  /// Results that are right, and some that are another temperature's.
+  @Test func verify() throws {
+    let run = try Command()
+    try run.write("rows.npy", rows: 41, columns: 50, seed: 5, special: [151: .nan, 350: .infinity])
+    for (name, temperature) in [("right.npy", "1"), ("wrong.npy", "1.05")] {
+      try write(run, name, "f16", temperature: temperature)
+      try check(run, ["verify", "softmax", "rows.npy", "--results", name, "--format", "json"])
+    }
+    let called = try run(["verify", "softmax", "rows.npy", "--exec", "true", "--shard", "1/2"])
+    #expect(called.isRefusal("--exec"))
+  }
+
+  /// So many that most rows are held to proof in bulk.
+  @Test func verifyInBulk() throws {
+    let run = try Command()
+    try run.write("rows.npy", rows: 257, columns: 4096, seed: 5, special: [12_289: .nan])
+    try write(run, "right.npy", "f32", temperature: "1")
+    try check(
+      run, ["verify", "softmax", "rows.npy", "--results", "right.npy", "--format", "json"], counts: [2])
+  }
+
+  private func write(_ run: Command, _ name: String, _ dtype: String, temperature: String) throws {
+    let made = try run([
+      "softmax", "rows.npy", "--dtype", dtype, "--algorithm", "shifted", "--temperature", temperature,
+      "--output", name,
+    ])
+    #expect(made.status < 2, "\(made.errors)")
   }
 
   /// A plan's recipe is written by who puts parts together.

@@ -90,8 +90,12 @@ package enum HTMLEmitter: Emitter {
   /// Its title, or what it consists of.
   private static func heading(_ section: Section) -> String {
     if !section.title.isEmpty { return section.title }
-    if let table = tables(section).first { return table.title.isEmpty ? "Figures" : table.title }
-    return section.charts.contains { !$0.isEmpty } ? "Figures" : "Notes"
+    let isDrawn = section.charts.contains { !$0.isEmpty }
+    let shown = tables(section)
+    if !isDrawn, shown.count == 1, let title = shown.first?.title, let first = title.first {
+      return first.uppercased() + title.dropFirst()
+    }
+    return isDrawn || !shown.isEmpty ? "Figures" : "Notes"
   }
 
   /// The tables that people see.

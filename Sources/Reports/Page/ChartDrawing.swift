@@ -61,10 +61,17 @@ struct ChartDrawing {
 
   static func title(_ text: String) -> String { "<title>\(Escaping.xml(text))</title>" }
 
+  /// The colour of a series: that of marks is no other's.
+  private func tint(_ series: Int) -> Int {
+    (chart.markName.isEmpty || series == 0 ? series : series + 1) % 8
+  }
+
   /// The names of series; the height that they take.
   private func legend(top: Double) -> (markup: String, height: Double) {
-    var entries = chart.series.enumerated().filter { !$0.element.name.isEmpty }
-      .map { (kind: "f\($0.offset % 8)", name: $0.element.name) }
+    // What is marked throughout has the mark's entry.
+    var entries = chart.series.enumerated().filter { _, series in
+      !series.name.isEmpty && (chart.markName.isEmpty || !series.points.allSatisfy(\.isMarked))
+    }.map { (kind: "f\(tint($0))", name: $1.name) }
     if entries.count < 2 { entries = [] }
     if !chart.markName.isEmpty { entries.append((kind: "f1", name: chart.markName)) }
     if entries.isEmpty { return ("", 0) }
@@ -168,7 +175,7 @@ struct ChartDrawing {
   private func marks(_ series: Chart.Series, _ k: Int, _ x: ChartScale, _ y: ChartScale) -> String {
     series.points.map { point in
       let place = "cx=\"\(Self.f(x.place(point.x)))\" cy=\"\(Self.f(y.place(point.y)))\""
-      let kind = point.isMarked ? "f1" : chart.markName.isEmpty ? "f\(k % 8)" : "hollow l\(k % 8)"
+      let kind = point.isMarked ? "f1" : chart.markName.isEmpty ? "f\(tint(k))" : "hollow l\(tint(k))"
       let name = [series.name, point.label].filter { !$0.isEmpty }.joined(separator: ", ")
       let said =
         "\(name): \(chart.x.label) \(Figures.short(point.x)), \(chart.y.label) \(Figures.short(point.y))"

@@ -44,11 +44,12 @@ extension ChartDrawing {
     // The scale.
     let steps = high > low ? 5 : 1
     var x = left
+    let apart = min(90, (Self.width - left - 7.2 * Double(TextWidth.of(chart.y.title))) / Double(steps))
     for k in 0..<steps {
       let value = steps == 1 ? low : low + (high - low) * Double(k) / Double(steps - 1)
       out += cell(x, bottom + 44, 20, value, Figures.short(value))
       out += Self.text(x + 24, bottom + 58, Figures.short(value), quiet: true)
-      x += 90
+      x += apart
     }
     out += Self.text(x, bottom + 58, chart.y.title)
     return (out, bottom + 72)

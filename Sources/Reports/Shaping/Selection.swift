@@ -29,9 +29,10 @@ struct Selection {
 }
 
 extension Cell {
-  /// Whether there is nothing in it worth a column.
+  /// Whether there is nothing in it worth a column: what machines alone are told is nothing here.
   fileprivate var isNothing: Bool {
-    switch value {
+    if text.isEmpty { return true }
+    return switch value {
     case .none: true
     case .integer(let n): n == 0
     case .number(let x): x == 0

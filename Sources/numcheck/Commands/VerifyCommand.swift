@@ -1,6 +1,7 @@
 import ArgumentParser
 import Guests
 import NumKit
+import NumKitNumbers
 import Reports
 
 /// Judges results that somebody else computed: one command an operation.
@@ -34,7 +35,7 @@ struct VerifyCommand: ParsableCommand {
 }
 
 /// Judges results of an operation on rows.
-struct VerifyRows<Q: NamedOperation<RowOperation>>: ParsableCommand {
+struct VerifyRows<Q: NamedOperation<RowOperation>>: Sharable {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: Q.operation.rawValue, abstract: "Judge results of \(Q.operation.rawValue). \(Q.abstract)",
@@ -47,7 +48,10 @@ struct VerifyRows<Q: NamedOperation<RowOperation>>: ParsableCommand {
   @OptionGroup(title: "Input") var all: ExhaustiveOptions
   @OptionGroup(title: "Checks (exit status 1 when one fails)") var thresholds: Thresholds
   @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Many machines") var shards: ShardOptions
   @OptionGroup(title: "Report") var report: ReportOptions
+
+  var unsharable: [String] { guest.called.isCalled ? ["--exec and --plugin"] : [] }
 
   func run() throws {
     try all.check(input)
@@ -101,8 +105,17 @@ struct VerifyRows<Q: NamedOperation<RowOperation>>: ParsableCommand {
   ) throws -> (RowFindings, InputCount, UnansweredRows) {
     func open(_ rows: some RowSource) throws -> (RowFindings, InputCount, UnansweredRows) {
       let counted = CountedRows(rows, Q.operation)
-      let found = try verification.run(results.name, results.source, on: counted, progress: progress)
-      return (found, counted.count, counted.unanswered)
+      func gathered() throws -> (InputCount, UnansweredRows) {
+        (try .gathered(counted.count), try .gathered(counted.unanswered))
+      }
+      do {
+        let found = try verification.run(results.name, results.source, on: counted, progress: progress)
+        let (count, unanswered) = try gathered()
+        return (found, count, unanswered)
+      } catch is SharedElsewhere {
+        _ = try gathered()
+        throw PartDone()
+      }
     }
     return try open(rows)
   }

@@ -149,3 +149,10 @@ extension InputCount: Portable {
     try Sharing.gather("input", found, blank: InputCount()) { $0.merge($1) }
   }
 }
+
+extension UnansweredRows {
+  /// The same.
+  static func gathered(_ found: UnansweredRows) throws -> UnansweredRows {
+    try Sharing.gather("unanswered", found, blank: UnansweredRows()) { $0.merge($1) }
+  }
+}

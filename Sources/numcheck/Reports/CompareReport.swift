@@ -56,6 +56,8 @@ struct CompareReport {
       section.charts = charts
       report.sections.append(section)
     }
+    // Beside those of kinds and layers it has a name.
+    if isModel { table.title = "by tensor" }
     report.add(table)
     report.conclusion = try conclusion(report, limits)
     // A budget is asked of all tensors: what could not be compared did not keep it.

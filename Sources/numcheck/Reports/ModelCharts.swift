@@ -9,7 +9,9 @@ extension Chart {
     _ curve: [QuantizationPlan.Point], _ uniform: [(scheme: String, point: QuantizationPlan.Point)],
     _ plan: QuantizationPlan
   ) -> Chart {
-    func isDrawn(_ point: QuantizationPlan.Point) -> Bool { point.sqnr.isFinite }
+    // Far beyond what budgets are asked for a point would push all others into a corner.
+    let end = 1.25 * max(plan.bits, curve.map(\.bits).max() ?? 0)
+    func isDrawn(_ point: QuantizationPlan.Point) -> Bool { point.sqnr.isFinite && point.bits <= end }
     var chart = Chart(
       .points, "what bits buy: the whole's SQNR at each budget", x: Axis("bits an element", unit: "bits"),
       y: Axis("the whole", unit: "dB"),
@@ -28,6 +30,9 @@ extension Chart {
           plan.sqnr.isFinite ? [Point(x: plan.bits, y: plan.sqnr, label: "the plan", marked: true)] : []),
       ])
     chart.markName = "the plan"
+    chart.missing = uniform.filter { $0.point.bits > end }.map {
+      "\($0.scheme.ofWeights): \(Figures.short($0.point.bits)) bits, \(Figures.short($0.point.sqnr)) dB"
+    }
     return chart
   }
 

@@ -140,14 +140,17 @@ struct QuantizeReport {
 
   private func section(_ tensor: Tensor) -> Section {
     var section = Section(title: isSingle ? "" : "\(tensor.name): \(tensor.size)")
+    func place(_ scheme: String) -> String {
+      let scheme = tensor.spelled(scheme)
+      return isSingle ? scheme : "\(tensor.name) \(scheme)"
+    }
     section.findings = tensor.input.findings(isSingle ? "" : tensor.name, "; no figure is of them")
     section.findings += tensor.study.entries.compactMap {
-      scaleFinding($0, isSingle ? $0.name : "\(tensor.name) \($0.name)")
+      scaleFinding($0, place($0.name))
     }
     let table = Self.table(tensor, isSingle: isSingle)
     section.blocks = [.table(table)]
     section.charts = [.tradeOff(table)]
-    func place(_ scheme: String) -> String { isSingle ? scheme : "\(tensor.name) \(scheme)" }
     for e in tensor.study.entries {
       section.findings += e.measurement.disagreements().map {
         Finding("disagreement", place(e.name), "\($0)", leads: false)

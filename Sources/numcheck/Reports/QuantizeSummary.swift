@@ -70,8 +70,7 @@ struct QuantizeSummary {
     }
     // Best over all tensors, of those that fit all.
     let whole = totals.filter { $0.rows.count == tensors.count }
-    let best = SchemeStudy.paretoBest(whole.map { ($0.bits, $0.sqnr, $0.lost == 0 && !$0.sqnr.isNaN) })
-    let named = zip(whole, best).filter(\.1).map(\.0).sorted { $0.bits < $1.bits }.map(\.scheme)
+    let named = zip(whole, Self.best(whole)).filter(\.1).map(\.0).sorted { $0.bits < $1.bits }.map(\.scheme)
     let step = max(1, (named.count + Self.mostSchemes - 1) / Self.mostSchemes)
     let shown = Set(named.enumerated().filter { $0.offset % step == 0 }.map(\.element))
     rows = all { _, entry in shown.contains(entry.name) }
@@ -91,6 +90,11 @@ struct QuantizeSummary {
       members[key, default: []].append(row)
     }
     return order.map { Group(name: $0.name, scheme: $0.scheme, rows: members[$0] ?? []) }
+  }
+
+  /// Which groups no other beats that loses no number.
+  private static func best(_ groups: [Group]) -> [Bool] {
+    SchemeStudy.paretoBest(groups.map { ($0.bits, $0.sqnr, $0.lost == 0 && !$0.sqnr.isNaN) })
   }
 
   private var isWeight: Bool { tensors.allSatisfy(\.isWeight) }
@@ -195,11 +199,19 @@ struct QuantizeSummary {
     var list: [Chart] = []
     let whole = totals.filter { $0.rows.count == tensors.count && $0.sqnr.isFinite }
     if limits == nil, whole.count > 1 {
-      list.append(
-        Chart(
-          .points, "what bits buy, over all tensors", x: .init("bits", unit: "bits"),
-          y: .init("SQNR", unit: "dB"),
-          [.init("", whole.map { .init(x: $0.bits, y: $0.sqnr, label: spelled($0.scheme)) })]))
+      let best = Self.best(whole)
+      var chart = Chart(
+        .points, "what bits buy, over all tensors", x: .init("bits", unit: "bits"),
+        y: .init("SQNR", unit: "dB"),
+        [
+          .init(
+            "",
+            zip(whole, best).map {
+              .init(x: $0.bits, y: $0.sqnr, label: spelled($0.scheme), marked: $1)
+            })
+        ])
+      chart.markName = "best for their size"
+      list.append(chart)
     }
     var schemes: [String] = []
     for row in rows where !schemes.contains(row.entry.name) { schemes.append(row.entry.name) }

@@ -28,6 +28,8 @@ public struct Verification<Q: Question>: Sendable {
   public var chunk = 8
   /// On how many threads; what is found does not depend on it.
   public var threads = 1
+  /// What a share of all items is called where several processes hold results against the truth: see `Trial`.
+  package var sharedAs: String?
 
   /// All that there must be.
   public init(
@@ -52,19 +54,23 @@ public struct Verification<Q: Question>: Sendable {
     return trial
   }
 
-  /// Holds all results against the truth, or those of `items` alone, watched by `observer`.
+  /// Holds all results against the truth, or those of `items` alone, watched by `observer`. Where all are shared what follows from them
+  /// is of who puts shares together: others throw `SharedElsewhere`.
   public func run<S: ItemSource<Q>, O: Observer<Q>>(
     on source: S, only items: [Int]? = nil, observer: @autoclosure () -> O,
     progress: (@Sendable (Int) -> Void)? = nil
   ) throws -> (findings: GuestFindings<Q>, observer: O) {
-    let asked = trial([Guest(name, results, plans: promised)])
+    var asked = trial([Guest(name, results, plans: promised)])
+    if items == nil { asked.sharedAs = sharedAs }
+    let judged = asked
     func measured(_ source: some ItemSource<Q>) throws -> (Measurement<Q>, BothObservers<WrongSights<Q>, O>) {
-      let (found, sights) = try asked.run(
+      let (found, sights) = try judged.run(
         on: source, observer: BothObservers(first: WrongSights(question), second: observer()),
         progress: progress)
       return (found, sights)
     }
     let (found, sights) = try items.map { try measured(Sample(source, $0)) } ?? measured(source)
+    if judged.sharedAs != nil && Sharing.isPartial { throw SharedElsewhere() }
     var findings = GuestFindings(measurement: found, wrong: sights.first.parts)
     findings.fits = try fits(on: source, worst: findings)
     findings.hypotheses = try explain(findings, on: source, suspects)

@@ -117,6 +117,40 @@ public struct WrongResults: Sendable {
   }
 }
 
+extension WrongResult: Portable {
+  /// To read into.
+  static let blank = WrongResult(row: 0, index: 0, computed: 0, exact: 0, ulp: 0, bound: 0)
+
+  package mutating func carry(_ c: inout Carrier) throws {
+    var places = [row, index]
+    var figures = [computed, exact, ulp, bound]
+    try c.carry(fixed: &places) { try $0.carry(count: &$1) }
+    try c.carry(fixed: &figures) { try $0.carry(&$1) }
+    self = WrongResult(
+      row: places[0], index: places[1], computed: figures[0], exact: figures[1], ulp: figures[2],
+      bound: figures[3])
+  }
+}
+
+extension WrongResults: Portable {
+  package mutating func carry(_ c: inout Carrier) throws {
+    try c.carry(count: &count)
+    try c.carry(count: &rowCount)
+    var ends = span.map { [$0.lowerBound, $0.upperBound] } ?? []
+    try c.carry(&ends, blank: 0) { try $0.carry(count: &$1) }
+    guard ends.isEmpty || ends.count == 2 && ends[0] <= ends[1] else { throw CarrierError() }
+    span = ends.isEmpty ? nil : ends[0]...ends[1]
+    try c.carry(&worst, blank: .blank) { try $0.carry(&$1) }
+    guard worst.count <= Self.shown else { throw CarrierError() }
+    var rows = bits.keys.sorted().map { (row: $0, words: bits[$0] ?? []) }
+    try c.carry(&rows, blank: (row: 0, words: [])) { c, one in
+      try c.carry(count: &one.row)
+      try c.carry(&one.words, blank: 0) { try $0.carry(&$1) }
+    }
+    bits = Dictionary(rows.map { ($0.row, $0.words) }) { first, _ in first }
+  }
+}
+
 /// Notes which results are wrong, part by part, of the one candidate there is.
 struct WrongSights<Q: Question>: Observer {
   private(set) var parts: [WrongResults]
@@ -131,6 +165,10 @@ struct WrongSights<Q: Question>: Observer {
   mutating func merge(_ other: WrongSights) {
     for p in parts.indices { parts[p].merge(other.parts[p]) }
   }
+}
+
+extension WrongSights: Portable {
+  mutating func carry(_ c: inout Carrier) throws { try c.carry(fixed: &parts) { try $0.carry(&$1) } }
 }
 
 /// Two observers at once.
@@ -161,6 +199,19 @@ struct BothObservers<A: Observer, B: Observer>: Observer where A.Q == B.Q {
   mutating func merge(_ other: Self) {
     first.merge(other.first)
     second.merge(other.second)
+  }
+}
+
+extension BothObservers: Portable {
+  mutating func carry(_ c: inout Carrier) throws {
+    try Self.carry(&first, &c)
+    try Self.carry(&second, &c)
+  }
+
+  private static func carry<O: Observer>(_ observer: inout O, _ c: inout Carrier) throws {
+    guard var seen = observer as? any Portable else { throw CarrierError() }
+    try seen.carry(&c)
+    if let seen = seen as? O { observer = seen }
   }
 }
 

@@ -100,3 +100,8 @@ package enum Sharing {
     try share(name, units: 0, make: { blank }, work: { _ in found }, merge: merge)
   }
 }
+
+/// What follows is of the whole, and this process has a share only: who puts all shares together goes on.
+package struct SharedElsewhere: Error {
+  package init() {}
+}

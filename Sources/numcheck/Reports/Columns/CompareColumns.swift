@@ -4,7 +4,8 @@ import Reports
 enum CompareColumns {
   static let tensor = Column(
     "tensor", "tensor", .decides, "the tensor's name in the first", align: .left, key: true)
-  static let other = Column("in B", "otherName", .useful, "its name in the second", align: .left)
+  static let other = Column(
+    "in B", "otherName", .useful, "its name in the second", align: .left, hidesZeros: true)
   static let file = Column(
     "beside", "file", .decides, "the file that is held against the first", align: .left, key: true)
   static let types = Column("dtype", "types", .useful, "the elements of both", align: .left)

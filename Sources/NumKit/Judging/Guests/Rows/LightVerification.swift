@@ -31,29 +31,49 @@ struct LightVerification: Sendable {
   }
 
   /// What was measured, and the rows that are left.
-  struct Found {
+  struct Found: Portable {
     var statistics: ErrorStatistics
     var certificate = Certificate()
     var left: [Int] = []
+
+    mutating func merge(_ other: Found) {
+      statistics.merge(other.statistics)
+      certificate.merge(other.certificate)
+      left += other.left
+    }
+
+    mutating func carry(_ c: inout Carrier) throws {
+      try c.carry(&statistics)
+      try c.carry(&certificate)
+      try c.carry(&left, blank: 0) { try $0.carry(count: &$1) }
+    }
   }
 
-  /// Measures all rows but those that some bound must be derived for in any case, `apart`.
+  /// Measures all rows but those that some bound must be derived for in any case, `apart`. Where several processes share the rows, those
+  /// with a share only throw `SharedElsewhere`: what is left is of who puts shares together.
   func run(
     on rows: some RowSource, _ results: any ResultSource<RowQuestion>, apart: Set<Int>, threads: Int,
     progress: (@Sendable (Int) -> Void)?
   ) throws -> Found {
-    let worker = try ParallelRows(threads: threads, chunk: 16).reduce(
-      count: rows.rowCount, progress: progress,
-      make: { Worker(format, overflow, length: rows.length) },
-      body: { worker, row in
-        if apart.contains(row) {
-          worker.found.left.append(row)
-        } else {
-          try worker.measure(row, of: rows, results)
-        }
+    let isPart = Sharing.isPartial
+    var found = try Sharing.share(
+      "light", units: rows.rowCount, make: { Found(statistics: ErrorStatistics(overflow: overflow)) },
+      work: { range in
+        try ParallelRows(threads: threads, chunk: 16).reduce(
+          count: range.count, progress: progress,
+          make: { Worker(format, overflow, length: rows.length) },
+          body: { worker, k in
+            let row = range.lowerBound + k
+            if !apart.contains(row) { return try worker.measure(row, of: rows, results) }
+            worker.found.left.append(row)
+            // Who watches what is read sees every row in one of the shares.
+            if isPart { try worker.read(row, of: rows) }
+          }, merge: { $0.found.merge($1.found) }
+        ).found
       }, merge: { $0.merge($1) })
-    worker.found.left.sort()
-    return worker.found
+    if isPart { throw SharedElsewhere() }
+    found.left.sort()
+    return found
   }
 
   private final class Worker {
@@ -74,9 +94,13 @@ struct LightVerification: Sendable {
       y = Array(repeating: 0, count: length)
     }
 
-    func measure(_ row: Int, of rows: some RowSource, _ results: any ResultSource<RowQuestion>) throws {
+    func read(_ row: Int, of rows: some RowSource) throws {
       item.row = row
       try item.values.withUnsafeMutableBufferPointer { try rows.read(row, into: $0) }
+    }
+
+    func measure(_ row: Int, of rows: some RowSource, _ results: any ResultSource<RowQuestion>) throws {
+      try read(row, of: rows)
       try y.withUnsafeMutableBufferPointer { try results.results(of: item, into: $0) }
       if !isWithin() { return found.left.append(row) }
       flat.update(truth)
@@ -114,12 +138,6 @@ struct LightVerification: Sendable {
           }
         }
       }
-    }
-
-    func merge(_ other: Worker) {
-      found.statistics.merge(other.found.statistics)
-      found.certificate.merge(other.found.certificate)
-      found.left += other.found.left
     }
   }
 }

@@ -69,6 +69,7 @@ public struct RowVerification: Sendable {
     ) { _ in RowProver(operation, format: format) }
     verification.overflow = overflow
     verification.threads = threads
+    verification.sharedAs = "results"
     if triesPlans { verification.known = plans.known }
     let context = RowContext(
       operation: operation, parameters: source.kernelParameters, format: format, inputs: inputs,
