@@ -1,5 +1,5 @@
 /// A value as machines read it: what JSON can say, members in the order they were written, floats that are not finite included.
-package indirect enum JSONValue: Sendable, Equatable {
+package enum JSONValue: Sendable, Equatable {
   /// No value.
   case none
   case flag(Bool)
