@@ -57,7 +57,8 @@ struct VerifyReport {
     self.claims = claims
   }
 
-  /// Says what was asked of which rows: the title, which ends with `more`, and says in which `form` where that is no format, facts, `asked` of the question among them, and places.
+  /// Says what was asked of which rows: the title, which ends with `more` and says the `form` of results where that is no format; facts,
+  /// `asked` of the question among them; and places.
   mutating func describe(
     _ name: String, _ source: RowInput, _ count: InputCount, more: String, overflow: Overflow,
     resultsPerRow: Int, asked: [Fact], form: String? = nil
