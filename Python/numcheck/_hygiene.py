@@ -8,7 +8,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from ._arrays import Codes, array, codes, same_bits
-from ._problem import Problem, result_shape
+from ._problem import Problem, result_shapes
 from ._report import Finding
 
 #: Holds the results of a call against the truth: how many are wrong, of how many.
@@ -96,11 +96,14 @@ class Caller:
                     "result-overwritten", f"call {self.calls} overwrites what an earlier call returned")
         # A few are kept: a ring of buffers comes round.
         self._returned = [*self._returned, *zip(outs, results)][-8:]
-        wanted = result_shape(self.problem.operation, given, self.problem.width)
-        if results[0].shape != wanted:
-            raise WrongResult(f"the result has the shape {results[0].shape}, not {wanted}")
-        if results[0].dtype != self.dtype:
-            raise WrongResult(f"the result is {results[0].dtype}, not {self.dtype}")
+        wanted = result_shapes(self.problem.operation, given, self.problem.width)
+        if len(results) < len(wanted):
+            raise WrongResult(f"gives {len(results)} results, not {len(wanted)}")
+        for x, shape in zip(results, wanted):
+            if x.shape != shape:
+                raise WrongResult(f"the result has the shape {x.shape}, not {shape}")
+            if x.dtype != self.dtype:
+                raise WrongResult(f"the result is {x.dtype}, not {self.dtype}")
         return results
 
 

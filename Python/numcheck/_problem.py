@@ -91,7 +91,10 @@ AROUND: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
 }
 _WHOLE = ("positions", "distances", "target")
 
-OPERATIONS = (*ROWS, *AROUND, "matmul", "attention")
+#: What results of several are called: of all others there is one, or for attention its log-sum-exp besides.
+GRADIENTS = ("dq", "dk", "dv")
+
+OPERATIONS = (*ROWS, *AROUND, "matmul", "attention", "attention-backward")
 
 
 def operation_name(name: str) -> str:
@@ -104,8 +107,14 @@ def operation_name(name: str) -> str:
     return name
 
 
-def result_shape(operation: str, inputs: Sequence[Codes], width: int = 0) -> tuple[int, ...]:
-    """The shape that results have."""
+def result_shapes(operation: str, inputs: Sequence[Codes], width: int = 0) -> list[tuple[int, ...]]:
+    """The shapes of all results that there must be."""
+    if operation == "attention-backward":
+        return [i.shape for i in inputs[:3]]
+    return [_result_shape(operation, inputs, width)]
+
+
+def _result_shape(operation: str, inputs: Sequence[Codes], width: int) -> tuple[int, ...]:
     first = inputs[0].shape
     if operation in AROUND:
         kind = AROUND[operation][2]
@@ -127,14 +136,15 @@ def shapes(operation: str, shape: Any) -> dict[str, tuple[int, ...]]:
     """The inputs' shapes from what was asked for: one shape, or one for each input."""
     if isinstance(shape, Mapping):
         return {name: tuple(s) for name, s in shape.items()}
-    s = tuple(shape) if shape is not None else {"matmul": (64, 256, 64), "attention": (4, 64, 64)}.get(operation, (64, 1024))
+    s = tuple(shape) if shape is not None else {
+        "matmul": (64, 256, 64), "attention": (4, 64, 64), "attention-backward": (4, 64, 64)}.get(operation, (64, 1024))
     if operation == "matmul":
         if len(s) != 3:
             raise ValueError("shape of matmul: (rows, inner, columns), or a shape for each of a and b")
         return {"a": (s[0], s[1]), "b": (s[1], s[2])}
-    if operation == "attention":
+    if operation in ("attention", "attention-backward"):
         if len(s) != 3:
-            raise ValueError("shape of attention: (heads, tokens, head size), or a shape for each of q, k and v")
+            raise ValueError(f"shape of {operation}: (heads, tokens, head size), or a shape for each of q, k and v")
         return {"q": s, "k": s, "v": s}
     if len(s) < 2:
         raise ValueError(f"shape of {operation}: (rows, length)")
@@ -177,7 +187,10 @@ def generated(operation: str, shape: Any, dtype: str, distribution: str, scale: 
 
         return _around(operation, shape, dtype, draw, options or {})
     made = {}
-    for k, (name, s) in enumerate(shapes(operation, shape).items()):
+    asked = shapes(operation, shape)
+    if operation == "attention-backward":
+        asked.setdefault("do", (*asked["q"][:-1], asked["v"][-1]))
+    for k, (name, s) in enumerate(asked.items()):
         random = np.random.Generator(np.random.PCG64([seed, k]))
         if distribution == "normal":
             x = random.standard_normal(s) * scale
@@ -200,7 +213,11 @@ def problem(operation: str, inputs: Mapping[str, Codes], options: Sequence[str])
         width = int(options[options.index("--length") + 1]) if "--length" in options else 64
         return Problem(
             operation, [Input(n, inputs[n], 1 if n in each else 0) for n in names if n in inputs], options, width=width)
-    if operation == "attention":
+    if operation in ("attention", "attention-backward"):
+        names = ["q", "k", "v"] + (["do"] if operation == "attention-backward" else [])
+        missing = [n for n in names if n not in inputs]
+        if missing:
+            raise ValueError(f"{operation}: the input {missing[0]!r} is missing")
         q, k, v = (inputs[n] for n in ("q", "k", "v"))
         if len(q.shape) == 3:
             if q.shape[0] % k.shape[0]:
@@ -212,6 +229,8 @@ def problem(operation: str, inputs: Mapping[str, Codes], options: Sequence[str])
         axis = len(q.shape) - 2
         whole = q.shape[axis] == k.shape[axis]
         list_ = [Input("q", q, per[0], (axis,) if whole else ()), Input("k", k, per[1], (axis,)), Input("v", v, per[2], (axis,))]
+        if "do" in names:
+            list_.append(Input("do", inputs["do"], per[0], (axis,) if whole else ()))
         if not whole:
             for i in list_:
                 i.length_axes = ()

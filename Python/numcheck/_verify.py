@@ -9,14 +9,14 @@ from typing import Any, Callable, Mapping, Sequence
 from . import _binary
 from ._arrays import Codes, array, codes, dtype_name, load, save
 from ._hygiene import Caller, WrongResult, hygiene as tried, invariance as moved
-from ._problem import AROUND, Problem, generated, operation_name, problem
+from ._problem import AROUND, GRADIENTS, Problem, generated, operation_name, problem
 from ._report import Finding, Report
 
 #: What the command calls each input.
 _FLAGS = {"input": "--input", "q": "--q", "k": "--k", "v": "--v", "a": "--a", "b": "--b", "weight": "--weight", "bias": "--bias",
           "mask": "--mask", "positions": "--position-ids", "distances": "--distances", "targets": "--targets", "target": "--target",
           "keys": "--keys", "values": "--values", "query_matrix": "--query-matrix", "key_matrix": "--key-matrix",
-          "combination": "--combination"}
+          "combination": "--combination", "do": "--do"}
 
 
 class KernelWrong(AssertionError):
@@ -43,20 +43,25 @@ def _ask(operation: str, inputs: Mapping[str, Codes], results: Sequence[Codes], 
          timeout: float | None, name: str = "results") -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="numcheck-") as folder:
         path = Path(folder) / "case.safetensors"
-        names = ["results", "lse"][: len(results)]
+        names = list(GRADIENTS if operation == "attention-backward" else ("results", "lse"))[: len(results)]
         save(path, {**inputs, **dict(zip(names, results))})
         arguments = ["verify", operation]
         for n in inputs:
             arguments += [_FLAGS[n], f"{path}:{n}"]
-        arguments += ["--results", f"{path}:results"]
+        if operation == "attention-backward":
+            for n in names:
+                arguments += [f"--{n}", f"{path}:{n}"]
+        else:
+            arguments += ["--results", f"{path}:results"]
         if "input" not in inputs and operation in AROUND:
             # Their rows are positions or distances.
             arguments += ["--rows", str(next(iter(inputs.values())).shape[0])]
-        if len(results) > 1:
+        if "lse" in names:
             arguments += ["--lse-results", f"{path}:lse"]
         text = _binary.run([*arguments, *options, "--format", "json"], timeout=timeout)[1]
         # The file is gone when somebody reads of it.
-        for part, label in zip(names, (name, f"{name}, lse")):
+        labels = [name, *(f"{name}, {n}" for n in names[1:])]
+        for part, label in zip(names, labels):
             text = text.replace(json.dumps(f"{path}:{part}")[1:-1], json.dumps(label)[1:-1])
         return json.loads(text)
 
@@ -66,7 +71,8 @@ def judge(operation: str, inputs: Any, results: Any, *, claims: str | None = Non
     """Holds results that were computed already against the proven answer.
 
     ``inputs`` is an array (rows of logits) or a mapping from names (``q``, ``k``, ``v``; ``a``, ``b``; ``input``, ``weight``) to
-    arrays of numpy, ml_dtypes, torch or jax; ``results`` an array of the results' dtype, or a pair (o, lse) for attention.
+    arrays of numpy, ml_dtypes, torch or jax; ``results`` an array of the results' dtype, a pair (o, lse) for attention, or
+    (dq, dk, dv) for ``attention-backward``, whose inputs are ``q``, ``k``, ``v`` and ``do``.
     ``claims`` is the plan that the kernel promises (``accumulate=f32,compute=f32``), ``options`` are flags of
     ``numcheck verify`` (``{"causal": True}``).
     """
@@ -93,7 +99,7 @@ def reference(operation: str, inputs: Any, *, dtype: Any = "f32", framework: str
               options: Mapping[str, Any] | None = None, timeout: float | None = None) -> Any:
     """The correctly rounded results, proven: inputs exactly as they are, only the results rounded to ``dtype``.
 
-    An array of ``framework`` (``numpy``, ``torch``, ``jax``); attention gives ``(o, lse)``.
+    An array of ``framework`` (``numpy``, ``torch``, ``jax``); attention gives ``(o, lse)``, ``attention-backward`` ``(dq, dk, dv)``.
     """
     operation = operation_name(operation)
     name = dtype_name(dtype)
@@ -101,13 +107,15 @@ def reference(operation: str, inputs: Any, *, dtype: Any = "f32", framework: str
     with tempfile.TemporaryDirectory(prefix="numcheck-") as folder:
         path, out = Path(folder) / "case.safetensors", Path(folder) / "reference.safetensors"
         save(path, {n: codes(x) for n, x in named.items()})
-        arguments = ["reference", operation]
+        arguments = ["reference", *(["attention", "--backward"] if operation == "attention-backward" else [operation])]
         for n in named:
             arguments += [_FLAGS[n], f"{path}:{n}"]
         if "input" not in named and operation in AROUND:
             arguments += ["--rows", str(len(next(iter(named.values()))))]
         _binary.run([*arguments, "--dtype", name, "--output", str(out), *_options(options)], timeout=timeout)
         found = load(out)
+    if operation == "attention-backward":
+        return tuple(array(found[n], framework) for n in GRADIENTS)
     if operation == "attention":
         return array(found["o"], framework), array(found["lse"], framework)
     return array(next(iter(found.values())), framework)
@@ -122,8 +130,9 @@ def verify(operation: str, kernel: Callable[..., Any], *, dtype: Any = "f32", sh
     ``kernel`` gets arrays of ``framework`` in ``dtype`` (``f32``, ``bf16``, ``f8e4m3fn`` …), in the order input; input, weight,
     bias; a, b; q, k, v; input, positions (``rope``); positions (``sinusoidal``); distances (``alibi``: the second number of ``shape``
     is how many heads there are); input, targets (``bce``); input, target (``smoothed-crossentropy``); input, keys
-    (and query_matrix, key_matrix, combination, ``scores``); input, keys, values (``linear-attention``, ``sigmoid-attention``), and
-    returns the result (for attention ``o`` or ``(o, lse)``). They are drawn from ``distribution``
+    (and query_matrix, key_matrix, combination, ``scores``); input, keys, values (``linear-attention``, ``sigmoid-attention``); q, k, v, do
+    (``attention-backward``), and returns the result (for attention ``o`` or ``(o, lse)``, for its backward pass
+    ``(dq, dk, dv)``). They are drawn from ``distribution``
     (``normal`` or ``uniform``, times ``scale``) in ``shape``: (rows, length), (rows, inner, columns) for matmul, (heads, tokens,
     head size) for attention, or a shape for each input; or they are ``inputs``.
 

@@ -50,6 +50,8 @@ package struct CalledRowKernel: CalledKernel {
       parameters: parameters)
   }
 
+  package var resultNames: [String] { ["results"] }
+
   package func results(of row: Int, among rows: Int, in array: GuestArray) -> [Double] {
     let each = array.count / rows
     return (row * each..<(row + 1) * each).map { array.value($0) }
@@ -66,7 +68,9 @@ package protocol CalledKernel: Sendable {
   var mostRows: Int { get }
   /// One call about rows that are all as long.
   func call(_ rows: [[Double]]) throws -> GuestCall
-  /// A row's results, of those of a call about so many.
+  /// What a call's results are called.
+  var resultNames: [String] { get }
+  /// A row's results in one of them, of a call about so many.
   func results(of row: Int, among rows: Int, in array: GuestArray) -> [Double]
 }
 
@@ -82,10 +86,13 @@ extension CalledKernel {
     }
     do {
       let answer = try kernel.call(call(rows), CallConditions())
-      guard let array = answer.results.first, array.count % rows.count == 0 else {
+      let arrays = resultNames.compactMap { name in answer.results.first { $0.name == name } }
+      guard arrays.count == resultNames.count, arrays.allSatisfy({ $0.count % rows.count == 0 }) else {
         return rows.map { _ in .fault(GuestFault(.results, "gives no results")) }
       }
-      return rows.indices.map { .results(results(of: $0, among: rows.count, in: array)) }
+      return rows.indices.map { row in
+        .results(arrays.flatMap { results(of: row, among: rows.count, in: $0) })
+      }
     } catch let fault as GuestFault {
       if rows.count > 1 && fault.kind != .start {
         return rows.map { answer([$0], kernel, hung: &hung)[0] }

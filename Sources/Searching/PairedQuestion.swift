@@ -27,8 +27,9 @@ package protocol PairedQuestion: Sendable {
   func arrays(_ rows: [[Double]]) -> [SearchedArray]
   var parameters: [GuestParameter] { get }
   var mostRows: Int { get }
-  /// The shape of a call's results, and of these the first of a row's and how many there are.
-  func resultShape(rows: Int, length: Int) -> [Int]
+  /// What a call's results are called, and their shapes; of each the places of a row's.
+  var resultNames: [String] { get }
+  func resultShapes(rows: Int, length: Int) -> [[Int]]
   func resultPlaces(of row: Int, among rows: Int, count: Int) -> Range<Int>
   /// What a kernel from outside may err by is what its claims allow.
   func judge(_ row: [Double], _ results: [Double]) throws -> (Judgement, ProvenRow)
@@ -36,6 +37,7 @@ package protocol PairedQuestion: Sendable {
 
 extension PairedQuestion {
   package var mostRows: Int { .max }
+  package var resultNames: [String] { ["results"] }
 
   package func resultPlaces(of row: Int, among rows: Int, count: Int) -> Range<Int> {
     let each = count / rows
@@ -87,11 +89,14 @@ package struct CalledPairs<Q: PairedQuestion>: CalledKernel {
       return try GuestArray(
         $0.name, own ?? elements.inputs, $0.shape, values: $0.values, overflow: overflow)
     }
-    let shape = question.resultShape(rows: rows.count, length: (rows.first?.count ?? 0) / 2)
+    let shapes = question.resultShapes(rows: rows.count, length: (rows.first?.count ?? 0) / 2)
     return GuestCall(
-      question.operation, inputs: arrays, results: [GuestResult("results", elements.results, shape)],
+      question.operation, inputs: arrays,
+      results: zip(resultNames, shapes).map { GuestResult($0, elements.results, $1) },
       parameters: question.parameters)
   }
+
+  package var resultNames: [String] { question.resultNames }
 
   package func results(of row: Int, among rows: Int, in array: GuestArray) -> [Double] {
     question.resultPlaces(of: row, among: rows, count: array.count).map { array.value($0) }

@@ -28,7 +28,7 @@ package struct PairedProduct: PairedQuestion {
 
   /// Every row of A meets every column of B.
   package var mostRows: Int { 16 }
-  package func resultShape(rows: Int, length: Int) -> [Int] { [rows, rows] }
+  package func resultShapes(rows: Int, length: Int) -> [[Int]] { [[rows, rows]] }
   package func resultPlaces(of row: Int, among rows: Int, count: Int) -> Range<Int> {
     row * rows + row..<row * rows + row + 1
   }
@@ -137,7 +137,7 @@ package struct PairedVJP: PairedQuestion {
     ]
   }
 
-  package func resultShape(rows: Int, length: Int) -> [Int] { [1, length] }
+  package func resultShapes(rows: Int, length: Int) -> [[Int]] { [[1, length]] }
 
   func item(_ row: [Double], _ configuration: KernelConfiguration) -> RowQuestion.Item {
     let (x, v) = Self.columns(row)
@@ -212,7 +212,7 @@ package struct PairedAttention: PairedQuestion {
     ] + (hasMask ? [mask] : [])
   }
 
-  package func resultShape(rows: Int, length: Int) -> [Int] { [rows, 1, headSize] }
+  package func resultShapes(rows: Int, length: Int) -> [[Int]] { [[rows, 1, headSize]] }
 
   func tensors(_ row: [Double]) -> AttentionInputs? {
     let arrays = arrays([row])

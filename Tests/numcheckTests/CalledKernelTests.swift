@@ -62,6 +62,44 @@ import Testing
     }
   }
 
+  /// Gradients of attention, three results of a call: the right library holds, a slip is named.
+  @Test(arguments: [
+    ("NONE", ""), ("NO_LEVEL", "D left out: dS = P∘dP"), ("NO_MASK", "mask left out where P is recomputed"),
+  ])
+  func gradientsAreCalled(mistake: String, name: String) throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = try Self.build(mistake, of: "backward.c", in: folder)
+    let report = try CommandRunner.json(
+      [
+        "verify", "attention-backward", "--plugin", path, "--heads", "4", "--kv-heads", "2", "--tokens", "18",
+        "--queries", "15", "--head-size", "8", "--causal",
+      ], status: name.isEmpty ? 0 : 1)
+    #expect(try SchemaValidator().errors(report) == [])
+    #expect(Self.kinds(report) == [])
+    let results = try #require(report["results"] as? [[String: Any]])
+    #expect(results.map { $0["part"] as? String } == ["dq", "dk", "dv"])
+    let named = (results[0]["hypotheses"] as? [[String: Any]] ?? []).compactMap { $0["name"] as? String }
+    #expect(named == (name.isEmpty ? [] : [name]))
+  }
+
+  /// What a killed process left is removed by the next one; what is held, or new, stays.
+  @Test func foldersThatWereLeftAreRemoved() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let shell = try Shell(
+      """
+      mkdir numcheck-exec-left numcheck-exec-held numcheck-exec-new numcheck-other
+      for f in left held new; do touch numcheck-exec-$f/.lock; done
+      touch -d '1 hour ago' numcheck-exec-left numcheck-exec-held numcheck-other
+      exec 9<>numcheck-exec-held/.lock
+      flock -n 9
+      TMPDIR=$PWD "$N" verify softmax --rows 3 --length 4 --exec 'cp {input} {results}' --no-hygiene >/dev/null
+      ls -d numcheck-*
+      """, in: folder)
+    #expect(shell.output == "numcheck-exec-held\nnumcheck-exec-new\nnumcheck-other\n", "\(shell.errors)")
+  }
+
   /// What stands around attention goes through libraries as through files: right kernels hold, mistakes are named.
   @Test(arguments: [
     ("rope --length 16", "INTERLEAVED", "interleaved pairs in place of half"),

@@ -1,4 +1,6 @@
 import Foundation
+import NumKit
+import TensorFiles
 import Testing
 
 /// Results from files: judged, named, refused.
@@ -184,5 +186,47 @@ import Testing
       "compare dump.npz dump-f16.npz --map *=model.* --budget relativeL2<=1e-3 --order \(order.path)")
     #expect(outcome.output.contains("layer.5 is the first to leave its budget"), "\(outcome.output)")
     #expect(outcome.output.contains("layer.9: stands in the order, but not in dump.npz"))
+  }
+
+  /// The proven gradients themselves hold, in both layouts; scaled ones are wrong and named, and files that do not fit are refused.
+  @Test func gradientsAreJudged() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func shape(_ layout: String, _ heads: Int, _ tokens: Int) -> [Int] {
+      layout == "hnd" ? [heads, tokens, 4] : [tokens, heads, 4]
+    }
+    func draw(_ name: String, _ shape: [Int], _ seed: UInt64) throws {
+      var random = RandomSource(seed: seed, row: 0)
+      let x = (0..<shape.reduce(1, *)).map { _ in Double(Float(random.normal())) }
+      try TensorWriter.write(x, as: .f32, shape: shape, to: folder.appendingPathComponent(name).path)
+    }
+    for layout in ["hnd", "nhd"] {
+      for (name, heads, tokens, seed) in [("q", 4, 6, 1), ("k", 2, 9, 2), ("v", 2, 9, 3), ("do", 4, 6, 4)] {
+        try draw("\(name).npy", shape(layout, heads, tokens), UInt64(seed))
+      }
+      let asked = "--q q.npy --k k.npy --v v.npy --do do.npy --causal --layout \(layout)"
+      let made = try Shell(
+        "$N reference attention --backward \(asked) --output g.safetensors >/dev/null && "
+          + "$N verify attention-backward \(asked) --results g.safetensors --format json", in: folder)
+      #expect(made.status == 0, "\(made.output) \(made.errors)")
+      let split = try Shell(
+        "$N verify attention-backward \(asked) --dq g.safetensors:dq --dk g.safetensors:dk --dv g.safetensors:dv", in: folder)
+      #expect(split.status == 0 && split.output.contains("dk"))
+      let other = try Shell(
+        "$N verify attention-backward \(asked) --scale 0.25 --results g.safetensors --format json", in: folder)
+      #expect(other.status == 1)
+      let missing = try Shell("$N verify attention-backward \(asked) --dq g.safetensors:dq", in: folder)
+      #expect(missing.isRefusal("--dk is missing"))
+      let twice = try Shell(
+        "$N verify attention-backward \(asked) --dq g.safetensors:dq --results g.safetensors", in: folder)
+      #expect(twice.status == 2)
+      let turned = try Shell(
+        "$N verify attention-backward \(asked) --dq g.safetensors:dk --dk g.safetensors:dk --dv g.safetensors:dv", in: folder)
+      #expect(turned.isRefusal("its shape is"))
+    }
+    let capped = try Shell(
+      "$N verify attention-backward --tokens 4 --head-size 2 --softmax clipped:-0.1,1.1 --results g.safetensors",
+      in: folder)
+    #expect(capped.isRefusal("backward knows the plain softmax"))
   }
 }

@@ -45,7 +45,7 @@ enum {
 /* An array. Element (i, j, …) is at data + (i·strides[0] + j·strides[1] + …) elements; strides are positive, and rows need not
  * follow each other without gaps. `data` is aligned to 64 bytes, other rows only to their elements. */
 typedef struct {
-  const char *name;       /* "input", "q", "k", "v", "mask", "a", "b", "weight", "bias"; of results "results", "lse" */
+  const char *name;       /* "input", "q", "k", "v", "do", "mask", "a", "b", "weight", "bias"; of results "results", "lse", "dq" … */
   void *data;
   int32_t dtype;
   int32_t rank;
@@ -63,7 +63,7 @@ typedef struct {
 typedef struct {
   uint32_t abi;          /* NUMCHECK_KERNEL_ABI of the caller */
   uint32_t size;         /* sizeof(numcheck_call) of the caller: what a later version adds comes at the end */
-  const char *operation; /* "softmax", "logsoftmax", "lse", "attention", "matmul", "rmsnorm", … */
+  const char *operation; /* "softmax", "logsoftmax", "lse", "attention", "attention-backward", "matmul", … */
   int32_t input_count;
   int32_t result_count;
   int32_t parameter_count;

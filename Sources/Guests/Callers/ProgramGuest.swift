@@ -30,15 +30,17 @@ package final class ProgramGuest: GuestKernel {
   /// Status with which a program says that a call is none for it (as `NUMCHECK_UNSUPPORTED`).
   package static let unsupportedStatus = 77
 
-  /// Throws where `line` has no `{results}`, or names an array that there is none of.
+  /// Throws where `line` does not name all `results`, each a file to write, or names an array that there is none of; `optional` results
+  /// it may name.
   package init(
-    _ line: String, exchange: Exchange, seconds: Double, arrays: [String], parameters: [String]
+    _ line: String, exchange: Exchange, seconds: Double, arrays: [String], parameters: [String],
+    results: [String] = ["results"], optional: [String] = ["lse"]
   ) throws(GuestFault) {
     self.line = line
     self.exchange = exchange
     self.seconds = seconds
     name = line
-    let known = Set(arrays + ["results", "lse", "dtype", "operation"] + parameters)
+    let known = Set(arrays + results + optional + ["dtype", "operation"] + parameters)
     var named: Set<String> = []
     for piece in Self.pieces(line) {
       guard case .name(let word) = piece else { continue }
@@ -50,8 +52,9 @@ package final class ProgramGuest: GuestKernel {
       }
       named.insert(word)
     }
-    guard named.contains("results") else {
-      throw GuestFault(.start, "'\(line)': must name {results}, the file to write")
+    for result in results where !named.contains(result) {
+      throw GuestFault(
+        .start, "'\(line)': must name {\(result)}, \(results.count > 1 ? "a" : "the") file to write")
     }
     folder = try PrivateFolder()
   }

@@ -22,7 +22,7 @@ struct SearchCommand: ParsableCommand {
       SearchRows<SigmoidQuestion>.self, SearchRows<CrossEntropyQuestion>.self,
       SearchRows<CrossEntropyGradientQuestion>.self, SearchRows<SoftmaxJacobianQuestion>.self,
       SearchNorm<RMSNormQuestion>.self, SearchNorm<LayerNormQuestion>.self,
-      SearchVJP.self, SearchMatmul.self, SearchAttention.self,
+      SearchVJP.self, SearchMatmul.self, SearchAttention.self, SearchBackward.self,
     ])
 
   func run() throws {

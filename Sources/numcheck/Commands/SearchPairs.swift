@@ -135,3 +135,64 @@ struct SearchAttention: ParsableCommand {
       }, arrays: { question.arrays([$0]) })
   }
 }
+
+/// Searches scores and values for gradients.
+struct SearchBackward: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attention-backward",
+    abstract: "Search the worst scores and values for attention's gradients.",
+    discussion: """
+      A row has pairs of a key's score and its value, for one query, as in 'search attention'; dO is (1, 0, ...). A kernel of \
+      yours gives dq, dk and dv. Tests of several results are not written (--emit).
+      """)
+
+  @OptionGroup(title: "Search") var search: SearchOptions
+  @OptionGroup(title: "Your kernel") var guest: SearchedKernelOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Backward pass of ours to search: standard, flash; repeatable (default: both).", valueName: "name"))
+  var algorithm: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Head size of a called attention, a power of 4.", valueName: "D"),
+    transform: Whole.number)
+  var headSize: Int = 16
+
+  @Flag(help: "Keys may be hidden, by a mask of 0 and -inf that kernels get as well: a score of -inf.")
+  var masks = false
+
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func validate() throws {
+    if masks && search.finite { throw ValidationError("--masks and --finite: one or the other") }
+    guard [1, 4, 16, 64, 256].contains(headSize) else {
+      throw ValidationError("--head-size must be 1, 4, 16, 64 or 256")
+    }
+    if !search.emit.isEmpty { throw ValidationError("--emit: tests of several results are not written") }
+  }
+
+  func run() throws {
+    if guest.roundInputs != nil { throw UsageError("--round-inputs: attention's inputs are of the dtype") }
+    let run = try SearchRun(
+      "attention-backward", search, guest, precision, algorithm, threads, report, longest: 1025,
+      hasMasks: masks,
+      width: 2)
+    if masks && !run.format.hasInfinity { throw UsageError("--masks: \(run.format.name) has no -inf") }
+    let size = guest.isCalled ? headSize : 1
+    let question = PairedBackward(
+      format: run.format, headSize: size, hasMask: masks, claims: try guest.claimed)
+    if guest.isCalled { return try run.searchCalled(question) }
+    let chosen = try AttentionAlgorithm.chosen(
+      algorithm.isEmpty ? ["standard", "flash"] : algorithm, all: [.standard, .flash])
+    try run.searchOwn(
+      chosen.map { name in
+        guard let runner = BackwardRunner(AttentionRunner(name, run.configuration)) else {
+          throw UsageError("\(BackwardError.noBackward(name.rawValue))")
+        }
+        return question.subject(runner)
+      }, arrays: { question.arrays([$0]) })
+  }
+}

@@ -82,7 +82,7 @@ struct SearchRun {
   /// Searches a kernel of yours whose rows are pairs.
   func searchCalled(_ question: some PairedQuestion) throws {
     // Claims that fit no kernel show with any row.
-    let count = question.resultShape(rows: 1, length: 1).reduce(1, *)
+    let count = question.resultShapes(rows: 1, length: 1).reduce(0) { $0 + $1.reduce(1, *) }
     do { _ = try question.judge([1, 1], [Double](repeating: 1, count: count)) } catch let error as ClaimError
     {
       throw UsageError("--claims: \(error)")

@@ -57,12 +57,14 @@ struct VerifyAttention: ParsableCommand {
       isHeadsFirst = isHeadsFirst || lse.shape == shapes[0] && shapes.count > 1
       files.append(try GuestFile(lse, name: ArgumentText.shown(lseResults), shapes: shapes))
     }
-    let inFile = place(source, lseHeadsFirst: isHeadsFirst)
+    let lseHeadsFirst = isHeadsFirst
     // A kernel that is called gives heads first, whatever the layout of files.
     let isCalled = called != nil
     let results = SerialFile<AttentionForward>(
       files, counts: [shape.valueSize, 1],
-      number: { item, part in isCalled ? item.row : inFile(item.row, part) })
+      number: { item, part in
+        isCalled || part == 1 && lseHeadsFirst ? item.row : source.place(item.row, source.outputShape)
+      })
     var verification = AttentionVerification(
       tensors, parameters, format: file.format, lseFormat: files.count > 1 ? files[1].format : nil)
     verification.overflow = guest.overflow
@@ -97,17 +99,5 @@ struct VerifyAttention: ParsableCommand {
     made.places = [places, logs]
     try report.finish(
       made.report.adding(called), limits: Report.limits(of: called) + thresholds.limits)
-  }
-
-  /// Where the results of row head·queries + query stand in their file, as rows of it.
-  private func place(_ source: AttentionInput, lseHeadsFirst: Bool) -> @Sendable (Int, Int) -> Int {
-    let shape = source.outputShape
-    guard source.layout == .nhd, shape.count >= 2 else { return { row, _ in row } }
-    let (tokens, heads) = (shape[shape.count - 2], shape[shape.count - 1])
-    return { row, part in
-      if part == 1 && lseHeadsFirst { return row }
-      let (head, token) = (row / tokens, row % tokens)
-      return (head / heads * tokens + token) * heads + head % heads
-    }
   }
 }

@@ -23,6 +23,7 @@ struct VerifyCommand: ParsableCommand {
       VerifyRows<SoftmaxJacobianQuestion>.self,
       VerifyRows<SoftmaxVJPQuestion>.self,
       VerifyAttention.self,
+      VerifyBackward.self,
       VerifyMatmul.self,
       VerifyNorm<RMSNormQuestion>.self,
       VerifyNorm<LayerNormQuestion>.self,

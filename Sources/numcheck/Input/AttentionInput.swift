@@ -109,6 +109,14 @@ struct AttentionInput {
   }
   let origin: Origin
 
+  /// Where a row of heads before tokens stands among those of a tensor of `shape` (up to the size) in this layout.
+  func place(_ row: Int, _ shape: [Int]) -> Int {
+    guard layout == .nhd, shape.count >= 2 else { return row }
+    let (tokens, heads) = (shape[shape.count - 2], shape[shape.count - 1])
+    let (head, token) = (row / tokens, row % tokens)
+    return (head / heads * tokens + token) * heads + head % heads
+  }
+
   enum Origin {
     case files(q: String, k: String, v: String)
     case generated(Distribution, range: Double, seed: UInt64)

@@ -19,6 +19,16 @@ struct BackwardOptions: ParsableArguments {
 
   /// dO [heads, queries, valueSize], and what to call it.
   func gradient(_ input: AttentionInput, seed: UInt64) throws -> (values: [Double], name: String) {
+    try OutputGradient.read(outputGradient, input, seed: seed)
+  }
+}
+
+/// dO, of a file or drawn.
+enum OutputGradient {
+  /// dO [heads, queries, valueSize], and what to call it.
+  static func read(_ outputGradient: String?, _ input: AttentionInput, seed: UInt64) throws -> (
+    values: [Double], name: String
+  ) {
     let shape = input.tensors.shape
     let width = shape.valueSize
     guard let outputGradient else {

@@ -52,7 +52,9 @@ struct CalledOptions: ParsableArguments {
   func run(_ problem: GuestProblem, seed: UInt64, judge: @escaping CallJudge) throws -> CalledResults {
     let kernel = try callee.start(
       arrays: problem.inputs.map(\.array.name),
-      parameters: problem.parameters.map(\.name) + (splits == nil ? [] : ["splits"]))
+      parameters: problem.parameters.map(\.name) + (splits == nil ? [] : ["splits"]),
+      results: problem.outputs.map(\.result).filter { !$0.isOptional }.map(\.name),
+      optional: problem.outputs.map(\.result).filter(\.isOptional).map(\.name))
     defer { kernel.close() }
     let progress = Progress(total: problem.itemCount, what: "\(problem.itemName)s called")
     let answer: WholeAnswer

@@ -49,8 +49,55 @@ extension GuestOptions {
     }
   }
 
+  /// Calls the kernel, where one is, about the gradients of `tensors` for dO.
+  func call(
+    _ tensors: AttentionInputs, gradient: [Double], _ parameters: AttentionParameters, _ inputs: NumberFormat,
+    seed: UInt64
+  ) throws -> CalledResults? {
+    guard called.isCalled else { return nil }
+    guard parameters.softmax == .plain else {
+      throw UsageError("--exec and --plugin know the plain softmax")
+    }
+    try Self.require(
+      tensors.q.count, tensors.k.count, tensors.v.count, gradient.count, tensors.q.count, tensors.k.count,
+      tensors.v.count, parameters.mask.additive.count)
+    var verification = BackwardVerification(tensors, gradient: gradient, parameters, format: calledFormat)
+    verification.overflow = overflow
+    verification.claims = try claimed
+    verification.triesPlans = false
+    let problem = try problem(tensors, parameters, inputs, gradient: gradient)
+    return try called.run(problem, seed: seed) { [verification] call, results in
+      let names = AttentionGradient.allCases.map(\.rawValue)
+      let given = names.compactMap { name in results.first { $0.name == name } }
+      let (q, k, v) = (call.inputs[0], call.inputs[1], call.inputs[2])
+      let shape = AttentionShape(
+        heads: q.shape[0], keyHeads: k.shape[0], queries: q.shape[1], keys: k.shape[1], headSize: q.shape[2],
+        valueSize: v.shape[2])
+      guard given.count == names.count, let gradient = call.inputs.first(where: { $0.name == "do" }),
+        let cut = AttentionInputs(q: q.values, k: k.values, v: v.values, shape: shape)
+      else { return CallJudgement(wrong: 0, of: 0) }
+      var asked = verification
+      (asked.tensors, asked.gradient) = (cut, gradient.values)
+      if let mask = call.inputs.first(where: { $0.name == "mask" }) {
+        asked.parameters.mask.additive = mask.values
+      }
+      let held = HeldResults<AttentionBackward>(
+        given,
+        counts: [
+          shape.group * shape.queries * shape.headSize, shape.keys * shape.headSize,
+          shape.keys * shape.valueSize,
+        ]
+      ) { $0.keyHead }
+      let found = try asked.run("call", held)
+      return CallJudgement(
+        wrong: found.findings.wrong.reduce(0) { $0 + $1.count }, of: given.reduce(0) { $0 + $1.count })
+    }
+  }
+
+  /// What is asked of attention, or of its backward pass where there is a dO.
   private func problem(
-    _ tensors: AttentionInputs, _ parameters: AttentionParameters, _ inputs: NumberFormat
+    _ tensors: AttentionInputs, _ parameters: AttentionParameters, _ inputs: NumberFormat,
+    gradient: [Double]? = nil
   ) throws -> GuestProblem {
     let s = tensors.shape
     let group = s.group
@@ -69,6 +116,12 @@ extension GuestOptions {
       .init(
         try array("v", tensors.v, [s.keyHeads, s.keys, s.valueSize], inputs), perItem: 1, lengthAxes: keyAxes),
     ]
+    if let gradient {
+      arrays.append(
+        .init(
+          try array("do", gradient, [s.heads, s.queries, s.valueSize], inputs), perItem: group,
+          lengthAxes: queryAxes))
+    }
     if !mask.additive.isEmpty {
       let isEach = mask.additive.count > s.queries * s.keys
       let first = isEach ? 1 : 0
@@ -85,16 +138,25 @@ extension GuestOptions {
       ("softcap", parameters.softcap ?? 0), ("safe", parameters.specialValues == .safe ? 1 : 0),
     ]
     if let length = mask.length { numbers.append(("keys", Double(length))) }
-    return GuestProblem(
-      "attention", inputs: arrays,
-      outputs: [
+    let own = try Self.element(calledFormat)
+    let outputs: [GuestProblem.Output] =
+      gradient == nil
+      ? [
         .init(
-          GuestResult("results", try Self.element(calledFormat), [s.heads, s.queries, s.valueSize]),
-          perItem: group, lengthAxes: queryAxes),
+          GuestResult("results", own, [s.heads, s.queries, s.valueSize]), perItem: group,
+          lengthAxes: queryAxes),
         .init(
           GuestResult("lse", logs, [s.heads, s.queries], optional: true), perItem: group,
           lengthAxes: queryAxes),
-      ],
+      ]
+      : [
+        .init(
+          GuestResult("dq", own, [s.heads, s.queries, s.headSize]), perItem: group, lengthAxes: queryAxes),
+        .init(GuestResult("dk", own, [s.keyHeads, s.keys, s.headSize]), perItem: 1, lengthAxes: keyAxes),
+        .init(GuestResult("dv", own, [s.keyHeads, s.keys, s.valueSize]), perItem: 1, lengthAxes: keyAxes),
+      ]
+    return GuestProblem(
+      gradient == nil ? "attention" : "attention-backward", inputs: arrays, outputs: outputs,
       parameters: numbers.map { GuestParameter($0.0, $0.1) }, itemName: "key head")
   }
 

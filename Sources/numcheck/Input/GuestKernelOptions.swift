@@ -38,14 +38,16 @@ struct GuestKernelOptions: ParsableArguments {
 
   /// Starts the kernel for calls with these arrays and parameters, of which none may take longer than --timeout, or `seconds`; throws
   /// where it cannot be started.
-  func start(arrays: [String], parameters: [String], seconds: Double = 60) throws(UsageError)
-    -> any GuestKernel
-  {
+  func start(
+    arrays: [String], parameters: [String], results: [String] = ["results"], optional: [String] = ["lse"],
+    seconds: Double = 60
+  ) throws(UsageError) -> any GuestKernel {
     let seconds = timeout?.value ?? seconds
     do throws(GuestFault) {
       if let exec {
         return try ProgramGuest(
-          exec, exchange: exchange, seconds: seconds, arrays: arrays, parameters: parameters)
+          exec, exchange: exchange, seconds: seconds, arrays: arrays, parameters: parameters,
+          results: results, optional: optional)
       }
       let path = plugin ?? ""
       let library = LibraryGuest(

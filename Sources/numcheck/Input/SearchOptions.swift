@@ -185,6 +185,8 @@ struct SearchedKernelOptions: ParsableArguments {
 
   /// Starts the kernel for one thread; throws where it cannot be started.
   func start(_ kernel: some CalledKernel) throws -> any GuestKernel {
-    try callee.start(arrays: kernel.arrayNames, parameters: kernel.parameters.map(\.name), seconds: 10)
+    try callee.start(
+      arrays: kernel.arrayNames, parameters: kernel.parameters.map(\.name), results: kernel.resultNames,
+      seconds: 10)
   }
 }

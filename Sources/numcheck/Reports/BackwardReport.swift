@@ -17,7 +17,6 @@ struct BackwardReport {
     /// The baseline's largest error of the same gradient.
     let baseline: Double
     var name: String { "\(runner.algorithm.rawValue) \(gradient.rawValue)" }
-    var verdict: Verdict { errors.verdict(runner.outputFormat) }
   }
 
   private var shape: AttentionShape { experiment.tensors.shape }
@@ -55,6 +54,13 @@ struct BackwardReport {
       Fact("certificate", .certificate(result.certificate)),
     ]
     report.notes = [question, result.certificate.line]
+    report.notes += BoundBasis.statements(
+      result.entries.map { e in
+        (
+          BoundBasis(e.runner, hasSoftcap: experiment.parameters.softcap != nil),
+          AttentionGradient.allCases.reduce(.sound) { $0.worse(e[$1].bound) }
+        )
+      })
     report.findings = input.findings
     if let blind = BlindQueries.finding(experiment.parameters, shape, isBackward: true) {
       report.findings.append(blind)
@@ -71,6 +77,9 @@ struct BackwardReport {
     typealias C = ErrorColumns
     typealias A = AttentionColumns
     let lines = lines
+    func basis(_ line: Line) -> BoundBasis {
+      BoundBasis(line.runner, hasSoftcap: experiment.parameters.softcap != nil)
+    }
     func standing(_ i: Int) -> Standing {
       Standing(
         lines[i].errors.kernel, overflowedInputs: 0, dtype: configuration.storage,
@@ -81,8 +90,14 @@ struct BackwardReport {
     table.setWitnesses { lines[$0].errors.kernel.witness?.line }
     table.add(C.algorithm) { .text(lines[$0].runner.algorithm.rawValue) }
     table.add(A.gradient) { .text(lines[$0].gradient.rawValue) }
-    table.add(C.verdict) { .verdict(lines[$0].verdict) }
+    table.add(C.verdict) { .verdict(lines[$0].errors.verdict) }
     table.addErrors { (lines[$0].errors.kernel, standing($0)) }
+    table.addBounds { i in
+      let e = lines[i].errors
+      return BoundFigures(
+        bound: e.bound, kind: basis(lines[i]).kind(e.bound), ulp: e.boundUlp, statistics: e.kernel,
+        standing: standing(i))
+    }
     table.add(A.rmse) { size($0, lines[$0].errors.sums.rmse, unless: "nothing is finite") }
     table.add(A.relativeL1) {
       size($0, lines[$0].errors.sums.relativeL1, unless: "the truth is 0 everywhere")
@@ -125,11 +140,15 @@ struct BackwardReport {
   private var conclusion: String {
     result.entries.map { e in
       let all = AttentionGradient.allCases
-      let bad = all.filter { e.verdict($0) == .bug }
+      let bad = all.filter { e[$0].verdict == .bug }
       let name = e.runner.algorithm.rawValue
       if !bad.isEmpty {
         let names = bad.map(\.rawValue).joined(separator: ", ")
-        return "\(name) is wrong here: \(names) have NaN or infinities that the truth has not"
+        let above = bad.reduce(0) { $0 + e[$1].kernel.aboveBound }
+        return "\(name) is wrong here: \(names) "
+          + (above > 0
+            ? "have \(Figures.count(above)) results above their bound"
+            : "have NaN or infinities that the truth has not")
       }
       let measured = all.filter { e[$0].kernel.finiteCount > 0 }
       if measured.isEmpty { return "\(name) has no finite gradient to measure" }

@@ -14,6 +14,8 @@ struct VerifyReport {
   let policy: SpecialValues
   /// What the parts are called.
   let partNames: [String]
+  /// How many parts have a bound, of the first on: of log-sum-exps beside outputs none is derived.
+  var boundedParts = 1
   /// Each part's rows, to say where wrong results stand.
   var places: [WrongPlaces] = []
   private let parts: [JudgedPart]
@@ -107,8 +109,7 @@ struct VerifyReport {
     if parts.allSatisfy({ $0.kernel.finiteTruths == 0 && $0.wrong.count == 0 }) {
       return ["nothing was checked: no row has a finite truth"]
     }
-    // Of log-sum-exps beside outputs no bound is derived; what is asked first decides.
-    return parts.indices.prefix(1).compactMap { p in
+    return parts.indices.prefix(boundedParts).compactMap { p in
       guard parts[p].verdict != .bug else { return nil }
       let name = partNames[p].isEmpty ? "" : "\(partNames[p]): "
       switch parts[p].bound {

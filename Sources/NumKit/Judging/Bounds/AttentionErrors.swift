@@ -15,7 +15,7 @@ import RealModule
 package struct AttentionErrors {
   let runner: AttentionRunner
   let parameters: AttentionParameters
-  private let tensors: AttentionInputs
+  let tensors: AttentionInputs
   let precisions: Precisions
   /// The format of P, and the ways to it and from it.
   let p: Precision
@@ -51,8 +51,8 @@ package struct AttentionErrors {
   /// An error of every output, beside those of the weights.
   var constant = 0.0
   /// Sums over the magnitudes of partial sums of products, and over those of products.
-  private var partials: [Double] = []
-  private var wholes: [Double] = []
+  private(set) var partials: [Double] = []
+  private(set) var wholes: [Double] = []
   var scoreErrors: [Double] = []
   var top = 0.0
   /// How far the computed maximum may be from the exact one.

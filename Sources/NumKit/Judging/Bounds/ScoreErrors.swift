@@ -6,14 +6,15 @@ struct ScoreErrors {
   private let precisions: Precisions
   private let parameters: AttentionParameters
   private let size: Int
-  /// |scale| where it is applied after the product, else 1.
-  private let after: Double
+  /// |scale|, and the same where it is applied after the product, else 1.
+  let scale: Double
+  let after: Double
   /// Relative error of the rounded scale, and of the product with it: 0 for a power of two.
-  private let scaleError: Double
-  private let productError: Double
+  let scaleError: Double
+  let productError: Double
   /// Queries and keys as they meet in products: all alike without a norm, else each its own.
-  private let queries: [Operand]
-  private let keys: [Operand]
+  let queries: [Operand]
+  let keys: [Operand]
   /// Relative error of the rounded cap.
   private let capError: Double
   /// Whether each product of inputs is a number of the accumulator, but for underflow.
@@ -35,6 +36,7 @@ struct ScoreErrors {
     let scale = (parameters.scale ?? 1 / root).magnitude
     let computed = c.format.round(scale)
     guard scale > 0, computed.isFinite, !c.overflows(scale) else { return nil }
+    self.scale = scale
     scaleError = (computed - scale).magnitude / scale * (1 + 0x1p-50) + (isExact ? 0 : 0x1p-52)
     productError = computed > 0 && computed.significand == 1 ? 0 : c.u
     let before = parameters.placement == .before
@@ -95,23 +97,11 @@ struct ScoreErrors {
   func error(
     _ profile: AttentionProfile, _ j: Int, partial: Double, whole: Double, query: Int, key: Int
   ) -> Double {
-    let m = profile.magnitudes[j]
     let score = profile.scores[j]
     let bias = profile.biases[j]
-    // What is computed before cap and bias: |s| ≤ m, and where there is neither it is known.
-    let plain = bias == 0 ? score.magnitude : (score - bias).magnitude + 0x1p-50 * bias.magnitude
-    let s = parameters.softcap == nil ? Swift.min(m * (1 + 0x1p-30), plain) : m
-    let (q, k) = (queries[queries.count == 1 ? 0 : query], keys[keys.count == 1 ? 0 : key])
-    var e = productsError(m / after, partial, whole, q, k)
-    if a.overflows(m / after + e) || precisions.narrowing.overflows(s / after + e) { return .infinity }
-    e += precisions.narrowing.ownError(s / after + e)
-    if after != 1 {
-      e = e * after * (1 + scaleError) + scaleError * s
-      e += productError > 0 ? c.ownRounding(s + e) : Swift.min(c.tiny, s + e)
-      if c.overflows(s + e) { return .infinity }
-    } else if c.overflows(s + e) {
-      return .infinity
-    }
+    let (s, error) = multiplied(profile, j, partial: partial, whole: whole, query: query, key: key)
+    if !(error < .infinity) { return .infinity }
+    var e = error
     if let cap = parameters.softcap { e = capped(s, e, cap) }
     if bias != 0 {
       e += c.ownRounding(bias.magnitude)
@@ -121,14 +111,42 @@ struct ScoreErrors {
     return c.overflows(score.magnitude + e) ? .infinity : e
   }
 
-  /// c·tanh(s/c): a rounded quotient by a rounded cap, tanh, which spreads no error, and a product.
-  private func capped(_ s: Double, _ error: Double, _ cap: Double) -> Double {
+  /// What stands before cap and bias: no less than its magnitude, and its error; that is not finite where it may overflow.
+  func multiplied(
+    _ profile: AttentionProfile, _ j: Int, partial: Double, whole: Double, query: Int, key: Int
+  ) -> (size: Double, error: Double) {
+    let m = profile.magnitudes[j]
+    let bias = profile.biases[j]
+    // |s| ≤ m, and where there is neither cap nor bias it is known.
+    let plain =
+      bias == 0
+      ? profile.scores[j].magnitude : (profile.scores[j] - bias).magnitude + 0x1p-50 * bias.magnitude
+    let s = parameters.softcap == nil ? Swift.min(m * (1 + 0x1p-30), plain) : m
+    let (q, k) = (queries[queries.count == 1 ? 0 : query], keys[keys.count == 1 ? 0 : key])
+    var e = productsError(m / after, partial, whole, q, k)
+    if a.overflows(m / after + e) || precisions.narrowing.overflows(s / after + e) { return (s, .infinity) }
+    e += precisions.narrowing.ownError(s / after + e)
+    if after != 1 {
+      e = e * after * (1 + scaleError) + scaleError * s
+      e += productError > 0 ? c.ownRounding(s + e) : Swift.min(c.tiny, s + e)
+    }
+    return (s, c.overflows(s + e) ? .infinity : e)
+  }
+
+  /// The error of tanh(s/c): of a rounded quotient by a rounded cap, and of tanh, which spreads no error.
+  func tangentError(_ s: Double, _ error: Double, _ cap: Double) -> Double {
     let t = s / cap
     var e = error / cap * (1 + capError) + capError * t
     if c.overflows(t + e) { return .infinity }
     e += c.rounding(t + e)
-    let y = Swift.min(1, t)
-    e += Swift.max(c.tanh * Swift.min(1, t + e), c.tiny)
+    return e + Swift.max(c.tanh * Swift.min(1, t + e), c.tiny)
+  }
+
+  /// c·tanh(s/c): that and a product.
+  private func capped(_ s: Double, _ error: Double, _ cap: Double) -> Double {
+    var e = tangentError(s, error, cap)
+    if !(e < .infinity) { return .infinity }
+    let y = Swift.min(1, s / cap)
     let upper = Swift.min(1 + c.tanh, y + e)
     e = e * cap * (1 + capError) + capError * cap * upper
     let size = cap * (1 + capError) * upper

@@ -4,7 +4,7 @@ import RealModule
 
 /// A query or a key on its way into products: what its numbers are off by, relative to each and in all, and how large they are at most.
 struct Operand {
-  private(set) var relative = 0.0
+  var relative = 0.0
   private(set) var absolute = 0.0
   /// No number of it is larger, exactly.
   private(set) var largest: Double

@@ -27,8 +27,8 @@ extension Verification {
   func explain<S: ItemSource<Q>>(
     _ findings: GuestFindings<Q>, on source: S, _ suspects: Suspects<Q>
   ) throws -> [HypothesisFit] {
-    let wrong = findings.wrongItems
-    let first = Array(Set(findings.worstItems.prefix(4) + wrong.prefix(2) + wrong.suffix(2))).sorted()
+    let wrong = findings.wrongItems(item)
+    let first = Array(Set(findings.worstItems(item).prefix(4) + wrong.prefix(2) + wrong.suffix(2))).sorted()
     let few = Array(first.prefix(6)) + (wrong.isEmpty ? spreadItems(source.itemCount, 6, []) : [])
     let screen = Sample(source, Set(few).sorted())
     var found = try signs(on: source, wrong: wrong, suspects)
@@ -142,5 +142,8 @@ extension Verification {
 
 extension GuestFindings {
   /// Items with wrong results, of the first that there are.
-  var wrongItems: [Int] { Set(wrong.flatMap { $0.knownRows.prefix(4096) }).sorted() }
+  func wrongItems(_ item: (_ part: Int, _ row: Int) -> Int) -> [Int] {
+    Set(wrong.enumerated().flatMap { part, wrong in wrong.knownRows.prefix(4096).map { item(part, $0) } })
+      .sorted()
+  }
 }

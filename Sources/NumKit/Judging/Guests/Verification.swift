@@ -24,6 +24,8 @@ public struct Verification<Q: Question>: Sendable {
   public var suspects = Suspects<Q>()
   /// What becomes of results too large for the format.
   public var overflow = Overflow.special
+  /// The item that a part's row is of; where an item has one row of each part they are numbered alike.
+  var item: @Sendable (_ part: Int, _ row: Int) -> Int = { $1 }
   /// How many items a thread takes at a time.
   public var chunk = 8
   /// On how many threads; what is found does not depend on it.
@@ -87,7 +89,7 @@ public struct Verification<Q: Question>: Sendable {
     guard !known.isEmpty else { return [] }
     let limit = Self.sampleItems(
       resultsPerItem: worst.parts.reduce(0) { $0 + $1.kernel.count } / Swift.max(1, worst.measurement.items))
-    let sample = Sample(source, spreadItems(source.itemCount, limit, worst.worstItems))
+    let sample = Sample(source, spreadItems(source.itemCount, limit, worst.worstItems(item)))
     var all = trial(known.map { Guest($0.name, results, plans: [$0]) })
     all.chunk = 1
     let found = try all.run(on: sample)
@@ -151,9 +153,10 @@ public struct GuestFindings<Q: Question>: Sendable {
     parts[part].verdict == .bug ? Fault(parts[part].kernel, StageTrace()) : nil
   }
 
-  /// Items in which errors are largest, where items are numbered as rows are.
-  var worstItems: [Int] {
-    parts.compactMap { $0.kernel.witness?.row } + wrong.flatMap { $0.worst.map(\.row) }
+  /// Items in which errors are largest; `item` is the one that a part's row is of.
+  func worstItems(_ item: (_ part: Int, _ row: Int) -> Int) -> [Int] {
+    parts.enumerated().compactMap { part, errors in errors.kernel.witness.map { item(part, $0.row) } }
+      + wrong.enumerated().flatMap { part, wrong in wrong.worst.map { item(part, $0.row) } }
   }
 }
 

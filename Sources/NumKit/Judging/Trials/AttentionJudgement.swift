@@ -68,7 +68,7 @@ extension BackwardMeasurement {
   /// measured.
   public var worst: (entry: Int, gradient: AttentionGradient)? {
     let all = entries.indices.flatMap { k in AttentionGradient.allCases.map { (entry: k, gradient: $0) } }
-    let bug = all.first { entries[$0.entry].verdict($0.gradient) == .bug }
+    let bug = all.first { entries[$0.entry][$0.gradient].verdict == .bug }
     return bug
       ?? all.filter { entries[$0.entry][$0.gradient].kernel.finiteCount > 0 }.max {
         entries[$0.entry][$0.gradient].sums.relativeL1 < entries[$1.entry][$1.gradient].sums.relativeL1
@@ -78,12 +78,5 @@ extension BackwardMeasurement {
   /// Whether no gradient had anything to hold a result against.
   public var isEmpty: Bool {
     entries.allSatisfy { e in AttentionGradient.allCases.allSatisfy { e[$0].kernel.finiteTruths == 0 } }
-  }
-}
-
-extension BackwardMeasurement.Entry {
-  /// The judgement of one gradient.
-  public func verdict(_ gradient: AttentionGradient) -> Verdict {
-    self[gradient].verdict(runner.outputFormat)
   }
 }

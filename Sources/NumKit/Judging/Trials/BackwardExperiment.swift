@@ -52,7 +52,8 @@ public struct BackwardExperiment: Sendable {
     let parameters = parameters
     var trial = Trial(
       AttentionBackward(parameters),
-      candidates: (passes + [baseline]).map { BackwardCandidate($0, parameters) }, format: format,
+      candidates: passes.map { BackwardCandidate($0, parameters, bounds: stored) }
+        + [BackwardCandidate(baseline, parameters)], format: format,
       threads: threads
     ) {
       let item = $0 == .given ? given : stored
@@ -65,7 +66,9 @@ public struct BackwardExperiment: Sendable {
       BackwardMeasurement.Entry(
         runner: $0.forward,
         errors: $1.parts.map {
-          BackwardMeasurement.Errors(kernel: $0.kernel, sums: $0.sums, totalSums: $0.totalSums)
+          BackwardMeasurement.Errors(
+            kernel: $0.kernel, sums: $0.sums, totalSums: $0.totalSums, bound: $0.bound,
+            boundUlp: $0.boundUlp, verdict: $0.verdict)
         })
     }
     return BackwardMeasurement(
@@ -80,11 +83,16 @@ public struct BackwardCandidate: Candidate {
 
   private let runner: BackwardRunner
   private let parameters: AttentionParameters
+  private let bounded: AttentionBackward.Item?
 
-  /// The backward pass of `runner`, under these parameters.
-  public init(_ runner: BackwardRunner, _ parameters: AttentionParameters) {
+  /// The backward pass of `runner`, under these parameters. `bounds` are the tensors and dO, as stored, that its bounds are to speak of;
+  /// without them it has none.
+  public init(
+    _ runner: BackwardRunner, _ parameters: AttentionParameters, bounds: AttentionBackward.Item? = nil
+  ) {
     self.runner = runner
     self.parameters = parameters
+    bounded = bounds
   }
 
   public var name: String { runner.forward.algorithm.rawValue }
@@ -108,6 +116,12 @@ public struct BackwardCandidate: Candidate {
   public func unit(of part: Int, results: UnsafeMutableBufferPointer<Double>) -> ErrorUnit? {
     .ulp(runner.forward.outputFormat)
   }
+
+  public func errorModel() -> (any ErrorModel<AttentionBackward>)? {
+    bounded.flatMap {
+      BackwardErrorModel(runner, $0.tensors, gradient: $0.gradient, parameters, isOrdered: true)
+    }
+  }
 }
 
 /// What was found.
@@ -120,11 +134,12 @@ public struct BackwardMeasurement: Sendable {
     public internal(set) var sums = ErrorSums()
     /// As single figures, against the truth of the inputs as given.
     public internal(set) var totalSums = ErrorSums()
-
-    /// The judgement; no bound has been derived, so it is of special values and of size.
-    public func verdict(_ format: NumberFormat) -> Verdict {
-      Verdict(kernel, inherent: 0, bound: .none, unit: .ulp(format))
-    }
+    /// What the bound is worth, at worst over queries or keys.
+    public internal(set) var bound = RowBound.none
+    /// The largest bound, in ulps.
+    public internal(set) var boundUlp = 0.0
+    /// What to make of it.
+    public internal(set) var verdict = Verdict.ok
   }
 
   /// One algorithm's figures.

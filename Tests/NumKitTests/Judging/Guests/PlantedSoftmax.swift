@@ -91,6 +91,14 @@ struct PlantedDefect: Sendable {
       PlantedDefect(name: "temperature multiplied", temperature: 2) { x, _, _ in P.softmax(x.map { $0 * 2 })
       },
       PlantedDefect(name: "temperature ignored", temperature: 2) { x, _, _ in P.softmax(x) },
+      PlantedDefect(name: "logits divided by the square root of the length") { x, _, _ in
+        P.softmax(x.map { $0 / Float(n).squareRoot() })
+      },
+      PlantedDefect(name: "0.001 added to the sum") { x, _, _ in
+        let e = P.exponentials(x)
+        let s = P.sum(e[...]) + 1e-3
+        return e.map { $0 / s }
+      },
       PlantedDefect(name: "accumulator bf16") { x, _, _ in
         let e = P.exponentials(x)
         let s = P.sum(e[...], P.bfloat)

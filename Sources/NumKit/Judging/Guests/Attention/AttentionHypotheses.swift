@@ -6,7 +6,7 @@ import RealModule
 /// A family of wrong questions about attention.
 public protocol AttentionHypotheses: Sendable {
   /// Those that differ from what was asked.
-  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?]
+  static func alternatives(_ context: AttentionContext) -> [OtherAttention?]
 }
 
 /// What kernels of attention get wrong: one line a family.
@@ -24,18 +24,38 @@ public enum AttentionHypothesisRegistry {
   ]
 
   /// All that may be wrong where this was asked.
-  static func suspects(_ context: AttentionContext) -> Suspects<AttentionForward> {
+  static func suspects(
+    _ verification: AttentionVerification, _ results: any ResultSource<AttentionForward>
+  ) -> Suspects<AttentionForward> {
     var suspects = Suspects<AttentionForward>()
-    let format = context.verification.format
+    let format = verification.format
     suspects.signs = { [NarrowResultSign<AttentionForward>(format)] }
-    suspects.alternatives = families.flatMap { $0.alternatives(context).compactMap { $0 } }
+    suspects.alternatives = others(AttentionContext(verification.tensors, verification.parameters, format))
+      .compactMap { verification.alternative($0, results) }
     return suspects
   }
+
+  /// All other questions.
+  static func others(_ context: AttentionContext) -> [OtherAttention] {
+    families.flatMap { $0.alternatives(context).compactMap { $0 } }
+  }
+}
+
+/// Another question about attention, forward or backward.
+public struct OtherAttention: Sendable {
+  /// What the kernel got wrong, that answers it.
+  public let name: String
+  /// Of what it is asked.
+  public let tensors: AttentionInputs
+  /// What is asked.
+  public let parameters: AttentionParameters
+  /// Whose answer stands where a query's ought to, as head·queries + query; nil for its own.
+  public var number: (@Sendable (_ head: Int, _ query: Int) -> Int)?
 }
 
 /// Scores multiplied by something else.
 enum ScoreScaleHypotheses: AttentionHypotheses {
-  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
+  static func alternatives(_ context: AttentionContext) -> [OtherAttention?] {
     let d = Double(context.shape.headSize)
     let asked = context.parameters.scale ?? 1 / d.squareRoot()
     let scales: [(String, Double)] = [
@@ -52,7 +72,7 @@ enum ScoreScaleHypotheses: AttentionHypotheses {
 
 /// The causal diagonal elsewhere.
 enum CausalHypotheses: AttentionHypotheses {
-  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
+  static func alternatives(_ context: AttentionContext) -> [OtherAttention?] {
     let (p, shape) = (context.parameters, context.shape)
     guard p.mask.causal else {
       return [
@@ -95,7 +115,7 @@ enum CausalHypotheses: AttentionHypotheses {
   private static func masked(
     _ context: AttentionContext, _ name: String, _ change: (inout AttentionParameters) -> Void = { _ in },
     _ more: (Int, Int, Int) -> Double
-  ) -> Alternative<AttentionForward>? {
+  ) -> OtherAttention? {
     let shape = context.shape
     guard shape.queries * shape.keys <= 1 << 20 else { return nil }
     let own = context.parameters.mask.additive
@@ -113,7 +133,7 @@ enum CausalHypotheses: AttentionHypotheses {
 
 /// The additive mask otherwise.
 enum MaskHypotheses: AttentionHypotheses {
-  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
+  static func alternatives(_ context: AttentionContext) -> [OtherAttention?] {
     let own = context.parameters.mask.additive
     guard !own.isEmpty else { return [] }
     let shape = context.shape
@@ -154,9 +174,9 @@ enum MaskHypotheses: AttentionHypotheses {
 
 /// The window, its sinks and the padding otherwise.
 enum WindowHypotheses: AttentionHypotheses {
-  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
+  static func alternatives(_ context: AttentionContext) -> [OtherAttention?] {
     let mask = context.parameters.mask
-    var list: [Alternative<AttentionForward>?] = []
+    var list: [OtherAttention?] = []
     if let left = mask.left {
       list.append(context.alternative("window one key too long") { $0.mask.left = left + 1 })
       if left > 0 { list.append(context.alternative("window one key too short") { $0.mask.left = left - 1 }) }
@@ -190,9 +210,9 @@ enum WindowHypotheses: AttentionHypotheses {
 
 /// The cap, the norm, the softmax itself otherwise.
 enum SoftmaxHypotheses: AttentionHypotheses {
-  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
+  static func alternatives(_ context: AttentionContext) -> [OtherAttention?] {
     let p = context.parameters
-    var list: [Alternative<AttentionForward>?] = []
+    var list: [OtherAttention?] = []
     if p.softcap != nil { list.append(context.alternative("softcap missing") { $0.softcap = nil }) }
     if p.norm != nil {
       list.append(context.alternative("norm of queries and keys missing") { $0.norm = nil })
@@ -218,9 +238,9 @@ enum SoftmaxHypotheses: AttentionHypotheses {
 
 /// Another head's queries, keys or answers.
 enum HeadHypotheses: AttentionHypotheses {
-  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
+  static func alternatives(_ context: AttentionContext) -> [OtherAttention?] {
     let (shape, t) = (context.shape, context.tensors)
-    var list: [Alternative<AttentionForward>?] = []
+    var list: [OtherAttention?] = []
     // Batches stand among the heads; how many there are is not said.
     for batches in 1...shape.keyHeads where shape.keyHeads % batches == 0 && shape.heads % batches == 0 {
       let (h, kv) = (shape.heads / batches, shape.keyHeads / batches)
@@ -231,7 +251,7 @@ enum HeadHypotheses: AttentionHypotheses {
     }
     if shape.heads > 1 {
       func rows(_ name: String, _ other: @escaping @Sendable (Int, Int) -> Int) {
-        list.append(context.alternative(name, results: OtherRows(source: context.results, number: other)))
+        list.append(context.answers(name, of: other))
       }
       let n = shape.queries
       rows("heads swapped in pairs") { h, i in ((h ^ 1) < shape.heads ? h ^ 1 : h) * n + i }
@@ -255,7 +275,7 @@ enum HeadHypotheses: AttentionHypotheses {
 
   /// With the keys and values of other heads.
   private static func keys(_ context: AttentionContext, _ name: String, _ head: (Int) -> Int)
-    -> Alternative<AttentionForward>?
+    -> OtherAttention?
   {
     var shape = context.shape
     let t = context.tensors
@@ -280,7 +300,7 @@ enum HeadHypotheses: AttentionHypotheses {
 }
 
 /// Results of rows of another number.
-private struct OtherRows: ResultSource {
+struct OtherRows: ResultSource {
   typealias Q = AttentionForward
   let source: any ResultSource<AttentionForward>
   let number: @Sendable (_ head: Int, _ query: Int) -> Int
@@ -296,7 +316,7 @@ private struct OtherRows: ResultSource {
 
 /// Keys that are left out.
 enum KeyHypotheses: AttentionHypotheses {
-  static func alternatives(_ context: AttentionContext) -> [Alternative<AttentionForward>?] {
+  static func alternatives(_ context: AttentionContext) -> [OtherAttention?] {
     let shape = context.shape
     guard context.parameters.mask.length == nil, !context.parameters.mask.causal else { return [] }
     return SumHypotheses.tails(shape.keys).map { k in

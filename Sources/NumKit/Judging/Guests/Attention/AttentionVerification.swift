@@ -48,8 +48,7 @@ public struct AttentionVerification: Sendable {
     verification.threads = threads
     if triesPlans {
       verification.known = known
-      verification.suspects = AttentionHypothesisRegistry.suspects(
-        AttentionContext(verification: self, results: results))
+      verification.suspects = AttentionHypothesisRegistry.suspects(self, results)
     }
     let (findings, _) = try verification.run(
       on: AttentionQueries(tensors, block: 1), observer: Nobody(), progress: progress)
@@ -122,33 +121,52 @@ public struct AttentionVerification: Sendable {
   }
 }
 
+extension AttentionVerification {
+  /// The same kernel where it answers something else; nil where no plan fits that.
+  func alternative(_ other: OtherAttention, _ results: any ResultSource<AttentionForward>)
+    -> Alternative<AttentionForward>?
+  {
+    guard let plans = try? plans(other.tensors, other.parameters) else { return nil }
+    return Alternative(
+      other.name, plans: plans, change: { $0.tensors = other.tensors },
+      results: other.number.map { OtherRows(source: results, number: $0) },
+      prover: prover(other.tensors, other.parameters))
+  }
+}
+
 /// What was asked of attention, for those who think up what else may have been answered.
 public struct AttentionContext: Sendable {
-  /// Tensors, parameters, formats and claims.
-  public let verification: AttentionVerification
-  /// The results.
-  public let results: any ResultSource<AttentionForward>
-  /// What was asked.
-  public var parameters: AttentionParameters { verification.parameters }
   /// The tensors it was asked of.
-  public var tensors: AttentionInputs { verification.tensors }
-  /// Their sizes.
-  public var shape: AttentionShape { verification.tensors.shape }
+  public let tensors: AttentionInputs
+  /// What was asked.
+  public let parameters: AttentionParameters
+  /// What results are numbers of.
+  public let format: NumberFormat
+  /// The tensors' sizes.
+  public var shape: AttentionShape { tensors.shape }
 
-  /// The same kernel with other parameters, or on other tensors; nil where that is no question.
+  /// All parts.
+  public init(_ tensors: AttentionInputs, _ parameters: AttentionParameters, _ format: NumberFormat) {
+    (self.tensors, self.parameters, self.format) = (tensors, parameters, format)
+  }
+
+  /// The same question, whose answers stand where those of other queries ought to.
+  func answers(_ name: String, of number: @escaping @Sendable (_ head: Int, _ query: Int) -> Int)
+    -> OtherAttention
+  {
+    OtherAttention(name: name, tensors: tensors, parameters: parameters, number: number)
+  }
+
+  /// Other parameters, other tensors; nil where that is no question.
   func alternative(
-    _ name: String, tensors: AttentionInputs? = nil, results: (any ResultSource<AttentionForward>)? = nil,
+    _ name: String, tensors: AttentionInputs? = nil,
     _ change: (inout AttentionParameters) -> Void = { _ in }
-  ) -> Alternative<AttentionForward>? {
+  ) -> OtherAttention? {
     var changed = parameters
     change(&changed)
     let tensors = tensors ?? self.tensors
-    guard changed.fits(tensors.shape), let plans = try? verification.plans(tensors, changed) else {
-      return nil
-    }
-    return Alternative(
-      name, plans: plans, change: { $0.tensors = tensors }, results: results,
-      prover: verification.prover(tensors, changed))
+    guard changed.fits(tensors.shape) else { return nil }
+    return OtherAttention(name: name, tensors: tensors, parameters: changed)
   }
 
   /// An additive mask of what `bias` says of each query and key of each head.

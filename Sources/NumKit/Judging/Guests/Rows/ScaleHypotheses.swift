@@ -10,6 +10,13 @@ enum ScaleHypotheses: RowHypotheses {
       ("log2 e multiplied twice", 1 / (Double.log(2) * tau)),
       ("the negative of the logits", -1 / tau),
     ]
+    let length = Double(context.length)
+    if length > 1 {
+      scales += [
+        ("logits divided by the square root of the length", 1 / (tau * length.squareRoot())),
+        ("logits divided by the length", 1 / (tau * length)),
+      ]
+    }
     if tau != 1 {
       scales += [
         ("temperature multiplied", tau), ("temperature ignored", 1),

@@ -18,6 +18,10 @@ enum SumHypotheses: RowHypotheses {
     add("first element left out of the sum") { RowSum.sum($0.terms[1...]) / $0.sum }
     add("maximum left out of the sum") { ($0.sum - 1) / $0.sum }
     add("maximum counted twice in the sum") { ($0.sum + 1) / $0.sum }
+    // As norms have it, where no sum can be 0.
+    for epsilon in [1e-3, 1e-5, 1e-6, 1e-8] {
+      add("\(epsilon) added to the sum") { ($0.sum + epsilon) / $0.sum }
+    }
     if context.operation == .softmax || context.operation == .logSoftmax {
       add("divided by the number of elements") { Double($0.z.count) / $0.sum }
     }
