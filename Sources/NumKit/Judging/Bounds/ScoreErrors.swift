@@ -18,13 +18,19 @@ struct ScoreErrors {
   private let capError: Double
   /// Whether each product of inputs is a number of the accumulator, but for underflow.
   let hasExactProducts: Bool
+  /// What a test leaves out.
+  private let omitted: AttentionTerm?
 
   private var c: Precision { precisions.compute }
   private var a: Precision { precisions.accumulator }
 
   /// nil where an input, the scale or the cap may overflow, or the scale is 0.
-  init?(_ precisions: Precisions, _ tensors: AttentionInputs, _ parameters: AttentionParameters) {
+  init?(
+    _ precisions: Precisions, _ tensors: AttentionInputs, _ parameters: AttentionParameters,
+    without term: AttentionTerm? = nil
+  ) {
     let c = precisions.compute
+    omitted = term
     self.precisions = precisions
     self.parameters = parameters
     let d = tensors.shape.headSize
@@ -35,8 +41,9 @@ struct ScoreErrors {
     let scale = (parameters.scale ?? 1 / root).magnitude
     let computed = c.format.round(scale)
     guard scale > 0, computed.isFinite, !c.overflows(scale) else { return nil }
-    scaleError = (computed - scale).magnitude / scale * (1 + 0x1p-50) + (isExact ? 0 : 0x1p-52)
-    productError = computed > 0 && computed.significand == 1 ? 0 : c.u
+    scaleError =
+      term == .scale ? 0 : (computed - scale).magnitude / scale * (1 + 0x1p-50) + (isExact ? 0 : 0x1p-52)
+    productError = computed > 0 && computed.significand == 1 || term == .scaling ? 0 : c.u
     let before = parameters.placement == .before
     after = before ? 1 : scale
     // What is not finite is no part of a score that is.
@@ -46,15 +53,15 @@ struct ScoreErrors {
     if let norm = parameters.norm {
       q = Operand.normed(tensors.q, d, norm, precisions)
       k = Operand.normed(tensors.k, d, norm, precisions)
+      if term == .norm { (q, k) = (q.map(\.exact), k.map(\.exact)) }
     }
     // Queries (multiplied first, perhaps) and keys on their way into the accumulator.
     if before {
       let rounding = compounded(scaleError, productError)
       q = q.map { $0.multiplied(by: scale, rounding, c) }
     }
-    (queries, keys) = (
-      q.map { $0.converted(precisions.widening) }, k.map { $0.converted(precisions.widening) }
-    )
+    let widening = term == .operands ? .exact : precisions.widening
+    (queries, keys) = (q.map { $0.converted(widening) }, k.map { $0.converted(widening) })
     // Without a norm what overflows takes the bound from all rows, with one from those that see it.
     guard parameters.norm != nil || queries[0].isKnown && keys[0].isKnown else { return nil }
     hasExactProducts =
@@ -74,20 +81,22 @@ struct ScoreErrors {
     x.reduce(0) { $1.isFinite ? Swift.max($0, $1.significandWidth + 1) : $0 }
   }
 
+  private func unless(_ term: AttentionTerm, _ error: Double) -> Double { omitted == term ? 0 : error }
+
   /// The error of Σ q·k, of which Σ |q·k| is `m`: what products are off by, and a rounding of every partial sum, over whose magnitudes the sum
   /// is `partials` of `wholes` (the same for products); in any order where `wholes` is 0.
   private func productsError(_ m: Double, _ partials: Double, _ wholes: Double, _ q: Operand, _ k: Operand)
     -> Double
   {
     let inputs = compounded(q.relative, k.relative)
-    let g = a.growth(size)
+    let (g, u) = (unless(.products, a.growth(size)), unless(.products, a.u))
     let underflow =
       Double(size) * (1 + g)
       * (a.tiny + (1 + k.relative) * k.largest * q.absolute + (1 + q.relative) * q.largest * k.absolute
         + q.absolute * k.absolute)
     let usual = compounded(inputs, g) * m
     guard wholes > 0, wholes < .infinity else { return usual + underflow }
-    return Swift.min(usual, (1 + g) * (inputs * m + a.u * m * (partials / wholes))) + underflow
+    return Swift.min(usual, (1 + g) * (inputs * m + u * m * (partials / wholes))) + underflow
   }
 
   /// The error of the score at `j` of `profile`, of that query and key (head after head) of all; not finite where it may overflow. `partial`
@@ -104,18 +113,18 @@ struct ScoreErrors {
     let (q, k) = (queries[queries.count == 1 ? 0 : query], keys[keys.count == 1 ? 0 : key])
     var e = productsError(m / after, partial, whole, q, k)
     if a.overflows(m / after + e) || precisions.narrowing.overflows(s / after + e) { return .infinity }
-    e += precisions.narrowing.ownError(s / after + e)
+    e += unless(.scores, precisions.narrowing.ownError(s / after + e))
     if after != 1 {
       e = e * after * (1 + scaleError) + scaleError * s
-      e += productError > 0 ? c.ownRounding(s + e) : Swift.min(c.tiny, s + e)
+      e += productError > 0 ? c.ownRounding(s + e) : unless(.scaling, Swift.min(c.tiny, s + e))
       if c.overflows(s + e) { return .infinity }
     } else if c.overflows(s + e) {
       return .infinity
     }
     if let cap = parameters.softcap { e = capped(s, e, cap) }
     if bias != 0 {
-      e += c.ownRounding(bias.magnitude)
-      e += c.u * (score.magnitude + e).powerBelow
+      e += unless(.bias, c.ownRounding(bias.magnitude))
+      e += unless(.bias, c.u * (score.magnitude + e).powerBelow)
       if c.overflows(bias.magnitude) { return .infinity }
     }
     return c.overflows(score.magnitude + e) ? .infinity : e
@@ -124,14 +133,15 @@ struct ScoreErrors {
   /// c·tanh(s/c): a rounded quotient by a rounded cap, tanh, which spreads no error, and a product.
   private func capped(_ s: Double, _ error: Double, _ cap: Double) -> Double {
     let t = s / cap
-    var e = error / cap * (1 + capError) + capError * t
+    let constant = unless(.cap, capError)
+    var e = error / cap * (1 + constant) + constant * t
     if c.overflows(t + e) { return .infinity }
-    e += c.rounding(t + e)
+    e += unless(.cap, c.rounding(t + e))
     let y = Swift.min(1, t)
-    e += Swift.max(c.tanh * Swift.min(1, t + e), c.tiny)
+    e += unless(.hyperbolicTangent, Swift.max(c.tanh * Swift.min(1, t + e), c.tiny))
     let upper = Swift.min(1 + c.tanh, y + e)
-    e = e * cap * (1 + capError) + capError * cap * upper
+    e = e * cap * (1 + constant) + constant * cap * upper
     let size = cap * (1 + capError) * upper
-    return e + c.rounding(size)
+    return e + unless(.cap, c.rounding(size))
   }
 }
