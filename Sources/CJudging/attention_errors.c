@@ -61,3 +61,21 @@ NC_WIDE void nc_weighted_magnitudes(
     for (long c = 0; c < width; c++) sums[c] += w[j].exact * fabs(v[c]);
   }
 }
+
+NC_WIDE double nc_product_errors(
+    double w, double error, const double *x, long width, double relative, double absolute, double u, double tiny,
+    double *sums, double *errors) {
+  const double upper = fabs(w) + error;
+  double most = 0;
+  for (long c = 0; c < width; c++) {
+    const double size = fabs(x[c]);
+    const double lost = relative * size + absolute;
+    const double e = errors[c] + error * size + upper * lost;
+    const double s = sums[c] + w * x[c];
+    const double rounded = u * (fabs(s) + e), term = upper * (size + lost);
+    errors[c] = e + (rounded < term ? rounded : term) + tiny;
+    sums[c] = s;
+    most = fmax(most, fabs(s) + errors[c]);
+  }
+  return most;
+}

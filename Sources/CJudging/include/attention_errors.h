@@ -28,4 +28,11 @@ void nc_output_errors(
 void nc_weighted_magnitudes(
     const struct nc_weight *w, const long *keys, long n, const double *values, long width, double *sums);
 
+/// sums += w x in fused multiply-adds, w off by `error` at most and each x by `relative` of it and `absolute`: the exact sums, and bounds on what
+/// the computed ones are off by, where each operation rounds by u of the sum or less than the term, and by `tiny`. Returns the most that a
+/// computed sum may be.
+double nc_product_errors(
+    double w, double error, const double *x, long width, double relative, double absolute, double u, double tiny,
+    double *sums, double *errors);
+
 #endif

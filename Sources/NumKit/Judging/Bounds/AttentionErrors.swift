@@ -22,7 +22,9 @@ package struct AttentionErrors {
   let casting: Conversion
   let using: Conversion
   let keyCount: Int
-  /// Bounds |v|.
+  /// Values on their way into sums.
+  let values: Conversion
+  /// Bounds |v| as it is computed with.
   let largestValue: Double
   /// Whether some value is not finite.
   private let hasWildValues: Bool
@@ -43,6 +45,8 @@ package struct AttentionErrors {
   /// Their scores, those of hidden ones the sentinel, and which are hidden.
   var scores: [Double] = []
   private var isHidden: [Bool] = []
+  /// Whose exponential is 1 when it is made.
+  private(set) var isOne: [Bool] = []
   /// e^(s − max), of the keys and then of the sink, and a bound on the error of the computed one. What is hidden is all error.
   var terms: [Computed] = []
   /// The keys' weights.
@@ -66,14 +70,15 @@ package struct AttentionErrors {
   var c: Precision { precisions.compute }
   var a: Precision { precisions.accumulator }
 
-  /// nil where no bound was derived: a compute format that does not hold the inputs or the sentinel. Without a `term` it is no bound.
+  /// nil where no bound was derived: a compute format that does not hold the outputs or the sentinel. `inputs` is what the tensors are numbers
+  /// of, where that is not the storage's format. Without a `term` it is no bound.
   package init?(
     _ runner: AttentionRunner, _ tensors: AttentionInputs, _ parameters: AttentionParameters,
-    isOrdered: Bool = true, without term: AttentionTerm? = nil
+    isOrdered: Bool = true, inputs: NumberFormat? = nil, without term: AttentionTerm? = nil
   ) {
     self.isOrdered = isOrdered
     omitted = term
-    precisions = Precisions(storage: runner.outputFormat, runner.configuration)
+    precisions = Precisions(storage: runner.outputFormat, runner.configuration, inputs: inputs)
     guard precisions.compute.holds(precisions.storage), precisions.storage.format.hasZero else { return nil }
     p = Precision(runner.probabilities ?? runner.configuration.compute)
     casting = Conversion(to: p, from: precisions.compute)
@@ -96,7 +101,12 @@ package struct AttentionErrors {
     self.runner = runner
     self.parameters = parameters
     keyCount = tensors.shape.keys
-    largestValue = tensors.largestValue
+    let loading = term == .loading ? .exact : precisions.loading
+    var widening = term == .values ? Conversion.exact : precisions.widening
+    let smallest = Int(precisions.accumulator.format.smallestPositive.exponent)
+    if loading.isExact && ScoreErrors.unit(tensors.v) >= smallest { widening = widening.withoutUnderflow }
+    values = loading.followed(by: widening)
+    largestValue = tensors.largestValue * (1 + loading.relative) + loading.absolute
     hasWildValues = !tensors.isFinite.v
   }
 
@@ -111,7 +121,7 @@ package struct AttentionErrors {
     let shape = tensors.shape
     let keyHead = shape.keyHead(of: row / shape.queries)
     // A score of −∞ becomes NaN where the kernel cannot say it, where its scale rounds to 0, where a tile holds nothing else.
-    guard profile.isRegular, !profile.hasMinusInfinity, !precisions.widening.overflows(largestValue),
+    guard profile.isRegular, !profile.hasMinusInfinity, !values.overflows(largestValue),
       prepare(profile, row, keyHead)
     else { return RowBound.none }
     let width = truth.count
@@ -217,11 +227,12 @@ package struct AttentionErrors {
     // On the way from its own maximum to the last one a term's differences add up to no more than the whole; lazily it starts up to
     // `laziness` above its maximum, and the way back counts too.
     let errors = Swift.max(worstError, topError)
+    findOnes(profile)
     for i in scoreErrors.indices {
       terms.append(
         exponential(
           score(i, profile), scoreErrors[i], isHidden: isHidden(i), beside: top,
-          maximum: 2 * (scoreErrors[i] + errors), lift: lift))
+          maximum: 2 * (scoreErrors[i] + errors), lift: lift, isOne: isOne[i]))
     }
     return terms.allSatisfy { !$0.error.isNaN }
   }
@@ -260,6 +271,39 @@ package struct AttentionErrors {
 
   func isHidden(_ i: Int) -> Bool { i < keys.count && isHidden[i] }
 
+  /// Finds the keys and sinks whose exponential is e^0, which is 1 exactly, whatever scores are off by: the largest of all, or of all so far
+  /// where maxima are running ones. Of others' kernels nobody knows what they subtract.
+  private mutating func findOnes(_ profile: AttentionProfile) {
+    isOne = Array(repeating: false, count: scoreErrors.count)
+    guard isOrdered, isShifted, laziness == 0, runner.algorithm != .splitKV else { return }
+    func above(_ i: Int) -> Double { score(i, profile) + scoreErrors[i] }
+    func below(_ i: Int) -> Double { score(i, profile) - scoreErrors[i] }
+    let n = keys.count
+    // A sink comes first, as a tile of its own; all is one tile but for flash.
+    let isFlash = runner.algorithm == .flash
+    var (most, second, leader) = (-Double.infinity, -Double.infinity, -1)
+    func close(_ places: Range<Int>) {
+      for i in places where !isHidden(i) { isOne[i] = below(i) >= (i == leader ? second : most) }
+    }
+    func add(_ i: Int) {
+      (second, most, leader) =
+        above(i) > most ? (most, above(i), i) : (Swift.max(second, above(i)), most, leader)
+    }
+    if isOne.count > n {
+      add(n)
+      if isFlash { close(n..<n + 1) }
+    }
+    var start = 0
+    for i in 0..<n {
+      add(i)
+      if i + 1 == n || isFlash && keys[i] / runner.blockKeys != keys[i + 1] / runner.blockKeys {
+        close(start..<i + 1)
+        start = i + 1
+      }
+    }
+    if !isFlash { close(n..<isOne.count) }
+  }
+
   /// The score at a place; a sink's stands behind the keys'.
   func score(_ i: Int, _ profile: AttentionProfile) -> Double {
     i < scores.count ? scores[i] : profile.sink ?? 0
@@ -282,7 +326,8 @@ package struct AttentionErrors {
   /// e^(score − top), and a bound on the error of the computed one, where 1 in the kernel's units is worth `lift` at most. `maximum` bounds
   /// how far the difference that was rounded may be from the exact one.
   func exponential(
-    _ score: Double, _ error: Double, isHidden: Bool, beside top: Double, maximum: Double, lift: Double
+    _ score: Double, _ error: Double, isHidden: Bool, beside top: Double, maximum: Double, lift: Double,
+    isOne: Bool = false
   ) -> Computed {
     let d = top - score
     let shift =
@@ -295,6 +340,11 @@ package struct AttentionErrors {
       return Computed(exact: 0, error: Double.exp(x - d) * (1 + function) + c.tiny * lift)
     }
     let exact = Double.exp(-d)
+    if isOne {
+      // On the way to a later maximum alone is a difference rounded.
+      return Computed(
+        exact: exact, error: exact * Double.expMinusOne(runner.algorithm == .flash ? x : error))
+    }
     let relative = Double.expMinusOne(x) * (1 + function) + function
     let e = Swift.min(exact * relative, Double.exp(x - d) * (1 + function))
     return Computed(exact: exact, error: e + c.tiny * lift)

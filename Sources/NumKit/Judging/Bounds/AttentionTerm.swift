@@ -1,7 +1,7 @@
 /// A part of the bounds on attention, as tests leave it out to see that it is needed: some kernel then exceeds what remains.
 package enum AttentionTerm: String, CaseIterable, Sendable {
-  /// Queries and keys on their way into products, their norms, and the additions of these.
-  case operands, norm, products
+  /// Inputs that compute does not hold; queries and keys on their way into products, their norms, and the additions of these.
+  case loading, operands, norm, products
   /// A score on its way back to compute, its scale's rounded constant and the product with it.
   case scores, scale, scaling
   /// The cap's rounded constant, quotient and product; its function; what is added.
@@ -10,8 +10,8 @@ package enum AttentionTerm: String, CaseIterable, Sendable {
   case shift, maximum, laziness
   /// The function, and what underflows in compute and accumulator.
   case exponential, underflow
-  /// Exponentials on their way into their sum, additions there, the sum on its way back.
-  case widening, additions, divisor
+  /// Exponentials on their way into their sum, and additions there.
+  case widening, additions
   /// The division, and clipping.
   case quotient, clipping
   /// The cast to P, the power of two before it, the way from P into the accumulator.

@@ -46,10 +46,11 @@ extension AttentionErrors {
       while end < n, keys[end] / tile == keys[start] / tile { end += 1 }
       let isAlone = merged == nil && end == n
       guard let next = share(start..<end, values, truth, isAlone: isAlone) else { return nil }
-      guard next.mass < 1 else { return next.mass.isNaN ? nil : (1, .infinity) }
+      // What nothing is known of may overflow when it is merged.
+      guard next.mass < 1 else { return next.mass.isNaN || !isAlone ? nil : (1, .infinity) }
       if let before = merged {
         guard let both = merge(before, next, truth, isLast: end == n) else { return nil }
-        guard both.mass < 1 else { return both.mass.isNaN ? nil : (1, .infinity) }
+        guard both.mass < 1 else { return nil }
         merged = both
       } else {
         merged = next
@@ -113,12 +114,15 @@ extension AttentionErrors {
         scores[i], e, isHidden: isHidden(i), beside: top, maximum: e + topError, lift: lift)
       // What is the largest whatever the errors has an exponential of 1, exactly.
       let others = scores[i] + e == first ? second : first
-      if !isHidden(i) && scores[i] - e >= others { x.error = x.exact * Double.expMinusOne(e) }
+      let isOne = !isHidden(i) && scores[i] - e >= others
+      if isOne { x.error = x.exact * Double.expMinusOne(e) }
       alone += wideningError(x, lift)
       sum.add(x.erring(by: wideningError(x, lift)))
       exact += x.exact
       error += x.error
-      guard use(x, shared: x.error, own: 0, atMost: limit, gamma, lift: lift) else { return nil }
+      guard use(x, shared: x.error, own: 0, atMost: limit, gamma, lift: lift, isOne: isOne) else {
+        return nil
+      }
     }
     alone += sum.additions
     constant += Double(count) * a.tiny * lift

@@ -65,7 +65,8 @@ extension AttentionErrors {
     if !isShifted && c.overflows(most) { return nil }
     if precisions.isWide { return Total(divisor: s, alone: alone) }
     if precisions.narrowing.overflows(most) { return nil }
-    let narrowing = unless(.divisor, precisions.narrowing.error(s.upper, lift: lift))
+    // A sum of numbers of compute, in no more digits than those have, is one of them: all are multiples of its smallest.
+    let narrowing = isOrdered ? 0 : precisions.narrowing.error(s.upper, lift: lift)
     alone += narrowing
     for x in terms { alone += wideningError(x, lift) }
     return Total(divisor: s.erring(by: narrowing), alone: alone)
@@ -148,23 +149,23 @@ extension AttentionErrors {
   /// sum may come to, and `begins` says where one starts.
   mutating func use(
     _ q: Computed, shared: Double, own: Double, atMost limit: Double, _ gamma: Double, lift: Double,
-    begins: Bool = false
+    begins: Bool = false, isOne: Bool = false
   ) -> Bool {
     if q.error.isNaN { return false }
     let size = limit * runner.probabilityScale * (1 + p.u)
     if c.overflows(size) || casting.overflows(size) || using.overflows(size) { return false }
-    let (w, lost) = cast(q, lift: lift)
+    // 1 is a number of every format.
+    let (w, lost) = isOne && runner.probabilityScale == 1 ? (q, 0) : cast(q, lift: lift)
     let added = own + lost
-    let widening = precisions.widening
     // In whatever order: no term is rounded more often than all of them together.
-    let relative = compounded(unless(.values, widening.relative), isOrdered ? growth : gamma)
+    let relative = compounded(values.relative, isOrdered ? growth : gamma)
     weights.append(
       nc_weight(
         exact: q.exact, upper: w.upper * (1 + relative), shared: shared, own: added + w.upper * relative,
         total: w.error + w.upper * relative))
     starts.append(begins ? 1 : 0)
     // Once as it is, and once where a rounding is bounded by the term.
-    constant += unless(.values, w.upper * widening.absolute * (2 + gamma))
+    constant += w.upper * values.absolute * (2 + gamma)
     return true
   }
 
@@ -207,9 +208,10 @@ extension AttentionErrors {
     let limit = above * (1 + 4 * c.exp)
     for i in 0..<n {
       let x = terms[i]
-      guard use(x.erring(by: lost), shared: x.error, own: lost, atMost: limit, gamma, lift: lift) else {
-        return nil
-      }
+      guard
+        use(
+          x.erring(by: lost), shared: x.error, own: lost, atMost: limit, gamma, lift: lift, isOne: isOne[i])
+      else { return nil }
     }
     constant += Double(n + changes) * a.tiny * lift * (1 + gamma)
     // In units of the maxima on the way sums may be larger than in the end.
@@ -245,7 +247,8 @@ extension AttentionErrors {
     var high = -Double.infinity
     var best = -Double.infinity
     func close() {
-      if high > low { changes += 1 }
+      // Before the first one there is nothing to rescale.
+      if high > low && low > -.infinity { changes += 1 }
       low = Swift.max(low, best)
     }
     for (place, j) in keys.enumerated() {
