@@ -65,7 +65,8 @@ public struct BackwardExperiment: Sendable {
       BackwardMeasurement.Entry(
         runner: $0.forward,
         errors: $1.parts.map {
-          BackwardMeasurement.Errors(kernel: $0.kernel, sums: $0.sums, totalSums: $0.totalSums)
+          BackwardMeasurement.Errors(
+            kernel: $0.kernel, sums: $0.sums, totalSums: $0.totalSums, bound: $0.bound)
         })
     }
     return BackwardMeasurement(
@@ -105,6 +106,8 @@ public struct BackwardCandidate: Candidate {
     }
   }
 
+  public func errorModel() -> (any ErrorModel<AttentionBackward>)? { BackwardErrorModel(runner, parameters) }
+
   public func unit(of part: Int, results: UnsafeMutableBufferPointer<Double>) -> ErrorUnit? {
     .ulp(runner.forward.outputFormat)
   }
@@ -120,10 +123,12 @@ public struct BackwardMeasurement: Sendable {
     public internal(set) var sums = ErrorSums()
     /// As single figures, against the truth of the inputs as given.
     public internal(set) var totalSums = ErrorSums()
+    /// What the bounds are worth, at worst over rows.
+    public internal(set) var bound = RowBound.none
 
-    /// The judgement; no bound has been derived, so it is of special values and of size.
+    /// The judgement; where there is no bound it is of special values and of size.
     public func verdict(_ format: NumberFormat) -> Verdict {
-      Verdict(kernel, inherent: 0, bound: .none, unit: .ulp(format))
+      Verdict(kernel, inherent: 0, bound: bound, unit: .ulp(format))
     }
   }
 
