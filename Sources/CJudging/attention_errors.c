@@ -52,3 +52,12 @@ NC_WIDE void nc_output_errors(
     }
   }
 }
+
+NC_WIDE void nc_weighted_magnitudes(
+    const struct nc_weight *w, const long *keys, long n, const double *values, long width, double *sums) {
+  for (long c = 0; c < width; c++) sums[c] = 0;
+  for (long j = 0; j < n; j++) {
+    const double *v = values + keys[j] * width;
+    for (long c = 0; c < width; c++) sums[c] += w[j].exact * fabs(v[c]);
+  }
+}

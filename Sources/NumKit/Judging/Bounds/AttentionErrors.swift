@@ -16,13 +16,15 @@ package struct AttentionErrors {
   let runner: AttentionRunner
   let parameters: AttentionParameters
   let tensors: AttentionInputs
-  let precisions: Precisions
+  private(set) var precisions: Precisions
   /// The format of P, and the ways to it and from it.
   let p: Precision
   let casting: Conversion
   let using: Conversion
   let keyCount: Int
-  /// Bounds |v|.
+  /// Values on their way into sums.
+  let values: Conversion
+  /// Bounds |v| as it is computed with.
   let largestValue: Double
   /// Whether some value is not finite.
   private let hasWildValues: Bool
@@ -30,6 +32,9 @@ package struct AttentionErrors {
 
   /// Whether sums are known to be made in our kernels' order; else the bound holds in every order, fused or not.
   let isOrdered: Bool
+
+  /// What a test leaves out.
+  private let omitted: AttentionTerm?
 
   /// The finite score in place of hidden ones, as computed with.
   private let sentinel: Double?
@@ -40,6 +45,8 @@ package struct AttentionErrors {
   /// Their scores, those of hidden ones the sentinel, and which are hidden.
   var scores: [Double] = []
   private var isHidden: [Bool] = []
+  /// Whose exponential is 1 when it is made.
+  private(set) var isOne: [Bool] = []
   /// e^(s − max), of the keys and then of the sink, and a bound on the error of the computed one. What is hidden is all error.
   var terms: [Computed] = []
   /// The keys' weights.
@@ -63,13 +70,15 @@ package struct AttentionErrors {
   var c: Precision { precisions.compute }
   var a: Precision { precisions.accumulator }
 
-  /// nil where no bound was derived: a compute format that does not hold the inputs or the sentinel.
+  /// nil where no bound was derived: a compute format that does not hold the outputs or the sentinel. `inputs` is what the tensors are numbers
+  /// of, where that is not the storage's format. Without a `term` it is no bound.
   package init?(
     _ runner: AttentionRunner, _ tensors: AttentionInputs, _ parameters: AttentionParameters,
-    isOrdered: Bool = true
+    isOrdered: Bool = true, inputs: NumberFormat? = nil, without term: AttentionTerm? = nil
   ) {
     self.isOrdered = isOrdered
-    precisions = Precisions(storage: runner.outputFormat, runner.configuration)
+    omitted = term
+    precisions = Precisions(storage: runner.outputFormat, runner.configuration, inputs: inputs)
     guard precisions.compute.holds(precisions.storage), precisions.storage.format.hasZero else { return nil }
     p = Precision(runner.probabilities ?? runner.configuration.compute)
     casting = Conversion(to: p, from: precisions.compute)
@@ -78,7 +87,7 @@ package struct AttentionErrors {
     let (s, t) = (runner.probabilityScale, 1 / runner.probabilityScale)
     let formats = (precisions.compute.format, precisions.accumulator.format)
     guard formats.0.holds(s), formats.1.holds(t),
-      let scoring = ScoreErrors(precisions, tensors, parameters)
+      let scoring = ScoreErrors(precisions, tensors, parameters, without: term)
     else { return nil }
     self.scoring = scoring
     let format = precisions.compute.format
@@ -87,13 +96,22 @@ package struct AttentionErrors {
       return nil
     }
     sentinel = runner.sentinel.map { format.round($0) }
+    if term == .underflow { precisions.leaveOutUnderflow() }
     self.tensors = tensors
     self.runner = runner
     self.parameters = parameters
     keyCount = tensors.shape.keys
-    largestValue = tensors.largestValue
+    let loading = term == .loading ? .exact : precisions.loading
+    var widening = term == .values ? Conversion.exact : precisions.widening
+    let smallest = Int(precisions.accumulator.format.smallestPositive.exponent)
+    if loading.isExact && ScoreErrors.unit(tensors.v) >= smallest { widening = widening.withoutUnderflow }
+    values = loading.followed(by: widening)
+    largestValue = tensors.largestValue * (1 + loading.relative) + loading.absolute
     hasWildValues = !tensors.isFinite.v
   }
+
+  /// An error, but for a term that is left out.
+  func unless(_ term: AttentionTerm, _ error: Double) -> Double { omitted == term ? 0 : error }
 
   /// Writes a bound on the absolute error of each output of `row`, head·queries + query, into `bounds`; `truth` are the exact outputs in
   /// Double. nil where a value that is seen is not finite.
@@ -103,7 +121,7 @@ package struct AttentionErrors {
     let shape = tensors.shape
     let keyHead = shape.keyHead(of: row / shape.queries)
     // A score of −∞ becomes NaN where the kernel cannot say it, where its scale rounds to 0, where a tile holds nothing else.
-    guard profile.isRegular, !profile.hasMinusInfinity, !precisions.widening.overflows(largestValue),
+    guard profile.isRegular, !profile.hasMinusInfinity, !values.overflows(largestValue),
       prepare(profile, row, keyHead)
     else { return RowBound.none }
     let width = truth.count
@@ -114,7 +132,11 @@ package struct AttentionErrors {
         for c in 0..<width where !tensors.v[values + j * width + c].isFinite { return nil }
       }
     }
-    guard let (divisor, relative) = weigh(profile) else { return RowBound.none }
+    let isMerged = runner.algorithm == .splitKV && isOrdered
+    guard
+      let (divisor, relative) = isMerged
+        ? mergeShares(profile, values, truth, into: &bounds) : weigh(profile)
+    else { return RowBound.none }
     // Where errors have no end, an output beside the largest number may overflow.
     let mayOverflow =
       precisions.narrowing.overflows(2 * largestValue) || precisions.storage.overflows(2 * largestValue)
@@ -122,18 +144,18 @@ package struct AttentionErrors {
       for col in 0..<width { bounds[col] = .infinity }
       return relative.isNaN || mayOverflow ? RowBound.none : .vacuous
     }
-    sum(values, truth, into: &bounds)
+    if !isMerged { sum(values, truth, into: &bounds) }
     var worst = 0.0
     var largest = 0.0
     for col in 0..<width {
       let size = truth[col].magnitude
       var e = bounds[col] / divisor + relative * size + constant / divisor
-      if runner.algorithm == .flash { e += a.rounding(size + e) }
+      if runner.algorithm == .flash { e += unless(.quotient, a.rounding(size + e)) }
       if e < .infinity && precisions.narrowing.overflows(size + e) && !precisions.storesAsComputed {
         return RowBound.none
       }
-      e += precisions.narrowing.error(size + e)
-      e = precisions.stored(truth[col], e)
+      e += unless(.outputs, precisions.narrowing.error(size + e))
+      if omitted != .storing { e = precisions.stored(truth[col], e) }
       if e.isNaN || e == .infinity && mayOverflow { return RowBound.none }
       bounds[col] = e * (1 + 0x1p-20)
       worst = Swift.max(worst, bounds[col])
@@ -145,7 +167,7 @@ package struct AttentionErrors {
   /// The error of each weighted sum of the values that begin at `values`, before it is divided.
   private func sum(_ values: Int, _ truth: [Double], into bounds: inout [Double]) {
     // Without an order a weight's own error has it all.
-    let u = isOrdered ? a.u * (1 + growth) : 0
+    let u = isOrdered ? unless(.weighing, a.u * (1 + growth)) : 0
     bounds.withUnsafeMutableBufferPointer { bounds in
       tensors.v.withUnsafeBufferPointer { v in
         withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * truth.count) { scratch in
@@ -162,7 +184,7 @@ package struct AttentionErrors {
   // MARK: Scores and exponentials
 
   /// Errors of scores and exponentials; false where one may overflow.
-  private mutating func prepare(_ profile: AttentionProfile, _ row: Int, _ keyHead: Int) -> Bool {
+  mutating func prepare(_ profile: AttentionProfile, _ row: Int, _ keyHead: Int) -> Bool {
     multiply(profile, row, keyHead)
     take(profile)
     scoreErrors.removeAll(keepingCapacity: true)
@@ -202,7 +224,16 @@ package struct AttentionErrors {
     {
       return false
     }
-    for i in scoreErrors.indices { add(score(i, profile), scoreErrors[i], isHidden: isHidden(i)) }
+    // On the way from its own maximum to the last one a term's differences add up to no more than the whole; lazily it starts up to
+    // `laziness` above its maximum, and the way back counts too.
+    let errors = Swift.max(worstError, topError)
+    findOnes(profile)
+    for i in scoreErrors.indices {
+      terms.append(
+        exponential(
+          score(i, profile), scoreErrors[i], isHidden: isHidden(i), beside: top,
+          maximum: 2 * (scoreErrors[i] + errors), lift: lift, isOne: isOne[i]))
+    }
     return terms.allSatisfy { !$0.error.isNaN }
   }
 
@@ -238,7 +269,40 @@ package struct AttentionErrors {
     for (place, j) in profile.keys.enumerated() { (scores[j], isHidden[j]) = (profile.scores[place], false) }
   }
 
-  private func isHidden(_ i: Int) -> Bool { i < keys.count && isHidden[i] }
+  func isHidden(_ i: Int) -> Bool { i < keys.count && isHidden[i] }
+
+  /// Finds the keys and sinks whose exponential is e^0, which is 1 exactly, whatever scores are off by: the largest of all, or of all so far
+  /// where maxima are running ones. Of others' kernels nobody knows what they subtract.
+  private mutating func findOnes(_ profile: AttentionProfile) {
+    isOne = Array(repeating: false, count: scoreErrors.count)
+    guard isOrdered, isShifted, laziness == 0, runner.algorithm != .splitKV else { return }
+    func above(_ i: Int) -> Double { score(i, profile) + scoreErrors[i] }
+    func below(_ i: Int) -> Double { score(i, profile) - scoreErrors[i] }
+    let n = keys.count
+    // A sink comes first, as a tile of its own; all is one tile but for flash.
+    let isFlash = runner.algorithm == .flash
+    var (most, second, leader) = (-Double.infinity, -Double.infinity, -1)
+    func close(_ places: Range<Int>) {
+      for i in places where !isHidden(i) { isOne[i] = below(i) >= (i == leader ? second : most) }
+    }
+    func add(_ i: Int) {
+      (second, most, leader) =
+        above(i) > most ? (most, above(i), i) : (Swift.max(second, above(i)), most, leader)
+    }
+    if isOne.count > n {
+      add(n)
+      if isFlash { close(n..<n + 1) }
+    }
+    var start = 0
+    for i in 0..<n {
+      add(i)
+      if i + 1 == n || isFlash && keys[i] / runner.blockKeys != keys[i + 1] / runner.blockKeys {
+        close(start..<i + 1)
+        start = i + 1
+      }
+    }
+    if !isFlash { close(n..<isOne.count) }
+  }
 
   /// The score at a place; a sink's stands behind the keys'.
   func score(_ i: Int, _ profile: AttentionProfile) -> Double {
@@ -259,20 +323,30 @@ package struct AttentionErrors {
     isShifted ? Double.exp(runner.algorithm == .splitKV ? worstError : topError) : Double.exp(-top)
   }
 
-  private mutating func add(_ score: Double, _ error: Double, isHidden: Bool) {
+  /// e^(score − top), and a bound on the error of the computed one, where 1 in the kernel's units is worth `lift` at most. `maximum` bounds
+  /// how far the difference that was rounded may be from the exact one.
+  func exponential(
+    _ score: Double, _ error: Double, isHidden: Bool, beside top: Double, maximum: Double, lift: Double,
+    isOne: Bool = false
+  ) -> Computed {
     let d = top - score
-    // Differences are rounded. On the way from its own maximum to the last one a term's add up to no more than the whole; lazily
-    // it starts up to `laziness` above its maximum, and the way back counts too.
     let shift =
-      isShifted ? c.u * (d.magnitude + 2 * (error + Swift.max(worstError, topError)) + 2 * laziness) : 0
+      isShifted
+      ? c.u
+        * (unless(.shift, d.magnitude) + unless(.maximum, maximum) + unless(.laziness, 2 * laziness)) : 0
     let x = error + shift
+    let function = unless(.exponential, c.exp)
     if isHidden {
-      terms.append(Computed(exact: 0, error: Double.exp(x - d) * (1 + c.exp) + c.tiny * lift))
-      return
+      return Computed(exact: 0, error: Double.exp(x - d) * (1 + function) + c.tiny * lift)
     }
     let exact = Double.exp(-d)
-    let relative = Double.expMinusOne(x) * (1 + c.exp) + c.exp
-    let e = Swift.min(exact * relative, Double.exp(x - d) * (1 + c.exp))
-    terms.append(Computed(exact: exact, error: e + c.tiny * lift))
+    if isOne {
+      // On the way to a later maximum alone is a difference rounded.
+      return Computed(
+        exact: exact, error: exact * Double.expMinusOne(runner.algorithm == .flash ? x : error))
+    }
+    let relative = Double.expMinusOne(x) * (1 + function) + function
+    let e = Swift.min(exact * relative, Double.exp(x - d) * (1 + function))
+    return Computed(exact: exact, error: e + c.tiny * lift)
   }
 }

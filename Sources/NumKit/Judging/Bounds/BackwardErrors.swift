@@ -171,6 +171,7 @@ final class BackwardErrors {
       if profile.hasMinusInfinity { return RowBound.none }
       return profile.sink == nil ? blind(row) : .sound
     }
+    guard profile.isRegular else { return RowBound.none }
     let (width, first) = (shape.valueSize, keyHead * shape.keys)
     output = Array(repeating: 0, count: width)
     for (i, j) in profile.keys.enumerated() {
@@ -397,9 +398,10 @@ final class BackwardErrors {
     let s = forward.scoring.multiplied(
       profile, i, partial: forward.partials[i], whole: isOrdered ? forward.wholes[i] : 0, query: row,
       key: keyHead * shape.keys + profile.keys[i])
-    let e = forward.scoring.tangentError(s.size, s.error, cap)
-    guard e < .infinity else { return nil }
     let tangent = (score - bias) / cap
+    let least = Swift.max(0, tangent.magnitude - 0x1p-38 * (1 + bias.magnitude / cap))
+    let e = forward.scoring.tangent(s.size, atLeast: least, s.error, cap).error
+    guard e < .infinity else { return nil }
     let t = Computed(exact: tangent.magnitude + 0x1p-38 * (1 + bias.magnitude / cap), error: e)
     var square = t.product(t)
     square.error += c.rounding(square.upper)

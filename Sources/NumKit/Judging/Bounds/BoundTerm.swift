@@ -31,4 +31,9 @@ extension Precisions {
     case .temperature, .shift, .maximum, .base2, .additions, .rescaling, .quotient: break
     }
   }
+
+  mutating func leaveOutUnderflow() {
+    compute.tiny = 0
+    accumulator.tiny = 0
+  }
 }

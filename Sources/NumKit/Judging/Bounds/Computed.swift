@@ -75,11 +75,11 @@ extension Precision {
 /// format has less of precision or of range.
 struct Conversion {
   /// u of the target where it has fewer digits, else 0.
-  let relative: Double
+  private(set) var relative: Double
   /// Half the target's smallest number where the source has smaller ones, else 0.
-  let absolute: Double
+  private(set) var absolute: Double
   /// From here on numbers of the source overflow; ∞ where none does.
-  let limit: Double
+  private(set) var limit: Double
 
   /// Nothing is lost.
   static let exact = Conversion()
@@ -92,6 +92,25 @@ struct Conversion {
     limit =
       target.format.largestFinite < source.format.largestFinite ? target.format.overflowThreshold : .infinity
   }
+
+  /// This one, and then another.
+  func followed(by other: Conversion) -> Conversion {
+    var both = self
+    both.relative = compounded(relative, other.relative)
+    both.absolute = absolute * (1 + other.relative) + other.absolute
+    both.limit = Swift.min(limit, other.limit)
+    return both
+  }
+
+  /// The same for numbers that are not below the target's smallest one.
+  var withoutUnderflow: Conversion {
+    var other = self
+    other.absolute = 0
+    return other
+  }
+
+  /// Whether nothing is lost.
+  var isExact: Bool { relative == 0 && absolute == 0 && limit == .infinity }
 
   /// The error made of a number of at most this magnitude. Where one is worth `lift` at most in the unit that `upper` is
   /// given in, so is the smallest number.

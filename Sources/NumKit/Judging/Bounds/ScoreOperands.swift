@@ -14,6 +14,9 @@ struct Operand {
   /// Nothing is known: scores made of it have no bound.
   static let unknown = Operand(largest: .nan)
 
+  /// The same without its errors.
+  var exact: Operand { isKnown ? Operand(largest: largest) : .unknown }
+
   var isKnown: Bool { largest.isFinite && relative.isFinite && absolute.isFinite }
 
   /// No number that was computed is larger.

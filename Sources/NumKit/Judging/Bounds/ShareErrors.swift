@@ -1,7 +1,8 @@
 import NumKitQuestions
 import RealModule
 
-/// Shares of the keys, each normalised by itself, then merged by rounded log-sum-exps.
+/// Shares of the keys, each normalised by itself, then merged by rounded log-sum-exps: by others' kernels, of which neither the order of sums
+/// nor that of merging is known. `mergeShares` has it of our own.
 extension AttentionErrors {
   mutating func split(_ profile: AttentionProfile) -> Division? {
     let n = keys.count

@@ -28,18 +28,33 @@ extension AttentionErrors {
   }
 
   /// An exponential in the accumulator.
-  func widened(_ x: Computed) -> Computed {
-    x.erring(by: precisions.widening.error(x.upper, lift: lift))
+  func widened(_ x: Computed) -> Computed { x.erring(by: wideningError(x, lift)) }
+
+  /// What an exponential loses on its way there.
+  func wideningError(_ x: Computed, _ lift: Double) -> Double {
+    unless(.widening, precisions.widening.error(x.upper, lift: lift))
   }
 
-  /// Each probability divided and cast before it is used.
-  private mutating func whole(_ n: Int) -> Division? {
-    var sum = RunningSum(u: isOrdered ? a.u : 0)
+  /// u of the exponentials' additions, where they have an order.
+  var additionError: Double { isOrdered ? unless(.additions, a.u) : 0 }
+
+  /// The sum of a whole row's exponentials, as what they are divided by: nil where it may overflow.
+  struct Total {
+    let divisor: Computed
+    /// What it errs by and the keys' exponentials do not.
+    let alone: Double
+    /// It is at least that; where that is not positive it may be 0.
+    var least: Double { divisor.exact - divisor.error }
+  }
+
+  /// The sum of a whole row, in which the sink stands first.
+  func total() -> Total? {
+    let n = keys.count
+    var sum = RunningSum(u: additionError)
     // A sink is where the sum starts.
     for i in (terms.count > n ? [n] : []) + Array(0..<n) { sum.add(widened(terms[i])) }
     if !isOrdered { sum.round(by: a.growth(terms.count)) }
     let s = sum.computed
-    // What the sum errs by and the keys' exponentials do not.
     var alone = sum.additions + (terms.count > n ? widened(terms[n]).error : 0)
     // No exponential is larger than their sum.
     let most =
@@ -48,28 +63,39 @@ extension AttentionErrors {
       : s.upper * Double.exp(top)
     if a.overflows(most) || precisions.widening.overflows(most) { return nil }
     if !isShifted && c.overflows(most) { return nil }
-    var divisor = s
-    if !precisions.isWide {
-      if precisions.narrowing.overflows(most) { return nil }
-      let narrowing = precisions.narrowing.error(s.upper, lift: lift)
-      divisor = s.erring(by: narrowing)
-      alone += narrowing
-      for x in terms { alone += precisions.widening.error(x.upper, lift: lift) }
-    }
-    let least = divisor.exact - divisor.error
+    if precisions.isWide { return Total(divisor: s, alone: alone) }
+    if precisions.narrowing.overflows(most) { return nil }
+    // A sum of numbers of compute, in no more digits than those have, is one of them: all are multiples of its smallest.
+    let narrowing = isOrdered ? 0 : precisions.narrowing.error(s.upper, lift: lift)
+    alone += narrowing
+    for x in terms { alone += wideningError(x, lift) }
+    return Total(divisor: s.erring(by: narrowing), alone: alone)
+  }
+
+  /// An exponential divided by the sum, and how much of its error is of the division itself.
+  func probability(_ term: Computed, _ total: Total) -> (Computed, division: Double) {
+    let x = precisions.isWide ? widened(term) : term
+    var q = x.quotient(by: total.divisor)
+    var own = unless(.quotient, precisions.isWide ? a.rounding(q.upper) : c.rounding(q.upper))
+    if precisions.isWide { own += unless(.quotient, precisions.narrowing.error(q.upper + own)) }
+    q.error += own
+    return (q, own)
+  }
+
+  /// Each probability divided and cast before it is used.
+  private mutating func whole(_ n: Int) -> Division? {
+    guard let total = total() else { return nil }
+    let (least, alone) = (total.least, total.alone)
     var isClipped = false
     if case .clipped = parameters.softmax { isClipped = true }
     // Where the sum may be 0 nothing is shared.
     let isShared = !isClipped && least > 0
-    let gamma = a.growth(n)
+    let gamma = unless(.weighing, a.growth(n))
     var used = 0.0
     for i in 0..<n {
       let x = precisions.isWide ? widened(terms[i]) : terms[i]
-      var q = x.quotient(by: divisor)
-      var own = precisions.isWide ? a.rounding(q.upper) : c.rounding(q.upper)
-      if precisions.isWide { own += precisions.narrowing.error(q.upper + own) }
+      var (q, own) = probability(terms[i], total)
       let shared = isShared ? x.error / least : 0
-      q.error += own
       if !isShared { own = q.error }
       if case .clipped(let lower, let upper) = parameters.softmax {
         q = clipped(q, lower, upper)
@@ -89,14 +115,32 @@ extension AttentionErrors {
     // Of 0/0, which a row without a shift may come to, clamping makes no number.
     if !(p.error < .infinity) { return p }
     let size = upper - lower
-    let (stretch, shift) = (c.format.round(size), c.format.round(lower))
+    let isLeftOut = unless(.clipping, 1) == 0
+    let (stretch, shift) = isLeftOut ? (size, lower) : (c.format.round(size), c.format.round(lower))
     if c.overflows(size) || c.overflows(lower.magnitude) { return .unknown }
     var e = stretch * p.error + (stretch - size).magnitude * p.exact + (shift - lower).magnitude
     e += 0x1p-51 * size
-    e += c.rounding(Swift.max(stretch * p.upper, -shift))
+    e += unless(.clipping, c.rounding(Swift.max(stretch * p.upper, -shift)))
     let exact = size * p.exact + lower
     // Both are clamped.
     return Computed(exact: Swift.min(1, Swift.max(0, exact)), error: Swift.min(e, 1))
+  }
+
+  /// A weight on its way through P into the accumulator, and what it loses there.
+  func cast(_ q: Computed, lift: Double) -> (Computed, lost: Double) {
+    let s = runner.probabilityScale
+    var w = q
+    var lost = 0.0
+    func err(_ more: Double) {
+      w.error += more
+      lost += more
+    }
+    // Multiplied by a power of two, which loses digits below the normal range alone.
+    if s < 1 { err(unless(.spreading, Swift.min(c.tiny * lift / s, w.upper))) }
+    err(unless(.casting, casting.error(w.upper, lift: lift / s)))
+    err(unless(.using, using.error(w.upper, lift: lift / s)))
+    if s > 1 { err(unless(.spreading, Swift.min(a.tiny * lift, w.upper))) }
+    return (w, lost)
   }
 
   /// Notes the error of a weight after the cast to P, on its way into the accumulator (with the value's), and of rescaling there, whose
@@ -105,48 +149,38 @@ extension AttentionErrors {
   /// sum may come to, and `begins` says where one starts.
   mutating func use(
     _ q: Computed, shared: Double, own: Double, atMost limit: Double, _ gamma: Double, lift: Double,
-    begins: Bool = false
+    begins: Bool = false, isOne: Bool = false
   ) -> Bool {
     if q.error.isNaN { return false }
-    let s = runner.probabilityScale
-    let size = limit * s * (1 + p.u)
+    let size = limit * runner.probabilityScale * (1 + p.u)
     if c.overflows(size) || casting.overflows(size) || using.overflows(size) { return false }
-    var w = q
-    var added = own
-    func err(_ more: Double) {
-      w.error += more
-      added += more
-    }
-    // Multiplied by a power of two, which loses digits below the normal range alone.
-    if s < 1 { err(Swift.min(c.tiny * lift / s, w.upper)) }
-    err(casting.error(w.upper, lift: lift / s))
-    err(using.error(w.upper, lift: lift / s))
-    if s > 1 { err(Swift.min(a.tiny * lift, w.upper)) }
-    let widening = precisions.widening
+    // 1 is a number of every format.
+    let (w, lost) = isOne && runner.probabilityScale == 1 ? (q, 0) : cast(q, lift: lift)
+    let added = own + lost
     // In whatever order: no term is rounded more often than all of them together.
-    let relative = compounded(widening.relative, isOrdered ? growth : gamma)
+    let relative = compounded(values.relative, isOrdered ? growth : gamma)
     weights.append(
       nc_weight(
         exact: q.exact, upper: w.upper * (1 + relative), shared: shared, own: added + w.upper * relative,
         total: w.error + w.upper * relative))
     starts.append(begins ? 1 : 0)
     // Once as it is, and once where a rounding is bounded by the term.
-    constant += w.upper * widening.absolute * (2 + gamma)
+    constant += w.upper * values.absolute * (2 + gamma)
     return true
   }
 
-  /// Weights relative to the last maximum, divided at the end.
-  private mutating func flash(_ profile: AttentionProfile) -> Division? {
+  /// A running sum of exponentials: what it errs by and the keys' do not, and what rescaling loses of each.
+  mutating func rescaled(_ profile: AttentionProfile) -> (alone: Double, lost: Double, changes: Int) {
     let n = keys.count
     let changes = rescales(profile)
     let widening = precisions.widening
     // What each rescaling does to what has been gathered: its factor's rounding, the product's; the exponents' are the terms'.
-    let each = compounded(compounded(c.exp, widening.relative), a.u)
+    let each = unless(.rescaling, compounded(compounded(c.exp, widening.relative), a.u))
     growth = Double.expMinusOne(Double(changes) * Double.log(onePlus: each))
     let above = Double.exp(laziness)
-    let lost = Double(changes) * (c.tiny + widening.absolute) * lift * above
+    let lost = unless(.rescaling, Double(changes) * (c.tiny + widening.absolute) * lift * above)
     // The sum: a tile's from 0, then the tiles'.
-    var sum = RunningSum(u: isOrdered ? a.u * (1 + growth) : 0)
+    var sum = RunningSum(u: additionError * (1 + growth))
     if profile.sink != nil { sum.add(widened(terms[n]).erring(by: lost)) }
     var tile = RunningSum(u: sum.u)
     var alone = Double(changes) * a.tiny * lift
@@ -159,16 +193,25 @@ extension AttentionErrors {
     }
     sum.add(tile)
     if !isOrdered { sum.round(by: a.growth(terms.count + 1) * (1 + growth)) }
-    for x in terms { alone += widening.error(x.upper, lift: lift) + widened(x).upper * growth + lost }
+    for x in terms { alone += wideningError(x, lift) + widened(x).upper * growth + lost }
     if terms.count > n { alone += terms[n].error }
     alone += sum.additions
+    return (alone, lost, changes)
+  }
+
+  /// Weights relative to the last maximum, divided at the end.
+  private mutating func flash(_ profile: AttentionProfile) -> Division? {
+    let n = keys.count
+    let (alone, lost, changes) = rescaled(profile)
+    let above = Double.exp(laziness)
     let gamma = compounded(a.growth(2 * n + 1), growth)
     let limit = above * (1 + 4 * c.exp)
     for i in 0..<n {
       let x = terms[i]
-      guard use(x.erring(by: lost), shared: x.error, own: lost, atMost: limit, gamma, lift: lift) else {
-        return nil
-      }
+      guard
+        use(
+          x.erring(by: lost), shared: x.error, own: lost, atMost: limit, gamma, lift: lift, isOne: isOne[i])
+      else { return nil }
     }
     constant += Double(n + changes) * a.tiny * lift * (1 + gamma)
     // In units of the maxima on the way sums may be larger than in the end.
@@ -204,7 +247,8 @@ extension AttentionErrors {
     var high = -Double.infinity
     var best = -Double.infinity
     func close() {
-      if high > low { changes += 1 }
+      // Before the first one there is nothing to rescale.
+      if high > low && low > -.infinity { changes += 1 }
       low = Swift.max(low, best)
     }
     for (place, j) in keys.enumerated() {

@@ -90,6 +90,13 @@ extension AttentionCandidate: Portable {
   package mutating func carry(_ c: inout Carrier) throws { try c.carry(&sights) }
 }
 
+extension AttentionInputs {
+  /// Whether all finite numbers are numbers of a format.
+  fileprivate func isHeld(by format: NumberFormat) -> Bool {
+    [q, k, v].allSatisfy { $0.allSatisfy { !$0.isFinite || format.holds($0) } }
+  }
+}
+
 /// The outputs' bounds; the log-sum-exp has none.
 struct AttentionErrorModel: ErrorModel {
   typealias Q = AttentionForward
@@ -101,7 +108,11 @@ struct AttentionErrorModel: ErrorModel {
   init?(
     _ runner: AttentionRunner, _ stored: AttentionInputs, _ parameters: AttentionParameters, isOrdered: Bool
   ) {
-    guard let errors = AttentionErrors(runner, stored, parameters, isOrdered: isOrdered),
+    // Ours are given numbers of the storage's format; those of others may round them when they load them.
+    let isHeld = isOrdered || stored.isHeld(by: runner.configuration.compute)
+    guard
+      let errors = AttentionErrors(
+        runner, stored, parameters, isOrdered: isOrdered, inputs: isHeld ? nil : .f64),
       !BoundBasis(runner, hasSoftcap: parameters.softcap != nil).isHopeless
     else { return nil }
     self.errors = errors

@@ -46,7 +46,8 @@ public struct KernelCandidate: Candidate {
 
   public func errorModel() -> (any ErrorModel<RowQuestion>)? {
     if let model = ErrorBounds(algorithm, configuration, parameters: parameters) { return model }
-    return IntegerErrors(algorithm, configuration, parameters: parameters)
+    if let model = IntegerErrors(algorithm, configuration, parameters: parameters) { return model }
+    return GridErrors(algorithm, configuration, parameters: parameters)
   }
 
   public func unit(of part: Int, results: UnsafeMutableBufferPointer<Double>) -> ErrorUnit? {

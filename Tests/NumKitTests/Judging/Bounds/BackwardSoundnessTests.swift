@@ -6,7 +6,10 @@ extension SoundnessTests {
   @Test func gradientsKeepBothInvariants() throws {
     let worker = try ParallelRows(threads: 2, chunk: 16).reduce(
       count: (Self.setting ?? 8_000) / 2, progress: nil, make: { BackwardInvariants() },
-      body: { try $0.check(HostileAttention(seed: Self.seed &+ 77, number: $1), number: $1) },
+      body: {
+        try $0.check(HostileAttention(seed: Self.seed &+ 77, number: $1), number: $1)
+        try $0.check(HostileAttention(pointed: $1, seed: Self.seed), number: $1)
+      },
       merge: { $0.tally.merge($1.tally) })
     worker.tally.report("gradients", seed: Self.seed, isLong: Self.setting != nil)
     #expect(worker.tally.violations.isEmpty, "\(worker.tally.listed)")

@@ -8,12 +8,17 @@ struct HostileAttention {
   let tensors: AttentionInputs
   let parameters: AttentionParameters
   let runners: [AttentionRunner]
+  /// What bounds are told of them: where inputs are wider than outputs, runners store outputs as inputs, and the caller rounds them.
+  let plans: [AttentionRunner]
+  /// What tensors are numbers of.
+  let inputs: NumberFormat?
   let format: NumberFormat
   let overflow: Overflow
 
   var triple: String {
     let c = runners[0].configuration
-    return "\(c.storage) × \(c.compute.name) × \(c.accumulator.name)"
+    return (inputs == nil ? "" : "\(format.name) of ")
+      + "\(c.storage) × \(c.compute.name) × \(c.accumulator.name)"
   }
 
   func description(_ k: Int) -> String {
@@ -27,8 +32,9 @@ struct HostileAttention {
       + " q \(tensors.q.prefix(8)), k \(tensors.k.prefix(12)), v \(tensors.v.prefix(8))"
   }
 
-  /// Question `number` of `seed`; nil where the drawn numbers do not fit each other.
-  init?(seed: UInt64, number: Int) {
+  /// Question `number` of `seed`; nil where the drawn numbers do not fit each other. A sparse one is small and has few options, so that
+  /// one source of errors stands out. `isWide` where inputs are numbers of a format that holds more than the outputs'.
+  init?(seed: UInt64, number: Int, isSparse: Bool = false, isWide: Bool = false) {
     var random = RandomSource(seed: seed ^ 0xa77e_4710, row: number)
     let formats = HostileQuestion.computable
     let storage = formats.randomElement(using: &random)!
@@ -40,15 +46,18 @@ struct HostileAttention {
     let accumulator =
       random.next() % 3 == 0 ? compute : formats.randomElement(using: &random)!
     overflow = random.next() % 3 == 0 ? .saturate : .special
-    let dtype: DType = random.next() % 12 == 0 ? .integer(.int8) : .float(storage)
+    let dtype: DType = random.next() % 12 == 0 && !isWide ? .integer(.int8) : .float(storage)
     let configuration = KernelConfiguration(
       storage: dtype, compute: compute, accumulator: accumulator, overflow: overflow)
-    let keys = [1, 2, 3, 7, 16, 17, 33, 70].randomElement(using: &random)!
+    let keys = (isSparse ? [1, 2, 2, 3, 4, 8, 17] : [1, 2, 3, 7, 16, 17, 33, 70]).randomElement(
+      using: &random)!
     let shape = AttentionShape(
       queries: Int(1 + random.next() % 3), keys: keys,
-      headSize: [1, 2, 3, 4, 9, 16, 64].randomElement(using: &random)!, valueSize: Int(1 + random.next() % 3))
+      headSize: (isSparse ? [1, 1, 2, 4] : [1, 2, 3, 4, 9, 16, 64]).randomElement(using: &random)!,
+      valueSize: Int(1 + random.next() % 3))
     guard let tensors = Self.draw(shape, (storage, compute, accumulator), &random) else { return nil }
-    parameters = Self.parameters(shape, compute, &random)
+    let isPlain = isSparse && random.next() % 4 > 0
+    parameters = isPlain ? AttentionParameters(scale: 1) : Self.parameters(shape, compute, &random)
     let p = random.next() % 3 == 0 ? formats.randomElement(using: &random)! : nil
     let pScale = random.next() % 4 == 0 ? [256, 2, 0.5, 0x1p-8, 0x1p20].randomElement(using: &random)! : 1
     let laziness = random.next() % 3 == 0 ? [0.7, 3, 8].randomElement(using: &random)! : 0
@@ -59,13 +68,24 @@ struct HostileAttention {
     let sentinel = sentinels.randomElement(using: &random)!
     var isClipped = false
     if case .clipped = parameters.softmax { isClipped = true }
-    runners = AttentionAlgorithm.allCases.filter { !isClipped || $0 == .naive || $0 == .standard }.map {
+    let plans = AttentionAlgorithm.allCases.filter { !isClipped || $0 == .naive || $0 == .standard }.map {
       AttentionRunner(
         $0, configuration, probabilities: p, probabilityScale: pScale, blockKeys: block,
         splits: $0 == .splitKV ? splits : nil, laziness: $0 == .flash ? laziness : 0,
         sentinel: sentinel)
     }
-    format = runners[0].outputFormat
+    // Outputs are rounded once if what they are stored in first holds what is computed.
+    let wide = formats.filter { $0 != storage && $0.holdsNumbers(of: compute) }
+    guard !isWide || !wide.isEmpty && compute.holdsNumbers(of: storage) else { return nil }
+    let inputs = isWide ? wide.randomElement(using: &random)! : nil
+    self.inputs = inputs
+    self.plans = plans
+    runners = plans.map {
+      var runner = $0
+      if let inputs { runner.configuration.storage = .float(inputs) }
+      return runner
+    }
+    format = plans[0].outputFormat
     given = tensors
     self.tensors = runners[0].stored(tensors)
   }

@@ -8,9 +8,11 @@ struct HostileQuestion {
   let configuration: KernelConfiguration
   /// As kernels get them: temperature and cotangent are numbers of the compute format.
   let parameters: OperationParameters
-  /// Numbers of the storage format.
+  /// Numbers of `inputs`.
   let rows: [[Double]]
   let storage: NumberFormat
+  /// What rows are numbers of: the storage's format, or a wider one.
+  let inputs: NumberFormat
   let number: Int
   private let compute: NumberFormat
 
@@ -19,7 +21,8 @@ struct HostileQuestion {
   static let storable = FormatRegistry.all.compactMap(\.dtype.numberFormat)
 
   var triple: String {
-    "\(storage.name) × \(configuration.compute.name) × \(configuration.accumulator.name)"
+    (inputs == storage ? "" : "\(inputs.name) → ")
+      + "\(storage.name) × \(configuration.compute.name) × \(configuration.accumulator.name)"
   }
 
   var description: String {
@@ -28,8 +31,8 @@ struct HostileQuestion {
       + " \(parameters.specialValues), target \(parameters.target)"
   }
 
-  /// Question `number` of `seed`, with `count` rows.
-  init(seed: UInt64, number: Int, count: Int) {
+  /// Question `number` of `seed`, with `count` rows; `isWide` where inputs are numbers of a format that holds more than the results'.
+  init(seed: UInt64, number: Int, count: Int, isWide: Bool = false) {
     var random = RandomSource(seed: seed, row: number)
     self.number = number
     operation = RowOperation.allCases.randomElement(using: &random)!
@@ -40,20 +43,21 @@ struct HostileQuestion {
     configuration = KernelConfiguration(
       storage: .float(storage), compute: compute, accumulator: accumulator,
       overflow: random.next() % 3 == 0 ? .saturate : .special)
+    let storage = storage
+    let wider = Self.computable.filter { $0 != storage && $0.holdsNumbers(of: storage) }
+    inputs = isWide ? wider.randomElement(using: &random) ?? .f64 : storage
     let length = Self.length(operation, &random)
     var parameters = OperationParameters(
       temperature: Self.temperature(&random), target: Int(random.next() % UInt64(length)),
       specialValues: SpecialValues.allCases.randomElement(using: &random)!)
     if operation == .softmaxVJP { parameters.cotangent = Self.cotangent(length, compute, &random) }
     self.parameters = parameters.rounded(to: configuration)
-    let formats = (storage, compute, accumulator)
+    let formats = (inputs, compute, accumulator)
     let tau = self.parameters.temperature
-    let configuration = configuration
+    let (inputs, overflow) = (inputs, configuration.overflow)
     rows = (0..<count).map { _ in
-      let x = HostileRow.draw(length, formats, temperature: tau > 0 && tau < .infinity ? tau : 1, &random)
-      var y = x
-      _ = configuration.roundInputs(x, into: &y)
-      return y
+      HostileRow.draw(length, formats, temperature: tau > 0 && tau < .infinity ? tau : 1, &random)
+        .map { inputs.round($0, overflow: overflow) }
     }
   }
 
@@ -68,8 +72,7 @@ struct HostileQuestion {
       default: row[i] += steps * (random.next() % 2 == 0 ? storage : compute).ulp(of: row[i])
       }
     }
-    let x = row
-    _ = configuration.roundInputs(x, into: &row)
+    for i in row.indices { row[i] = inputs.round(row[i], overflow: configuration.overflow) }
   }
 
   private static func length(_ operation: RowOperation, _ random: inout RandomSource) -> Int {

@@ -24,6 +24,18 @@ import Testing
     // Bounds that are nowhere would hold everywhere.
     #expect(worker.tally.sound * 4 > worker.tally.runs)
   }
+
+  /// Inputs of f32 with results in bf16 and the like: kernels round them when they load them.
+  @Test func rowsWiderThanResultsKeepBothInvariants() throws {
+    let each = 4
+    let worker = try ParallelRows(threads: 2, chunk: 16).reduce(
+      count: (Self.setting ?? 20_000) / each, progress: nil, make: { RowInvariants() },
+      body: { $0.check(HostileQuestion(seed: Self.seed, number: $1, count: each, isWide: true)) },
+      merge: { $0.tally.merge($1.tally) })
+    worker.tally.report("wider rows", seed: Self.seed, isLong: Self.setting != nil)
+    #expect(worker.tally.violations.isEmpty, "\(worker.tally.listed)")
+    #expect(worker.tally.sound * 4 > worker.tally.runs)
+  }
 }
 
 extension SoundnessTests {
@@ -46,6 +58,16 @@ extension SoundnessTests {
     #expect(worker.tally.violations.isEmpty, "\(worker.tally.listed)")
     #expect(worker.tally.sound * 5 > worker.tally.runs)
   }
+
+  @Test func attentionOfWiderInputsKeepsBothInvariants() throws {
+    let worker = try ParallelRows(threads: 2, chunk: 16).reduce(
+      count: (Self.setting ?? 8_000) / 2, progress: nil, make: { AttentionInvariants() },
+      body: { try $0.check(HostileAttention(seed: Self.seed, number: $1, isWide: true)) },
+      merge: { $0.tally.merge($1.tally) })
+    worker.tally.report("attention of wider inputs", seed: Self.seed, isLong: Self.setting != nil)
+    #expect(worker.tally.violations.isEmpty, "\(worker.tally.listed)")
+    #expect(worker.tally.sound * 8 > worker.tally.runs)
+  }
 }
 
 /// One thread's share of attention.
@@ -58,7 +80,7 @@ final class AttentionInvariants {
     guard let q = question else { return }
     let shape = q.tensors.shape
     let reference = try AttentionReference(q.tensors, q.parameters, format: q.format, lseFormat: .f64)
-    var errors = q.runners.map { AttentionErrors($0, q.tensors, q.parameters) }
+    var errors = q.plans.map { AttentionErrors($0, q.tensors, q.parameters, inputs: q.inputs) }
     let results = q.runners.map {
       $0.run(q.given, q.parameters, rows: 0..<shape.heads * shape.queries)
     }
@@ -73,7 +95,9 @@ final class AttentionInvariants {
         let bound =
           errors[k]?.bound(reference.profile, row: row, truth: judge.flat.value, into: &limits)
           ?? RowBound.none
-        let y = Array(result.output[row * shape.valueSize..<(row + 1) * shape.valueSize])
+        let y = result.output[row * shape.valueSize..<(row + 1) * shape.valueSize].map {
+          q.format.round($0, overflow: q.overflow)
+        }
         judge.check(
           "\(q.runners[k].algorithm)", y, bound, limits, wentWrong: result.wentWrong[row],
           "row \(row), \(q.description(k))", &tally)
@@ -152,7 +176,7 @@ final class RowInvariants {
   private func runners(_ q: HostileQuestion) -> [(KernelRunner, ErrorBounds?)] {
     Algorithm.all(for: q.operation, dtype: q.configuration.storage).compactMap { algorithm in
       KernelRunner(algorithm, q.configuration, parameters: q.parameters).map {
-        ($0, ErrorBounds(algorithm, q.configuration, parameters: q.parameters))
+        ($0, ErrorBounds(algorithm, q.configuration, parameters: q.parameters, inputs: q.inputs))
       }
     }
   }
