@@ -316,6 +316,7 @@ NC_INLINE void nc_unpack_loop(const uint8_t *bytes, size_t n, uint8_t *codes, in
 
 void nc_pack(const uint8_t *codes, size_t n, int bits, int highFirst, uint8_t *bytes) {
   switch (bits) {
+    case 1: nc_pack_loop(codes, n, bytes, 1, 0); return;
     case 2: nc_pack_loop(codes, n, bytes, 2, 0); return;
     case 3: nc_pack_loop(codes, n, bytes, 3, 0); return;
     case 4: if (highFirst) nc_pack_loop(codes, n, bytes, 4, 1); else nc_pack_loop(codes, n, bytes, 4, 0); return;
@@ -328,6 +329,7 @@ void nc_pack(const uint8_t *codes, size_t n, int bits, int highFirst, uint8_t *b
 
 void nc_unpack(const uint8_t *bytes, size_t n, int bits, int highFirst, uint8_t *codes) {
   switch (bits) {
+    case 1: nc_unpack_loop(bytes, n, codes, 1, 0); return;
     case 2: nc_unpack_loop(bytes, n, codes, 2, 0); return;
     case 3: nc_unpack_loop(bytes, n, codes, 3, 0); return;
     case 4:

@@ -27,10 +27,12 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
       let inputs = TensorMatrix(
         rows: activations.rows, columns: n,
         values: (0..<activations.rows).flatMap { activations.values[$0 * 256..<$0 * 256 + n] })
-      let ours = try Treatment(
-        SchemeRegistry.scheme(named: parts[1]),
-        calibration: CalibrationRegistry.calibration(named: parts[0])
-      ).apply(weights, context: CureContext(activations: inputs)).decoded
+      let scheme = try SchemeRegistry.scheme(named: parts[1])
+      let treatment =
+        try parts[0].hasPrefix("awq") && parts[0] != "awq-clip"
+        ? Treatment(scheme, transforms: [TransformRegistry.transform(named: parts[0])])
+        : Treatment(scheme, calibration: CalibrationRegistry.calibration(named: parts[0]))
+      let ours = try treatment.apply(weights, context: CureContext(activations: inputs)).decoded
       let wrong = ours.values.indices.filter {
         !((ours.values[$0] - theirs.values[$0]).magnitude <= 2e-6 * max(1, theirs.values[$0].magnitude))
       }
@@ -41,6 +43,22 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         )
       }
     }
-    #expect(count >= 34)
+    #expect(count >= 64)
+  }
+
+  /// Points of E8P by the original's own code, in the order of codes.
+  @Test func pointsOfE8PAreTheAuthors() throws {
+    let file = try TensorFile.open(root.appending(path: "fixtures/originals/cures.safetensors").path)
+    let points = try file.tensor(named: "e8p-points").withFloats { Array($0) }
+    let scheme = try SchemeRegistry.scheme(named: "e8p")
+    var bytes: [UInt8] = [0, 0, 0x80, 0x3F]
+    for code in stride(from: 0, to: 65536, by: 7) { bytes += [UInt8(code & 255), UInt8(code >> 8)] }
+    var ours = [Float](repeating: 0, count: points.count)
+    try bytes.withUnsafeBytes { bytes in
+      try ours.withUnsafeMutableBufferPointer {
+        try scheme.decode(bytes, rows: 1, columns: points.count, into: $0)
+      }
+    }
+    #expect(ours == points && points.count == 8 * 9363)
   }
 }

@@ -48,7 +48,7 @@ private struct Expectation: Decodable {
       #expect(try scheme.byteCount(rows: 1, columns: type.elementCount) == type.byteCount, "\(type)")
       count += 1
     }
-    #expect(count == 17)
+    #expect(count == 24)
   }
 
   @Test func theHashIsSHA256() {

@@ -7,7 +7,7 @@ private let folder = URL(fileURLWithPath: #filePath)
   .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
   .appendingPathComponent("fixtures/ggml/read")
 
-/// Block types that are read and not written decode as ggml's own code does.
+/// Block types that are read and not written, and those on grids of points, decode as ggml's own code does.
 @Suite struct GGMLReadTests {
   @Test func everyBlockTypeIsDecoded() throws {
     for type in BlockType.allCases { #expect(GGMLSchemes.decoder(ofBlockType: type.name) != nil, "\(type)") }
@@ -18,7 +18,9 @@ private let folder = URL(fileURLWithPath: #filePath)
     }
   }
 
-  @Test(arguments: GGMLSchemes.readTypes.map(\.key)) func decodesAsGGML(name: String) throws {
+  @Test(arguments: GGMLSchemes.readTypes.map(\.key) + GGMLSchemes.lattices.map(\.name)) func decodesAsGGML(
+    name: String
+  ) throws {
     let bytes = [UInt8](try Data(contentsOf: folder.appendingPathComponent("\(name).random")))
     let golden = try Data(contentsOf: folder.appendingPathComponent("\(name).decoded"))
     var values = [Float](repeating: 7, count: golden.count / 4)

@@ -2,9 +2,11 @@
 #ifndef NC_SCHEMES_H
 #define NC_SCHEMES_H
 
+#include "codebooks.h"
 #include "cures.h"
 #include "ggml_blocks.h"
 #include "ggml_read.h"
+#include "ggml_weighted.h"
 #include "higgs.h"
 #include "outliers.h"
 #include "plans.h"

@@ -1,4 +1,4 @@
-// ggml's block types that are read and not written: `blocks` blocks at y, decoded into x.
+// Decoders of ggml's IQ1, IQ2, IQ3, Q1_0 and Q8_K: `blocks` blocks at y, decoded into x.
 #ifndef NC_GGML_READ_H
 #define NC_GGML_READ_H
 

@@ -23,6 +23,13 @@ public enum CalibrationRegistry {
     CureKind("awq-clip", "AWQ: clip each group where its product with the activations is best") {
       try ProductClip($0)
     },
+    CureKind(
+      "imatrix", "ggml's types as llama-quantize writes them with an importance matrix",
+      suits: { $0 is any WeightedScheme }
+    ) { try ImportanceMatrix($0) },
+    CureKind("any4", "any4's codebooks, weighted by the activations", suits: { $0 is Any4 }) {
+      try LearnedCodebooks($0)
+    },
     CureKind("hqq", "HQQ: fit each group's zero point to a heavy-tailed error") { try HQQ($0) },
     CureKind(
       "gptq", "GPTQ: make up for each column's error in the next, by the activations' Hessian",

@@ -11,6 +11,8 @@ struct ColumnGrid {
 
   private let scheme: any BlockedScheme
   private let tensor: Float
+  /// Whether a block's range is shrunk to where it loses least: `find_params` of GPTQ's code with `mse`.
+  var shrinksRanges = false
   /// Which elements share a scale.
   var granularity: Granularity { scheme.granularity }
 
@@ -43,13 +45,33 @@ struct ColumnGrid {
       if low <= high {
         range = BlockRange(magnitude: max(abs(low), abs(high)), lowest: low + 0, highest: high + 0)
       }
-      return stored(scheme.blockScale(range, tensor: tensor, of: elements))
+      return best(range, values, elements)
     case .magnitude: nc_finite_magnitudes(x, 1, values.count, &bits)
     case .magnitudeOfAll: nc_magnitudes(x, 1, values.count, &bits)
     case .magnitudeWithInfinities: nc_magnitudes_without_nan(x, 1, values.count, &bits)
     }
     range.magnitude = Float(bitPattern: UInt32(bitPattern: bits))
-    return stored(scheme.blockScale(range, tensor: tensor, of: elements))
+    return best(range, values, elements)
+  }
+
+  /// What a block of that range stores; of shrunk ranges the first that loses least.
+  private func best(
+    _ range: BlockRange, _ values: UnsafeBufferPointer<Float>, _ elements: BlockElements
+  ) -> GroupScale {
+    guard shrinksRanges else { return stored(scheme.blockScale(range, tensor: tensor, of: elements)) }
+    let members = Array(values)
+    var rounded = RoundedColumn(count: members.count)
+    var best = (error: Double.infinity, scale: GroupScale())
+    for step in 0..<80 {
+      let share = Float(1 - Double(step) / 100)
+      let shrunk = BlockRange(
+        magnitude: share * range.magnitude, lowest: share * range.lowest, highest: share * range.highest)
+      let scale = stored(scheme.blockScale(shrunk, tensor: tensor, of: elements))
+      rounded.round(members, repeatElement(scale, count: members.count), on: self)
+      let error = zip(rounded.values, members).reduce(0.0) { $0 + nc_pow(Double(abs($1.0 - $1.1)), 2.4) }
+      if step == 0 || error < best.error { best = (error, scale) }
+    }
+    return best.scale
   }
 
   private func stored(_ chosen: BlockScale) -> GroupScale {
@@ -95,7 +117,7 @@ struct ColumnGrid {
     }
 
     /// Takes `x`, a number for each of its blocks, and leaves what it becomes in `values`.
-    mutating func round(_ x: [Float], _ blocks: ArraySlice<GroupScale>, on grid: ColumnGrid) {
+    mutating func round(_ x: [Float], _ blocks: some Collection<GroupScale>, on grid: ColumnGrid) {
       for (k, block) in blocks.enumerated() {
         divisors[k] = block.chosen.divisor
         zeros[k] = block.chosen.zero

@@ -52,6 +52,8 @@ public enum CureError: Error, Hashable, CustomStringConvertible {
   case integersOnly(cure: String, scheme: String)
   /// It only works on schemes whose blocks have a scale that it can choose.
   case blocksOnly(cure: String, scheme: String)
+  /// It only works on types of ggml whose quantizers take importances.
+  case importanceOnly(cure: String, scheme: String)
   /// It needs activations.
   case needsActivations(String)
   /// The activations do not fit the tensor.
@@ -73,6 +75,8 @@ public enum CureError: Error, Hashable, CustomStringConvertible {
     case .blocksOnly(let cure, let scheme):
       return
         "\(cure) chooses codes under the scales of integers, floats and MX, NVFP4, NF4 and FP4 blocks, not of \(scheme)"
+    case .importanceOnly(let cure, let scheme):
+      return "\(cure) chooses codes of \(GGMLSchemes.weightedNames.joined(separator: ", ")), not of \(scheme)"
     case .needsActivations(let cure): return "\(cure) needs activations"
     case .activations(let columns, let needed):
       return "the activations have \(columns) channels, the tensor has \(needed) inputs"

@@ -6,19 +6,26 @@ public struct CureKind<Product>: Sendable {
   public let summary: String
   /// Words that may stand after the colon, and what each means.
   public let words: KeyValuePairs<String, String>
+  /// Whether it is for such schemes; by name it can be asked of any.
+  let suits: @Sendable (any Scheme) -> Bool
   private let make: @Sendable (Double?, Set<String>) throws -> Product
 
-  init(_ name: String, _ summary: String, _ make: @escaping @Sendable (Double?) throws -> Product) {
-    self.init(name, summary, words: [:]) { number, _ in try make(number) }
+  init(
+    _ name: String, _ summary: String, suits: @escaping @Sendable (any Scheme) -> Bool = { _ in true },
+    _ make: @escaping @Sendable (Double?) throws -> Product
+  ) {
+    self.init(name, summary, words: [:], suits: suits) { number, _ in try make(number) }
   }
 
   init(
     _ name: String, _ summary: String, words: KeyValuePairs<String, String>,
+    suits: @escaping @Sendable (any Scheme) -> Bool = { _ in true },
     _ make: @escaping @Sendable (Double?, Set<String>) throws -> Product
   ) {
     self.name = name
     self.summary = summary
     self.words = words
+    self.suits = suits
     self.make = make
   }
 

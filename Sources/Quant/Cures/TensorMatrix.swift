@@ -35,12 +35,18 @@ public struct TensorMatrix: Sendable {
 
   /// What a scheme makes of the matrix, and the bits it stores.
   func coded(by scheme: any Scheme) throws -> (decoded: TensorMatrix, bits: Int) {
+    try coded(by: scheme) { try scheme.encode($0, rows: rows, columns: columns, into: $1) }
+  }
+
+  /// The same where `encode` has another way to choose the codes.
+  func coded(
+    by scheme: any Scheme,
+    encode: (UnsafeBufferPointer<Float>, UnsafeMutableRawBufferPointer) throws -> Void
+  ) throws -> (decoded: TensorMatrix, bits: Int) {
     let bytes = UnsafeMutableRawBufferPointer.allocate(
       byteCount: try scheme.byteCount(rows: rows, columns: columns), alignment: 64)
     defer { bytes.deallocate() }
-    try values.withUnsafeBufferPointer {
-      try scheme.encode($0, rows: rows, columns: columns, into: bytes)
-    }
+    try values.withUnsafeBufferPointer { try encode($0, bytes) }
     let encoded = UnsafeRawBufferPointer(bytes)
     let stored = try scheme.storedByteCount(encoded, rows: rows, columns: columns)
     var decoded = self

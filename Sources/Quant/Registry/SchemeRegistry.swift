@@ -11,9 +11,10 @@ public enum SchemeRegistry {
     bitsandbytesFamily,
     dynamic8Family,
     higgsFamily,
-    SchemeFamily(
-      file: "GGML", GGMLSchemes.all,
-      origin: { $0.dialects == ["simd"] ? "ggml 0.13, its x86 kernel" : "ggml 0.13" }),
+    any4Family,
+    turboQuantFamily,
+    quipSharpFamily,
+    ggmlFamily,
   ]
 
   /// The default list.

@@ -3,12 +3,14 @@ import CSchemes
 /// A scale for each column, kept as bf16: powers of ten apart is what they have to say.
 struct ColumnScales: PreparedTransform {
   let scales: [Float]
+  private let scaleBits: Int
   /// Whether columns are multiplied by the scales, not divided.
   let multiplies: Bool
 
   /// Zeros, and what is not finite, become 1.
   init(_ wanted: [Double], multiplies: Bool = false) {
     self.multiplies = multiplies
+    scaleBits = 16
     scales = wanted.map { x in
       guard x > 0, x.isFinite else { return 1 }
       let clamped = Float(min(max(x, 0x1p-100), 0x1p100))
@@ -17,7 +19,14 @@ struct ColumnScales: PreparedTransform {
     }
   }
 
-  var storedBits: Int { 16 * scales.count }
+  /// The same of scales in f32, as they are.
+  init(single scales: [Float], multiplies: Bool) {
+    self.multiplies = multiplies
+    scaleBits = 32
+    self.scales = scales.map { $0 > 0 && $0.isFinite ? $0 : 1 }
+  }
+
+  var storedBits: Int { scaleBits * scales.count }
 
   func apply(_ band: inout TensorMatrix, firstRow: Int) { change(&band, multiply: multiplies) }
   func undo(_ band: inout TensorMatrix, given: TensorMatrix, firstRow: Int) {
@@ -78,70 +87,5 @@ struct Smooth: Transform {
       nc_pow(Double(x), alpha) / nc_pow(Double(w), 1 - alpha)
     }
     return ColumnScales(scales, multiplies: true)
-  }
-}
-
-/// AWQ's scale search (Lin et al., arXiv 2306.00978, §3.2): s = (mean|X|)^α by channel, normalized, with the α of 0, 0.05 … 1 that
-/// makes the error smallest.
-///
-/// With activations X the tensor is a weight: W·s, and each column's squared error counts Σx² of its channel. Without, it is its
-/// own witness: X/s, all columns count alike.
-struct ScaleSearch: Transform {
-  var name: String { "awq" }
-
-  init(_ number: Double?) throws {
-    if number != nil { throw CureError.parameter("awq takes no number") }
-  }
-
-  func prepare(_ tensor: TensorBands, scheme: any Scheme, context: CureContext) throws
-    -> any PreparedTransform
-  {
-    let isWeight = context.activations != nil
-    let (rows, columns) = (tensor.rows, tensor.columns)
-    _ = try scheme.byteCount(rows: rows, columns: columns)
-    let means = try context.activations.map { try TensorBands($0).columnMeans() } ?? tensor.columnMeans()
-    let weights = context.activations?.columnEnergies ?? [Double](repeating: 1, count: columns)
-    var tried: [ColumnScales] = []
-    for step in 0...20 {
-      let powers = means.map { nc_pow(max($0, 1e-4), Double(step) / 20) }
-      guard let high = powers.max(), let low = powers.min() else { break }
-      let norm = (high * low).squareRoot()
-      tried.append(ColumnScales(powers.map { $0 / norm }, multiplies: isWeight))
-    }
-    // All in one pass, or in two where a scheme must know the tensor first.
-    var surveys: [TensorSurvey] = []
-    if scheme.needsSurvey {
-      surveys = tried.map { _ in TensorSurvey(columns: columns, for: [scheme]) }
-      try tensor.forEach { first, band in
-        for (k, scales) in tried.enumerated() {
-          var changed = band
-          scales.apply(&changed, firstRow: first)
-          surveys[k].add(changed)
-        }
-      }
-    }
-    let coders = try tried.indices.map {
-      try SchemeCoder(
-        scheme, rows: rows, columns: columns, survey: surveys.indices.contains($0) ? surveys[$0] : nil)
-    }
-    var errors = [[Double]](repeating: [Double](repeating: 0, count: columns), count: tried.count)
-    try tensor.forEach(unit: coders.map(\.rowUnit).reduce(1, leastCommonMultiple)) { first, band in
-      for (k, scales) in tried.enumerated() {
-        var changed = band
-        scales.apply(&changed, firstRow: first)
-        var (decoded, _) = try coders[k].code(changed, firstRow: first)
-        scales.undo(&decoded, given: band, firstRow: first)
-        for i in band.values.indices {
-          let e = Double(decoded.values[i]) - Double(band.values[i])
-          errors[k][i % columns] += e * e
-        }
-      }
-    }
-    var best: (error: Double, scales: ColumnScales)?
-    for (scales, errors) in zip(tried, errors) {
-      let error = zip(errors, weights).reduce(0) { $0 + $1.0 * $1.1 }
-      if error < best?.error ?? .infinity { best = (error, scales) }
-    }
-    return best?.scales ?? ColumnScales([Double](repeating: 1, count: columns))
   }
 }

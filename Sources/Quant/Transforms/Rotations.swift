@@ -100,44 +100,25 @@ struct RandomRotation: Transform {
 }
 
 package struct OrthogonalBlocks: PreparedTransform {
-  let length: Int
+  private let rotation: RandomRotation
+  private var length: Int { rotation.length }
   /// Row-major.
-  package let matrix: [Double]
-  private let transposed: [Double]
+  package var matrix: [Double] { rotation.matrix }
 
   package var storedBits: Int { 64 }
 
-  /// Gram and Schmidt on Gaussian rows, twice, which is enough.
-  package init(length n: Int, seed: UInt64) {
-    length = n
-    var q = [Double](repeating: 0, count: n * n)
-    for i in 0..<n {
-      var random = RandomSource(seed: seed, row: -3 - i)
-      var row = (0..<n).map { _ in random.normal() }
-      for _ in 0..<2 {
-        for k in 0..<i {
-          let other = q[k * n..<(k + 1) * n]
-          let dot = zip(row, other).reduce(0) { $0 + $1.0 * $1.1 }
-          other.withUnsafeBufferPointer { nc_add_scaled(&row, $0.baseAddress, -dot, n) }
-        }
-      }
-      let norm = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      for j in 0..<n { q[i * n + j] = row[j] / norm }
-    }
-    matrix = q
-    transposed = (0..<n * n).map { q[$0 % n * n + $0 / n] }
-  }
+  package init(length: Int, seed: UInt64) { rotation = RandomRotation(length: length, seed: seed) }
 
-  package func apply(_ band: inout TensorMatrix, firstRow: Int) { change(&band, by: matrix) }
+  package func apply(_ band: inout TensorMatrix, firstRow: Int) { change(&band, by: rotation.matrix) }
   package func undo(_ band: inout TensorMatrix, given: TensorMatrix, firstRow: Int) {
-    change(&band, by: transposed)
+    change(&band, by: rotation.transposed)
   }
 
-  private func change(_ target: inout TensorMatrix, by rotation: [Double]) {
+  private func change(_ target: inout TensorMatrix, by matrix: [Double]) {
     var result = [Double](repeating: 0, count: length)
     for start in stride(from: 0, to: target.values.count, by: length) {
       target.values.withUnsafeBufferPointer { values in
-        if let base = values.baseAddress { nc_apply_matrix(rotation, base + start, &result, length) }
+        if let base = values.baseAddress { nc_apply_matrix(matrix, base + start, &result, length) }
       }
       for j in 0..<length { target.values[start + j] = Float(result[j]) }
     }

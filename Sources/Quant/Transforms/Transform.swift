@@ -25,9 +25,9 @@ public enum TransformRegistry {
     CureKind("split", "keep the largest share (0.001) of the elements aside, exactly") {
       try OutlierSplit($0)
     },
-    CureKind("awq", "AWQ: scale channels by a power of their mean |a|, the power searched") {
-      try ScaleSearch($0)
-    },
+    CureKind(
+      "awq", "AWQ: scale channels by a power of their mean |a|, the power searched", words: ScaleSearch.words
+    ) { try ScaleSearch($0, $1) },
   ]
 
   /// The transform of a name. Throws `CureError`.

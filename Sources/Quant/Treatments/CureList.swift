@@ -1,6 +1,6 @@
 /// The treatments that are worth trying where a scheme suffers from outliers.
 public enum CureList {
-  /// The scheme as it is, then: finer groups, every transform, every calibration, an outlier split before finer groups and before
+  /// The scheme as it is, then: finer groups, every transform, every calibration that is for such schemes, an outlier split before finer groups and before
   /// a rotation, and GPTQ after a rotation.
   public static func treatments(for scheme: any Scheme) throws -> [Treatment] {
     var list = [Treatment(scheme)]
@@ -9,7 +9,7 @@ public enum CureList {
     for kind in TransformRegistry.kinds {
       list.append(Treatment(scheme, transforms: [try TransformRegistry.transform(named: kind.name)]))
     }
-    for kind in CalibrationRegistry.kinds where kind.name != "minmax" {
+    for kind in CalibrationRegistry.kinds where kind.name != "minmax" && kind.suits(scheme) {
       list.append(Treatment(scheme, calibration: try CalibrationRegistry.calibration(named: kind.name)))
     }
     let split = try TransformRegistry.transform(named: "split")

@@ -137,27 +137,21 @@ enum Subject {
       let w = Subject.normal(16, 64, seed: seed)
       let x = Subject.uneven(32, 64, seed: seed + 10)
       let context = CureContext(activations: x)
+      let exact = Subject.product(w, x)
       func error(_ treatment: Treatment) throws -> Double {
-        let decoded = try treatment.apply(w, context: context).decoded
-        return (0..<64).reduce(0.0) { sum, j in
-          let weight = (0..<32).reduce(0.0) {
-            $0 + Double(x.values[$1 * 64 + j]) * Double(x.values[$1 * 64 + j])
-          }
-          return sum + weight
-            * (0..<16).reduce(0.0) { e, i in
-              let d = Double(decoded.values[i * 64 + j]) - Double(w.values[i * 64 + j])
-              return e + d * d
-            }
-        }
+        Subject.distance(exact, Subject.product(try treatment.apply(w, context: context).decoded, x))
       }
-      let awq = Treatment(scheme, transforms: [try TransformRegistry.transform(named: "awq")])
-      #expect(try error(awq) < error(Treatment(scheme)))
+      func awq(_ name: String) throws -> Treatment {
+        Treatment(scheme, transforms: [try TransformRegistry.transform(named: name)])
+      }
+      #expect(try error(awq("awq")) < error(Treatment(scheme)))
+      #expect(try error(awq("awq:duo")) < error(Treatment(scheme)))
     }
   }
 
   @Test(arguments: [
     "nonsense", "smooth:2", "smooth:x", "hadamard:12", "rotation:1", "rotation:5000", "split:0", "split:-1",
-    "channel-scale:3", "awq:1", "smooth:0.5:1", "", ":",
+    "channel-scale:3", "awq:1", "awq:two", "smooth:0.5:1", "", ":",
   ]) func namesThatAreNone(_ name: String) {
     #expect(throws: CureError.self) { try TransformRegistry.transform(named: name) }
   }

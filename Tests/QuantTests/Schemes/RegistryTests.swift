@@ -36,7 +36,8 @@ struct RegistryTests {
     ("llmint8:paper", "llmint8"),
     ("f6e3m2:saturate", "f6e3m2"), ("fp4", "fp4"), ("nvfp4@g16:te", "nvfp4:te"),
     ("nvfp4:4over6,mse", "nvfp4:4over6"), ("nvfp4:4over6,te", "nvfp4:te,4over6"),
-    ("dynamic8@g256:cuda", "dynamic8"),
+    ("dynamic8@g256:cuda", "dynamic8"), ("any4@g128", "any4"), ("IQ3_S", "iq3_s"), ("e8p", "e8p"),
+    ("turboquant3@g128:mse", "turboquant3"), ("turboquant5@g32:prod", "turboquant5@g32:prod"),
     ("higgs4@g512:p2", "higgs4"), ("mxint8:away,symmetric", "mxint8:symmetric,away"),
     ("fp8_e4m3@b128x128:ue8m0", "f8e4m3fn@b128x128:ue8m0"), ("int4@g32:bf16,ct", "int4@g32:ct,bf16"),
   ]) func namesAreRead(text: String, name: String) throws {
@@ -53,6 +54,9 @@ struct RegistryTests {
     "higgs4@token",
     "mxfp4:away,torchao", "mxfp4:symmetric", "dynamic8@g100", "dynamic8:dq", "nvint4:ct", "nvint4@g32",
     "uint4:mlx,bf16",
+    "any4:bf16", "any4@token", "any4@g1", "e8p@g8", "turboquant", "turboquant5", "turboquant1:prod",
+    "turboquant04",
+    "turboquant4@g12", "turboquant4@token", "iq3_s:ref", "iq3_s@g32",
     "f8e4m3fn:deepgemm", "f8e4m3fn@token:ue8m0,deepgemm", "int4:awq",
     "int8@g99999999999999999999", "int٨", "int8@g٣", "*nothing*", "🙂",
   ]) func rubbishIsUnknown(text: String) {

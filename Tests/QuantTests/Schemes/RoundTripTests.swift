@@ -23,6 +23,8 @@ struct RoundTripTests {
       // A rotation leaves nothing where it was, of two scales another may be chosen, and bitsandbytes' table has fewer places near 0 than
       // its map has numbers.
       if scheme.name.hasPrefix("higgs") || scheme.name.contains("4over6") { continue }
+      // Levels and scales that all of a row decides.
+      if ["turboquant", "any4", "e8p"].contains(where: scheme.name.hasPrefix) { continue }
       if scheme.name.hasPrefix("dynamic8"), scheme.name.hasSuffix("cpu") { continue }
       let name = try #require(SchemeName(scheme.name))
       let anchor = anchor(name)

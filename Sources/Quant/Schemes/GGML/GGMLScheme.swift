@@ -1,6 +1,6 @@
 import NumKit
 
-/// The block schemes of ggml, byte for byte as llama-quantize writes them without an importance matrix, on x86-64 without fused
+/// The block schemes of ggml, byte for byte as llama-quantize writes them, without an importance matrix or (`imatrix`) with one, on x86-64 without fused
 /// multiply-add: ggml-quants.c, `quantize_*`, which are its reference quantizers (`quantize_row_*_ref`) but for IQ4_NL.
 public enum GGMLSchemes {
   /// Every scheme, cheapest first within its family.
@@ -9,11 +9,32 @@ public enum GGMLSchemes {
     Q2_K(), Q3_K(), Q4_K(), Q5_K(), Q6_K(), IQ4_NL(), IQ4_NLReference(), IQ4_XS(), MXFP4GGML(), NVFP4GGML(),
   ]
 
+  /// The types on grids of points. Their searches are slow: a table of everything need not wait for them.
+  public static let lattices: [any Scheme] = [
+    IQ1_S(), IQ1_M(), IQ2_XXS(), IQ2_XS(), IQ2_S(), IQ3_XXS(), IQ3_S(),
+  ]
+
   /// The scheme of a GGUF file's block type (`q4_0`, `mxfp4`), nil for types without one.
   public static func scheme(ofBlockType name: String) -> (any Scheme)? {
-    all.first { $0.name == name || $0.name == name + ":ggml" }
+    (all + lattices).first { $0.name == name || $0.name == name + ":ggml" }
   }
 }
+
+let ggmlFamily = SchemeFamily(
+  file: "GGML",
+  defaults: { GGMLSchemes.all.filter { !$0.name.contains(":") } },
+  variants: { GGMLSchemes.all.filter { $0.name.contains(":") } + GGMLSchemes.lattices },
+  origin: { name in
+    switch (name.base, name.dialects) {
+    case (_, ["simd"]): return "ggml 0.13, its x86 kernel"
+    case ("iq1_s", _), ("iq2_xxs", _), ("iq2_xs", _): return "ggml 0.13, all importances 1"
+    default: return "ggml 0.13"
+    }
+  },
+  make: { name in
+    let wanted = SchemeName.joined(name.base, name.granularity, name.dialects)
+    return (GGMLSchemes.all + GGMLSchemes.lattices).first { $0.name == wanted }
+  })
 
 /// A scheme of fixed blocks that know nothing of each other; a row holds a whole number of them.
 protocol GGMLScheme: LimitedScheme, ScaledScheme {

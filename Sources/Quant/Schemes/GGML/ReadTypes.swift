@@ -33,13 +33,6 @@ public struct GGMLBlockReader: Sendable {
 extension GGMLSchemes {
   /// The types that are read and not written, by their names in lower case. Decoding is ggml's own to the bit.
   public static let readTypes: KeyValuePairs<String, GGMLBlockReader> = [
-    "iq1_s": GGMLBlockReader(256, 50) { nc_iq1_s_values($0, $1, $2) },
-    "iq1_m": GGMLBlockReader(256, 56) { nc_iq1_m_values($0, $1, $2) },
-    "iq2_xxs": GGMLBlockReader(256, 66) { nc_iq2_xxs_values($0, $1, $2) },
-    "iq2_xs": GGMLBlockReader(256, 74) { nc_iq2_xs_values($0, $1, $2) },
-    "iq2_s": GGMLBlockReader(256, 82) { nc_iq2_s_values($0, $1, $2) },
-    "iq3_xxs": GGMLBlockReader(256, 98) { nc_iq3_xxs_values($0, $1, $2) },
-    "iq3_s": GGMLBlockReader(256, 110) { nc_iq3_s_values($0, $1, $2) },
     "q1_0": GGMLBlockReader(128, 18) { nc_q1_0_values($0, $1, $2) },
     "q8_k": GGMLBlockReader(256, 292) { nc_q8_k_values($0, $1, $2) },
   ]
