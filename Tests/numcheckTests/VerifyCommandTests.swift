@@ -210,10 +210,12 @@ import Testing
           + "$N verify attention-backward \(asked) --results g.safetensors --format json", in: folder)
       #expect(made.status == 0, "\(made.output) \(made.errors)")
       let split = try Shell(
-        "$N verify attention-backward \(asked) --dq g.safetensors:dq --dk g.safetensors:dk --dv g.safetensors:dv", in: folder)
+        "$N verify attention-backward \(asked) --dq g.safetensors:dq --dk g.safetensors:dk --dv g.safetensors:dv",
+        in: folder)
       #expect(split.status == 0 && split.output.contains("dk"))
       let other = try Shell(
-        "$N verify attention-backward \(asked) --scale 0.25 --results g.safetensors --format json", in: folder)
+        "$N verify attention-backward \(asked) --scale 0.25 --results g.safetensors --format json", in: folder
+      )
       #expect(other.status == 1)
       let missing = try Shell("$N verify attention-backward \(asked) --dq g.safetensors:dq", in: folder)
       #expect(missing.isRefusal("--dk is missing"))
@@ -221,7 +223,8 @@ import Testing
         "$N verify attention-backward \(asked) --dq g.safetensors:dq --results g.safetensors", in: folder)
       #expect(twice.status == 2)
       let turned = try Shell(
-        "$N verify attention-backward \(asked) --dq g.safetensors:dk --dk g.safetensors:dk --dv g.safetensors:dv", in: folder)
+        "$N verify attention-backward \(asked) --dq g.safetensors:dk --dk g.safetensors:dk --dv g.safetensors:dv",
+        in: folder)
       #expect(turned.isRefusal("its shape is"))
     }
     let capped = try Shell(
