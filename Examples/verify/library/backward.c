@@ -48,6 +48,7 @@ NUMCHECK_EXPORT int numcheck_kernel(const numcheck_call *call) {
   for (int64_t kv = 0; kv < Hkv; kv++) {
     memset(dk, 0, sizeof(float) * (size_t)(M * (D + E)));
     float before = 0;
+    int isFirst = 1;
     for (int64_t h = kv * H / Hkv; h < (kv + 1) * H / Hkv; h++) {
       // Heads that share keys add up.
       if (mistake == LAST_HEAD) memset(dk, 0, sizeof(float) * (size_t)(M * (D + E)));
@@ -65,8 +66,9 @@ NUMCHECK_EXPORT int numcheck_kernel(const numcheck_call *call) {
           p[j] = j <= last || mistake == NO_MASK ? expf(s[j] - lse) : 0;
           if (j <= last) level += p[j] * dp[j];
         }
-        float used = mistake == NO_LEVEL ? 0 : mistake == STALE_LEVEL ? before : level;
+        float used = mistake == NO_LEVEL ? 0 : mistake == STALE_LEVEL && !isFirst ? before : level;
         before = level;
+        isFirst = 0;
         for (int64_t c = 0; c < D; c++) {
           float own = 0;
           for (int64_t j = 0; j < M; j++) {

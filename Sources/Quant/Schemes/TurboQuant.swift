@@ -47,7 +47,7 @@ struct TurboQuant: Scheme {
 
   /// What all vectors of one length share.
   private final class Tables: Sendable {
-    let rotation: RandomRotation
+    let rotation: OrthogonalMatrix
     /// S transposed, and S.
     let sketch: [Double]
     let transposedSketch: [Double]
@@ -57,7 +57,7 @@ struct TurboQuant: Scheme {
     static let usual = Tables(TurboQuant.usualLength)
 
     init(_ n: Int) {
-      rotation = RandomRotation(length: n, seed: 1)
+      rotation = OrthogonalMatrix(length: n, seed: 1)
       var sketch: [Double] = []
       for i in 0..<n {
         var random = RandomSource(seed: 1, row: -10_000 - i)

@@ -100,14 +100,14 @@ struct RandomRotation: Transform {
 }
 
 package struct OrthogonalBlocks: PreparedTransform {
-  private let rotation: RandomRotation
+  private let rotation: OrthogonalMatrix
   private var length: Int { rotation.length }
   /// Row-major.
   package var matrix: [Double] { rotation.matrix }
 
   package var storedBits: Int { 64 }
 
-  package init(length: Int, seed: UInt64) { rotation = RandomRotation(length: length, seed: seed) }
+  package init(length: Int, seed: UInt64) { rotation = OrthogonalMatrix(length: length, seed: seed) }
 
   package func apply(_ band: inout TensorMatrix, firstRow: Int) { change(&band, by: rotation.matrix) }
   package func undo(_ band: inout TensorMatrix, given: TensorMatrix, firstRow: Int) {

@@ -2,7 +2,7 @@ import CSchemes
 import NumKit
 
 /// A random orthogonal matrix, by a seed.
-struct RandomRotation {
+struct OrthogonalMatrix {
   let length: Int
   /// Row-major.
   let matrix: [Double]
