@@ -51,7 +51,8 @@ struct SearchRun {
     if width > 1 && search.range == nil && inputs.maxExponent > 100 {
       // A right kernel's sums may overflow on the way to a result that does not: not by default.
       let most = inputs.largestFinite / Double(4 * limits.lengths.upperBound)
-      limits.range = inputs.largest(upTo: operation == "matmul" ? most.squareRoot() : most)
+      limits.range = inputs.largest(
+        upTo: ["matmul", "attention-backward"].contains(operation) ? most.squareRoot() : most)
     }
     let workers = try MemoryNeeds.threads(
       threads, operation, length: limits.lengths.upperBound * width, algorithms: 4)
