@@ -234,3 +234,28 @@ def test_biases_and_sines():
     positions = np.arange(40)
     y = nc.reference("sinusoidal", {"positions": positions}, dtype="f64", options={"length": 4})
     assert np.abs(y[:, 0] - np.sin(positions)).max() < 1e-15 and y.shape == (40, 4)
+
+
+def _backward(q, k, v, do, level=True):
+    f = [x.astype(np.float32) for x in (q, k, v, do)]
+    scale = np.float32(1 / np.sqrt(q.shape[-1]))
+    s = f[0] @ f[1].transpose(0, 2, 1) * scale
+    e = np.exp(s - s.max(axis=-1, keepdims=True))
+    p = e / e.sum(axis=-1, keepdims=True)
+    dp = f[3] @ f[2].transpose(0, 2, 1)
+    ds = p * (dp - ((p * dp).sum(axis=-1, keepdims=True) if level else 0)) * scale
+    made = ds @ f[1], ds.transpose(0, 2, 1) @ f[0], p.transpose(0, 2, 1) @ f[3]
+    return tuple(x.astype(q.dtype) for x in made)
+
+
+def test_gradients_of_attention():
+    right = nc.verify("attention_backward", _backward, shape=(2, 12, 8))
+    assert right.passed, right
+    wrong = nc.verify("attention_backward", lambda *x: _backward(*x, level=False), shape=(2, 12, 8))
+    assert not wrong.passed and "D left out" in str(wrong.json)
+    few = nc.verify("attention_backward", lambda *x: _backward(*x)[0], shape=(2, 12, 8))
+    assert not few.passed and "1 results, not 3" in str(few)
+    random = np.random.default_rng(1)
+    given = {n: random.standard_normal((2, 6, 4)).astype(np.float32) for n in ("q", "k", "v", "do")}
+    proven = nc.reference("attention_backward", given)
+    assert nc.judge("attention_backward", given, proven).passed
