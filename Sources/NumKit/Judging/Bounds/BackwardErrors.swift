@@ -118,6 +118,8 @@ final class BackwardErrors {
     var (worst, largest) = (0.0, 0.0)
     for i in exact.indices {
       let size = exact[i].magnitude
+      // Probabilities on the way may be 0 in Double.
+      if c.format.significandBits == 52, size > 0, size < 0x1p-900 { return .none }
       var e = sums.error[start + i]
       var most = sums.exact[start + i].magnitude + e
       if !isOrdered {
