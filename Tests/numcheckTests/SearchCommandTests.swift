@@ -232,6 +232,38 @@ import Testing
     }
   }
 
+  /// Gradients of a kernel of ours hold within the usual range; a library that leaves D out, or its mask, is found and shrunk to a few keys.
+  @Test func gradientsAreSearched() throws {
+    func search(_ arguments: [String], status: Int32) throws -> [[String: Any]] {
+      let report = try CommandRunner.json(
+        ["search", "attention-backward", "--max-length", "40", "--tries", "400"] + arguments, status: status)
+      #expect(try SchemaValidator().errors(report) == [])
+      return try #require(report["results"] as? [[String: Any]])
+    }
+    let own = try search(["--dtype", "f32", "--finite"], status: 0)
+    #expect(own.map { $0["fault"] as? String } == ["none", "none"], "\(own)")
+    try Self.inFolder { folder in
+      func build(_ mistake: String) throws -> String {
+        let shell = try Shell(
+          "cc -O1 -std=gnu11 -fPIC -shared -ffp-contract=off -DMISTAKE=\(mistake) -I'\(Self.root.path)/Sources/CGuests/include' "
+            + "'\(Self.root.path)/Examples/verify/library/backward.c' -o \(mistake).so -lm", in: folder)
+        try #require(shell.status == 0, "\(shell.errors)")
+        return folder.appendingPathComponent("\(mistake).so").path
+      }
+      let right = try search(["--plugin", build("NONE"), "--finite", "--range", "8"], status: 0)
+      #expect(right.allSatisfy { $0["fault"] as? String == "none" })
+      let wrong = try search(["--plugin", build("NO_LEVEL"), "--finite", "--range", "8"], status: 1)
+      let found = try #require(wrong.first { $0["fault"] as? String == "above-bound" })
+      let length = try #require((found["shrunk"] as? [String: Any])?["length"] as? Int)
+      #expect(length <= 2)
+    }
+    for flags in [
+      ["--emit", "c=t.c"], ["--masks", "--finite"], ["--head-size", "5"], ["--algorithm", "naive"],
+    ] {
+      #expect(try CommandRunner.run(["search", "attention-backward"] + flags).status == 2, "\(flags)")
+    }
+  }
+
   /// Hidden keys: a kernel that masks with a finite number is told by one key far below it, shrunk; a right one holds; so do ours.
   @Test func masksAreSearched() throws {
     try Self.inFolder { folder in

@@ -47,8 +47,7 @@ public enum BackwardError: Error, CustomStringConvertible, Sendable {
 extension AttentionParameters {
   /// Whether gradients are answered for.
   public var isDifferentiable: Bool {
-    if case .clipped = softmax { return false }
-    return norm == nil
+    !softmax.isClipped && norm == nil
   }
 }
 

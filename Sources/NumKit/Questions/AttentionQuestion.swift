@@ -188,6 +188,12 @@ public enum AttentionSoftmax: Sendable, Hashable {
   /// et al., arXiv 2306.12929; lower ≤ 0, upper ≥ 1).
   case clipped(lower: Double, upper: Double)
 
+  /// Whether probabilities are clipped.
+  package var isClipped: Bool {
+    if case .clipped = self { return true }
+    return false
+  }
+
   /// The sink logit of `head`, if there is one.
   public func sink(head: Int) -> Double? {
     guard case .sink(let logits) = self, let first = logits.first else { return nil }

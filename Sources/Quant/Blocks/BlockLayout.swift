@@ -19,10 +19,7 @@ struct BlockLayout {
     rows: Int, columns: Int, granularity: Granularity, elementBits: Int, blockBytes: Int, headerBytes: Int,
     name: String
   ) throws {
-    // 2^48 elements: beyond any memory, and small enough that no product below overflows.
-    guard rows >= 0, columns >= 0, rows <= 1 << 48, columns <= 1 << 48,
-      !rows.multipliedReportingOverflow(by: max(columns, 1)).overflow, rows * max(columns, 1) <= 1 << 48
-    else { throw SchemeError.shape("\(name) cannot take \(rows) rows of \(columns) elements") }
+    try SchemeError.require(rows: rows, columns: columns, for: name)
     self.rows = rows
     self.columns = columns
     self.headerBytes = headerBytes
@@ -37,9 +34,7 @@ struct BlockLayout {
   }
 
   func check(values: Int, bytes: Int) throws {
-    guard values == count else {
-      throw SchemeError.shape("\(rows) rows of \(columns) elements are not \(values) values")
-    }
+    try SchemeError.require(values: values, rows: rows, columns: columns)
     guard bytes == byteCount else { throw SchemeError.bytes(expected: byteCount, found: bytes) }
   }
 

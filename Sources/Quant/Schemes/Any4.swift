@@ -36,18 +36,8 @@ struct Any4: LimitedScheme {
   }
 
   func byteCount(rows: Int, columns: Int) throws -> Int {
-    guard rows >= 0, columns >= 0, rows <= 1 << 40, columns <= 1 << 40,
-      !rows.multipliedReportingOverflow(by: rowBytes(columns)).overflow, rows * rowBytes(columns) <= 1 << 48
-    else { throw SchemeError.shape("\(name) cannot take \(rows) rows of \(columns) elements") }
+    try SchemeError.require(rows: rows, columns: columns, for: name)
     return columns == 0 ? 0 : rows * rowBytes(columns)
-  }
-
-  private func check(_ rows: Int, _ columns: Int, values: Int, bytes: Int) throws {
-    let expected = try byteCount(rows: rows, columns: columns)
-    guard values == rows * columns else {
-      throw SchemeError.shape("\(rows) rows of \(columns) elements are not \(values) values")
-    }
-    guard bytes == expected else { throw SchemeError.bytes(expected: expected, found: bytes) }
   }
 
   func encode(
@@ -59,7 +49,7 @@ struct Any4: LimitedScheme {
     _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, strengths: [Double]?,
     into bytes: UnsafeMutableRawBufferPointer
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
     var grouped = [Float](repeating: 0, count: columns)
     var weights = [Double](repeating: 1, count: columns)
@@ -111,7 +101,7 @@ struct Any4: LimitedScheme {
   func decode(
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
     let codesPlace = rowBytes(columns) - (columns + 1) / 2
     forEachGroup(y, rows, columns) { row, bytes, members, scale, offset in
@@ -127,7 +117,7 @@ struct Any4: LimitedScheme {
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int,
     lowest: UnsafeMutableBufferPointer<Float>, highest: UnsafeMutableBufferPointer<Float>
   ) throws {
-    try check(rows, columns, values: lowest.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: lowest.count, bytes: bytes.count)
     guard let y = bytes.baseAddress else { return }
     forEachGroup(y, rows, columns) { row, bytes, members, scale, offset in
       let ends = (0..<Self.levels).map { (Half.read(bytes, 2 * $0) - 8) * scale + offset }

@@ -51,39 +51,19 @@ struct HIGGS: Scheme {
   private var blockBytes: Int { 4 + block * bits / 8 }
 
   func byteCount(rows: Int, columns: Int) throws -> Int {
-    guard rows >= 0, columns >= 0, rows <= 1 << 48, columns <= 1 << 48,
-      !rows.multipliedReportingOverflow(by: max(columns, 1)).overflow, rows * max(columns, 1) <= 1 << 48
-    else { throw SchemeError.shape("\(name) cannot take \(rows) rows of \(columns) elements") }
+    try SchemeError.require(rows: rows, columns: columns, for: name)
     return rows * ((columns + block - 1) / block) * blockBytes
-  }
-
-  private func check(_ rows: Int, _ columns: Int, values: Int, bytes: Int) throws {
-    let expected = try byteCount(rows: rows, columns: columns)
-    guard values == rows * columns else {
-      throw SchemeError.shape("\(rows) rows of \(columns) elements are not \(values) values")
-    }
-    guard bytes == expected else { throw SchemeError.bytes(expected: expected, found: bytes) }
-  }
-
-  /// Calls `body` with each block: its place among the numbers, how many of them there are, and its place among the bytes.
-  private func forEachBlock(_ rows: Int, _ columns: Int, _ body: (Int, Int, Int) -> Void) {
-    var place = 0
-    for row in 0..<rows {
-      for first in stride(from: 0, to: columns, by: block) {
-        body(row * columns + first, min(block, columns - first), place)
-        place += blockBytes
-      }
-    }
   }
 
   func encode(
     _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into bytes: UnsafeMutableRawBufferPointer
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     var rotated = [Double](repeating: 0, count: block)
     var scaled = [Float](repeating: 0, count: block)
     var codes = [UInt8](repeating: 0, count: block / length)
-    forEachBlock(rows, columns) { start, count, place in
+    forEachRowBlock(rows: rows, columns: columns, length: block, blockBytes: blockBytes) {
+      start, count, place in
       var energy = 0.0
       for i in 0..<block {
         rotated[i] = i < count ? Double(values[start + i]) : 0
@@ -105,10 +85,11 @@ struct HIGGS: Scheme {
   func decode(
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     var rotated = [Double](repeating: 0, count: block)
     var codes = [UInt8](repeating: 0, count: block / length)
-    forEachBlock(rows, columns) { start, count, place in
+    forEachRowBlock(rows: rows, columns: columns, length: block, blockBytes: blockBytes) {
+      start, count, place in
       guard let source = bytes.baseAddress else { return }
       let scale = Float(littleEndianBits: bytes, at: place)
       nc_unpack(

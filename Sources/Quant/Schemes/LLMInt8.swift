@@ -46,16 +46,8 @@ struct LLMInt8: GridScheme {
     return layout.count == 0 ? 0 : layout.byteCount + maskBytes(columns)
   }
 
-  private func check(_ rows: Int, _ columns: Int, values: Int, bytes: Int) throws {
-    let expected = try byteCount(rows: rows, columns: columns)
-    guard values == rows * columns else {
-      throw SchemeError.shape("\(rows) rows of \(columns) elements are not \(values) values")
-    }
-    guard bytes == expected else { throw SchemeError.bytes(expected: expected, found: bytes) }
-  }
-
   func storedByteCount(_ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int) throws -> Int {
-    try check(rows, columns, values: rows * columns, bytes: bytes.count)
+    try checkCounts(rows, columns, values: rows * columns, bytes: bytes.count)
     if bytes.isEmpty { return 0 }
     let kept = keptColumns(bytes, columns).count
     return maskBytes(columns) + rows * (4 + columns + kept)
@@ -82,7 +74,7 @@ struct LLMInt8: GridScheme {
   func encode(
     _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into bytes: UnsafeMutableRawBufferPointer
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
     bytes.initializeMemory(as: UInt8.self, repeating: 0)
     let kept: [Int]
@@ -147,7 +139,7 @@ struct LLMInt8: GridScheme {
   func decode(
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     guard let x = values.baseAddress, let y = bytes.baseAddress else { return }
     let kept = keptColumns(bytes, columns)
     let rest = columns - kept.count
@@ -180,7 +172,7 @@ struct LLMInt8: GridScheme {
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int,
     lowest: UnsafeMutableBufferPointer<Float>, highest: UnsafeMutableBufferPointer<Float>
   ) throws {
-    try check(rows, columns, values: lowest.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: lowest.count, bytes: bytes.count)
     guard highest.count == lowest.count else {
       throw SchemeError.shape("\(highest.count) upper limits for \(lowest.count) lower ones")
     }

@@ -30,24 +30,14 @@ struct E8P: LimitedScheme {
   private func rowBytes(_ columns: Int) -> Int { 4 + (columns + 7) / 8 * 2 }
 
   func byteCount(rows: Int, columns: Int) throws -> Int {
-    guard rows >= 0, columns >= 0, rows <= 1 << 40, columns <= 1 << 40,
-      !rows.multipliedReportingOverflow(by: rowBytes(columns)).overflow, rows * rowBytes(columns) <= 1 << 48
-    else { throw SchemeError.shape("\(name) cannot take \(rows) rows of \(columns) elements") }
+    try SchemeError.require(rows: rows, columns: columns, for: name)
     return columns == 0 ? 0 : rows * rowBytes(columns)
-  }
-
-  private func check(_ rows: Int, _ columns: Int, values: Int, bytes: Int) throws {
-    let expected = try byteCount(rows: rows, columns: columns)
-    guard values == rows * columns else {
-      throw SchemeError.shape("\(rows) rows of \(columns) elements are not \(values) values")
-    }
-    guard bytes == expected else { throw SchemeError.bytes(expected: expected, found: bytes) }
   }
 
   func encode(
     _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into bytes: UnsafeMutableRawBufferPointer
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     let count = (columns + 7) / 8
     var row = [Float](repeating: 0, count: 8 * count)
     var codes = [UInt16](repeating: 0, count: count)
@@ -71,7 +61,7 @@ struct E8P: LimitedScheme {
   func decode(
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     let count = (columns + 7) / 8
     var row = [Float](repeating: 0, count: 8 * count)
     var codes = [UInt16](repeating: 0, count: count)
@@ -90,7 +80,7 @@ struct E8P: LimitedScheme {
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int,
     lowest: UnsafeMutableBufferPointer<Float>, highest: UnsafeMutableBufferPointer<Float>
   ) throws {
-    try check(rows, columns, values: lowest.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: lowest.count, bytes: bytes.count)
     for r in 0..<rows {
       // 5/2 and ¼.
       let end = 2.75 * Float(littleEndianBits: bytes, at: r * rowBytes(columns))

@@ -94,42 +94,22 @@ struct TurboQuant: Scheme {
   private var vectorBytes: Int { headBytes + length * bits / 8 }
 
   func byteCount(rows: Int, columns: Int) throws -> Int {
-    guard rows >= 0, columns >= 0, rows <= 1 << 48, columns <= 1 << 48,
-      !rows.multipliedReportingOverflow(by: max(columns, 1)).overflow, rows * max(columns, 1) <= 1 << 48
-    else { throw SchemeError.shape("\(name) cannot take \(rows) rows of \(columns) elements") }
+    try SchemeError.require(rows: rows, columns: columns, for: name)
     return rows * ((columns + length - 1) / length) * vectorBytes
-  }
-
-  private func check(_ rows: Int, _ columns: Int, values: Int, bytes: Int) throws {
-    let expected = try byteCount(rows: rows, columns: columns)
-    guard values == rows * columns else {
-      throw SchemeError.shape("\(rows) rows of \(columns) elements are not \(values) values")
-    }
-    guard bytes == expected else { throw SchemeError.bytes(expected: expected, found: bytes) }
-  }
-
-  /// Calls `body` with each vector: its place among the numbers, how many of them there are, and its place among the bytes.
-  private func forEachVector(_ rows: Int, _ columns: Int, _ body: (Int, Int, Int) -> Void) {
-    var place = 0
-    for row in 0..<rows {
-      for first in stride(from: 0, to: columns, by: length) {
-        body(row * columns + first, min(length, columns - first), place)
-        place += vectorBytes
-      }
-    }
   }
 
   func encode(
     _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into bytes: UnsafeMutableRawBufferPointer
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     let (n, levels) = (length, levels)
     let edges = zip(levels, levels.dropFirst()).map { (Double($0) + Double($1)) / 2 }
     var unit = [Float](repeating: 0, count: n)
     var turned = [Double](repeating: 0, count: n)
     var codes = [UInt8](repeating: 0, count: n)
     var signs = codes
-    forEachVector(rows, columns) { start, count, place in
+    forEachRowBlock(rows: rows, columns: columns, length: length, blockBytes: vectorBytes) {
+      start, count, place in
       guard let target = bytes.baseAddress?.advanced(by: place) else { return }
       var energy = 0.0
       for i in 0..<count { energy += Double(values[start + i]) * Double(values[start + i]) }
@@ -162,12 +142,13 @@ struct TurboQuant: Scheme {
   func decode(
     _ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) throws {
-    try check(rows, columns, values: values.count, bytes: bytes.count)
+    try checkCounts(rows, columns, values: values.count, bytes: bytes.count)
     let (n, levels) = (length, levels)
     var codes = [UInt8](repeating: 0, count: n)
     var turned = [Double](repeating: 0, count: n)
     var given = turned
-    forEachVector(rows, columns) { start, count, place in
+    forEachRowBlock(rows: rows, columns: columns, length: length, blockBytes: vectorBytes) {
+      start, count, place in
       guard let source = bytes.baseAddress?.advanced(by: place) else { return }
       let norm = Double(Float(littleEndianBits: bytes, at: place))
       nc_unpack((source + headBytes).assumingMemoryBound(to: UInt8.self), n, Int32(codeBits), 0, &codes)

@@ -76,6 +76,32 @@ struct SearchMatmul: ParsableCommand {
   }
 }
 
+/// What one query's keys are like, for searches of attention.
+struct SearchedHeadOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Head size of a called attention, a power of 4.", valueName: "D"),
+    transform: Whole.number)
+  var headSize: Int = 16
+
+  @Flag(help: "Keys may be hidden, by a mask of 0 and -inf that kernels get as well: a score of -inf.")
+  var masks = false
+
+  func validate() throws {
+    guard [1, 4, 16, 64, 256].contains(headSize) else {
+      throw ValidationError("--head-size must be 1, 4, 16, 64 or 256")
+    }
+  }
+
+  func check(_ search: SearchOptions, _ guest: SearchedKernelOptions) throws {
+    if masks && search.finite { throw UsageError("--masks and --finite: one or the other") }
+    if guest.roundInputs != nil { throw UsageError("--round-inputs: attention's inputs are of the dtype") }
+  }
+
+  func check(_ format: NumberFormat) throws {
+    if masks && !format.hasInfinity { throw UsageError("--masks: \(format.name) has no -inf") }
+  }
+}
+
 /// Searches scores and values.
 struct SearchAttention: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -95,39 +121,25 @@ struct SearchAttention: ParsableCommand {
       valueName: "name"))
   var algorithm: [String] = []
 
-  @Option(
-    help: ArgumentHelp("Head size of a called attention, a power of 4.", valueName: "D"),
-    transform: Whole.number)
-  var headSize: Int = 16
-
-  @Flag(help: "Keys may be hidden, by a mask of 0 and -inf that kernels get as well: a score of -inf.")
-  var masks = false
-
+  @OptionGroup var head: SearchedHeadOptions
   @OptionGroup(title: "Formats") var precision: PrecisionOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
   @OptionGroup(title: "Report") var report: ReportOptions
 
-  func validate() throws {
-    if masks && search.finite { throw ValidationError("--masks and --finite: one or the other") }
-    guard [1, 4, 16, 64, 256].contains(headSize) else {
-      throw ValidationError("--head-size must be 1, 4, 16, 64 or 256")
-    }
-  }
-
   func run() throws {
-    if guest.roundInputs != nil { throw UsageError("--round-inputs: attention's inputs are of the dtype") }
+    try head.check(search, guest)
     let run = try SearchRun(
-      "attention", search, guest, precision, algorithm, threads, report, longest: 4097, hasMasks: masks,
+      "attention", search, guest, precision, algorithm, threads, report, longest: 4097, hasMasks: head.masks,
       width: 2)
-    if masks && !run.format.hasInfinity { throw UsageError("--masks: \(run.format.name) has no -inf") }
+    try head.check(run.format)
     let claims = try guest.claimed
     if guest.isCalled {
       return try run.searchCalled(
-        PairedAttention(format: run.format, headSize: headSize, hasMask: masks, claims: claims))
+        PairedAttention(format: run.format, headSize: head.headSize, hasMask: head.masks, claims: claims))
     }
     let chosen = try AttentionAlgorithm.chosen(
       algorithm.isEmpty ? ["standard", "flash", "split-kv"] : algorithm, all: AttentionAlgorithm.allCases)
-    let question = PairedAttention(format: run.format, headSize: 1, hasMask: masks, claims: claims)
+    let question = PairedAttention(format: run.format, headSize: 1, hasMask: head.masks, claims: claims)
     try run.searchOwn(
       chosen.map {
         SearchSubject(
@@ -154,36 +166,24 @@ struct SearchBackward: ParsableCommand {
       "Backward pass of ours to search: standard, flash; repeatable (default: both).", valueName: "name"))
   var algorithm: [String] = []
 
-  @Option(
-    help: ArgumentHelp("Head size of a called attention, a power of 4.", valueName: "D"),
-    transform: Whole.number)
-  var headSize: Int = 16
-
-  @Flag(help: "Keys may be hidden, by a mask of 0 and -inf that kernels get as well: a score of -inf.")
-  var masks = false
-
+  @OptionGroup var head: SearchedHeadOptions
   @OptionGroup(title: "Formats") var precision: PrecisionOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func validate() throws {
-    if masks && search.finite { throw ValidationError("--masks and --finite: one or the other") }
-    guard [1, 4, 16, 64, 256].contains(headSize) else {
-      throw ValidationError("--head-size must be 1, 4, 16, 64 or 256")
-    }
     if !search.emit.isEmpty { throw ValidationError("--emit: tests of several results are not written") }
   }
 
   func run() throws {
-    if guest.roundInputs != nil { throw UsageError("--round-inputs: attention's inputs are of the dtype") }
+    try head.check(search, guest)
     let run = try SearchRun(
       "attention-backward", search, guest, precision, algorithm, threads, report, longest: 1025,
-      hasMasks: masks,
-      width: 2)
-    if masks && !run.format.hasInfinity { throw UsageError("--masks: \(run.format.name) has no -inf") }
-    let size = guest.isCalled ? headSize : 1
+      hasMasks: head.masks, width: 2)
+    try head.check(run.format)
+    let size = guest.isCalled ? head.headSize : 1
     let question = PairedBackward(
-      format: run.format, headSize: size, hasMask: masks, claims: try guest.claimed)
+      format: run.format, headSize: size, hasMask: head.masks, claims: try guest.claimed)
     if guest.isCalled { return try run.searchCalled(question) }
     let chosen = try AttentionAlgorithm.chosen(
       algorithm.isEmpty ? ["standard", "flash"] : algorithm, all: [.standard, .flash])

@@ -123,6 +123,7 @@ struct VerifyBackward: ParsableCommand {
       formats: Array(repeating: format, count: parts.count), policy: question.policy, parts: parts,
       found.findings, promised: found.promised, claims: verification.claims)
     made.boundedParts = parts.count
+    made.itemNoun = "key head"
     let words = AttentionWords.question(verification.parameters, shape)
     made.title =
       "gradients of attention in \(format.name): \(AttentionWords.size(shape)), \(words), \(gradient)"

@@ -14,6 +14,8 @@ struct VerifyReport {
   let policy: SpecialValues
   /// What the parts are called.
   let partNames: [String]
+  /// What an item is called: plans are tried on some.
+  var itemNoun = "row"
   /// How many parts have a bound, of the first on: of log-sum-exps beside outputs none is derived.
   var boundedParts = 1
   /// Each part's rows, to say where wrong results stand.
@@ -175,7 +177,7 @@ extension VerifyReport {
       notes.append(
         "fits: \(best.name) (bound \(Figures.short(best.boundUlp)) ulp)"
           + (fitting.count > 1 ? " and \(fitting.count - 1) of \(fits.count - 1) other plans" : "")
-          + ", on \(Figures.count(best.items)) \(best.items == 1 ? "row" : "rows")")
+          + ", on \(Figures.count(best.items)) \(itemNoun)\(best.items == 1 ? "" : "s")")
     } else if !fits.isEmpty {
       notes.append("fits: none of \(fits.count) plans that kernels have")
     }

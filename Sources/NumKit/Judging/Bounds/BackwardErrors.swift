@@ -1,8 +1,6 @@
 import NumKitKernels
 import NumKitNumbers
 import NumKitQuestions
-import NumKitTruth
-import RealModule
 
 /// Sound bounds on the errors of attention's gradients: what a correct backward pass may do to the inputs it got. Derived in
 /// `Documentation/Bounds.md`, "Gradients of attention".
@@ -19,15 +17,66 @@ final class BackwardErrors {
       exact = Array(repeating: 0, count: count)
       error = exact
     }
+
+    /// Adds x·factor times each of the inputs from `y` on to the sums from `place` on; returns the most that a sum may be.
+    mutating func add(
+      _ x: Computed, times y: UnsafeBufferPointer<Double>, _ input: Operand, factor: Double = 1,
+      at place: Int,
+      _ adding: Addition
+    ) -> Double {
+      let size = x.exact.magnitude
+      let weight = x.exact * factor
+      // By which each of |y|·factor is multiplied, and what is added whatever it is.
+      let relative = (x.error * (1 + input.relative) + size * input.relative) * factor
+      let absolute = (x.error + size) * input.absolute + adding.lost
+      var most = 0.0
+      exact.withUnsafeMutableBufferPointer { exact in
+        error.withUnsafeMutableBufferPointer { error in
+          guard let u = adding.u else {
+            for c in y.indices {
+              let e = relative * y[c].magnitude + absolute
+              exact[place + c] += (weight * y[c]).magnitude + e
+              error[place + c] += e
+            }
+            return
+          }
+          for c in y.indices {
+            let term = weight * y[c]
+            let sum = exact[place + c] + term
+            // Terms that cancel do so in Double.
+            let e =
+              error[place + c] + relative * y[c].magnitude + absolute + u * 0x1p-36 * term.magnitude
+            let upper = sum.magnitude + e
+            exact[place + c] = sum
+            error[place + c] = e + u * upper
+            most = Swift.max(most, upper)
+          }
+        }
+      }
+      return most
+    }
+
+    /// Adds sums that were gathered apart.
+    mutating func add(_ other: Sums, at place: Int, _ adding: Addition) -> Double {
+      var most = 0.0
+      for c in other.exact.indices {
+        exact[place + c] += other.exact[c]
+        let e = error[place + c] + other.error[c]
+        let upper = exact[place + c].magnitude + e
+        error[place + c] = e + (adding.u ?? 0) * upper
+        most = Swift.max(most, upper)
+      }
+      return most
+    }
   }
 
-  private let gradient: [Double]
-  private let isOrdered: Bool
-  private var forward: AttentionErrors
-  private var prover: AttentionProver
-  private var profile = AttentionProfile()
-  private var truths: [Truth] = [Truth()]
-  private let largestGradient: Double
+  /// What an addition rounds by, nil where the order is unknown, and what a product loses below the normal range.
+  private struct Addition {
+    let u: Double?
+    let lost: Double
+  }
+
+  private let derivatives: DerivativeErrors
 
   // One key head's.
   private(set) var keyHead = -1
@@ -40,44 +89,41 @@ final class BackwardErrors {
   private var values = Sums()
   private var tile = Sums()
 
-  // One query's, key after key.
-  private var p: [Computed] = []
-  /// What a probability shares with the others, and what it is off by alone.
-  private var shared: [Double] = []
-  private var own: [Double] = []
-  /// What the divisor errs by alone, relative to it.
-  private var alone = 0.0
-  private var dP: [Computed] = []
-  private var dS: [Computed] = []
-  /// Σ |dO·v|, of which a part is lost in Double where terms cancel.
-  private var sizes: [Double] = []
-  private var output: [Double] = []
-  private var outputErrors: [Double] = []
+  private let isOrdered: Bool
+  private let adding: Addition
+  private let tensors: AttentionInputs
+  private let shape: AttentionShape
+  private let runner: AttentionRunner
+  private let parameters: AttentionParameters
+  private let scoring: ScoreErrors
+  private let precisions: Precisions
+  private let c: Precision
+  private let a: Precision
+  /// To P and from there.
+  private let casting: Conversion
+  private let using: Conversion
 
-  private var shape: AttentionShape { forward.tensors.shape }
-  private var runner: AttentionRunner { forward.runner }
-  private var c: Precision { forward.c }
-  private var a: Precision { forward.a }
-  private var precisions: Precisions { forward.precisions }
-
-  /// A kernel of ours sums in the order that it says (`isOrdered`), another's in any. nil where no bound was derived: what
-  /// `AttentionErrors` has none for, and sentinels.
+  /// A kernel of ours sums in the order that it says (`isOrdered`), another's in any. nil where `DerivativeErrors` has none.
   init?(
     _ runner: BackwardRunner, _ tensors: AttentionInputs, gradient: [Double],
-    _ parameters: AttentionParameters,
-    isOrdered: Bool
+    _ parameters: AttentionParameters, isOrdered: Bool
   ) {
-    guard runner.forward.sentinel == nil, parameters.isDifferentiable,
-      let forward = AttentionErrors(runner.forward, tensors, parameters, isOrdered: isOrdered),
-      let prover = try? AttentionProver(tensors, parameters, format: .f32)
+    guard
+      let derivatives = DerivativeErrors(
+        runner, tensors, gradient: gradient, parameters, isOrdered: isOrdered)
     else { return nil }
-    self.forward = forward
-    self.prover = prover
-    self.gradient = gradient
+    let forward = derivatives.forward
+    self.derivatives = derivatives
     self.isOrdered = isOrdered
-    largestGradient = gradient.reduce(0) { Swift.max($0, $1.magnitude) }
-    let way = forward.precisions.widening
-    if way.overflows(largestGradient) || way.overflows(tensors.largestValue) { return nil }
+    adding = Addition(u: isOrdered ? forward.a.u : nil, lost: forward.a.tiny)
+    self.tensors = tensors
+    self.parameters = parameters
+    self.runner = runner.forward
+    shape = tensors.shape
+    scoring = forward.scoring
+    precisions = forward.precisions
+    (c, a) = (forward.c, forward.a)
+    (casting, using) = (forward.casting, forward.using)
   }
 
   /// Writes the bounds of a row of results, whose exact numbers are `exact`.
@@ -87,7 +133,7 @@ final class BackwardErrors {
   ) -> RowBound? {
     if keyHead != self.keyHead { look(keyHead) }
     let s = shape
-    let before = forward.parameters.placement == .before
+    let before = parameters.placement == .before
     switch row.part {
     case 0:
       let place = row.row - s.rows(ofKeyHead: keyHead).lowerBound
@@ -112,7 +158,6 @@ final class BackwardErrors {
     _ sums: Sums, _ start: Int, _ exact: UnsafeBufferPointer<Double>, terms: Int, isScaled: Bool,
     into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound {
-    let scoring = forward.scoring
     let factor = isScaled ? scoring.scale : 1
     let growth = a.growth(terms)
     var (worst, largest) = (0.0, 0.0)
@@ -167,40 +212,17 @@ final class BackwardErrors {
 
   /// One query's share in all sums.
   private func query(_ row: Int, _ place: Int) -> RowBound? {
-    prover.answer(item(row), into: &truths)
-    prover.profile(of: item(row), into: &profile)
-    if profile.keys.isEmpty {
-      if profile.hasMinusInfinity { return RowBound.none }
-      return profile.sink == nil ? blind(row) : .sound
+    switch derivatives.look(row, keyHead: keyHead) {
+    case .regular: gather(row, place) ? .sound : RowBound.none
+    case .nothing: .sound
+    case .blind: blind(row)
+    case .unknown: RowBound.none
     }
-    guard profile.isRegular else { return RowBound.none }
-    let (width, first) = (shape.valueSize, keyHead * shape.keys)
-    output = Array(repeating: 0, count: width)
-    for (i, j) in profile.keys.enumerated() {
-      for col in 0..<width {
-        output[col] += profile.probabilities[i] * forward.tensors.v[(first + j) * width + col]
-      }
-    }
-    outputErrors = output
-    guard
-      let kind = forward.bound(profile, row: row, truth: output, into: &outputErrors), kind != .none,
-      probabilities(), products(row), differences(row)
-    else { return RowBound.none }
-    return gather(row, place) ? .sound : RowBound.none
-  }
-
-  private func item(_ row: Int) -> AttentionForward.Item {
-    var item = AttentionQueries(forward.tensors, block: 1).makeItem()
-    item.row = row
-    // As many as the truth likes to answer together.
-    let first = row / 32 * 32
-    item.block = first..<Swift.min(first + 32, shape.heads * shape.queries)
-    return item
   }
 
   /// Of a query that sees nothing: 1/m of dO for every value, where that is asked.
   private func blind(_ row: Int) -> RowBound? {
-    switch forward.parameters.specialValues {
+    switch parameters.specialValues {
     case .ieee: return nil
     case .safe: return .sound
     case .uniform: break
@@ -208,210 +230,8 @@ final class BackwardErrors {
     let exact = 1 / Double(shape.keys)
     let error = 2 * c.rounding(exact) + (c.format.round(Double(shape.keys)) * exact - 1).magnitude * exact
     let weight = Computed(exact: exact, error: error + precisions.widening.error(exact + error))
-    for j in 0..<shape.keys { addValue(weight, j, row) }
+    for j in 0..<shape.keys where a.overflows(addValue(weight, j, row)) { return RowBound.none }
     return .sound
-  }
-
-  // MARK: Probabilities
-
-  private func probabilities() -> Bool {
-    p.removeAll(keepingCapacity: true)
-    shared.removeAll(keepingCapacity: true)
-    own.removeAll(keepingCapacity: true)
-    return runner.algorithm == .flash ? recomputed() : normalised()
-  }
-
-  /// Each exponential divided by their sum.
-  private func normalised() -> Bool {
-    let (terms, n) = (forward.terms, profile.keys.count)
-    var sum = RunningSum(u: isOrdered ? a.u : 0)
-    for i in (terms.count > n ? [n] : []) + Array(0..<n) { sum.add(forward.widened(terms[i])) }
-    if !isOrdered { sum.round(by: a.growth(terms.count)) }
-    var divisor = sum.computed
-    alone = sum.additions + (terms.count > n ? forward.widened(terms[n]).error : 0)
-    if !precisions.isWide {
-      let narrowing = precisions.narrowing.error(divisor.upper, lift: forward.lift)
-      divisor = divisor.erring(by: narrowing)
-      alone += narrowing
-      for x in terms { alone += precisions.widening.error(x.upper, lift: forward.lift) }
-    }
-    let least = divisor.exact - divisor.error
-    guard least > 0 else { return false }
-    alone /= least
-    for i in 0..<n {
-      let x = precisions.isWide ? forward.widened(terms[i]) : terms[i]
-      var q = x.quotient(by: divisor)
-      var rounding = precisions.isWide ? a.rounding(q.upper) : c.rounding(q.upper)
-      if precisions.isWide { rounding += precisions.narrowing.error(q.upper + rounding) }
-      q.error += rounding
-      p.append(q)
-      shared.append(x.error / least)
-      own.append(rounding)
-    }
-    return true
-  }
-
-  /// e^(s − lse), of a log-sum-exp that was computed.
-  private func recomputed() -> Bool {
-    guard let divisor = forward.weigh(profile)?.divisor else { return false }
-    let sum = forward.terms.reduce(0) { $0 + $1.exact }
-    let sigma = (sum - divisor) / sum
-    guard sigma < 1 else { return false }
-    // Its sum's error, its logarithm, the maximum on its way into the accumulator, the addition.
-    let log = Double.log(Double(forward.terms.count) + 1)
-    var lse = -Double.log(onePlus: -sigma)
-    lse += Swift.max(a.log * (log + lse), a.tiny)
-    let (way, wide) = (precisions.widening, precisions.isWide)
-    let size = profile.logSumExp.magnitude
-    let top = forward.top.magnitude + forward.topError
-    if way.overflows(top) || a.overflows(size + top + log + 1) { return false }
-    lse += way.error(top)
-    // Rounded, and on its way into what it is subtracted in.
-    let target = wide ? a : c
-    if !wide { lse += precisions.narrowing.error(log + lse) }
-    lse += 2 * target.u * (size + lse)
-    if target.overflows(size + lse) { return false }
-    for i in profile.keys.indices {
-      let d = (profile.scores[i] - profile.logSumExp).magnitude
-      var e = forward.scoreErrors[i] + lse
-      if wide { e += way.error(profile.scores[i].magnitude + e) }
-      e += target.u * (d + e)
-      if wide { e += c.u * (d + e) }
-      // Whoever has log₂e in the scale rounds that and the products.
-      if !isOrdered { e += 3 * c.u * (profile.scores[i].magnitude + size + e) }
-      let exact = profile.probabilities[i]
-      let error = exact * (Double.expMinusOne(e) * (1 + c.exp) + c.exp) + c.tiny
-      p.append(Computed(exact: exact, error: error))
-    }
-    return p.allSatisfy { $0.error < .infinity }
-  }
-
-  // MARK: Derivatives
-
-  /// dP: products of dO and values.
-  private func products(_ row: Int) -> Bool {
-    dP.removeAll(keepingCapacity: true)
-    sizes.removeAll(keepingCapacity: true)
-    let (width, way) = (shape.valueSize, precisions.widening)
-    let relative = way.relative * (2 + way.relative)
-    let growth = a.growth(width)
-    let lost =
-      (a.tiny + (largestGradient + forward.largestValue) * (1 + way.relative) * way.absolute
-        + way.absolute * way.absolute)
-    for j in profile.keys {
-      var (sum, magnitude, error) = (0.0, 0.0, 0.0)
-      for col in 0..<width {
-        let x = gradient[row * width + col] * forward.tensors.v[(keyHead * shape.keys + j) * width + col]
-        sum += x
-        magnitude += x.magnitude
-        error = (error + relative * x.magnitude + lost) * (1 + a.u) + a.u * sum.magnitude
-      }
-      let usual = compounded(relative, growth) * magnitude + Double(width) * lost * (1 + growth)
-      var e = isOrdered ? Swift.min(error, usual) : usual
-      if a.overflows(magnitude + e) || precisions.narrowing.overflows(sum.magnitude + e) { return false }
-      e += precisions.narrowing.error(sum.magnitude + e)
-      dP.append(Computed(exact: sum, error: e))
-      sizes.append(magnitude)
-    }
-    return true
-  }
-
-  /// dS = p(dP − D)·cap′.
-  private func differences(_ row: Int) -> Bool {
-    let exact = zip(p, dP).reduce(0) { $0 + $1.0.exact * $1.1.exact }
-    let magnitude = zip(p, sizes).reduce(0) { $0 + $1.0.exact * $1.1 }
-    // What D and differences from it may be off by here, where they are computed from a profile.
-    let blur = 0x1p-38 * magnitude
-    var d = Computed(
-      exact: exact,
-      error: runner.algorithm == .flash ? levelOfOutput(row) : levelOfProbabilities(exact, blur))
-    if !(d.error < .infinity) || a.overflows(magnitude + d.error) || precisions.narrowing.overflows(d.upper) {
-      return false
-    }
-    d.error += precisions.narrowing.error(d.upper)
-    dS.removeAll(keepingCapacity: true)
-    for i in profile.keys.indices {
-      let x = dP[i]
-      let difference = x.exact - d.exact
-      let size = difference.magnitude + blur + 0x1p-45 * sizes[i]
-      var t = Computed(exact: difference < 0 ? -size : size, error: x.error + d.error)
-      t.error += c.u * t.upper
-      if c.overflows(x.upper + d.upper + blur) { return false }
-      var s = p[i].product(t)
-      // Or p·dP − p·D, each rounded.
-      s.error += isOrdered ? c.rounding(s.upper) : 2 * c.rounding(p[i].upper * (x.upper + d.upper))
-      if let cap = forward.parameters.softcap {
-        guard let slope = slope(i, row, cap) else { return false }
-        s = s.product(slope)
-        s.error += c.rounding(s.upper)
-      }
-      if !(s.error < .infinity) || c.overflows(s.upper) { return false }
-      dS.append(s)
-    }
-    return true
-  }
-
-  /// The error of D from probabilities: what they share moves it by their dP's distance from it alone.
-  private func levelOfProbabilities(_ level: Double, _ blur: Double) -> Double {
-    let way = precisions.widening
-    var (sum, full, rounding, moved) = (0.0, 0.0, 0.0, 0.0)
-    var magnitude = 0.0
-    for i in p.indices {
-      let (p, x) = (p[i], dP[i])
-      let most = p.upper * x.upper
-      let each =
-        p.upper * x.error + compounded(way.relative, way.relative) * most
-        + way.absolute * (p.upper + x.upper) + way.absolute * way.absolute + a.tiny
-      moved += shared[i] * ((x.exact - level).magnitude + 2 * blur) + own[i] * x.exact.magnitude + each
-      full += p.error * x.exact.magnitude + each
-      sum += p.exact * x.exact
-      magnitude += most
-      rounding = rounding * (1 + a.u) + a.u * (sum.magnitude + full)
-    }
-    let growth = a.growth(p.count)
-    return moved * (1 + growth) + alone * (level.magnitude + blur)
-      + (isOrdered ? rounding : growth * magnitude)
-  }
-
-  /// The error of D from the output as it was stored.
-  private func levelOfOutput(_ row: Int) -> Double {
-    let (width, way) = (shape.valueSize, precisions.widening)
-    // Both come as inputs do.
-    let relative = way.relative * (2 + way.relative)
-    var (sum, magnitude, error, usual) = (0.0, 0.0, 0.0, 0.0)
-    for col in 0..<width {
-      let (g, o) = (gradient[row * width + col], output[col])
-      let most = g.magnitude * (o.magnitude + outputErrors[col])
-      let each =
-        g.magnitude * outputErrors[col] + relative * most
-        + way.absolute * (g.magnitude + o.magnitude + outputErrors[col] + way.absolute) + a.tiny
-      sum += g * o
-      magnitude += most
-      usual += each
-      error = (error + each) * (1 + a.u) + a.u * sum.magnitude
-    }
-    let growth = a.growth(width)
-    return isOrdered ? error : usual * (1 + growth) + growth * magnitude
-  }
-
-  /// 1 − tanh².
-  private func slope(_ i: Int, _ row: Int, _ cap: Double) -> Computed? {
-    let (score, bias) = (profile.scores[i], profile.biases[i])
-    let s = forward.scoring.multiplied(
-      profile, i, partial: forward.partials[i], whole: isOrdered ? forward.wholes[i] : 0, query: row,
-      key: keyHead * shape.keys + profile.keys[i])
-    let tangent = (score - bias) / cap
-    let least = Swift.max(0, tangent.magnitude - 0x1p-38 * (1 + bias.magnitude / cap))
-    let e = forward.scoring.tangent(s.size, atLeast: least, s.error, cap).error
-    guard e < .infinity else { return nil }
-    let t = Computed(exact: tangent.magnitude + 0x1p-38 * (1 + bias.magnitude / cap), error: e)
-    var square = t.product(t)
-    square.error += c.rounding(square.upper)
-    // Of a number near 0 no more than what was subtracted is known.
-    let size = (1 - tangent * tangent).magnitude + 0x1p-36 * (1 + bias.magnitude / cap)
-    var slope = Computed(exact: size, error: square.error)
-    slope.error += c.u * slope.upper
-    return slope
   }
 
   // MARK: Sums
@@ -419,80 +239,67 @@ final class BackwardErrors {
   /// Adds the query's share: dV += P dO, dK += dS q, dQ += dS k, of P and dS as they were cast.
   private func gather(_ row: Int, _ place: Int) -> Bool {
     let size = shape.headSize
-    var (q, k) = (forward.scoring.queries[0], forward.scoring.keys[0])
-    if !isOrdered && forward.scoring.productError > 0 {
+    var (q, k) = (scoring.queries[0], scoring.keys[0])
+    if !isOrdered && scoring.productError > 0 {
       // Wherever another's scale is multiplied.
-      let anywhere = forward.scoring.scaleError + 3 * c.u
+      let anywhere = scoring.scaleError + 3 * c.u
       (q.relative, k.relative) = (compounded(q.relative, anywhere), compounded(k.relative, anywhere))
     }
-    let factor = forward.parameters.placement == .before ? forward.scoring.scale : 1
+    let factor = parameters.placement == .before ? scoring.scale : 1
     tile.reset(size)
     var last = -1
+    var most = 0.0
     func close() {
       if last < 0 { return }
-      for col in 0..<size { add(tile.exact[col], tile.error[col], 0, &queries, place * size + col) }
+      most = Swift.max(most, queries.add(tile, at: place * size, adding))
       tile.reset(size)
     }
-    for (i, j) in profile.keys.enumerated() {
-      guard let weight = cast(p[i]), let slope = cast(dS[i], isProbability: false) else { return false }
-      addValue(weight, j, row)
+    for (i, j) in derivatives.profile.keys.enumerated() {
+      guard let weight = cast(derivatives.p[i]), let slope = cast(derivatives.dS[i], isProbability: false)
+      else { return false }
       if runner.algorithm == .flash && j / runner.blockKeys != last {
         close()
         last = j / runner.blockKeys
       }
       last = Swift.max(last, 0)
-      for col in 0..<size {
-        let x = forward.tensors.q[row * size + col] * factor
-        addTerm(slope, x, q, &keys, j * size + col)
-        let y = forward.tensors.k[(keyHead * shape.keys + j) * size + col]
-        addTerm(slope, y, k, &tile, col)
-      }
+      most = Swift.max(
+        most, addValue(weight, j, row),
+        numbers(of: tensors.q, row, size) {
+          keys.add(slope, times: $0, q, factor: factor, at: j * size, adding)
+        },
+        numbers(of: tensors.k, keyHead * shape.keys + j, size) {
+          tile.add(slope, times: $0, k, at: 0, adding)
+        })
     }
     close()
-    return true
+    return !a.overflows(most)
+  }
+
+  private func numbers(
+    of x: [Double], _ row: Int, _ width: Int, _ body: (UnsafeBufferPointer<Double>) -> Double
+  ) -> Double {
+    x.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[row * width..<(row + 1) * width])) }
   }
 
   /// A number of C on its way through P into the accumulator; nil where it may overflow.
   private func cast(_ x: Computed, isProbability: Bool = true) -> Computed? {
     let s = isProbability ? runner.probabilityScale : 1
     var y = x
-    if c.overflows(x.upper * s) || forward.casting.overflows(x.upper * s) { return nil }
+    if c.overflows(x.upper * s) || casting.overflows(x.upper * s) { return nil }
     // Multiplied by a power of two, which loses digits below the normal range alone.
     if s < 1 { y.error += Swift.min(c.tiny / s, y.upper) }
-    y.error += forward.casting.error(y.upper, lift: 1 / s)
-    if forward.using.overflows(y.upper * s) { return nil }
-    y.error += forward.using.error(y.upper, lift: 1 / s)
+    y.error += casting.error(y.upper, lift: 1 / s)
+    if using.overflows(y.upper * s) { return nil }
+    y.error += using.error(y.upper, lift: 1 / s)
     if s > 1 { y.error += Swift.min(a.tiny, y.upper) }
     return y
   }
 
-  private func addValue(_ weight: Computed, _ j: Int, _ row: Int) {
+  private func addValue(_ weight: Computed, _ j: Int, _ row: Int) -> Double {
     let width = shape.valueSize
-    let way = precisions.widening
-    var g = Operand(largest: largestGradient)
-    g = g.converted(way)
-    for col in 0..<width { addTerm(weight, gradient[row * width + col], g, &values, j * width + col) }
-  }
-
-  /// Adds the product of a computed number and an input, which is on its way as `operand` says.
-  private func addTerm(_ x: Computed, _ y: Double, _ operand: Operand, _ sums: inout Sums, _ place: Int) {
-    let most = y.magnitude * (1 + operand.relative) + operand.absolute
-    let error =
-      x.error * most + x.exact.magnitude * (operand.relative * y.magnitude + operand.absolute)
-    add(x.exact * y, error, a.tiny, &sums, place)
-  }
-
-  /// Adds a term of a sum, its error and what its product loses below the normal range.
-  private func add(_ term: Double, _ error: Double, _ lost: Double, _ sums: inout Sums, _ place: Int) {
-    if isOrdered {
-      sums.exact[place] += term
-      // Terms that cancel do so in Double.
-      let e = sums.error[place] + error + lost + a.u * 0x1p-36 * term.magnitude
-      let most = sums.exact[place].magnitude + e
-      sums.error[place] = a.overflows(most) ? .infinity : e + a.u * most
-    } else {
-      sums.exact[place] += term.magnitude + error
-      sums.error[place] += error + lost
+    let g = Operand(largest: derivatives.largestGradient).converted(precisions.widening)
+    return numbers(of: derivatives.gradient, row, width) {
+      values.add(weight, times: $0, g, at: j * width, adding)
     }
   }
 }
@@ -506,8 +313,7 @@ package struct BackwardErrorModel: ErrorModel {
   /// nil where no bound was derived.
   package init?(
     _ runner: BackwardRunner, _ tensors: AttentionInputs, gradient: [Double],
-    _ parameters: AttentionParameters,
-    isOrdered: Bool
+    _ parameters: AttentionParameters, isOrdered: Bool
   ) {
     guard
       let errors = BackwardErrors(

@@ -86,8 +86,7 @@ extension AttentionErrors {
   private mutating func whole(_ n: Int) -> Division? {
     guard let total = total() else { return nil }
     let (least, alone) = (total.least, total.alone)
-    var isClipped = false
-    if case .clipped = parameters.softmax { isClipped = true }
+    let isClipped = parameters.softmax.isClipped
     // Where the sum may be 0 nothing is shared.
     let isShared = !isClipped && least > 0
     let gamma = unless(.weighing, a.growth(n))

@@ -51,9 +51,7 @@ extension LatticeScheme {
     }
     for i in ends.indices { ends[i] |= masks[i % Self.blockBytes] }
     try decode(UnsafeRawBufferPointer(ends), rows: rows, columns: columns, into: highest)
-    for i in lowest.indices where lowest[i] > highest[i] {
-      (lowest[i], highest[i]) = (highest[i], lowest[i])
-    }
+    Self.order(lowest, highest)
   }
 }
 

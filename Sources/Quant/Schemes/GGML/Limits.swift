@@ -40,7 +40,12 @@ extension GGMLScheme {
       }
       try decode(UnsafeRawBufferPointer(ends), rows: rows, columns: columns, into: target)
     }
-    // A negative scale turns the grid round.
+    Self.order(lowest, highest)
+  }
+
+  /// A negative scale turns the grid round.
+  static func order(_ lowest: UnsafeMutableBufferPointer<Float>, _ highest: UnsafeMutableBufferPointer<Float>)
+  {
     for index in lowest.indices where lowest[index] > highest[index] {
       (lowest[index], highest[index]) = (highest[index], lowest[index])
     }

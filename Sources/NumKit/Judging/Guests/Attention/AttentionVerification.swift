@@ -74,49 +74,26 @@ public struct AttentionVerification: Sendable {
   package func plans(_ tensors: AttentionInputs, _ parameters: AttentionParameters) throws(ClaimError)
     -> [GuestPlan<AttentionForward>]
   {
-    var algorithms: [AttentionAlgorithm] = [.standard, .flash, .splitKV]
-    if case .clipped = parameters.softmax { algorithms = [.standard] }
-    if let name = claims.algorithm {
-      guard let one = AttentionAlgorithm(rawValue: name) else {
-        throw .algorithm(name, known: AttentionAlgorithm.allCases.map(\.rawValue))
-      }
-      algorithms = [one]
-    }
-    let compute = claims.compute ?? RowPlans.usual(format)
-    let accumulate = claims.accumulate ?? compute
-    var casts = [compute]
-    if format.precision < compute.precision && format.hasZero { casts.append(format) }
-    if let cast = claims.probabilities { casts = [cast] }
+    let usual: [AttentionAlgorithm] =
+      parameters.softmax.isClipped ? [.standard] : [.standard, .flash, .splitKV]
+    let algorithms = try formats.algorithms(usual, of: AttentionAlgorithm.allCases)
     return algorithms.flatMap { algorithm in
-      casts.map { plan(algorithm, compute, accumulate, $0, tensors, parameters) }
+      formats.promised.map { plan(algorithm, $0, tensors, parameters) }
     }
   }
 
+  private var formats: AttentionPlans { AttentionPlans(format: format, overflow: overflow, claims: claims) }
+
   private var known: [GuestPlan<AttentionForward>] {
-    let usual = RowPlans.usual(format)
-    var all = AttentionAlgorithm.allCases
-    if case .clipped = parameters.softmax { all = [.naive, .standard] }
-    var triples = [(usual, usual, usual)]
-    if format != usual && format.hasZero {
-      triples += [(usual, usual, format), (format, usual, format), (format, format, format)]
-    }
-    return all.flatMap { algorithm in
-      triples.map { plan(algorithm, $0.0, $0.1, $0.2, tensors, parameters) }
-    }
+    let all = parameters.softmax.isClipped ? [.naive, .standard] : AttentionAlgorithm.allCases
+    return all.flatMap { algorithm in formats.known.map { plan(algorithm, $0, tensors, parameters) } }
   }
 
   private func plan(
-    _ algorithm: AttentionAlgorithm, _ compute: NumberFormat, _ accumulate: NumberFormat,
-    _ cast: NumberFormat, _ tensors: AttentionInputs, _ parameters: AttentionParameters
+    _ algorithm: AttentionAlgorithm, _ choice: AttentionPlans.Formats, _ tensors: AttentionInputs,
+    _ parameters: AttentionParameters
   ) -> GuestPlan<AttentionForward> {
-    let runner = AttentionRunner(
-      algorithm,
-      KernelConfiguration(
-        storage: .float(format), compute: compute, accumulator: accumulate, overflow: overflow),
-      probabilities: cast, splits: algorithm == .splitKV ? 4 : nil)
-    let name =
-      "\(algorithm.rawValue), \(RowPlans.precisions(compute, accumulate))"
-      + (cast == compute ? "" : ", probabilities in \(cast.name)")
+    let (runner, name) = formats.runner(algorithm, choice, casting: "probabilities")
     return GuestPlan(name) { AttentionErrorModel(runner, tensors, parameters, isOrdered: false) }
   }
 }

@@ -92,48 +92,25 @@ public struct BackwardVerification: Sendable {
   package func plans(_ tensors: AttentionInputs, _ parameters: AttentionParameters) throws(ClaimError)
     -> [GuestPlan<AttentionBackward>]
   {
-    var algorithms = Self.algorithms
-    if let name = claims.algorithm {
-      guard let one = algorithms.first(where: { $0.rawValue == name }) else {
-        throw .algorithm(name, known: algorithms.map(\.rawValue))
-      }
-      algorithms = [one]
-    }
-    let compute = claims.compute ?? RowPlans.usual(format)
-    let accumulate = claims.accumulate ?? compute
-    var casts = [compute]
-    if format.precision < compute.precision && format.hasZero { casts.append(format) }
-    if let cast = claims.probabilities { casts = [cast] }
-    return algorithms.flatMap { algorithm in
-      casts.map { plan(algorithm, compute, accumulate, $0, tensors, parameters) }
+    try formats.algorithms(Self.algorithms, of: Self.algorithms).flatMap { algorithm in
+      formats.promised.map { plan(algorithm, $0, tensors, parameters) }
     }
   }
 
   private static let algorithms: [AttentionAlgorithm] = [.standard, .flash]
+  private var formats: AttentionPlans { AttentionPlans(format: format, overflow: overflow, claims: claims) }
 
   private var known: [GuestPlan<AttentionBackward>] {
-    let usual = RowPlans.usual(format)
-    var triples = [(usual, usual, usual)]
-    if format != usual && format.hasZero {
-      triples += [(usual, usual, format), (format, usual, format), (format, format, format)]
-    }
-    return Self.algorithms.flatMap { algorithm in
-      triples.map { plan(algorithm, $0.0, $0.1, $0.2, tensors, parameters) }
+    Self.algorithms.flatMap { algorithm in
+      formats.known.map { plan(algorithm, $0, tensors, parameters) }
     }
   }
 
   private func plan(
-    _ algorithm: AttentionAlgorithm, _ compute: NumberFormat, _ accumulate: NumberFormat,
-    _ cast: NumberFormat, _ tensors: AttentionInputs, _ parameters: AttentionParameters
+    _ algorithm: AttentionAlgorithm, _ choice: AttentionPlans.Formats, _ tensors: AttentionInputs,
+    _ parameters: AttentionParameters
   ) -> GuestPlan<AttentionBackward> {
-    let forward = AttentionRunner(
-      algorithm,
-      KernelConfiguration(
-        storage: .float(format), compute: compute, accumulator: accumulate, overflow: overflow),
-      probabilities: cast)
-    let name =
-      "\(algorithm.rawValue), \(RowPlans.precisions(compute, accumulate))"
-      + (cast == compute ? "" : ", P and dS in \(cast.name)")
+    let (forward, name) = formats.runner(algorithm, choice, casting: "P and dS")
     let gradient = gradient
     return GuestPlan(name) {
       BackwardRunner(forward).flatMap {
