@@ -124,6 +124,25 @@ bool nc_light_quotients(
   return f.is_f32 ? quotients(e, r, c, f, true, y, open, n) : quotients(e, r, c, f, false, y, open, n);
 }
 
+double nc_light_answers(const double *e, double r, double *q, double *rounded, long n) {
+  f64x8 least = INFINITY;
+  long i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    const f64x8 v = load(e + i) * r;
+    store(q + i, v);
+    store(rounded + i, __builtin_convertvector(__builtin_convertvector(v, f32x8), f64x8));
+    least = select8(v < least, v, least);
+  }
+  double all = INFINITY;
+  for (int j = 0; j < LANES; j++) all = least[j] < all ? least[j] : all;
+  for (; i < n; i++) {
+    q[i] = e[i] * r;
+    rounded[i] = (float)q[i];
+    all = q[i] < all ? q[i] : all;
+  }
+  return all;
+}
+
 static inline i64x8 logarithm(
     f64x8 x, double m, double tau, bool divide, double log, double a, double b, double masked, struct nc_target f,
     bool is_f32, f32x8 *y) {

@@ -1,13 +1,14 @@
 import Foundation
 import Testing
 
-/// Tests that `search --emit` writes, of one input and of several, built and run where there is what they need: each passes with a right
+/// Tests that `search --emit` writes, of one input or result and of several, built and run where there is what they need: each passes with a right
 /// kernel, and fails with one whose results are 1 too large.
 @Suite struct EmittedTestTests {
   /// The question, a kernel of ours, and what functions are called.
   private static let operations = [
     ("softmax", "shifted", "softmax"), ("softmax-vjp", "dot", "softmax_vjp"),
     ("matmul", "pairwise", "matmul"), ("attention", "standard", "attention"),
+    ("attention-backward", "standard", "attention_backward"),
   ]
 
   private static func inFolder(_ files: [String: String], _ body: (URL) throws -> Void) throws {
@@ -67,6 +68,26 @@ import Testing
         for (long j = 0; j < n; j++) y[c] += p[j] / sum * v[j * d + c];
       }
     }
+    void attention_backward(const float *q, const float *k, const float *v, const float *dO, long n, long d, float *dq,
+                            float *dk, float *dv) {
+      float s[64], p[64], dp[64], mean = 0, scale = 1 / sqrtf((float)d);
+      for (long j = 0; j < n; j++) {
+        s[j] = dp[j] = 0;
+        for (long c = 0; c < d; c++) s[j] += scale * q[c] * k[j * d + c];
+        for (long c = 0; c < d; c++) dp[j] += dO[c] * v[j * d + c];
+      }
+      float sum = exponentials(s, p, n);
+      for (long j = 0; j < n; j++) mean += (p[j] /= sum) * dp[j];
+      for (long c = 0; c < d; c++) {
+        dq[c] = MORE;
+        for (long j = 0; j < n; j++) {
+          float ds = p[j] * (dp[j] - mean) * scale;
+          dq[c] += ds * k[j * d + c];
+          dk[j * d + c] = ds * q[c] + MORE;
+          dv[j * d + c] = p[j] * dO[c] + MORE;
+        }
+      }
+    }
 
     """
 
@@ -122,12 +143,20 @@ import Testing
           return a @ b
       def attention(q, k, v):
           return shares(q @ k.swapaxes(1, 2) / np.float32(np.sqrt(q.shape[-1]))) @ v
+      def attention_backward(q, k, v, do):
+          scale = np.float32(1 / np.sqrt(q.shape[-1]))
+          p = shares(q @ k.swapaxes(1, 2) * scale)
+          dp = do @ v.swapaxes(1, 2)
+          ds = p * (dp - (p * dp).sum(axis=-1, keepdims=True)) * scale
+          return ds @ k, ds.swapaxes(1, 2) @ q, p.swapaxes(1, 2) @ do
 
       """
     let wrong = """
       import right
       for name in ("softmax", "softmax_vjp", "matmul", "attention"):
           globals()[name] = (lambda f: lambda *arrays: f(*arrays) + 1)(getattr(right, name))
+      def attention_backward(*arrays):
+          return [d + 1 for d in right.attention_backward(*arrays)]
 
       """
     try Self.inFolder(["right.py": kernels, "wrong.py": wrong]) { folder in
@@ -174,6 +203,22 @@ import Testing
         }
         let p = shares(scores)
         return (0..<d).map { c in p.indices.reduce(more) { $0 + p[$1] * v[$1 * d + c] } }
+      }
+      func attention_backward(
+        _ q: [Float], _ k: [Float], _ v: [Float], _ dO: [Float]
+      ) -> (dq: [Float], dk: [Float], dv: [Float]) {
+        let d = q.count
+        let scale = 1 / Float(d).squareRoot()
+        let keys = 0..<k.count / d
+        let p = shares(keys.map { j in (0..<d).reduce(Float(0)) { $0 + scale * q[$1] * k[j * d + $1] } })
+        let dp = keys.map { j in (0..<d).reduce(Float(0)) { $0 + dO[$1] * v[j * d + $1] } }
+        let mean = zip(p, dp).reduce(Float(0)) { $0 + $1.0 * $1.1 }
+        let ds = keys.map { p[$0] * (dp[$0] - mean) * scale }
+        return (
+          (0..<d).map { c in keys.reduce(more) { $0 + ds[$1] * k[$1 * d + c] } },
+          keys.flatMap { j in (0..<d).map { ds[j] * q[$0] + more } },
+          keys.flatMap { j in (0..<d).map { p[j] * dO[$0] + more } }
+        )
       }
       @main struct Runner {
         static func main() async { await Testing.__swiftPMEntryPoint() as Never }

@@ -28,6 +28,9 @@ struct nc_extent nc_extent_f32(const float *x, long n);
 /// e[i] = exp((x[i] - m) / tau) by tier 0, 0 where the exponent is below -650; returns their sum.
 struct nc_pair nc_light_exponentials(const float *x, double m, double tau, double *e, long n);
 
+/// q[i] = e[i] r, and that rounded to f32; returns the least q[i].
+double nc_light_answers(const double *e, double r, double *q, double *rounded, long n);
+
 /// y[i] = e[i] r rounded, where a relative error of c cannot change it; else marks its block of 64 in `open`. Returns whether
 /// none is open.
 bool nc_light_quotients(

@@ -122,21 +122,23 @@ enum CParts {
     let given =
       test.arrays.map { "const \(inputs) *\($0.name)" } + test.sizes.map { "long \($0.name)" }
     let sizes = test.sizes.map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
+    let places = test.outputs.map { "\($0.count) results at \($0.name)" }
+    let made = test.outputs.map { "\(results) *\($0.name)" }
     let expected = test.expected.map { "{\($0.count), \(number($0.value)), \(number($0.allowed))}" }
     return """
       \(test.comment.map { "// \($0)" }.joined(separator: "\n"))
       \(all.map { "#include \($0)" }.joined(separator: "\n"))
 
-      // The kernel under test: \(sizes), \(test.resultCount) results at y. Another name: -DKERNEL=name.
+      // The kernel under test: \(sizes), \(EmittedTest.list(places)). Another name: -DKERNEL=name.
       #ifndef KERNEL
       #define KERNEL \(EmittedTest.identifier(test.operation))
       #endif
-      \(external) void KERNEL(\(given.joined(separator: ", ")), \(results) *y);
+      \(external) void KERNEL(\((given + made).joined(separator: ", ")));
 
       // How many, and what they are.
       struct run { long count; \(inputs) value; };
       \(arrays.joined(separator: "\n"))
-      // How many results, the right one, and what a right kernel may err by.
+      // How many results\(test.order), the right one, and what a right kernel may err by.
       static const struct { long count; double value, allowed; } expected[] = {
       \(wrapped(expected))
       };
@@ -161,11 +163,16 @@ enum CParts {
       """
     }
     let given = test.arrays.map(\.name) + test.sizes.map { "\($0.value)" }
+    var start = 0
+    let outputs = test.outputs.map { output in
+      defer { start += output.count }
+      return start == 0 ? "y" : "y + \(start)"
+    }
     return """
       \(made.joined(separator: "\n"))
         \(results) *y = (\(results) *)calloc(\(test.resultCount), sizeof *y);
         if (!y) abort();
-        KERNEL(\(given.joined(separator: ", ")), y);
+        KERNEL(\((given + outputs).joined(separator: ", ")));
       """
   }
 

@@ -28,14 +28,21 @@ package struct EmittedTest: Sendable {
     var count: Int { shape.reduce(1, *) }
   }
   package let arrays: [Input]
+  /// An array of results.
+  package struct Output: Sendable {
+    let name: String
+    let count: Int
+  }
+  /// Results stand one array after the other.
+  package let outputs: [Output]
   package let expected: [Run]
   /// Lines that say where it comes from, and what is wrong.
   package let comment: [String]
 
-  /// nil where nothing is proven of the row.
+  /// nil where nothing is proven of the row. Where rows are pairs, `pairs` is their question.
   package init?(
     _ operation: String, kind: String, inputs: NumberFormat, format: NumberFormat, _ shrunk: ShrunkRow,
-    arrays: [SearchedArray]? = nil, comment: [String]
+    of pairs: (any PairedQuestion)? = nil, comment: [String]
   ) {
     guard let proven = shrunk.proven, !proven.exact.isEmpty else { return nil }
     self.operation = operation
@@ -44,11 +51,19 @@ package struct EmittedTest: Sendable {
     self.format = format
     self.comment = comment
     let row = shrunk.evaluation.row
-    let given = arrays ?? [SearchedArray(name: "x", shape: [1, row.count], values: row)]
+    let given = pairs?.arrays([row]) ?? [SearchedArray(name: "x", shape: [1, row.count], values: row)]
     self.arrays = given.map { array in
+      // A word of C and Swift is no name.
       Input(
-        name: array.name, shape: array.shape, runs: Self.runs(array.values.map { Run(count: 1, value: $0) }))
+        name: array.name == "do" ? "dO" : array.name, shape: array.shape,
+        runs: Self.runs(array.values.map { Run(count: 1, value: $0) }))
     }
+    let names = pairs?.resultNames ?? []
+    let shapes = pairs?.resultShapes(rows: 1, length: row.count / 2) ?? []
+    outputs =
+      names.count > 1
+      ? zip(names, shapes).map { Output(name: $0, count: $1.reduce(1, *)) }
+      : [Output(name: "y", count: proven.exact.count)]
     expected = Self.runs(
       proven.exact.indices.map { i in
         let (exact, rounded, allowed) = (proven.exact[i], proven.rounded[i], proven.allowed[i])
@@ -79,6 +94,16 @@ package struct EmittedTest: Sendable {
     return [("n", k.shape[1]), ("d", k.shape[2])]
   }
   package var resultCount: Int { expected.reduce(0) { $0 + $1.count } }
+
+  /// `, dq, dk and dv one after the other`; nothing where results are one array.
+  var order: String {
+    outputs.count == 1 ? "" : ", " + Self.list(outputs.map(\.name)) + " one after the other"
+  }
+
+  /// `dq, dk and dv`.
+  static func list(_ names: [String]) -> String {
+    names.count == 1 ? names[0] : names.dropLast().joined(separator: ", ") + " and " + names[names.count - 1]
+  }
 
   /// `softmax_above_bound`.
   var identifier: String { Self.identifier(operation + "_" + kind) }

@@ -23,14 +23,14 @@ package enum PytestEmitter: TestEmitter {
 
       \(imports(test))
 
-      # MODULE:FUNCTION of the kernel under test; it is given \(names(test)).
+      # MODULE:FUNCTION of the kernel under test; it is given \(names(test))\(test.outputs.count == 1 ? "" : ", and gives \(EmittedTest.list(test.outputs.map(\.name)))").
       KERNEL = os.environ.get("NUMCHECK_KERNEL", "kernel:\(EmittedTest.identifier(test.operation))")
 
       # Shapes; how many numbers, and what they are.
       ARRAYS = [
       \(arrays.joined(separator: "\n"))
       ]
-      # How many results, the right one, and what a right kernel may err by.
+      # How many results\(test.order), the right one, and what a right kernel may err by.
       EXPECTED = [
       \(wrapped(expected))
       ]
@@ -51,7 +51,7 @@ package enum PytestEmitter: TestEmitter {
               np.array([float.fromhex(x) for n, x in runs for _ in range(n)]).astype(\(type(test.inputs))).reshape(shape)
               for shape, runs in ARRAYS
           ]
-          results = np.asarray(kernel(*arrays)).astype(np.float64).ravel()
+          results = \(results(test))
           expected = [(float.fromhex(x), float.fromhex(e)) for n, x, e in EXPECTED for _ in range(n)]
           assert len(results) == len(expected)
           wrong = [
@@ -62,6 +62,12 @@ package enum PytestEmitter: TestEmitter {
           assert not wrong, f"{len(wrong)} of {len(expected)} results are wrong: " + "; ".join(wrong[:8])
 
       """
+  }
+
+  private static func results(_ test: EmittedTest) -> String {
+    test.outputs.count == 1
+      ? "np.asarray(kernel(*arrays)).astype(np.float64).ravel()"
+      : "np.concatenate([np.asarray(y).astype(np.float64).ravel() for y in kernel(*arrays)])"
   }
 
   /// `a of shape (1, 3), b of shape (3, 1)`.

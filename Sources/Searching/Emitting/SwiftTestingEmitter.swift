@@ -16,22 +16,31 @@ package enum SwiftTestingEmitter: TestEmitter {
     }
     let expected = test.expected.map { "    (\($0.count), \(number($0.value)), \(number($0.allowed)))," }
     let name = EmittedTest.identifier(test.operation)
+    let names = test.outputs.map(\.name)
+    let isOne = names.count == 1
+    let gives =
+      isOne ? "[\(results)]" : "(" + names.map { "\($0): [\(results)]" }.joined(separator: ", ") + ")"
+    let call = "try kernelUnderTest(\n    \(given.joined(separator: ", ")))"
+    let called =
+      isOne
+      ? "let results = \(call)"
+      : "let made = \(call)\n  let results = "
+        + names.map { "made.\($0)" }.joined(separator: " + ")
     return """
       \(test.comment.map { "// \($0)" }.joined(separator: "\n"))
       import Testing
 
       // The kernel under test, of the module to be imported above: \(words(test.inputs, test.format)).
-      private let kernelUnderTest: (\(types)) throws -> [\(results)] = \(name)
+      private let kernelUnderTest: (\(types)) throws -> \(gives) = \(name)
 
       @Test func \(test.identifier)() throws {
         // How many, and what they are.
       \(arrays.joined(separator: "\n"))
-        // How many results, the right one, and what a right kernel may err by.
+        // How many results\(test.order), the right one, and what a right kernel may err by.
         let expected: [(Int, Double, Double)] = [
       \(expected.joined(separator: "\n"))
         ]
-        let results = try kernelUnderTest(
-          \(given.joined(separator: ", ")))
+        \(called)
         let right = expected.flatMap { Array(repeating: ($0.1, $0.2), count: $0.0) }
         try #require(results.count == right.count)
         \(table(test.format))for (i, (result, (value, allowed))) in zip(results, right).enumerated() {

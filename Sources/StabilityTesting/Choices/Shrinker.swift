@@ -142,15 +142,19 @@ public struct Shrinker {
   /// Leaves of short lists one element, two, or three, that need not be neighbours.
   private mutating func keepFew() throws {
     var k = 0
-    while k < lists().count {
-      let list = lists()[k]
+    var all = lists()
+    while k < all.count && !isCutShort {
+      let list = all[k]
       let n = list.starts.count
       var choices: [[Int]] = n <= 64 ? (0..<n).map { [$0] } : []
       if n <= 12 { choices += (0..<n).flatMap { i in (0..<i).map { [$0, i] } } }
       if n <= 8 { choices += (0..<n).flatMap { i in (0..<i).flatMap { j in (0..<j).map { [$0, j, i] } } } }
       for kept in choices where kept.count < n && !isCutShort {
         let elements = kept.flatMap { best[list.place($0)..<list.place($0 + 1)] }
-        if try take(Array(best[...list.open]) + elements + Array(best[list.end...])) { break }
+        if try take(Array(best[...list.open]) + elements + Array(best[list.end...])) {
+          all = lists()
+          break
+        }
       }
       k += 1
     }
@@ -168,11 +172,13 @@ public struct Shrinker {
 
   /// Takes a column out of a list of lists that are all as long.
   private mutating func deleteColumns() throws {
-    for k in lists().indices {
+    func opened(_ all: [List]) -> [Int: List] { Dictionary(uniqueKeysWithValues: all.map { ($0.open, $0) }) }
+    var all = lists()
+    var byPlace = opened(all)
+    var k = 0
+    while k < all.count {
       var column = Int.max
-      while !isCutShort {
-        let all = lists()
-        let byPlace = Dictionary(uniqueKeysWithValues: all.map { ($0.open, $0) })
+      while !isCutShort && k < all.count {
         let rows = all[k].starts.compactMap { byPlace[$0] }
         guard rows.count == all[k].starts.count, rows.count > 1, let width = rows.first?.starts.count,
           rows.allSatisfy({ $0.starts.count == width })
@@ -181,8 +187,12 @@ public struct Shrinker {
         guard column >= 0 else { break }
         var candidate = best
         for row in rows.reversed() { candidate.removeSubrange(row.place(column)..<row.place(column + 1)) }
-        _ = try take(candidate)
+        if try take(candidate) {
+          all = lists()
+          byPlace = opened(all)
+        }
       }
+      k += 1
     }
   }
 

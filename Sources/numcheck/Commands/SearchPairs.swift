@@ -31,7 +31,7 @@ struct SearchVJP: ParsableCommand {
     let chosen = try AlgorithmNames.chosen(algorithm.isEmpty ? ["all"] : algorithm, from: all, for: name)
     try run.searchOwn(
       chosen.map { SearchSubject(vjp: $0, run.configuration, question, format: run.format) },
-      arrays: { question.arrays([$0]) })
+      of: question)
   }
 }
 
@@ -72,7 +72,7 @@ struct SearchMatmul: ParsableCommand {
     } catch { throw UsageError("\(error)") }
     let orders = try MatmulOrder.chosen(algorithm)
     try run.searchOwn(
-      orders.map { SearchSubject($0, configuration, format: run.format) }, arrays: { question.arrays([$0]) })
+      orders.map { SearchSubject($0, configuration, format: run.format) }, of: question)
   }
 }
 
@@ -144,7 +144,7 @@ struct SearchAttention: ParsableCommand {
       chosen.map {
         SearchSubject(
           attention: AttentionRunner($0, run.configuration, splits: $0 == .splitKV ? 4 : nil), question)
-      }, arrays: { question.arrays([$0]) })
+      }, of: question)
   }
 }
 
@@ -155,7 +155,7 @@ struct SearchBackward: ParsableCommand {
     abstract: "Search the worst scores and values for attention's gradients.",
     discussion: """
       A row has pairs of a key's score and its value, for one query, as in 'search attention'; dO is (1, 0, ...). A kernel of \
-      yours gives dq, dk and dv. Tests of several results are not written (--emit).
+      yours gives dq, dk and dv.
       """)
 
   @OptionGroup(title: "Search") var search: SearchOptions
@@ -170,10 +170,6 @@ struct SearchBackward: ParsableCommand {
   @OptionGroup(title: "Formats") var precision: PrecisionOptions
   @OptionGroup(title: "Machine") var threads: ThreadOptions
   @OptionGroup(title: "Report") var report: ReportOptions
-
-  func validate() throws {
-    if !search.emit.isEmpty { throw ValidationError("--emit: tests of several results are not written") }
-  }
 
   func run() throws {
     try head.check(search, guest)
@@ -193,6 +189,6 @@ struct SearchBackward: ParsableCommand {
           throw UsageError("\(BackwardError.noBackward(name.rawValue))")
         }
         return question.subject(runner)
-      }, arrays: { question.arrays([$0]) })
+      }, of: question)
   }
 }

@@ -100,7 +100,7 @@ struct SearchRun {
         SearchSubject(
           name: name, kernel, inputs: inputs, format: format, start: { try guest.start(kernel) },
           judging: { try question.judge($0, $1) })
-      ], arrays: { question.arrays([$0]) })
+      ], of: question)
   }
 
   /// The kernel's name, which was started once.
@@ -110,13 +110,13 @@ struct SearchRun {
     return guest.callee.exec == nil ? first.name : "program"
   }
 
-  /// Searches kernels of ours; of pairs, `arrays` are what a kernel is given.
-  func searchOwn(_ subjects: [SearchSubject], arrays: ((_ row: [Double]) -> [SearchedArray])? = nil) throws {
-    try finish(subjects, arrays: arrays)
+  /// Searches kernels of ours; where rows are pairs, of that question.
+  func searchOwn(_ subjects: [SearchSubject], of pairs: (any PairedQuestion)? = nil) throws {
+    try finish(subjects, of: pairs)
   }
 
   private func finish(
-    _ subjects: [SearchSubject], arrays: ((_ row: [Double]) -> [SearchedArray])? = nil
+    _ subjects: [SearchSubject], of pairs: (any PairedQuestion)? = nil
   ) throws {
     let width = settings.limits.width
     let witnesses = kept.entries.filter { $0.name == key }.compactMap { Search.row($0.choices, width: width) }
@@ -137,7 +137,7 @@ struct SearchRun {
       isCalled: guest.isCalled, found: found)
     made.line = guest.callee.exec ?? guest.callee.plugin
     made.parametersComment = question
-    if let arrays { made.arrays = arrays }
+    made.pairs = pairs
     var files: [any UnfinishedFile] = []
     let failing = made.failing
     if let path = search.witnesses {

@@ -75,7 +75,7 @@ struct SearchReport {
       let clean = comment.map { Escaping.line(ArgumentText.shown($0)) }
       if let test = EmittedTest(
         operation, kind: one.find?.kind ?? "worst", inputs: inputs, format: format, shrunk,
-        arrays: arrays(shrunk.evaluation.row), comment: clean)
+        of: pairs, comment: clean)
       {
         return test
       }
@@ -83,10 +83,8 @@ struct SearchReport {
     return nil
   }
 
-  /// What a kernel is given of a row.
-  var arrays: (_ row: [Double]) -> [SearchedArray] = {
-    [SearchedArray(name: "x", shape: [1, $0.count], values: $0)]
-  }
+  /// The question, where rows are pairs.
+  var pairs: (any PairedQuestion)?
   private var width: Int { settings.limits.width }
   private var numbers: String { width == 1 ? "numbers" : "pairs" }
 

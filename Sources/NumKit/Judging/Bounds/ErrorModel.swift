@@ -11,6 +11,14 @@ public protocol ErrorModel<Q> {
     _ row: ResultRow, of item: Q.Item, _ profile: Q.Profile, exact: UnsafeBufferPointer<Double>,
     into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound?
+
+  /// Whether a candidate that does what it says has NaN for the whole row, because something overflows whatever the errors are: then
+  /// numbers are not of its making. False where that is not sure.
+  func overflows(_ profile: Q.Profile) -> Bool
+}
+
+extension ErrorModel {
+  public func overflows(_ profile: Q.Profile) -> Bool { false }
 }
 
 /// An error model that can also say what errors exceed with a small probability only, where roundings may be taken to be random.

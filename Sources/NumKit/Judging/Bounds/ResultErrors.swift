@@ -19,13 +19,17 @@ extension RowErrors {
   private func divisionFree(_ bounds: Bounds) {
     let l = shiftedLogSumExpError(isLast: false)
     let exponents = exponents
-    for i in z.indices {
+    func exponentError(_ i: Int) -> Double {
       let before = l + exponents.own(z[i])
-      bounds[i] = z[i].isFinite ? before + c.u * ((z[i] - lse).magnitude + before) : 0
+      return before + c.u * ((z[i] - lse).magnitude + before)
     }
+    for i in z.indices { bounds[i] = z[i].isFinite ? exponentError(i) : 0 }
     nc_expm1_above(bounds.baseAddress, bounds.count)
     for i in z.indices where z[i].isFinite {
-      bounds[i] = p[i] * (bounds[i] * (1 + c.exp) + c.exp) + c.tiny
+      let relative = bounds[i] * (1 + c.exp) + c.exp
+      bounds[i] =
+        (relative == .infinity ? sizeOfExponential(z[i] - lse, off: exponentError(i)) : p[i] * relative)
+        + c.tiny
       if bounds[i] > share(i) { bounds[i] = share(i) }
       if c.overflows(lse - z[i] + l + exponents.own(z[i])) || mayOverflowBelow && exponents.overflows(z[i]) {
         bounds[i] = precisions.computeIsUnbounded && !l.isNaN ? Swift.max(bounds[i], p[i]) : .nan

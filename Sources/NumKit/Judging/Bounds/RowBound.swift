@@ -114,6 +114,16 @@ public struct ErrorBounds {
     return finish(truth, bounds)
   }
 
+  /// Whether the maximum times log₂e, which is subtracted from itself, surely overflows.
+  func isSpoiled(_ profile: RowProfile) -> Bool {
+    guard arithmetic.isBase2, arithmetic.shift != .none, precisions.computeIsUnbounded, profile.isRegular,
+      parameters.temperature > 0
+    else { return false }
+    let error = Exponents(self, base2: true, maximum: profile.maximum).shift
+    return (profile.maximum.magnitude - error) * (1 / Double.log(2)) * (1 - 0x1p-50)
+      >= precisions.compute.format.overflowThreshold
+  }
+
   /// Storage rounding, a margin for the bound's own arithmetic, and what the bound is worth.
   private func finish(
     _ truth: UnsafeBufferPointer<Double>, _ bounds: UnsafeMutableBufferPointer<Double>

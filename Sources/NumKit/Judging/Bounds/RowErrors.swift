@@ -69,11 +69,11 @@ struct RowErrors {
       // e^0 is exact, and stands for e^(z − m̂).
       if shifted && profile.x[i] == profile.x[profile.argmax] { continue }
       let relative = errors[i] * (1 + c.exp) + c.exp
-      // Beyond e^700 a relative error says less than the computed number's own size.
-      let d = shifted ? profile.maximum - profile.z[i] : -profile.z[i]
       errors[i] =
         (relative < .infinity
-          ? exact * relative : Double.exp(exponents.error(profile.z[i]) - d) * (1 + c.exp))
+          ? exact * relative
+          : sizeOfExponential(
+            (shifted ? -profile.maximum : 0) + profile.z[i], off: exponents.error(profile.z[i])))
         + tiny
       if mayOverflowBelow && exponents.overflows(profile.z[i]) { errors[i] = Swift.max(errors[i], exact) }
     }
@@ -92,6 +92,17 @@ struct RowErrors {
 
   /// The errors of exponents.
   var exponents: Exponents { Exponents(bounds, base2: base2, maximum: shifted ? maximum : nil) }
+
+  /// What e^x, `exact`, errs by where x is off by `error`, but for underflow.
+  func exponentialError(_ exact: Double, _ x: Double, off error: Double) -> Double {
+    let relative = Double.expMinusOne(error) * (1 + c.exp) + c.exp
+    return relative < .infinity ? exact * relative : sizeOfExponential(x, off: error)
+  }
+
+  /// What e^x is at most as computed: beyond e^700 that says more than a relative error.
+  func sizeOfExponential(_ x: Double, off error: Double) -> Double {
+    Double.exp(error + x) * (1 + c.exp)
+  }
 
   /// The exponential i as computed.
   func term(_ i: Int) -> Computed { Computed(exact: p[i] * exactSum, error: errors[i]) }
@@ -135,7 +146,7 @@ struct RowErrors {
     func exponential(_ i: Int, _ d: Double, error: Double, lift: Double) -> Computed {
       guard d < .infinity else { return Computed(exact: 0, error: 0) }
       let exact = Double.exp(-d)
-      var e = exact * (Double.expMinusOne(error) * (1 + c.exp) + c.exp) + c.tiny * lift
+      var e = exponentialError(exact, -d, off: error) + c.tiny * lift
       // What is −∞ to the kernel leaves nothing.
       if mayOverflowBelow && (exponents.overflows(z[i]) || c.overflows(d + error)) { e = Swift.max(e, exact) }
       return widening(Computed(exact: exact, error: e), lift: lift)

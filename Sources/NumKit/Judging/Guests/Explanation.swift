@@ -11,6 +11,8 @@ public struct Suspects<Q: Question>: Sendable {
   public var pairs: @Sendable () -> [Alternative<Q>] = { [] }
   /// What shows in the numbers.
   public var signs: @Sendable () -> [any Sign<Q>] = { [] }
+  /// What shows in the numbers and says less, where results are wrong and nothing else has a name for it.
+  public var lastSigns: @Sendable () -> [any Sign<Q>] = { [] }
   /// The mean error in ulps beyond which it is asked what is wrong where nothing is above its bound.
   public var leastMeanUlp = 1.0
 
@@ -28,10 +30,18 @@ extension Verification {
     _ findings: GuestFindings<Q>, on source: S, _ suspects: Suspects<Q>
   ) throws -> [HypothesisFit] {
     let wrong = findings.wrongItems(item)
+    let found = try named(findings, wrong, on: source, suspects)
+    return found.isEmpty && !wrong.isEmpty
+      ? try signs(on: source, wrong: wrong, suspects.lastSigns()) : found
+  }
+
+  private func named<S: ItemSource<Q>>(
+    _ findings: GuestFindings<Q>, _ wrong: [Int], on source: S, _ suspects: Suspects<Q>
+  ) throws -> [HypothesisFit] {
     let first = Array(Set(findings.worstItems(item).prefix(4) + wrong.prefix(2) + wrong.suffix(2))).sorted()
     let few = Array(first.prefix(6)) + (wrong.isEmpty ? spreadItems(source.itemCount, 6, []) : [])
     let screen = Sample(source, Set(few).sorted())
-    var found = try signs(on: source, wrong: wrong, suspects)
+    var found = try signs(on: source, wrong: wrong, suspects.signs())
     let asked = try hold(
       Alternative("as asked", plans: promised, prover: prover), on: screen)
     guard asked.aboveBound > 0 || asked.meanUlp > suspects.leastMeanUlp else { return found }
@@ -128,9 +138,8 @@ extension Verification {
 
   /// What shows in some of the wrong items and in some all over.
   private func signs<S: ItemSource<Q>>(
-    on source: S, wrong: [Int], _ suspects: Suspects<Q>
+    on source: S, wrong: [Int], _ signs: [any Sign<Q>]
   ) throws -> [HypothesisFit] {
-    let signs = suspects.signs()
     guard !signs.isEmpty else { return [] }
     let items = spreadItems(source.itemCount, 32, Array(wrong.prefix(32)))
     var trial = self.trial([Guest(name, results, plans: [])])

@@ -67,9 +67,13 @@ package struct WidestErrors<Q: Question>: ErrorModel {
     _ row: ResultRow, of item: Q.Item, _ profile: Q.Profile, exact: UnsafeBufferPointer<Double>,
     into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound? {
-    guard var kind = models[0].bound(row, of: item, profile, exact: exact, into: bounds) else { return nil }
+    // Plans that give NaN here give no number a bound, unless all do.
+    let first = models.firstIndex { !$0.overflows(profile) } ?? 0
+    guard var kind = models[first].bound(row, of: item, profile, exact: exact, into: bounds) else {
+      return nil
+    }
     if others.count != bounds.count { others = Array(repeating: 0, count: bounds.count) }
-    for k in models.indices.dropFirst() {
+    for k in models.indices.dropFirst(first + 1) where !models[k].overflows(profile) {
       let next = others.withUnsafeMutableBufferPointer {
         models[k].bound(row, of: item, profile, exact: exact, into: $0)
       }

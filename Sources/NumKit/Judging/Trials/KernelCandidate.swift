@@ -73,4 +73,6 @@ extension ErrorBounds: ProbabilisticErrorModel {
     if profile.isUnanswerable && algorithm.operation != .sigmoid { return nil }
     return bound(profile, target: item.parameters.target, truth: exact, into: bounds)
   }
+
+  public func overflows(_ profile: RowProfile) -> Bool { isSpoiled(profile) }
 }

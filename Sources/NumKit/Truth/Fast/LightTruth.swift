@@ -26,22 +26,16 @@ package final class LightTruth {
     let e = exponentials.base
     let s = nc_light_exponentials(p, extent.maximum, 1, e, n)
     truth.reset(count: n)
-    let r = 1 / s.high
-    var least = Double.infinity
-    truth.high.withUnsafeMutableBufferPointer { high in
-      for i in 0..<n {
-        let q = e[i] * r
-        high[i] = q
-        least = q < least ? q : least
+    let least = truth.high.withUnsafeMutableBufferPointer { high in
+      truth.rounded.withUnsafeMutableBufferPointer { rounded in
+        nc_light_answers(e, 1 / s.high, high.baseAddress, rounded.baseAddress, n)
       }
     }
     // 0 where the exponent is below −650; results below 2^−184 have a larger error than is said here.
     guard least > 0x1p-180 else { return nil }
-    truth.high.withUnsafeBufferPointer { high in
-      truth.rounded.withUnsafeMutableBufferPointer { rounded in
-        if format == .f32 {
-          for i in 0..<n { rounded[i] = Double(Float(high[i])) }
-        } else {
+    if format != .f32 {
+      truth.high.withUnsafeBufferPointer { high in
+        truth.rounded.withUnsafeMutableBufferPointer { rounded in
           for i in 0..<n { rounded[i] = format.round(high[i]) }
         }
       }

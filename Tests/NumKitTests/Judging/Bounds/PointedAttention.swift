@@ -76,6 +76,28 @@ extension HostileAttention {
       isClipped: isClipped)
   }
 
+  /// A question in which the maximum alone errs, by as much as it weighs: its products cancel, and the other keys' are exact. It has no
+  /// value, and theirs cancel, so that what is left is how their distances from it are rounded.
+  init?(erringMaximum number: Int, seed: UInt64) {
+    var random = RandomSource(seed: seed ^ 0x3a71_55c2, row: number)
+    let format = [NumberFormat.f16, .bf16, .f8e4m3fn, .f8e5m2, .tf32].randomElement(using: &random)!
+    let u = format.unitRoundoff
+    let distance = 0.2 + 2 * random.uniform()
+    let large = format.round(distance / (2 * u))
+    // Just above the half ulp that is rounded up.
+    let small = format.round(u * large * (1 + [2 * u, 4 * u, 0.1, 0.3].randomElement(using: &random)!))
+    let others = (0..<2).map { _ in format.round(distance * 0.3 * random.normal()) }
+    guard
+      let tensors = AttentionInputs(
+        q: [1, 1, 1], k: [large, small, -large, others[0], 0, 0, others[1], 0, 0], v: [0, 1, -1],
+        shape: AttentionShape(queries: 1, keys: 3, headSize: 3, valueSize: 1))
+    else { return nil }
+    self.init(
+      tensors, AttentionParameters(scale: 1),
+      KernelConfiguration(storage: .float(format), compute: format, accumulator: format), block: 4,
+      laziness: 0, isClipped: false)
+  }
+
   private init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters,
     _ configuration: KernelConfiguration,

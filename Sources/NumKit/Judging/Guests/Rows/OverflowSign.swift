@@ -3,11 +3,41 @@ import NumKitNumbers
 import NumKitQuestions
 import NumKitTruth
 
-/// NaN, infinities and zeros just where a kernel has them that subtracts no maximum.
+/// NaN, infinities and zeros just where a kernel has them that subtracts no maximum, or something else.
 struct OverflowSign: Sign {
   typealias Q = RowQuestion
 
-  private var runners: [(where: String, runner: KernelRunner)] = []
+  /// What is subtracted where the maximum should be.
+  private enum Subtrahend: CaseIterable {
+    case nothing, first, mean
+
+    func of(_ x: [Double]) -> Double {
+      switch self {
+      case .nothing: 0
+      case .first: x.first ?? 0
+      case .mean: x.reduce(0, +) / Double(Swift.max(x.count, 1))
+      }
+    }
+
+    var name: String {
+      switch self {
+      case .nothing: "no maximum subtracted"
+      case .first: "the first element subtracted for the maximum"
+      case .mean: "the mean subtracted for the maximum"
+      }
+    }
+
+    var power: String {
+      switch self {
+      case .nothing: "e^x"
+      case .first: "e^(x − x₀)"
+      case .mean: "e^(x − mean)"
+      }
+    }
+  }
+
+  private var runners: [(subtrahend: Subtrahend, format: NumberFormat, where: String, runner: KernelRunner)] =
+    []
   private var agrees: [Bool] = []
   private var spoiled = 0
   private var rows = 0
@@ -30,9 +60,10 @@ struct OverflowSign: Sign {
         let runner = KernelRunner(
           naive, configuration, parameters: context.parameters.rounded(to: configuration))
       else { continue }
-      runners.append((format == sums ? format.name : "\(format.name), sums in \(sums.name)", runner))
-      agrees.append(true)
+      let place = format == sums ? format.name : "\(format.name), sums in \(sums.name)"
+      runners += Subtrahend.allCases.map { ($0, format, place, runner) }
     }
+    agrees = runners.map { _ in true }
   }
 
   /// What stands for a result: special values as such, and zeros that should be none.
@@ -47,8 +78,11 @@ struct OverflowSign: Sign {
     if kinds.contains(where: { $0 != 0 }) { spoiled += 1 }
     simulated = Array(repeating: 0, count: y.count)
     for k in runners.indices where agrees[k] {
+      let (subtrahend, format) = (runners[k].subtrahend, runners[k].format)
+      let less = subtrahend.of(item.values)
+      let shifted = subtrahend == .nothing ? item.values : item.values.map { format.round($0 - less) }
       var trace = StageTrace()
-      item.values.withUnsafeBufferPointer { x in
+      shifted.withUnsafeBufferPointer { x in
         simulated.withUnsafeMutableBufferPointer {
           runners[k].runner.run(x, target: item.parameters.target, into: $0, trace: &trace)
         }
@@ -58,12 +92,17 @@ struct OverflowSign: Sign {
   }
 
   var findings: [HypothesisFit] {
-    guard spoiled > 0, let k = agrees.firstIndex(of: true) else { return [] }
+    guard spoiled > 0,
+      let found = Subtrahend.allCases.lazy.compactMap({ s in
+        agrees.indices.first { agrees[$0] && runners[$0].subtrahend == s }
+      }).first
+    else { return [] }
+    let subtrahend = runners[found].subtrahend
     return [
       HypothesisFit(
-        "no maximum subtracted",
+        subtrahend.name,
         evidence:
-          "in \(rows) rows NaN, infinities and zeros stand just where e^x, or their sum, overflows in \(runners[k].where)"
+          "in \(rows) rows NaN, infinities and zeros stand just where \(subtrahend.power), or their sum, overflows in \(runners[found].where)"
       )
     ]
   }

@@ -6,23 +6,32 @@ import NumKitTruth
 ///
 /// Of a row all results may be too large or too small by one factor (the sum's error; in logarithms, by one term), which shows as an
 /// error in ulps in proportion to the significand (the reciprocal of an ulp). What is left of the mean error at a significand of 0 is
-/// the rounding's own: 0 to nearest, −1/2 toward zero, +1/2 away from it. A least-squares line in each row tells the two apart.
+/// the rounding's own: 0 to nearest, −1/2 toward zero, +1/2 away from it. A least-squares line in each row tells the two apart. Where
+/// results are divided in their own format the quotients themselves tell (`QuotientRounding`), also beside an exponential that errs by
+/// more than that in the mean.
 struct RoundingSign: Sign {
   typealias Q = RowQuestion
+
+  private static let truncated = "results truncated instead of rounded"
+  private static let away = "results rounded away from zero"
 
   private let format: NumberFormat
   private let operation: RowOperation
   private var intercepts: [(value: Double, weight: Double)] = []
   // Operations with one result a row have no line: their errors are taken together.
   private var pooled: [Double] = []
+  private var quotients: QuotientRounding?
 
   init(_ context: RowContext) {
     format = context.format
     operation = context.operation
+    let compute = context.claims.compute ?? RowPlans.usual(format)
+    if operation == .softmax && compute == format { quotients = QuotientRounding(format) }
   }
 
   mutating func see(_ item: RowQuestion.Item, results y: UnsafeBufferPointer<Double>, truths: [Truth]) {
     guard let truth = truths.first else { return }
+    quotients?.see(y)
     let flat = FlatTruth(truth)
     var points: [(x: Double, u: Double)] = []
     for i in y.indices {
@@ -59,6 +68,14 @@ struct RoundingSign: Sign {
   }
 
   var findings: [HypothesisFit] {
+    if let quotients, let way = quotients.way, way != .nearest {
+      return [
+        HypothesisFit(
+          way == .down ? Self.truncated : Self.away,
+          evidence: "all \(quotients.count) results of \(quotients.rows) rows are quotients of numbers of"
+            + " \(format.name) that were rounded so, and not all are rounded to nearest")
+      ]
+    }
     let mean: Double
     let deviation: Double
     let rows: Int
@@ -79,7 +96,7 @@ struct RoundingSign: Sign {
     let shown = (mean * 100).rounded() / 100
     return [
       HypothesisFit(
-        mean < 0 ? "results truncated instead of rounded" : "results rounded away from zero",
+        mean < 0 ? Self.truncated : Self.away,
         evidence:
           "in \(rows) rows results are off by \(shown) ulp in the mean beside what they all share, to within "
           + "\((deviation * 400).rounded() / 100)")

@@ -25,6 +25,11 @@ public enum RowHypothesisRegistry {
     { RoundingSign($0) },
   ]
 
+  /// What shows in numbers and says less.
+  static let lastSigns: [@Sendable (RowContext) -> any Sign<RowQuestion>] = [
+    { ExponentCurveSign($0) }
+  ]
+
   /// All that may be wrong where this was asked.
   static func suspects(_ context: RowContext) -> Suspects<RowQuestion> {
     let changes = families.flatMap { $0.changes(context) }
@@ -36,6 +41,7 @@ public enum RowHypothesisRegistry {
       }
     }
     suspects.signs = { RowHypothesisRegistry.signs.map { $0(context) } }
+    suspects.lastSigns = { RowHypothesisRegistry.lastSigns.map { $0(context) } }
     return suspects
   }
 }
