@@ -20,6 +20,7 @@ _WORDS = {
     "single-item": "of a single item",
     "odd-count": "of an odd number of items",
     "other-numbers": "with other numbers than those that were asked about",
+    "large-numbers": "with numbers so large that e^x overflows",
     "changed-in-place": "that find other contents in the arrays of the call before",
     "later-calls": "after the eighth",
 }
@@ -107,8 +108,12 @@ class Caller:
         return results
 
 
-def planned(problem: Problem, seed: int) -> list[Call]:
-    """At least twelve calls, in an order drawn from the seed."""
+#: Whose kernels subtract the largest logit first.
+_SHIFTED = ("softmax", "logsoftmax", "lse", "crossentropy", "crossentropy-gradient")
+
+
+def planned(problem: Problem, seed: int, *, shifted: bool = True) -> list[Call]:
+    """At least twelve calls, in an order drawn from the seed; of large numbers, too, where the kernel is to be ``shifted``."""
     draw = random.Random(seed)
     count = problem.count
 
@@ -121,6 +126,8 @@ def planned(problem: Problem, seed: int) -> list[Call]:
     calls += [Call(some(usual), fresh=True) for _ in range(2)]
     calls += [Call(some(usual), strided=True, traits={"strides"}) for _ in range(2)]
     calls += [Call(some(usual), traits={"other-numbers"}) for _ in range(2)]
+    if shifted and problem.operation in _SHIFTED:
+        calls.append(Call(some(usual), traits={"large-numbers"}))
     if count > 1:
         calls += [Call(some(1), traits={"single-item"}), Call(some(min(count, 7)), traits={"odd-count"})]
     if problem.length:
@@ -141,13 +148,13 @@ def planned(problem: Problem, seed: int) -> list[Call]:
     return calls
 
 
-def _contents(c: Call) -> tuple[list[int], bool]:
+def _contents(c: Call) -> tuple[list[int], bool, bool]:
     """What tells the numbers of two calls apart."""
-    return c.items, "other-numbers" in c.traits
+    return c.items, "other-numbers" in c.traits, "large-numbers" in c.traits
 
 
-def _squared(c: Codes) -> Codes:
-    """Each number's square with its sign, over the largest: within the same range, of another distribution."""
+def _changed(c: Codes, other: Callable[[Any, float], Any]) -> Codes:
+    """Of each finite number, and of the largest, another."""
     x = array(c, "numpy")
     f = x.astype(np.float64)
     finite = np.isfinite(f)
@@ -155,16 +162,28 @@ def _squared(c: Codes) -> Codes:
     if c.dtype in ("int64", "int32", "bool") or largest == 0:
         return c
     with np.errstate(all="ignore"):
-        return codes(np.where(finite, f * (np.abs(f) / largest), f).astype(x.dtype))
+        return codes(np.where(finite, other(f, largest), f).astype(x.dtype))
 
 
-def hygiene(caller: Caller, problem: Problem, judge: Judge, seed: int) -> list[Finding]:
-    """Makes the calls, and names what a kernel does that it must not do."""
-    calls = planned(problem, seed)
+def _squared(c: Codes) -> Codes:
+    """Each number's square with its sign, over the largest: within the same range, of another distribution."""
+    return _changed(c, lambda f, largest: f * (np.abs(f) / largest))
+
+
+def _large(c: Codes) -> Codes:
+    """All numbers times the same, so that e^x overflows in f32 (or f64)."""
+    return _changed(c, lambda f, largest: f * ((1000 if c.dtype == "f64" else 400) / largest))
+
+
+def hygiene(caller: Caller, problem: Problem, judge: Judge, seed: int, *, shifted: bool = True) -> list[Finding]:
+    """Makes the calls, and names what a kernel does that it must not do; one that is ``shifted`` bears large logits."""
+    calls = planned(problem, seed, shifted=shifted)
     for c in calls:
         c.given = problem.call(c.items, c.length)
         if "other-numbers" in c.traits:
             c.given = [_squared(c.given[0]), *c.given[1:]]
+        if "large-numbers" in c.traits:
+            c.given = [_large(c.given[0]), *c.given[1:]]
         try:
             c.results = caller.call(c.given, strided=c.strided, fresh=c.fresh)
         except WrongResult as error:

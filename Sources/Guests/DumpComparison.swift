@@ -10,6 +10,8 @@ public struct DumpDifference: Sendable {
   public private(set) var nan = (first: 0, second: 0)
   /// Elements that are infinite in the second and finite in the first.
   public private(set) var overflow = 0
+  /// Elements that are finite in one alone, or infinite with another sign.
+  public private(set) var unlike = 0
   /// Elements that are not equal, NaN being equal to NaN.
   public private(set) var different = 0
   /// The largest difference in ulps at the first's number, of the coarser of both formats.
@@ -37,7 +39,10 @@ public struct DumpDifference: Sendable {
       sums.add(exact: x, computed: y, error: y - x)
       if x == y || x.isNaN && y.isNaN { continue }
       different += 1
-      guard x.isFinite, y.isFinite else { continue }
+      guard x.isFinite, y.isFinite else {
+        unlike += 1
+        continue
+      }
       let ulps = (y - x).magnitude / format.ulp(of: x)
       ulpSum.add(ulps)
       if ulps > maxUlp {
@@ -55,6 +60,7 @@ extension DumpDifference: Portable {
     nan.second += other.nan.second
     overflow += other.overflow
     different += other.different
+    unlike += other.unlike
     if let theirs = other.worst,
       other.maxUlp > maxUlp || other.maxUlp == maxUlp && theirs < worst ?? .max
     {
@@ -70,6 +76,7 @@ extension DumpDifference: Portable {
     try c.carry(count: &nan.second)
     try c.carry(count: &overflow)
     try c.carry(count: &different)
+    try c.carry(count: &unlike)
     try c.carry(&maxUlp)
     try c.carry(&worst, blank: 0) { try $0.carry(count: &$1) }
     try c.carry(&sums)

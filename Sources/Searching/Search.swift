@@ -94,12 +94,7 @@ package struct Search {
     return state.outcome
   }
 
-  private var isLate: Bool { isLate(after: settings.seconds) }
-
-  private func isLate(after seconds: Double?) -> Bool {
-    guard let seconds else { return false }
-    return ContinuousClock.now - start > .seconds(seconds)
-  }
+  private var isLate: Bool { settings.seconds.map { ContinuousClock.now - start > .seconds($0) } ?? false }
 
   // MARK: Rows
 
@@ -195,13 +190,12 @@ package struct Search {
     }
     // A call that hangs costs its whole time.
     if evaluation.fault?.kind == .hang { return shrunk }
-    let end = settings.seconds.map { 2 * $0 + 1 }
+    let end = settings.seconds.map { start + .seconds(2 * $0 + 1) }
     var shrinker = Shrinker(limit: settings.shrinks)
-    var isCut = false
+    shrinker.isLate = { end.map { ContinuousClock.now > $0 } ?? false }
     let width = settings.limits.width
     let choices = try? shrinker.shrink(Self.choices(evaluation.row, width: width)) { choices in
-      isCut = isCut || isLate(after: end)
-      guard !isCut, let row = Self.row(choices, width: width), settings.limits.allows(row) else {
+      guard let row = Self.row(choices, width: width), settings.limits.allows(row) else {
         return false
       }
       return isSame(worker.evaluate(row, settings.aim, subject.format), as: evaluation)
@@ -210,7 +204,7 @@ package struct Search {
       shrunk.evaluation = worker.evaluate(row, settings.aim, subject.format)
     }
     (shrunk.steps, shrunk.attempts) = (shrinker.steps, shrinker.attempts)
-    shrunk.isCutShort = isCut || shrinker.isCutShort
+    shrunk.isCutShort = shrinker.isCutShort
     return shrunk
   }
 

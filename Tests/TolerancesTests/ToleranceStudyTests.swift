@@ -9,7 +9,8 @@ import Testing
   private let configuration = KernelConfiguration(storage: .float(.bf16), compute: .f32, accumulator: .f32)
 
   private func study(
-    rows: Int, length: Int = 64, seed: UInt64 = 1, rules: [String] = [], threads: Int = 1
+    rows: Int, length: Int = 64, seed: UInt64 = 1, rules: [String] = [], threads: Int = 1,
+    cancels: Bool = false
   ) throws -> ToleranceStudy<RowQuestion>.Result {
     let algorithms = Algorithm.all(for: .softmax, dtype: .float(.bf16)).filter { $0.kernel == "shifted" }
     let source = StoredRows(
@@ -23,7 +24,28 @@ import Testing
       },
       format: .bf16, threads: threads
     ) { _ in RowProver(.softmax, format: .bf16) }
-    return try ToleranceStudy(trial, rules: rules.map { try ToleranceRule(parsing: $0) }).run(on: source)
+    return try ToleranceStudy(
+      trial, rules: rules.map { try ToleranceRule(parsing: $0) }, cancels: cancels
+    ).run(on: source)
+  }
+
+  /// What is made of right results passes a rule that is as wide as they are, and not one of a few ulps.
+  @Test func rulesAreTriedOnResultsWithDefects() throws {
+    let result = try study(rows: 40, rules: ["atol=1000", "ulp=2", "rtol=0.02", "flash-attention"])
+    #expect(result.passing[0] == ResultDefect.allCases.map(\.rawValue))
+    #expect(result.passing[1] == [])
+    #expect(result.passing[2] == ["one-percent-too-large"])
+    #expect(result.passing[3] == nil)
+  }
+
+  /// Of results that may be as near to 0 as they like no relative error is called rare.
+  @Test func nothingRelativeIsExtrapolatedWhereResultsCancel() throws {
+    let result = try study(rows: 400, cancels: true)
+    for t in result.tolerances {
+      #expect(t.rare(.ulp, probability: 1e-6) == nil && t.rare(.relative, probability: 1e-6) == nil)
+      let beside = try #require(t.rare(.beside, probability: 1e-6))
+      #expect(t.measured(.beside) <= beside && beside <= (t.sound(.beside) ?? 0))
+    }
   }
 
   /// Seen ≤ rare ≤ proven, and what is measured is what the experiment measures.

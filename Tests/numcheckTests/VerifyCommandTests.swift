@@ -164,7 +164,123 @@ import Testing
       outcome.status == 2 && outcome.errors.contains("int32 is no format of results"), "\(outcome.errors)")
   }
 
+  // MARK: What names nothing
+
+  private func inFolder(_ body: (_ path: (String) -> String) throws -> Void) throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try body { folder.appendingPathComponent($0).path }
+  }
+
+  private func drawn(_ count: Int, _ seed: UInt64) -> [Double] {
+    var random = RandomSource(seed: seed, row: 0)
+    return (0..<count).map { _ in Double(Float(random.normal())) }
+  }
+
+  /// The bound of sums in bf16 allows nearly anything: what does not err as such sums do has another name, or none.
+  @Test func aWideBoundNamesNothing() throws {
+    try inFolder { path in
+      let (a, b) = (drawn(8 * 200, 1), drawn(200 * 8, 2))
+      func product(_ rounded: (Double) -> Double) -> [Double] {
+        (0..<64).map { k in (0..<200).reduce(0) { rounded($0 + a[k / 8 * 200 + $1] * b[$1 * 8 + k % 8]) } }
+      }
+      try TensorWriter.write(a, as: .f32, shape: [8, 200], to: path("a.npy"))
+      try TensorWriter.write(b, as: .f32, shape: [200, 8], to: path("b.npy"))
+      func names(_ results: [Double]) throws -> [String] {
+        try TensorWriter.write(results.map { Double(Float($0)) }, as: .f32, shape: [8, 8], to: path("y.npy"))
+        return self.names(
+          try result(
+            "verify matmul --a \(path("a.npy")) --b \(path("b.npy")) --results \(path("y.npy"))", status: 1))
+      }
+      let exact = product { $0 }
+      #expect(try names(exact.map { 2 * $0 }) == ["the product doubled"])
+      #expect(try names(exact.map { -$0 }) == ["the negative of the product"])
+      #expect(try names(exact.map { _ in 0 }) == ["zeros"])
+      #expect(try names(drawn(64, 3)).isEmpty)
+      #expect(try names(product { NumberFormat.bf16.round($0) }).contains("accumulator bf16"))
+    }
+  }
+
+  @Test func logarithmsAreNamed() throws {
+    try inFolder { path in
+      let x = drawn(16 * 64, 4)
+      try TensorWriter.write(x, as: .f32, shape: [16, 64], to: path("x.npy"))
+      func names(_ wrong: (_ maximum: Double, _ sum: Double) -> Double) throws -> [String] {
+        let y = (0..<16).map { row in
+          let z = x[row * 64..<(row + 1) * 64]
+          let m = z.max() ?? 0
+          return Double(Float(wrong(m, z.reduce(0) { $0 + exp($1 - m) })))
+        }
+        try TensorWriter.write(y, as: .f32, shape: [16], to: path("y.npy"))
+        return self.names(
+          try result("verify lse --input \(path("x.npy")) --results \(path("y.npy"))", status: 1))
+      }
+      #expect(try names { $0 + log2($1) } == ["log2 of the sum"])
+      #expect(try names { $0 + log10($1) } == ["log10 of the sum"])
+      #expect(try names { log($1) + 0 * $0 } == ["maximum not added back"])
+      #expect(try names { $0 + log($1 / 64) } == ["logarithm of the mean"])
+    }
+  }
+
+  /// Norms without their root, which nothing explains: a report, whatever pairs are tried.
+  @Test func whatNothingExplainsIsAReport() throws {
+    try inFolder { path in
+      let (x, weight) = (drawn(8 * 32, 5), drawn(32, 6))
+      try TensorWriter.write(x, as: .f32, shape: [8, 32], to: path("x.npy"))
+      try TensorWriter.write(weight, as: .f32, shape: [32], to: path("w.npy"))
+      let y = (0..<256).map { i in
+        let row = x[i / 32 * 32..<(i / 32 + 1) * 32]
+        return Double(Float(x[i] * weight[i % 32] / (row.reduce(0) { $0 + $1 * $1 } / 32 + 1e-5)))
+      }
+      try TensorWriter.write(y, as: .f32, shape: [8, 32], to: path("y.npy"))
+      for question in [
+        "rmsnorm --input \(path("x.npy")) --weight \(path("w.npy"))",
+        "layernorm --input \(path("x.npy")) --weight \(path("w.npy")) --bias \(path("w.npy"))",
+      ] {
+        #expect(names(try result("verify \(question) --results \(path("y.npy"))", status: 1)).isEmpty)
+      }
+    }
+  }
+
+  @Test func whatIsRunIsNotWrittenOver() throws {
+    try inFolder { path in
+      for (flag, line) in [("--plugin", path("k.so")), ("--exec", "sh \(path("k.so"))")] {
+        try Data("exit 1".utf8).write(to: URL(fileURLWithPath: path("k.so")))
+        for more in [
+          ["verify", "softmax", "--report", "json=\(path("k.so"))"],
+          ["fingerprint", "softmax", "--output", path("k.so")],
+          ["search", "softmax", "--emit", "c=\(path("k.so"))"],
+        ] {
+          let outcome = try CommandRunner.run(more + [flag, line])
+          #expect(
+            outcome.status == 2 && outcome.errors.contains("is an input, it would be lost"),
+            "\(more): \(outcome.errors)")
+          #expect(try String(contentsOfFile: path("k.so"), encoding: .utf8) == "exit 1")
+        }
+      }
+    }
+  }
+
   // MARK: Dumps
+
+  /// A NaN or an infinity in one alone is no number that a budget could be kept with.
+  @Test func aNumberInOneAloneKeepsNoBudget() throws {
+    try inFolder { path in
+      var x = drawn(256, 7)
+      try TensorWriter.write(x, as: .f32, shape: [256], to: path("a.npy"))
+      for special in [Double.nan, .infinity] {
+        x[17] = special
+        try TensorWriter.write(x, as: .f32, shape: [256], to: path("b.npy"))
+        for (a, b) in [("a.npy", "b.npy"), ("b.npy", "a.npy")] {
+          for budget in ["cosine>=0.9", "ulp.max<=1", "sqnr>=10", "relativeL2<=1"] {
+            let outcome = try run("compare \(path(a)) \(path(b)) --budget \(budget)")
+            #expect(outcome.status == 1, "\(a) \(b) \(budget): \(outcome.output)\(outcome.errors)")
+          }
+        }
+        #expect(try run("compare \(path("b.npy")) \(path("b.npy")) --budget ulp.max<=0").status == 0)
+      }
+    }
+  }
 
   @Test func theFirstToLeaveItsBudgetIsNamed() throws {
     let words = "compare dump.npz dump-f16.npz --map *=model.* --budget relativeL2<=1e-3"

@@ -37,6 +37,8 @@ package struct GuestProblem: Sendable {
   package var parameters: [GuestParameter]
   /// What an item is: `row`, `head`.
   package var itemName: String
+  /// What the first input may be as large as so that only a kernel that subtracts the largest has an answer; nil where that is not asked.
+  package var largeSize: Double?
 
   package init(
     _ operation: String, inputs: [Input], outputs: [Output], parameters: [GuestParameter] = [],

@@ -12,6 +12,8 @@ package enum CallTrait: String, Sendable, CaseIterable {
   case oddCount = "odd-count"
   /// Numbers of another distribution than those that were asked about.
   case otherNumbers = "other-numbers"
+  /// Numbers so large that e^x overflows, where a right kernel subtracts the largest first.
+  case large = "large-numbers"
   /// Other contents where the call before had its own.
   case inPlace = "changed-in-place"
   /// Memory that no call had before.
@@ -27,6 +29,7 @@ package enum CallTrait: String, Sendable, CaseIterable {
     case .single: "of a single item"
     case .oddCount: "of an odd number of items"
     case .otherNumbers: "with other numbers than those that were asked about"
+    case .large: "with numbers so large that e^x overflows"
     case .inPlace: "that find other contents where the call before had its own"
     case .fresh: "with memory that no call had before"
     case .late: "after the eighth"
@@ -42,12 +45,15 @@ package struct PlannedCall: Sendable {
   package var traits: Set<CallTrait>
 
   /// What tells the numbers of two calls apart.
-  var contents: [Int] { items + [traits.contains(.otherNumbers) ? 1 : 0] }
+  var contents: [Int] { items + [traits.contains(.otherNumbers) ? 1 : traits.contains(.large) ? 2 : 0] }
 
   /// The call itself.
   func call(of problem: GuestProblem) -> GuestCall {
     var call = problem.call(items: items, length: length)
     if traits.contains(.otherNumbers), !call.inputs.isEmpty { call.inputs[0] = call.inputs[0].squared }
+    if traits.contains(.large), let size = problem.largeSize {
+      call.inputs[0] = call.inputs[0].scaled(to: size)
+    }
     return call
   }
 }
@@ -55,14 +61,20 @@ package struct PlannedCall: Sendable {
 extension GuestArray {
   /// Each number's square with its sign, over the largest: within the same range, of another distribution. As it is where it has no
   /// such numbers.
-  fileprivate var squared: GuestArray {
+  fileprivate var squared: GuestArray { changed { $0 * ($0.magnitude / $1) } }
+
+  /// All numbers times the same, so that the largest is `size`, or as near as the elements' type has one.
+  fileprivate func scaled(to size: Double) -> GuestArray { changed { $0 * (size / $1) } }
+
+  /// Of each finite number, and of the largest, another.
+  private func changed(_ other: (_ x: Double, _ largest: Double) -> Double) -> GuestArray {
     let values = values
     let largest = values.lazy.filter(\.isFinite).map(\.magnitude).max() ?? 0
     guard largest > 0, type.guestNumber != nil,
-      let other = try? GuestArray(
-        name, type, shape, values: values.map { $0.isFinite ? $0 * ($0.magnitude / largest) : $0 })
+      let made = try? GuestArray(
+        name, type, shape, values: values.map { $0.isFinite ? other($0, largest) : $0 })
     else { return self }
-    return other
+    return made
   }
 }
 
@@ -92,6 +104,7 @@ struct HygieneCalls {
     for _ in 0..<(staysLoaded ? 6 : 3) { add(draw(usual), []) }
     add(draw(usual), fresh: true, [.fresh])
     for _ in 0..<(staysLoaded ? 2 : 1) { add(draw(usual), [.otherNumbers]) }
+    if problem.largeSize != nil { add(draw(usual), [.large]) }
     if gaps {
       add(draw(usual), gap: 3, [.strided])
       if staysLoaded { add(draw(usual), gap: 8, [.strided]) }

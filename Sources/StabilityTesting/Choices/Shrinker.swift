@@ -9,8 +9,10 @@ public struct Shrinker {
   public private(set) var attempts = 0
   /// How many steps were taken.
   public private(set) var steps = 0
+  /// Whether it is time to end, whatever is left to do; never unless said otherwise.
+  public var isLate: @Sendable () -> Bool = { false }
   /// Whether there may be more to do.
-  public var isCutShort: Bool { attempts >= limit }
+  public var isCutShort: Bool { attempts >= limit || isLate() }
 
   private var best: [Choice] = []
   private var size = ChoiceSize([])
@@ -63,7 +65,7 @@ public struct Shrinker {
 
   /// Takes a step to `candidate` where that is simpler and does.
   private mutating func take(_ candidate: [Choice]) throws -> Bool {
-    guard attempts < limit else { return false }
+    guard !isCutShort else { return false }
     let candidateSize = ChoiceSize(candidate)
     guard candidateSize < size else { return false }
     var mark: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -52,6 +52,11 @@ package enum OpenedFiles {
     state.withLock { $0.fingerprints?[path] = made }
   }
 
+  /// Notes what somebody else reads: a library that is loaded, a script that is run.
+  package static func insert(_ identity: FileIdentity) {
+    _ = state.withLock { $0.identities.insert(identity) }
+  }
+
   /// Whether `identity` was read.
   package static func contains(_ identity: FileIdentity) -> Bool {
     state.withLock { $0.identities.contains(identity) }

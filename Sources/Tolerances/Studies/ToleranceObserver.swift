@@ -15,10 +15,13 @@ public struct ToleranceObserver<Q: Question>: Observer {
   public private(set) var tolerances: [KernelTolerance]
   /// The same for the correctly rounded results, which no rule should refuse.
   public private(set) var rounded: KernelTolerance
+  /// What the rules let through.
+  private(set) var defective: DefectiveResults
 
   /// Watches results of the first part, numbers of `format`; `models` are the candidates' own.
   init(
-    _ question: Q, _ format: NumberFormat, _ candidates: [any Candidate<Q>], _ limits: [ToleranceRule.Limit]
+    _ question: Q, _ format: NumberFormat, _ candidates: [any Candidate<Q>], _ limits: [ToleranceRule.Limit],
+    cancels: Bool
   ) {
     self.question = question
     self.format = format
@@ -27,8 +30,9 @@ public struct ToleranceObserver<Q: Question>: Observer {
     random = models.map { model in
       (model as? any ProbabilisticErrorModel<Q>).map { $0.exceeded(withProbability: KernelTolerance.rarity) }
     }
-    tolerances = candidates.map { _ in KernelTolerance(limits) }
+    tolerances = candidates.map { _ in KernelTolerance(limits, cancels: cancels) }
     rounded = KernelTolerance(limits)
+    defective = DefectiveResults(limits, format)
   }
 
   public mutating func see(stored: Answered<Q>, given: Answered<Q>) {
@@ -48,9 +52,18 @@ public struct ToleranceObserver<Q: Question>: Observer {
     guard let row = layout.first, let profile else { return }
     let exact = flat[0].value
     let y = UnsafeBufferPointer(rebasing: results[0..<exact.count])
+    let allowed = bounds(&models[k], row, item, profile, exact)
     tolerances[k].add(
-      y, truths[0].rounded, exact, bounds: bounds(&models[k], row, item, profile, exact),
-      random: bounds(&random[k], row, item, profile, exact), format)
+      y, truths[0].rounded, exact, bounds: allowed, random: bounds(&random[k], row, item, profile, exact),
+      format)
+    if k == 0 && !limits.isEmpty {
+      let rounded = truths[0].rounded
+      defective.add(
+        row: rounded.isEmpty ? 0 : self.rounded.rows,
+        RowTruth(
+          truth: truths[0], exact: exact, rounded: rounded, bounds: allowed ?? exact.map { _ in .nan },
+          plain: rounded))
+    }
   }
 
   private func bounds(
@@ -68,6 +81,7 @@ public struct ToleranceObserver<Q: Question>: Observer {
   public mutating func merge(_ other: ToleranceObserver) {
     for k in tolerances.indices { tolerances[k].merge(other.tolerances[k]) }
     rounded.merge(other.rounded)
+    defective.merge(other.defective)
   }
 }
 
@@ -83,14 +97,21 @@ public struct KernelTolerance: Sendable {
     case relative
     /// Absolute, of results below the normal numbers: what an `atol` must allow beside such an `rtol`.
     case floor
+    /// Absolute, beyond one unit in the last place of the result: what an `atol` must allow beside an `rtol` of twice the unit roundoff,
+    /// of results that may be as near to 0 as they like.
+    case beside
   }
 
+  /// Whether results are sums that may cancel, so that one near 0 errs by any multiple of itself: then how often it does is no matter
+  /// of tails that fall off.
+  public let cancels: Bool
+
   /// Each row's largest error: one array a figure.
-  private var largest: [[Double]] = [[], [], [], []]
+  private var largest: [[Double]] = Figure.allCases.map { _ in [] }
   /// The largest sound bound a figure.
-  private var sound = [0.0, 0.0, 0.0, 0.0]
+  private var sound = Figure.allCases.map { _ in 0.0 }
   /// The largest that a row exceeds with a probability of `rarity` where roundings are random; nil where there is none.
-  private var random: [Double]? = [0, 0, 0, 0]
+  private var random: [Double]? = Figure.allCases.map { _ in 0 }
   /// How rare an excess is that tests can live with.
   public static let rarity = 1e-6
   /// Rows that the rules refuse, one each.
@@ -105,8 +126,9 @@ public struct KernelTolerance: Sendable {
   public private(set) var squares: (measured: Double, sound: Double) = (0, 0)
   private let limits: [ToleranceRule.Limit]
 
-  init(_ limits: [ToleranceRule.Limit]) {
+  init(_ limits: [ToleranceRule.Limit], cancels: Bool = false) {
     self.limits = limits
+    self.cancels = cancels
     refused = limits.map { _ in 0 }
   }
 
@@ -114,9 +136,9 @@ public struct KernelTolerance: Sendable {
     _ y: UnsafeBufferPointer<Double>, _ rounded: [Double], _ exact: [Double], bounds: [Double]?,
     random: [Double]?, _ format: NumberFormat
   ) {
-    var worst = [0.0, 0.0, 0.0, 0.0]
-    var allowed = [0.0, 0.0, 0.0, 0.0]
-    var probable = [0.0, 0.0, 0.0, 0.0]
+    let figures = Figure.allCases.count
+    var worst = [Double](repeating: 0, count: figures)
+    var (allowed, probable) = (worst, worst)
     var isRefused = [Bool](repeating: false, count: limits.count)
     var (errors, energy, margins) = (0.0, 0.0, 0.0)
     var isAnswered = false
@@ -129,19 +151,22 @@ public struct KernelTolerance: Sendable {
       let ulp = format.ulp(of: exact[i])
       let isNormal = exact[i].magnitude >= format.smallestNormal
       func sizes(of x: Double) -> [Double] {
-        [x / ulp, x, isNormal ? x / exact[i].magnitude : 0, isNormal ? 0 : x]
+        [
+          x / ulp, x, isNormal ? x / exact[i].magnitude : 0, isNormal ? 0 : x,
+          Swift.max(0, x - 2 * format.unitRoundoff * exact[i].magnitude),
+        ]
       }
       if let bounds {
         let may = sizes(of: bounds[i])
-        for f in 0..<4 { allowed[f] = Swift.max(allowed[f], may[f]) }
+        for f in 0..<figures { allowed[f] = Swift.max(allowed[f], may[f]) }
         margins += bounds[i] * bounds[i]
       }
       if let random {
         let may = sizes(of: random[i])
-        for f in 0..<4 { probable[f] = Swift.max(probable[f], may[f]) }
+        for f in 0..<figures { probable[f] = Swift.max(probable[f], may[f]) }
       }
       let found = sizes(of: error)
-      for f in 0..<4 { worst[f] = Swift.max(worst[f], found[f]) }
+      for f in 0..<figures { worst[f] = Swift.max(worst[f], found[f]) }
       errors += error * error
       energy += exact[i] * exact[i]
       for (k, limit) in limits.enumerated() {
@@ -161,19 +186,19 @@ public struct KernelTolerance: Sendable {
       if isRefused[k] { refused[k] += 1 }
     }
     rows += 1
-    for f in 0..<4 { largest[f].append(worst[f]) }
+    for f in 0..<figures { largest[f].append(worst[f]) }
     squares.measured = Swift.max(squares.measured, energy > 0 ? errors / energy : 0)
     self.random = random == nil ? nil : self.random.map { zip($0, probable).map { Swift.max($0, $1) } }
     if bounds == nil {
       unbounded += 1
     } else {
-      for f in 0..<4 { sound[f] = Swift.max(sound[f], allowed[f]) }
+      for f in 0..<figures { sound[f] = Swift.max(sound[f], allowed[f]) }
       squares.sound = Swift.max(squares.sound, energy > 0 ? margins / energy : 0)
     }
   }
 
   mutating func merge(_ other: KernelTolerance) {
-    for f in 0..<4 {
+    for f in largest.indices {
       largest[f] += other.largest[f]
       sound[f] = Swift.max(sound[f], other.sound[f])
     }
@@ -205,8 +230,9 @@ public struct KernelTolerance: Sendable {
 
   /// What a right kernel's row exceeds with `probability` at most, going by the rows seen: the tail above the largest of them is
   /// taken to fall like e^−x, as fast as the upper twentieth does and three standard errors slower. Errors are bounded, so their
-  /// tails fall faster. nil below 100 rows; never above the sound bound.
+  /// tails fall faster. nil below 100 rows, and of what is relative to results that may cancel; never above the sound bound.
   public func rare(_ figure: Figure, probability: Double) -> Double? {
+    if cancels && (figure == .ulp || figure == .relative) { return nil }
     let values = largest[figure.rawValue].filter(\.isFinite).sorted()
     guard values.count == rows, rows >= 100 else { return nil }
     let count = Swift.max(20, rows / 20)

@@ -7,11 +7,14 @@ public struct ToleranceStudy<Q: Question>: Sendable {
   public var trial: Trial<Q>
   /// Rules to try on them.
   public var rules: [ToleranceRule]
+  /// Whether results are sums that may cancel: see `KernelTolerance.cancels`.
+  public var cancels: Bool
 
   /// Without rules unless said otherwise.
-  public init(_ trial: Trial<Q>, rules: [ToleranceRule] = []) {
+  public init(_ trial: Trial<Q>, rules: [ToleranceRule] = [], cancels: Bool = false) {
     self.trial = trial
     self.rules = rules
+    self.cancels = cancels
   }
 
   /// What was found.
@@ -22,6 +25,8 @@ public struct ToleranceStudy<Q: Question>: Sendable {
     public let tolerances: [KernelTolerance]
     /// Of the correctly rounded results.
     public let rounded: KernelTolerance
+    /// For each rule the names of `ResultDefect` that do harm and that it accepts; nil where a rule cannot be asked.
+    public let passing: [[String]?]
     /// How the truth was proven.
     public let certificate: Certificate
   }
@@ -35,10 +40,11 @@ public struct ToleranceStudy<Q: Question>: Sendable {
     let format = trial.formats[0]
     let limits = rules.map { $0.limit(format) }
     let (found, seen) = try trial.run(
-      on: source, observer: ToleranceObserver(trial.question, format, trial.candidates, limits),
+      on: source,
+      observer: ToleranceObserver(trial.question, format, trial.candidates, limits, cancels: cancels),
       progress: progress)
     return Result(
       kernels: trial.candidates.map(\.name), tolerances: seen.tolerances, rounded: seen.rounded,
-      certificate: found.certificate)
+      passing: seen.defective.passing(rules), certificate: found.certificate)
   }
 }

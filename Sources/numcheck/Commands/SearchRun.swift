@@ -124,10 +124,13 @@ struct SearchRun {
     let progress = Progress(total: settings.tries * subjects.count)
     let isCounted = search.tries != nil || search.seconds == nil
     var found: [SearchReport.Found] = []
+    // Of the time there is each kernel gets as much.
+    var shared = settings
+    shared.seconds = settings.seconds.map { $0 / Double(subjects.count) }
     for (k, subject) in subjects.enumerated() {
       let show = isCounted ? progress.callback : nil
       let each = settings.tries
-      let outcome = try Search(subject, settings).run(
+      let outcome = try Search(subject, shared).run(
         witnesses: witnesses, progress: show.map { show in { @Sendable in show(k * each + $0) } })
       found.append(SearchReport.Found(kernel: subject.name, outcome: outcome))
     }

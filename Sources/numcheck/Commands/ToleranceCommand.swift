@@ -56,10 +56,11 @@ struct ToleranceCommand: ParsableCommand {
       ) { _ in RowProver(operation, format: format) }
       let progress = Progress(total: rows.rowCount)
       defer { progress.finish() }
-      return try ToleranceStudy(trial, rules: rules).run(on: stored, progress: progress.callback)
+      return try ToleranceStudy(trial, rules: rules, cancels: operation == .softmaxVJP).run(
+        on: stored, progress: progress.callback)
     }
     let found = try study(source.rows)
-    var passing: [[String]]?
+    var passing = found.passing
     if !rules.isEmpty && Defect.operations.contains(operation) && parameters.temperature.value == 1 {
       // Some of the rows are enough to see what a rule lets through.
       passing = try defects(rules, configuration, source, threads: workers)
@@ -176,14 +177,14 @@ struct AttentionToleranceCommand: ParsableCommand {
     let rows = tensors.shape.heads * tensors.shape.queries
     trial.chunk = max(1, min(64, rows / (2 * max(threads.count, 1))))
     let progress = Progress(total: rows)
-    let found = try ToleranceStudy(trial, rules: rules).run(
+    let found = try ToleranceStudy(trial, rules: rules, cancels: true).run(
       on: AttentionQueries(tensors, stored: stored, block: trial.chunk), progress: progress.callback)
     progress.finish()
     var made = ToleranceReport(
       operation: "attention",
       title: "\(configuration.described("attention")): \(AttentionWords.size(tensors.shape)), "
         + AttentionWords.question(parameters, tensors.shape), format: format, kernels: found.kernels,
-      tolerances: found.tolerances, rounded: found.rounded, rules: rules, passing: nil)
+      tolerances: found.tolerances, rounded: found.rounded, rules: rules, passing: found.passing)
     made.facts =
       [
         Fact("dtype", .text(configuration.storage.name)), Fact("compute", .text(configuration.compute.name)),

@@ -93,13 +93,25 @@ extension GuestOptions {
     }
     let shape = RowFile.results(operation, [rows, length], 1)
     let axes = operation == .softmaxJacobian ? [1, 2] : operation.hasOneResult || hasTarget ? [] : [1]
-    return GuestProblem(
+    var problem = GuestProblem(
       operation.rawValue, inputs: inputs,
       outputs: [
         .init(
           GuestResult("results", try Self.element(verification.format), shape), perItem: 1, lengthAxes: axes)
       ],
       parameters: [GuestParameter("temperature", verification.parameters.temperature)])
+    problem.largeSize = largeSize(operation, verification)
+    return problem
+  }
+
+  /// Logits of which e^x overflows in what is computed in, where the question is one for kernels that subtract the largest.
+  private func largeSize(_ operation: RowOperation, _ verification: RowVerification) -> Double? {
+    let compute = verification.claims.compute ?? RowPlans.usual(verification.format)
+    let size = (compute == .f64 ? 1000 : 400) * verification.parameters.temperature
+    let shifts: Set<RowOperation> = [.softmax, .logSoftmax, .logSumExp, .crossEntropy, .crossEntropyGradient]
+    let isNaive = verification.claims.algorithm?.hasPrefix("naive") ?? false
+    return shifts.contains(operation) && !isNaive && size > 0 && size < verification.inputs.largestFinite
+      && size < verification.format.largestFinite ? size : nil
   }
 
   /// All rows as one array.

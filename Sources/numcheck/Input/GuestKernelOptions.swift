@@ -34,6 +34,10 @@ struct GuestKernelOptions: ParsableArguments {
     if let timeout, !(timeout.value > 0 && timeout.value < 1e6) {
       throw ValidationError("--timeout must be above 0 and below 1000000")
     }
+    // What is run is read, and no report may take its place.
+    for file in [plugin].compactMap({ $0 }) + (exec ?? "").split(separator: " ").map(String.init) {
+      if let identity = FileIdentity(file) { OpenedFiles.insert(identity) }
+    }
   }
 
   /// Starts the kernel for calls with these arrays and parameters, of which none may take longer than --timeout, or `seconds`; throws

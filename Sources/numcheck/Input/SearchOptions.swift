@@ -22,7 +22,9 @@ struct SearchOptions: ParsableArguments {
   var tries: Int?
 
   @Option(
-    help: ArgumentHelp("Seconds to go on; what is found then depends on the machine.", valueName: "seconds"))
+    help: ArgumentHelp(
+      "Seconds to search, all kernels together; making rows simple may take as long again. What is found then depends on the machine.",
+      valueName: "seconds"))
   var seconds: NumberArgument?
 
   @Option(

@@ -59,18 +59,17 @@ struct CompareReport {
     // Beside those of kinds and layers it has a name.
     if isModel { table.title = "by tensor" }
     report.add(table)
+    if entries.isEmpty {
+      throw UsageError(
+        "\(first) and \(seconds.joined(separator: ", ")) have no tensor in common that can be compared"
+          + reason)
+    }
     report.conclusion = try conclusion(report, limits)
     // A budget is asked of all tensors: what could not be compared did not keep it.
     if !limits.isEmpty, let one = leftOut.first {
       report.gaps.append(
         "\(leftOut.count == 1 ? "1 tensor was" : "\(Figures.count(leftOut.count)) tensors were") not compared: \(one.tensor), \(one.reason)"
       )
-    }
-    if entries.isEmpty { report.gaps = ["nothing was compared: the two have no tensor in common"] }
-    if entries.isEmpty && limits.isEmpty {
-      throw UsageError(
-        "\(first) and \(seconds.joined(separator: ", ")) have no tensor in common that can be compared"
-          + reason)
     }
     return report
   }
@@ -85,7 +84,14 @@ struct CompareReport {
     }
     func size(_ k: Int, _ x: Double) -> Cell {
       let d = entries[k].difference
-      return .number(x, unless: d.sums.isAllLost ? "no number is left" : "there are no numbers")
+      var cell = Cell.number(x, unless: d.sums.isAllLost ? "no number is left" : "there are no numbers")
+      // Of the numbers that both have it may be said, but it is no measure of what has become of the tensor.
+      if d.unlike > 0 && cell.caveat == nil {
+        cell.caveat =
+          "\(Figures.count(d.unlike)) \(d.unlike == 1 ? "element is" : "elements are") a number in one alone"
+        cell.isSpoiled = true
+      }
+      return cell
     }
     table.add(C.tensor) { k in
       Cell(text: isModel ? entries[k].place.shown : entries[k].pair.name, value: .text(entries[k].pair.name))

@@ -15,7 +15,7 @@ func keepApart(outputs: [String?], inputs: [String?]) throws {
   if let identity = FileIdentity(descriptor: 1) { taken.insert(.file(identity)) }
   for output in outputs {
     let place = try OutputPlace(FilePath(argument: output))
-    if case .file(let identity) = place.identity, read.contains(identity) {
+    if case .file(let identity) = place.identity, read.contains(identity) || OpenedFiles.contains(identity) {
       throw UsageError("\(output) is an input, it would be lost")
     }
     guard taken.insert(place.identity).inserted else { throw UsageError("\(output) would be written twice") }

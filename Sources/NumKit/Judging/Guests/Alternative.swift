@@ -12,6 +12,8 @@ public struct Alternative<Q: Question>: Sendable {
   public var plans: [GuestPlan<Q>]
   /// Whether the same is asked, of a kernel that may err by more: its errors are those as asked.
   public var isSameQuestion = false
+  /// What a kernel of ours that errs so answers: results of another that errs much more are not explained by a bound that allows them.
+  public var example: (any ResultSource<Q>)?
   /// Makes of what was asked what is answered; the item's number stays.
   public var change: (@Sendable (inout Q.Item) throws -> Void)?
   /// The results, where they are read in another way.

@@ -58,15 +58,20 @@ extension Verification {
     guard !near.isEmpty else { return found }
     let all = Sample(source, confirming(source, wrong, findings))
     let askedOfAll = try hold(Alternative("as asked", plans: promised, prover: prover), on: all)
+    // What explains what is wrong, and what is right as well, comes before what explains the wrong alone.
+    let right = Array(spreadItems(source.itemCount, 8, []).filter { !wrong.contains($0) }.prefix(4))
+    var fits: [(fit: HypothesisFit, isEverywhere: Bool)] = []
     for (alternative, _) in near {
       var fit = try hold(alternative, on: all)
       guard Self.explains(fit, askedOfAll, isSameQuestion: alternative.isSameQuestion) else { continue }
       if wrong.isEmpty && all.itemCount < 2 { continue }
       fit.askedAboveBound = askedOfAll.aboveBound
       fit.askedMeanUlp = askedOfAll.meanUlp
-      found.append(fit)
+      let others = right.isEmpty ? nil : try hold(alternative, on: Sample(source, right))
+      fits.append((fit, others.map { $0.aboveBound == 0 } ?? true))
     }
-    return found
+    let isSome = fits.contains(where: \.isEverywhere)
+    return found + fits.filter { $0.isEverywhere || !isSome }.map(\.fit)
   }
 
   /// Whether a wrong question's answer, or a wider bound of the same, explains what that of the right one does not.
@@ -97,8 +102,20 @@ extension Verification {
       if asked.aboveBound == 0 && share * least >= asked.meanUlp { return nil }
     }
     let fit = try hold(alternative, on: screen)
-    return Self.explains(fit, asked, isSameQuestion: alternative.isSameQuestion)
-      ? (alternative, fit) : nil
+    guard Self.explains(fit, asked, isSameQuestion: alternative.isSameQuestion),
+      try isLikely(fit, alternative, on: screen)
+    else { return nil }
+    return (alternative, fit)
+  }
+
+  /// Whether errors are about as large as those of the alternative's example.
+  private func isLikely<S: ItemSource<Q>>(
+    _ fit: HypothesisFit, _ alternative: Alternative<Q>, on screen: Sample<S>
+  ) throws -> Bool {
+    guard let example = alternative.example else { return true }
+    var typical = alternative
+    typical.results = example
+    return fit.meanUlp <= 4 * (try hold(typical, on: screen)).meanUlp
   }
 
   /// The items that an explanation must hold for: all, where more than half are wrong or none is; else the wrong ones.

@@ -163,7 +163,8 @@ enum AffineHypotheses: NormHypotheses {
         parameters.weight = (0..<n).map { 1 + parameters.weight($0) }
       }
       add("weight one place too far right") { parameters, _ in
-        parameters.weight.insert(parameters.weight.removeLast(), at: 0)
+        // Another change may have left it out.
+        if let last = parameters.weight.popLast() { parameters.weight.insert(last, at: 0) }
       }
     }
     if !context.parameters.bias.isEmpty {

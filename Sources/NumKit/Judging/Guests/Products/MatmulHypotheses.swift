@@ -1,3 +1,4 @@
+import NumKitKernels
 import NumKitNumbers
 import NumKitQuestions
 import NumKitTruth
@@ -16,6 +17,7 @@ public enum MatmulHypothesisRegistry {
     InnerTailHypotheses.self,
     NarrowInputs.self,
     NarrowSumHypotheses.self,
+    ScaledProductHypotheses.self,
     ProductOrderHypotheses.self,
   ]
 
@@ -85,7 +87,40 @@ enum NarrowSumHypotheses: MatmulHypotheses {
         MatmulProver(inputs, format: results)
       }
       narrow.isSameQuestion = true
+      narrow.example = try? SummedProduct(v, format)
       return narrow
+    }
+  }
+}
+
+/// A kernel of ours with a short accumulator, one product after the other.
+private struct SummedProduct: ResultSource {
+  typealias Q = MatmulQuestion
+  private let configuration: MatmulConfiguration
+  private let inputs: MatmulInputs
+
+  init(_ v: MatmulVerification, _ accumulator: NumberFormat) throws {
+    configuration = try MatmulConfiguration(
+      storage: .float(v.storage), accumulator: .float(accumulator), result: v.format)
+    inputs = v.inputs
+    _ = try MatmulRunner(.sequential, configuration, inputs)
+  }
+
+  func results(of item: MatmulQuestion.Item, into results: UnsafeMutableBufferPointer<Double>) throws {
+    var trace = StageTrace()
+    trace.startRow(item.row)
+    try MatmulRunner(.sequential, configuration, inputs).run(item.row, into: results, trace: &trace)
+  }
+}
+
+/// The product times another number.
+enum ScaledProductHypotheses: MatmulHypotheses {
+  static func alternatives(_ context: MatmulContext) -> [Alternative<MatmulQuestion>] {
+    let (a, b) = (context.a, context.b)
+    let factors = [("zeros", 0.0), ("the product doubled", 2), ("the negative of the product", -1)]
+    return factors.compactMap { name, factor in
+      context.product(
+        name, MatmulInputs(rows: a.values.map { factor * $0 }, columns: b.values, inner: a.inner))
     }
   }
 }

@@ -18,6 +18,15 @@ enum SumHypotheses: RowHypotheses {
     add("first element left out of the sum") { RowSum.sum($0.terms[1...]) / $0.sum }
     add("maximum left out of the sum") { ($0.sum - 1) / $0.sum }
     add("maximum counted twice in the sum") { ($0.sum + 1) / $0.sum }
+    if context.operation.isLogarithm {
+      // Of the sum after the maximum was subtracted: the result errs by the difference of the logarithms.
+      add("log2 of the sum") { Double.pow($0.sum, 1 / Double.log(2) - 1) }
+      add("log10 of the sum") { Double.pow($0.sum, 1 / Double.log(10) - 1) }
+      let lost =
+        context.operation == .logSumExp ? "maximum not added back" : "maximum subtracted from the sum alone"
+      add(lost) { Double.exp(-$0.maximum) }
+      add("logarithm of the mean") { 1 / Double($0.z.count) }
+    }
     // As norms have it, where no sum can be 0.
     for epsilon in [1e-3, 1e-5, 1e-6, 1e-8] {
       add("\(epsilon) added to the sum") { ($0.sum + epsilon) / $0.sum }
