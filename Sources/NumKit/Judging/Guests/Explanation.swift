@@ -41,7 +41,7 @@ extension Verification {
     let first = Array(Set(findings.worstItems(item).prefix(4) + wrong.prefix(2) + wrong.suffix(2))).sorted()
     let few = Array(first.prefix(6)) + (wrong.isEmpty ? spreadItems(source.itemCount, 6, []) : [])
     let screen = Sample(source, Set(few).sorted())
-    var found = try signs(on: source, wrong: wrong, suspects.signs())
+    let found = try signs(on: source, wrong: wrong, suspects.signs())
     let asked = try hold(
       Alternative("as asked", plans: promised, prover: prover), on: screen)
     guard asked.aboveBound > 0 || asked.meanUlp > suspects.leastMeanUlp else { return found }
