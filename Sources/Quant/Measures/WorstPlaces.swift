@@ -33,7 +33,7 @@ public struct WorstPlaces: Sendable, Hashable {
 
   private struct Summary: Hashable {
     var worst: ErrorPlace?
-    var lost: [ErrorPlace] = []
+    var lost = 0
   }
 
   public init(columns: Int, blockLength: Int = 32) {
@@ -94,7 +94,7 @@ public struct WorstPlaces: Sendable, Hashable {
 
   /// Forgets all channels but what it can say of them: nothing can be added any more.
   mutating func settle() {
-    summary = Summary(worst: channel, lost: channels(lostBeyond: Self.lostShare))
+    summary = Summary(worst: channel, lost: lostChannels)
     (errors, squares) = ([], [])
   }
 
@@ -102,28 +102,21 @@ public struct WorstPlaces: Sendable, Hashable {
     ErrorPlace(row: 0, column: column, width: 1, squaredError: errors[column], energy: squares[column])
   }
 
-  /// Channels that are not all zero and whose ‖x̂ − x‖ is more than `share` of ‖x‖.
-  public func channels(lostBeyond share: Double) -> [ErrorPlace] {
-    if let summary {
-      precondition(share >= Self.lostShare, "channels that lose less are not carried")
-      return summary.lost.filter { $0.squaredError > share * share * $0.energy }
-    }
-    return errors.indices.filter { squares[$0] > 0 && errors[$0] > share * share * squares[$0] }.map(place)
+  /// How many channels are not all zero and have a ‖x̂ − x‖ of more than half of ‖x‖.
+  public var lostChannels: Int {
+    summary?.lost ?? errors.indices.count { squares[$0] > 0 && errors[$0] > 0.25 * squares[$0] }
   }
 }
 
 extension WorstPlaces: Portable {
-  /// Channels that lose more than this of ‖x‖ count as lost.
-  package static let lostShare = 0.5
-
   /// What it can say, not the channels themselves: of models with many tensors those are more than what is measured of them. It is
   /// not merged any more.
   package mutating func carry(_ c: inout Carrier) throws {
     let blank = ErrorPlace(row: 0, column: 0, width: 0, squaredError: 0, energy: 0)
-    var said = Summary(worst: channel, lost: channels(lostBeyond: Self.lostShare))
+    var said = Summary(worst: channel, lost: lostChannels)
     try c.carry(&block, blank: blank) { try $0.carry(&$1) }
     try c.carry(&said.worst, blank: blank) { try $0.carry(&$1) }
-    try c.carry(&said.lost, blank: blank) { try $0.carry(&$1) }
+    try c.carry(count: &said.lost)
     if c.isReading { summary = said }
   }
 }

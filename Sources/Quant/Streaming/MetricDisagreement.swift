@@ -47,7 +47,7 @@ extension SchemeMeasurement {
       found.append(.peaks(relativeL2: l2, peakToRMS: statistics.maxAbsoluteError / rms))
     }
     if l2 <= 0.1 {
-      let lost = places.channels(lostBeyond: WorstPlaces.lostShare).count
+      let lost = places.lostChannels
       if lost > 0 { found.append(.channels(relativeL2: l2, lost: lost, of: places.columns)) }
     }
     if cosine >= 0.998 && divergence.mean > 0.01 {

@@ -85,6 +85,15 @@ struct MatmulCommand: Sharable {
   }
 
   private func precision() throws -> MatmulConfiguration {
+    try MatmulPrecision.made(dtype, scales, accumulate, resultDtype)
+  }
+}
+
+/// The flags of a product's formats, put together.
+enum MatmulPrecision {
+  static func made(
+    _ dtype: DType, _ scales: MatmulScaling?, _ accumulate: MatmulAccumulator?, _ resultDtype: DType?
+  ) throws -> MatmulConfiguration {
     var format: NumberFormat?
     if let resultDtype {
       guard let f = resultDtype.numberFormat else {

@@ -11,7 +11,8 @@ struct ToleranceCommand: ParsableCommand {
       "The tolerance that a kernel deserves: what a right one cannot exceed, and what a test's own lets through.",
     discussion: """
       Two limits: one that no right kernel with these formats and algorithms can exceed on such rows, proven; and one that \
-      it exceeds in one row of a million, extrapolated from the rows that were run. 'numcheck tolerance attention' has flags of its own.
+      it exceeds in one row of a million, extrapolated from the rows that were run. 'numcheck tolerance attention', 'matmul', 'rmsnorm' and \
+      'layernorm' have flags of their own.
       """)
 
   @Argument(

@@ -1,0 +1,131 @@
+import ArgumentParser
+import NumKit
+import Reports
+import Tolerances
+
+/// Which tolerance right products of matrices deserve. Reached as `numcheck tolerance matmul`.
+struct MatmulToleranceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tolerance-matmul",
+    abstract: "The tolerance that a product of matrices deserves.",
+    usage: "numcheck tolerance matmul [<options>]", shouldDisplay: false)
+
+  @Option(help: "Number format of A and B; see 'numcheck list formats'.")
+  var dtype: DType = .float(.f32)
+
+  @Option(help: ArgumentHelp("Format of sums (default: f32; f64 for f64)."))
+  var accumulate: MatmulAccumulator?
+
+  @Option(help: ArgumentHelp("Format of C (default: the dtype; f32 for dtypes of 8 bits or fewer)."))
+  var resultDtype: DType?
+
+  @Option(
+    help: ArgumentHelp(
+      "Order of summation of the plan, repeatable: sequential, pairwise, blocked:N, split-k:S (default: all).",
+      valueName: "name"))
+  var algorithm: [String] = []
+
+  @OptionGroup(title: "Rules") var lint: LintOptions
+  @OptionGroup(title: "Input") var input: MatmulInputOptions
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    guard dtype.numberFormat != nil else { throw UsageError("tolerance needs a floating-point --dtype") }
+    let precision = try MatmulPrecision.made(dtype, .none, accumulate, resultDtype)
+    let (orders, rules) = (try MatmulOrder.chosen(algorithm), try lint.rules)
+    try keepApart(outputs: report.files, inputs: [input.a, input.b])
+    let source = try MatmulSource(input)
+    let given = source.inputs
+    let stored = given.stored(as: precision.storage, precision.scaling)
+    let block = MatmulProver.block(rows: given.a.count, threads: threads.count)
+    var trial = Trial(
+      MatmulQuestion(), candidates: try orders.map { try MatmulCandidate($0, precision, stored) },
+      format: precision.result, threads: threads.count
+    ) { MatmulProver($0 == .stored ? stored : given, format: precision.result, block: block) }
+    trial.chunk = block
+    let progress = Progress(total: given.a.count)
+    let found = try ToleranceStudy(trial, rules: rules, cancels: true).run(
+      on: MatmulRows(given, stored: stored, dtype: precision.storage), progress: progress.callback)
+    progress.finish()
+    var made = ToleranceReport(
+      operation: "matmul",
+      title: "matmul in \(dtype), summed in \(precision.accumulator): \(source.size)\(source.phrase)",
+      format: precision.result, kernels: found.kernels, tolerances: found.tolerances, rounded: found.rounded,
+      rules: rules, passing: found.passing)
+    made.facts =
+      [
+        Fact("dtype", .text(dtype.name)), Fact("accumulate", .text("\(precision.accumulator)")),
+        Fact("resultDtype", .text(precision.result.name)),
+      ] + source.facts + [Fact("certificate", .certificate(found.certificate))]
+    made.note = found.certificate.line
+    try report.finish(made.report)
+  }
+}
+
+/// Which tolerance right norms deserve. Reached as `numcheck tolerance rmsnorm` and `numcheck tolerance layernorm`.
+struct NormToleranceCommand<N: NamedOperation<Normalization>>: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "tolerance-\(N.operation.rawValue)",
+      abstract: "The tolerance that \(N.operation.rawValue) deserves.",
+      usage: "numcheck tolerance \(N.operation.rawValue) [<options>]", shouldDisplay: false)
+  }
+
+  @Option(
+    help: ArgumentHelp(
+      "An algorithm of the plan, repeatable (default: all). See 'numcheck list kernels'.", valueName: "name"))
+  var algorithm: [String] = ["all"]
+
+  @OptionGroup(title: "Rules") var lint: LintOptions
+  @OptionGroup(title: "Formats") var precision: PrecisionOptions
+  @OptionGroup(title: "Question") var question: NormOptions
+  @OptionGroup(title: "Input") var input: RowOptions<AnyNumbers>
+  @OptionGroup(title: "Machine") var threads: ThreadOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+
+  func run() throws {
+    let configuration = try precision.configuration()
+    guard let format = configuration.storage.numberFormat, configuration.overflow == .special else {
+      throw UsageError("tolerance needs a floating-point --dtype, and no --overflow saturate")
+    }
+    let operation = N.operation
+    let algorithms = try AlgorithmNames.chosen(
+      algorithm, from: NormAlgorithm.all(for: operation), for: operation.rawValue)
+    let rules = try lint.rules
+    try keepApart(outputs: report.files, inputs: [input.input] + question.files)
+    let source = try RowInput(input, dtype: configuration.storage)
+    let workers = try MemoryNeeds.threads(
+      threads, operation.rawValue, length: source.rows.length, algorithms: algorithms.count)
+    let parameters = try question.parameters(operation, length: source.rows.length)
+    func study(_ rows: some RowSource) throws -> ToleranceStudy<NormQuestion>.Result {
+      let items = try NormRows(rows, operation, parameters: parameters, configuration: configuration)
+      let trial = try Trial(
+        operation, algorithms: algorithms, configuration: configuration,
+        storedParameters: items.kernelParameters, threads: workers)
+      let progress = Progress(total: rows.rowCount)
+      defer { progress.finish() }
+      // What a mean is subtracted from, or a bias added to, may come to nearly 0.
+      return try ToleranceStudy(
+        trial, rules: rules, cancels: operation == .layerNorm || !parameters.bias.isEmpty
+      ).run(on: items, progress: progress.callback)
+    }
+    let found = try study(source.rows)
+    var made = ToleranceReport(
+      operation: operation.rawValue,
+      title: "\(configuration.described(operation.rawValue)): \(Figures.count(source.rows.rowCount)) rows of "
+        + "\(Figures.count(source.rows.length))\(source.origin.phrase)",
+      format: format, kernels: found.kernels, tolerances: found.tolerances, rounded: found.rounded,
+      rules: rules, passing: found.passing)
+    made.facts =
+      [
+        Fact("dtype", .text(configuration.storage.name)), Fact("compute", .text(configuration.compute.name)),
+        Fact("accumulate", .text(configuration.accumulator.name)),
+      ] + source.origin.facts + [
+        Fact("rows", .integer(source.rows.rowCount)), Fact("length", .integer(source.rows.length)),
+        Fact("certificate", .certificate(found.certificate)),
+      ]
+    made.note = found.certificate.line
+    try report.finish(made.report)
+  }
+}
