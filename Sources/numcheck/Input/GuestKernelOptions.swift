@@ -1,6 +1,7 @@
 import ArgumentParser
 import Guests
 import NumKit
+import TensorFiles
 
 /// A kernel from outside, and how it is called.
 struct GuestKernelOptions: ParsableArguments {
