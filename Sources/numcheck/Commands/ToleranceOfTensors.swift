@@ -32,7 +32,7 @@ struct MatmulToleranceCommand: ParsableCommand {
 
   func run() throws {
     guard dtype.numberFormat != nil else { throw UsageError("tolerance needs a floating-point --dtype") }
-    let precision = try MatmulPrecision.made(dtype, .none, accumulate, resultDtype)
+    let precision = try MatmulPrecision.made(dtype, MatmulScaling.none, accumulate, resultDtype)
     let (orders, rules) = (try MatmulOrder.chosen(algorithm), try lint.rules)
     try keepApart(outputs: report.files, inputs: [input.a, input.b])
     let source = try MatmulSource(input)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Guests
 import NumKit
+import SystemPackage
 import TensorFiles
 
 /// A kernel from outside, and how it is called.
@@ -37,7 +38,7 @@ struct GuestKernelOptions: ParsableArguments {
     }
     // What is run is read, and no report may take its place.
     for file in [plugin].compactMap({ $0 }) + (exec ?? "").split(separator: " ").map(String.init) {
-      if let identity = FileIdentity(file) { OpenedFiles.insert(identity) }
+      if let identity = FileIdentity(FilePath(argument: file)) { OpenedFiles.insert(identity) }
     }
   }
 
