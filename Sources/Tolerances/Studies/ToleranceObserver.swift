@@ -97,8 +97,8 @@ public struct KernelTolerance: Sendable {
     case relative
     /// Absolute, of results below the normal numbers: what an `atol` must allow beside such an `rtol`.
     case floor
-    /// Absolute, beyond one unit in the last place of the result: what an `atol` must allow beside an `rtol` of twice the unit roundoff,
-    /// of results that may be as near to 0 as they like.
+    /// Absolute, beyond the unit roundoff of the result, which storing it may cost: what an `atol` must allow beside such an `rtol`, of
+    /// results that may be as near to 0 as they like.
     case beside
   }
 
@@ -153,7 +153,7 @@ public struct KernelTolerance: Sendable {
       func sizes(of x: Double) -> [Double] {
         [
           x / ulp, x, isNormal ? x / exact[i].magnitude : 0, isNormal ? 0 : x,
-          Swift.max(0, x - 2 * format.unitRoundoff * exact[i].magnitude),
+          Swift.max(0, x - format.unitRoundoff * exact[i].magnitude),
         ]
       }
       if let bounds {

@@ -70,8 +70,8 @@ struct ToleranceReport {
   }
 
   private var cancels: Bool { tolerances.contains(where: \.cancels) }
-  /// What an `rtol` of one unit in the last place is.
-  private var rounding: Double { 2 * format.unitRoundoff }
+  /// What storing a result costs at most, relative to it.
+  private var rounding: Double { format.unitRoundoff }
 
   private var figures: Table {
     let list: [(String, Figure)] = [
@@ -119,6 +119,7 @@ struct ToleranceReport {
     var parts: [String] = []
     if rounded.refused[k] > 0 || refusals(k).hits > 0 { parts.append("too tight") }
     if passing[k]?.isEmpty == false { parts.append("too loose") }
+    if passing[k] == nil && parts.isEmpty { return "not judged" }
     return parts.isEmpty ? "fits" : parts.joined(separator: ", ")
   }
 
@@ -127,7 +128,7 @@ struct ToleranceReport {
     table.add(C.rule) { .text(rules[$0].name) }
     table.add(C.verdict) { k in
       let v = verdict(k)
-      return .text(v, tone: v == "fits" ? .good : .bad)
+      return .text(v, tone: v == "fits" ? .good : v == "not judged" ? .plain : .bad)
     }
     table.add(C.right) { k in
       .share(refusals(k).hits, of: refusals(k).trials, unless: "no row has an answer")
@@ -150,7 +151,7 @@ struct ToleranceReport {
     func text(_ x: Double) -> String { String(format: "%g", Self.up(x)) }
     if cancels {
       // The expected results are themselves off by half an ulp.
-      return most(.beside).map { (text(1.5 * rounding), text($0 + format.smallestPositive)) }
+      return most(.beside).map { (text(2 * rounding), text($0 + format.smallestPositive)) }
     }
     guard let relative = most(.relative), let floor = most(.floor), let absolute = most(.absolute) else {
       return nil

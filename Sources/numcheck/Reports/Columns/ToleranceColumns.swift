@@ -20,7 +20,8 @@ enum ToleranceColumns {
   static let verdict = Column(
     "verdict", "verdict", .decides,
     "fits; too tight: it refuses correctly rounded results or right kernels; too loose: it accepts planted defects; vacuous: it "
-      + "accepts zeros", align: .left)
+      + "accepts zeros; not judged: it needs a plain kernel's results beside, of which there are none",
+    align: .left)
   static let right = Column(
     "refuses right rows", "refusesRight", .decides,
     "rows of right kernels that the rule refuses, of all their rows")
@@ -31,7 +32,8 @@ enum ToleranceColumns {
   static let rounded = Column(
     "refuses rounded", "refusesRounded", .decides, "rows whose correctly rounded results the rule refuses")
   static let passes = Column(
-    "lets through", "passes", .decides, "planted defects that do harm and that the rule accepts",
+    "lets through", "passes", .decides,
+    "defects that do harm and that the rule accepts: planted in kernels of softmax, logsoftmax and lse, in the results of others",
     align: .left,
     prose: true)
 
