@@ -85,7 +85,8 @@ extension HostileAttention {
     // Half an ulp and a little is rounded up to a whole one, which is all that is left.
     let large = format.round((0.3 + 1.5 * random.uniform()) / (2 * u))
     let ulp = format.ulp(of: large)
-    let small = format.round(ulp * (0.5 + [2 * u, 8 * u, 0.05].randomElement(using: &random)!))
+    let more = Double(random.next() % 3)
+    let small = format.round(ulp * (more + 0.5 + [2 * u, 8 * u, 0.05].randomElement(using: &random)!))
     /// Nearly half way between two distances from what is left.
     func score(_ sign: Double) -> Double {
       let step = format.ulp(of: ulp)
