@@ -43,7 +43,8 @@ import Testing
     let result = try study(rows: 400, cancels: true)
     for t in result.tolerances {
       #expect(t.rare(.ulp, probability: 1e-6) == nil && t.rare(.relative, probability: 1e-6) == nil)
-      let beside = try #require(t.rare(.beside, probability: 1e-6))
+      // It is nil where storing hides all of it.
+      let beside = t.rare(.beside, probability: 1e-6) ?? t.measured(.beside)
       #expect(t.measured(.beside) <= beside && beside <= (t.sound(.beside) ?? 0))
     }
   }

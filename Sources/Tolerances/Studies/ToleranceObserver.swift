@@ -230,12 +230,18 @@ public struct KernelTolerance: Sendable {
 
   /// What a right kernel's row exceeds with `probability` at most, going by the rows seen: the tail above the largest of them is
   /// taken to fall like e^−x, as fast as the upper twentieth does and three standard errors slower. Errors are bounded, so their
-  /// tails fall faster. nil below 100 rows, and of what is relative to results that may cancel; never above the sound bound.
+  /// tails fall faster. nil below 100 rows (or 10 of which anything shows), and of what is relative to results that may cancel; never above the sound
+  /// bound.
   public func rare(_ figure: Figure, probability: Double) -> Double? {
     if cancels && (figure == .ulp || figure == .relative) { return nil }
     let values = largest[figure.rawValue].filter(\.isFinite).sorted()
     guard values.count == rows, rows >= 100 else { return nil }
-    let count = Swift.max(20, rows / 20)
+    var count = Swift.max(20, rows / 20)
+    if figure == .beside {
+      // Of most rows storing hides all of it: the tail is of those of which it shows something.
+      count = Swift.min(count, values.count { $0 > 0 })
+      if count < 10 { return nil }
+    }
     let threshold = values[rows - count - 1]
     let excess = values[(rows - count)...].reduce(0) { $0 + ($1 - threshold) } / Double(count)
     let slower = excess * (1 + 3 / Double(count).squareRoot())
