@@ -6,6 +6,8 @@ public struct SchemeFamily: Sendable {
   public let defaults: @Sendable () -> [any Scheme]
   /// Dialects that only a name or a glob asks for.
   public let variants: @Sendable () -> [any Scheme]
+  /// Dialects by the releases that have them, which are names of some of these: `torchao-0.16`.
+  public let releases: [String]
   /// The scheme of a name, if it is this family's.
   public let make: @Sendable (SchemeName) -> (any Scheme)?
   /// Whose numbers a scheme's are: a specification, a release; empty where it is nobody's in particular.
@@ -13,7 +15,7 @@ public struct SchemeFamily: Sendable {
 
   public init(
     file: String, defaults: @escaping @Sendable () -> [any Scheme],
-    variants: @escaping @Sendable () -> [any Scheme] = { [] },
+    variants: @escaping @Sendable () -> [any Scheme] = { [] }, releases: [String] = [],
     origin: @escaping @Sendable (SchemeName) -> String = { _ in "" },
     make: @escaping @Sendable (SchemeName) -> (any Scheme)?
   ) {
@@ -21,6 +23,7 @@ public struct SchemeFamily: Sendable {
     self.file = file
     self.defaults = defaults
     self.variants = variants
+    self.releases = releases
     self.make = make
   }
 

@@ -13,9 +13,11 @@ enum GGUFParts {
     content.sources = content.tensors.map { _ in .file(file) }
     var seen = Set(content.tensors.map { Spelling($0.name) })
     for other in others {
+      var isFound = false
       do {
         let part = try FileBytes.map(place.removingLastComponent().appending(other))
         try TensorFile.refusePointer(part)
+        isFound = true
         let more = try GGUF.content(of: part)
         for tensor in more.tensors {
           guard seen.insert(Spelling(tensor.name)).inserted else {
@@ -27,9 +29,11 @@ enum GGUFParts {
         }
         content.unreadable += more.unreadable
       } catch let error as TensorFileError {
-        content.unreadable.append(UnreadableTensor(other, error.reason))
+        content.unreadable.append(
+          UnreadableTensor(other, error.reason, lack: PartLack(isMissing: !isFound, tensors: nil)))
       }
     }
+    content.countParts(others.count + 1)
     return content
   }
 

@@ -55,17 +55,19 @@ struct ShardIndex {
     var found = 0
     for shard in shards {
       let place = path.removingLastComponent().appending(shard.file)
-      let reason: String
       do {
-        let lack = try add(shard, at: place, to: &content, found: &found)
-        guard let lack else { continue }
-        reason = lack
+        guard let lack = try add(shard, at: place, to: &content, found: &found) else { continue }
+        content.unreadable.append(
+          UnreadableTensor(shard.file, lack.reason, lack: PartLack(isMissing: false, tensors: lack.tensors)))
       } catch let error as TensorFileError {
-        reason = "\(error.reason); it has \(shard.tensors.listed("tensor"))"
         content.lost(shard.tensors, "its file \(shard.file.quoted) \(error.reason)")
+        content.unreadable.append(
+          UnreadableTensor(
+            shard.file, "\(error.reason); it has \(shard.tensors.listed("tensor"))",
+            lack: PartLack(isMissing: true, tensors: shard.tensors.count)))
       }
-      content.unreadable.append(UnreadableTensor(shard.file, reason))
     }
+    content.countParts(shards.count)
     if let totalSize, found < totalSize, let last = content.unreadable.indices.last {
       // Said once.
       content.unreadable[last].reason += "; \(totalSize - found) of \(totalSize) bytes lack in all"
@@ -73,11 +75,11 @@ struct ShardIndex {
     return content
   }
 
-  /// Adds the tensors of one file; returns what it lacks.
+  /// Adds the tensors of one file; returns what it lacks, and how many tensors are lost so.
   private func add(
     _ shard: (file: String, tensors: [String]), at place: FilePath, to content: inout FileContent,
     found: inout Int
-  ) throws -> String? {
+  ) throws -> (reason: String, tensors: Int)? {
     let file = try FileBytes.map(place)
     try TensorFile.refusePointer(file)
     let size = file.bytes.count
@@ -98,9 +100,9 @@ struct ShardIndex {
     if gone.isEmpty { return nil }
     if let lack = header.lack(size) {
       content.lost(gone, "its file \(shard.file.quoted) is truncated")
-      return lack
+      return (lack, gone.count)
     }
     content.lost(gone, "its file \(shard.file.quoted) does not have it, though the index says so")
-    return "does not have \(gone.listed("tensor")), though the index says so"
+    return ("does not have \(gone.listed("tensor")), though the index says so", gone.count)
   }
 }

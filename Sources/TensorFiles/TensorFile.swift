@@ -32,7 +32,7 @@ public final class TensorFile: Sendable {
   /// What is in it but cannot be read, and why: tensors of types that are not known here, damaged entries, the files of an
   /// index that are missing.
   public let unreadable: [UnreadableTensor]
-  /// The texts under `__metadata__` of a .safetensors file; empty for the others.
+  /// The texts under `__metadata__` of a .safetensors file, `general.architecture` of a .gguf file; empty for the others.
   public let metadata: [String: String]
   /// Where the bytes of each tensor are; one for all where it is one file.
   private let sources: [ByteSource]

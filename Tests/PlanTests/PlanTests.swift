@@ -90,10 +90,93 @@ import Testing
     #expect(TensorRole(name: "conv.weight", shape: [64, 64, 3]) != .matrix)
   }
 
+  /// What chooses experts is kept, whatever a family calls it; what an expert computes with is not.
+  @Test(arguments: [
+    "model.layers.0.mlp.gate.weight", "model.layers.0.block_sparse_moe.gate.weight",
+    "model.layers.0.mlp.router.weight", "model.layers.0.feed_forward.router.weight",
+    "model.layers.0.mlp.gate.wg.weight", "layers.0.ffn.gate.weight",
+    "transformer.blocks.0.ffn.router.layer.weight",
+    "model.layers.0.mlp.shared_expert_gate.weight", "backbone.layers.1.mixer.gate.weight",
+    "decoder.block.1.layer.2.mlp.router.classifier.weight", "blk.0.ffn_gate_inp.weight",
+    "blk.0.ffn_gate_inp_shexp.weight",
+  ]) func routersAreKept(_ name: String) {
+    #expect(
+      TensorRole(name: name, shape: [64, 2048]) == .kept("a router: a wrong choice costs an expert"),
+      "\(name)")
+  }
+
+  @Test(arguments: [
+    "blk.0.ffn_gate.weight", "blk.0.ffn_gate_exps.weight", "model.layers.0.mlp.gate_proj.weight",
+    "model.layers.0.mlp.gate_up_proj.weight", "model.layers.0.mlp.experts.3.gate_proj.weight",
+    "model.layers.0.block_sparse_moe.experts.3.w1.weight",
+    "model.layers.0.mlp.shared_expert.gate_proj.weight",
+    "model.layers.0.self_attn.gate.weight", "model.layers.0.feed_forward.w1.weight",
+  ]) func gatesOfExpertsAreMatrices(_ name: String) {
+    #expect(TensorRole(name: name, shape: [64, 2048]) == .matrix, "\(name)")
+  }
+
+  @Test func namesOfGGUFBecomeModules() throws {
+    let names = ["blk.3.attn_output.weight", "blk.3.ffn_gate.weight", "token_embd.weight", "output.weight"]
+    let llama = ModelNames(names, architecture: "llama")
+    #expect(
+      try names.map { try llama.module($0) } == [
+        "model.layers.3.self_attn.o_proj", "model.layers.3.mlp.gate_proj", "model.embed_tokens", "lm_head",
+      ])
+    for name in names { #expect(try ModelNames.gguf(llama.module(name) + ".weight") == name) }
+    let bert = ModelNames(["blk.0.attn_q.weight"], architecture: "bert")
+    #expect(try bert.module("blk.0.ffn_down.weight") == "encoder.layer.0.output.dense")
+    // Of a family that is not known, or a matrix that is several modules.
+    for (architecture, name) in [
+      ("gpt2", names[0]), (nil, names[0]), ("llama", "blk.0.ffn_up_exps.weight"),
+    ] as [(String?, String)] {
+      #expect(throws: RecipeError.self) { try ModelNames(names, architecture: architecture).module(name) }
+    }
+    #expect(
+      try ModelNames(["model.layers.0.a.weight"]).module("model.layers.0.a.weight") == "model.layers.0.a")
+  }
+
+  /// What is stored in a type that the target has not cannot stay so, however little that would cost.
+  @Test func aTypeThatTheTargetHasNotIsNoChoice() throws {
+    #expect(
+      LlamaCppTarget.stores("q4_1") && LlamaCppTarget.stores("bf16") && !LlamaCppTarget.stores("f8e4m3fn"))
+    #expect(
+      !TorchAOTarget.stores("q4_1") && TorchAOTarget.stores("bf16") && !CompressedTensorsTarget.stores("q8_0")
+    )
+    var tensors = (0..<3).map { k in
+      let made = matrix("blk.\(k).attn_v.weight")
+      return PlanTensor(name: made.name, type: "q4_1", storedBytes: 40960, costs: made.costs)
+    }
+    #expect(
+      try QuantizationPlan(tensors, kept: [], budget: budget(5, tensors)).entries.allSatisfy(\.isKept))
+    for k in tensors.indices { tensors[k].canStay = false }
+    let plan = try QuantizationPlan(tensors, kept: [], budget: budget(5, tensors))
+    #expect(plan.entries.allSatisfy { !$0.isKept && $0.taken.scheme == "q4_k" })
+    let none = SampledCosts(rows: 1, columns: 33, judge: "weights", costs: [])
+    var stranded = PlanTensor(name: "a", type: "q4_1", storedBytes: 1, costs: none)
+    #expect(!stranded.isStranded)
+    stranded.canStay = false
+    #expect(stranded.isStranded)
+  }
+
+  /// A matrix without a name in GGUF has no line, and is told.
+  @Test func whatHasNoNameIsLeftOutOfTheRecipe() throws {
+    let tensors = [matrix("encoder.layer.0.output.dense.weight"), matrix("pooler.dense.weight")]
+    let plan = try QuantizationPlan(tensors, kept: [], budget: budget(5, tensors))
+    let recipe = try LlamaCppTarget.recipe(plan, ModelNames(tensors.map(\.name)))
+    #expect(recipe.nameless == ["pooler.dense.weight"])
+    #expect(
+      recipe.text.hasPrefix(#"^blk\.0\.ffn_down\.weight$="#) && recipe.text.split(separator: "\n").count == 1)
+    let alone = try QuantizationPlan([tensors[1]], kept: [], budget: budget(5, [tensors[1]]))
+    #expect(throws: RecipeError.self) {
+      try LlamaCppTarget.recipe(alone, ModelNames(["pooler.dense.weight"]))
+    }
+  }
+
   @Test func recipesSayTheWholePlan() throws {
     let tensors = model()
     let plan = try QuantizationPlan(tensors, kept: [], budget: budget(4.8, tensors))
-    let lines = try LlamaCppTarget.recipe(plan).split(separator: "\n")
+    let names = ModelNames(tensors.map(\.name))
+    let lines = try LlamaCppTarget.recipe(plan, names).text.split(separator: "\n")
     for entry in plan.entries {
       let found = try lines.filter { line in
         let parts = line.split(separator: "=")
@@ -102,10 +185,10 @@ import Testing
       #expect(found.count == 1, "\(entry.name): \(found)")
     }
     #expect(lines.count < plan.entries.count)
-    #expect(try LlamaCppTarget.ggufName("model.layers.3.mlp.down_proj.weight") == "blk.3.ffn_down.weight")
-    #expect(throws: RecipeError.self) { try LlamaCppTarget.ggufName("vision.proj") }
-    #expect(throws: RecipeError.self) { try CompressedTensorsTarget.recipe(plan) }
-    #expect(throws: RecipeError.self) { try TorchAOTarget.recipe(plan) }
+    #expect(ModelNames.gguf("model.layers.3.mlp.down_proj.weight") == "blk.3.ffn_down.weight")
+    #expect(ModelNames.gguf("vision.proj") == nil)
+    #expect(throws: RecipeError.self) { try CompressedTensorsTarget.recipe(plan, names) }
+    #expect(throws: RecipeError.self) { try TorchAOTarget.recipe(plan, names) }
   }
 
   @Test func recipesOfTorchNameModules() throws {
@@ -130,7 +213,7 @@ import Testing
       // Every scheme of the target once.
       let tensors = all.enumerated().map { tensor("model.layers.\($0).mlp.up_proj.weight", [$1]) }
       let plan = try QuantizationPlan(tensors, kept: [], budget: 1000 * tensors.count)
-      let text = try target.recipe(plan)
+      let text = try target.recipe(plan, ModelNames(tensors.map(\.name))).text
       for word in words { #expect(text.contains(word), "\(word)\n\(text)") }
       for k in all.indices { #expect(text.contains(#"model\\.layers\\.\#(k)\\.mlp\\.up_proj"#), "\(text)") }
       #expect(!text.contains("weight$"))

@@ -144,6 +144,7 @@ struct RealTensorTests {
 
   @Test func weights() throws {
     let file = try TensorFile.open(fixture("smollm2/smollm2-weights.gguf"))
+    #expect(file.metadata == ["general.architecture": "llama"])
     let text = try Data(contentsOf: URL(fileURLWithPath: fixture("smollm2/smollm2-weights-expect.json")))
     let expected = try #require(try JSONSerialization.jsonObject(with: text) as? [String: [String: Any]])
     #expect(Set(file.tensors.map(\.name)) == Set(expected.keys))

@@ -45,6 +45,8 @@ import Testing
     let reason = try #require(file.unreadable.first?.reason)
     #expect(reason.contains("No such file") && reason.contains("2 tensors: 'h.0', 'h.1'"), "\(reason)")
     #expect(reason.contains("48 of 72 bytes lack in all"), "\(reason)")
+    let lack = try #require(file.unreadable.first?.lack)
+    #expect(lack.isMissing && lack.tensors == 2 && lack.files == 2 && lack.whole == 1)
     let error = #expect(throws: TensorFileError.self) { try file.tensor(named: "h.1") }
     #expect(error?.reason.contains("its file 'm-1.safetensors'") == true)
   }
@@ -58,6 +60,8 @@ import Testing
     let reason = try #require(file.unreadable.first?.reason)
     #expect(reason.contains("truncated: 20 of its \(whole.count) bytes lack") && reason.contains("'h.1'"))
     #expect(reason.contains("24 of 72 bytes lack in all"))
+    let lack = try #require(file.unreadable.first?.lack)
+    #expect(!lack.isMissing && lack.tensors == 1 && lack.files == 2 && lack.whole == 1)
     #expect(try file.tensor(named: "h.0").doubles == [0, 1, 2, 3, 4, 5])
     // Alone it is refused, with the same.
     let error = #expect(throws: TensorFileError.self) { try TensorFile.open(path) }

@@ -29,6 +29,16 @@ import Testing
     (["softmax", "a.npy", "--input", "b.npy"], "'a.npy' and 'b.npy' are two inputs"),
     (["softmax", "a.npy", "b.npy"], "Unexpected argument 'b.npy'"),
     (["attention", "a.npy", "b.npy"], "files are three, q, k and v in this order"),
+    (["tolerance", "attention", "--dtype", "bf16", "--lenght", "5"], "Unknown option '--lenght'"),
+    (["attention", "--tokns", "5"], "Unknown option '--tokns'. Did you mean '--tokens'?"),
+    (
+      ["kvcache", "--tokens", "8", "--head-sise", "5"],
+      "Unknown option '--head-sise'. Did you mean '--head-size'?"
+    ),
+    (["verify", "attention", "--cusal", "x"], "Unknown option '--cusal'. Did you mean '--causal'?"),
+    (["softmax", "--range", "3", "--rwos", "5"], "Unknown option '--rwos'. Did you mean '--rows'?"),
+    (["dialect", "nvfp4:torchao-0.11", "nvfp4"], "dialects of nvfp4: div, ct, "),
+    (["dialect", "nvfp4:torchao-0.11", "nvfp4"], "torchao-0.14, torchao-0.15, torchao-0.16"),
     (["softmx", "--dtype", "f16"], "unknown command 'softmx'; did you mean 'softmax'"),
     (["zzzzz"], "unknown command 'zzzzz'; there are: softmax, logsoftmax,"),
     (["verify", "sofmax", "--input", "x"], "no operation 'sofmax' to verify; did you mean 'softmax'"),

@@ -196,7 +196,10 @@ import Testing
     }
     try FileManager.default.removeItem(atPath: folder.appendingPathComponent("m-00002-of-00003.gguf").path)
     let lacking = try CommandRunner.run(["activations", first])
-    #expect(lacking.output.contains("m-00002-of-00003.gguf: cannot open"), "\(lacking.output)")
+    #expect(
+      lacking.output.contains(
+        "incomplete: 2 of 3 shards: \(first):m-00002-of-00003.gguf is missing, what it has"),
+      "\(lacking.output)")
     try gguf("blk.1.attn_q.weight").write(to: folder.appendingPathComponent("m-00002-of-00003.gguf"))
     #expect(try CommandRunner.run(["activations", first]).output.contains("which another part has too"))
   }
@@ -205,6 +208,10 @@ import Testing
 /// `plan` and `compare` on a model.
 @Suite struct PlanCommandTests {
   private static let tiny = CommandRunner.fixtures.appendingPathComponent("models/tiny.safetensors").path
+  private static let hidden =
+    CommandRunner.fixtures.appendingPathComponent("smollm2/smollm2-hidden-bf16.safetensors").path
+  private static let weights =
+    CommandRunner.fixtures.appendingPathComponent("smollm2/smollm2-weights.gguf").path
 
   @Test func aPlanKeepsItsBudgetAndIsWritten() throws {
     let folder = try CommandRunner.temporaryFolder()
@@ -248,6 +255,13 @@ import Testing
       $0["tensor"] as? String
     }
     #expect(judged == ["model.layers.1.self_attn.q_proj.weight"])
+    let text = try CommandRunner.run([
+      "plan", Self.tiny, "--max-bits", "5", "--activations", file.path, "--map",
+      "model.layers.1.self_attn.q_proj.weight=hidden.1",
+    ])
+    #expect(
+      text.output.contains("judged by activations: 1 of 21 matrices; the others by themselves"),
+      "\(text.output)")
     let wrong = try CommandRunner.run([
       "plan", Self.tiny, "--max-bits", "5", "--activations", file.path, "--map",
       "model.layers.*.self_attn.q_proj.weight=hiden.*",
@@ -275,6 +289,21 @@ import Testing
     (["--max-bits", "5", "--imatrix", tiny], "no importance matrix"),
     (["--max-bits", "5", "--map", "a=b"], "--map is for"),
     (["--max-bits", "5", "--keep", "*"], "holds no matrix to plan"),
+    (["--max-bits", "5", "--keep", "nothing*"], "--keep 'nothing*': no tensor is called so"),
+    (
+      ["--max-bits", "5", "--keep", "model.layers.0.mlp.up_prj.weight"],
+      "no tensor is called so; did you mean 'model.layers.0.mlp.up_proj.weight'"
+    ),
+    (["--max-bits", "5", "--sensitivity", "nothing*=4"], "--sensitivity 'nothing*': no matrix is called so"),
+    (["--max-bits", "5", "--sensitivity", "*norm*=4"], "--sensitivity '*norm*': no matrix is called so"),
+    (
+      ["--max-bits", "5", "--activations", hidden],
+      "none of its tensors ('hidden.11', 'hidden.12', 'hidden.20', …) is called as a matrix of the model"
+    ),
+    (
+      ["--max-bits", "5", "--activations", hidden, "--map", "blk.*=hidden.*"],
+      "--map 'blk.*': no matrix is called so"
+    ),
   ])
   func rubbishIsRefused(_ flags: [String], _ words: String) throws {
     let folder = try CommandRunner.temporaryFolder()
@@ -283,6 +312,77 @@ import Testing
     #expect(outcome.status == 2 && outcome.errors.contains(words), "\(flags): \(outcome.errors)")
     #expect(outcome.errors.split(separator: "\n").count == 1 && outcome.output.isEmpty)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+  }
+
+  /// Of a GGUF file the modules are named, and none stays in a type that torchao has not.
+  @Test func recipesOfGGUFNameModules() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for program in ["torchao", "compressed-tensors"] {
+      let path = folder.appendingPathComponent(program).path
+      let arguments = ["plan", Self.weights, "--max-bits", "8.2", "--recipe", "\(program)=\(path)"]
+      let report = try CommandRunner.json(arguments)
+      let rows = try #require(report["results"] as? [[String: Any]])
+      #expect(rows.count == 2 && rows.allSatisfy { ($0["scheme"] as? String)?.hasPrefix("q") == false })
+      let text = try String(contentsOfFile: path, encoding: .utf8)
+      #expect(text.contains(#"model\\.layers\\.0\\.self_attn\\.k_proj"#) && !text.contains("blk"), "\(text)")
+      let plain = try CommandRunner.run(arguments)
+      #expect(plain.output.contains("\(program) has not all of their types"), "\(plain.output)")
+    }
+  }
+
+  /// Half a model is told first, and no recipe is written of it.
+  @Test func aMissingShardLeads() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try FileManager.default.copyItem(
+      atPath: Self.tiny, toPath: folder.appendingPathComponent("m-00001-of-00002.safetensors").path)
+    var map = ["model.layers.9.mlp.up_proj.weight": "m-00002-of-00002.safetensors"]
+    for tensor in try TensorFile.open(Self.tiny).tensors { map[tensor.name] = "m-00001-of-00002.safetensors" }
+    try JSONSerialization.data(withJSONObject: ["weight_map": map]).write(
+      to: folder.appendingPathComponent("m.safetensors.index.json"))
+    for command in [
+      ["activations", "."], ["quantize", ".", "--scheme", "q8_0"], ["plan", ".", "--max-bits", "5"],
+    ] {
+      let outcome = try CommandRunner.run(command, folder: folder)
+      let lines = outcome.output.split(separator: "\n").filter { $0.contains(": ") }
+      let told = try #require(
+        lines.firstIndex { $0.hasPrefix("incomplete: 1 of 2 shards: ") }, "\(outcome.output)")
+      #expect(lines[told].contains("m-00002-of-00002.safetensors is missing, 1 tensor is not looked at"))
+      let findings = try #require(try Self.json(command, folder)["findings"] as? [[String: Any]])
+      #expect(findings.first?["kind"] as? String == "incomplete")
+      #expect(!outcome.output.contains("left out: ./m.safetensors.index.json:m-00002"))
+    }
+    let recipe = try CommandRunner.run(
+      ["plan", ".", "--max-bits", "5", "--recipe", "torchao=r.py"], folder: folder)
+    #expect(recipe.status == 2 && recipe.errors.contains("a recipe would be for a part of the model"))
+    #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("r.py").path))
+  }
+
+  private static func json(_ arguments: [String], _ folder: URL) throws -> [String: Any] {
+    let outcome = try CommandRunner.run(arguments + ["--format", "json"], folder: folder)
+    return try #require(
+      try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+  }
+
+  @Test func whatHasNoNameIsToldAndTheRestWritten() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let writer = try TensorWriter(
+      folder.appendingPathComponent("m.safetensors").path,
+      ["encoder.layer.0.output.dense.weight", "pooler.dense.weight"].map { .init($0, .f32, [64, 64]) })
+    for name in ["encoder.layer.0.output.dense.weight", "pooler.dense.weight"] {
+      try writer.append((0..<4096).map { Double(($0 * 37) % 101) - 50 }, to: name)
+    }
+    try writer.finish()
+    let outcome = try CommandRunner.run(
+      ["plan", "m.safetensors", "--max-bits", "9", "--recipe", "llama.cpp=r.txt"], folder: folder)
+    #expect(
+      outcome.status == 0
+        && outcome.output.contains("no name: pooler.dense.weight: llama.cpp has no name for it"),
+      "\(outcome.output)\(outcome.errors)")
+    let text = try String(contentsOf: folder.appendingPathComponent("r.txt"), encoding: .utf8)
+    #expect(text.hasPrefix(#"^blk\.0\.ffn_down\.weight$="#) && !text.contains("pooler"))
   }
 
   @Test func threadsDoNotShow() throws {

@@ -142,7 +142,7 @@ import Testing
       "quantize", "--input", attention + ":blk.11.q", "--through", "attention", "--scheme", "f8e4m3fn@token",
     ],
     ["plan", weights, "--max-bits", "5.5", "--sort", "sqnr"],
-    ["plan", weights, "--max-bytes", "1MB", "--for", "torchao", "--keep", "*ffn*", "--top", "2"],
+    ["plan", weights, "--max-bytes", "3MB", "--for", "torchao", "--keep", "*ffn*", "--top", "2"],
     ["plan", tiny, "--max-bits", "4.6", "--for", "compressed-tensors", "--sensitivity", "*q_proj*=3"],
     ["quantize", "--input", tiny, "--scheme", "q8_0", "--scheme", "int4@row", "--top", "5"],
     ["quantize", "--input", tiny, "--recommend", "--max-bits", "5", "--sort", "maxAbsoluteError"],

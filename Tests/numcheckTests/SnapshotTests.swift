@@ -245,7 +245,7 @@ import Testing
   func snapshot(_ name: String) throws {
     let arguments = try #require(Self.cases.first { $0.name == name }).arguments
     let outcome = try CommandRunner.run(
-      arguments + (name.hasPrefix("help") || name.hasPrefix("list") ? [] : ["--threads", "2"]),
+      arguments + (["help", "list", "dialect"].contains { name.hasPrefix($0) } ? [] : ["--threads", "2"]),
       folder: CommandRunner.fixtures.deletingLastPathComponent())
     let seen =
       "$ numcheck \(arguments.joined(separator: " "))\n\(outcome.output)exit status \(outcome.status)\n"

@@ -40,13 +40,19 @@ extension DialectComparison {
     case even
     /// One keeps more numbers; the dB, of what each keeps, do not compare.
     case keepsMore(first: Bool)
+    /// They differ by less than anyone would choose one for.
+    case near
     /// One has a higher SQNR, by so many dB.
     case better(first: Bool, decibels: Double)
   }
 
+  /// Below so many dB neither is better.
+  public static let leastDecibels = 0.001
+
   public var preference: Preference {
     if differingBlocks == 0 { return .same }
     if first.lostCount != second.lostCount { return .keepsMore(first: first.lostCount < second.lostCount) }
-    return cost == 0 ? .even : .better(first: cost > 0, decibels: cost.magnitude)
+    if cost == 0 { return .even }
+    return cost.magnitude < Self.leastDecibels ? .near : .better(first: cost > 0, decibels: cost.magnitude)
   }
 }

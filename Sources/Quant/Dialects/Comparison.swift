@@ -68,16 +68,24 @@ public struct DialectComparison: Sendable {
     let bands = try DecodedBands([a, b], source, limits: true, bandElements: bandElements)
     nonFinite = bands.nonFinite
     // Blocks from which to look for witnesses, a few of each kind.
-    var candidates: [DifferenceKind: [[Float]]] = [:]
+    var candidates: [DifferenceKind: [Candidate]] = [:]
+    // What scales of rows and of the tensor are made of.
+    var largest: Float = 0
     try bands.forEach { _, values, decoded in
+      for x in values where x.isFinite && x.magnitude > largest.magnitude { largest = x }
       let pair = DialectPair(a: decoded[0], b: decoded[1])
       for start in stride(from: 0, to: values.count, by: max(columns, 1)) {
         addRow(start..<start + columns, values, pair, &candidates)
       }
     }
     for (kind, blocks) in candidates {
-      for block in blocks {
-        guard let witness = try WitnessSearch(a, b, kind).shrink(block) else { continue }
+      for candidate in blocks {
+        let search = WitnessSearch(a, b, kind)
+        guard
+          let witness = try search.shrink(candidate.block)
+            ?? search.shrink(candidate.beside(candidate.largestOfRow))
+            ?? search.shrink(candidate.beside(largest))
+        else { continue }
         if witnesses[kind].map({ WitnessSearch.size(witness.values) < WitnessSearch.size($0.values) }) ?? true
         {
           witnesses[kind] = witness
@@ -86,9 +94,20 @@ public struct DialectComparison: Sendable {
     }
   }
 
+  /// A block that decodes differently.
+  private struct Candidate {
+    let block: [Float]
+    let largestOfRow: Float
+
+    /// The block behind one that holds `largest` alone, so that scales of the whole are what they were.
+    func beside(_ largest: Float) -> [Float] {
+      [largest] + [Float](repeating: 0, count: block.count - 1) + block
+    }
+  }
+
   private mutating func addRow(
     _ row: Range<Int>, _ values: UnsafeBufferPointer<Float>, _ pair: DialectPair,
-    _ candidates: inout [DifferenceKind: [[Float]]]
+    _ candidates: inout [DifferenceKind: [Candidate]]
   ) {
     func part(_ range: Range<Int>) -> (
       x: UnsafeBufferPointer<Float>, a: UnsafeBufferPointer<Float>, b: UnsafeBufferPointer<Float>
@@ -115,7 +134,9 @@ public struct DialectComparison: Sendable {
         kinds[kind, default: 0] += 1
         if candidates[kind, default: []].count < 8 {
           let padding = [Float](repeating: 0, count: blockLength - range.count)
-          candidates[kind, default: []].append(Array(block.x) + padding)
+          let largest = whole.x.reduce(0) { $1.isFinite && $1.magnitude > $0.magnitude ? $1 : $0 }
+          candidates[kind, default: []].append(
+            Candidate(block: Array(block.x) + padding, largestOfRow: largest))
         }
       }
     }

@@ -5,6 +5,8 @@ public struct PlanTensor: Sendable {
   /// The type of its elements in the file, and the bytes that they take there: what is kept costs nothing.
   public let type: String
   public let storedBytes: Int
+  /// Whether it can stay as it is, where it goes.
+  public var canStay = true
   /// What schemes cost.
   public let costs: SampledCosts
 
@@ -17,9 +19,13 @@ public struct PlanTensor: Sendable {
 
   /// Schemes that lose no number and no scale, and keeping it as it is, of schemes of one name the last.
   var options: [SampledCost] {
-    costs.costs.filter { $0.faults == 0 && !$0.noise.isNaN && $0.scheme != type }
-      + [SampledCost(scheme: type, bytes: storedBytes, noise: 0)]
+    let schemes = costs.costs.filter { $0.faults == 0 && !$0.noise.isNaN }
+    guard canStay else { return schemes }
+    return schemes.filter { $0.scheme != type } + [SampledCost(scheme: type, bytes: storedBytes, noise: 0)]
   }
+
+  /// Whether there is nothing to choose for it: no scheme fits, and it cannot stay.
+  public var isStranded: Bool { options.isEmpty }
 }
 
 /// A tensor that no scheme is for.
@@ -72,7 +78,7 @@ public struct QuantizationPlan: Sendable {
 
     public var name: String { tensor.name }
     /// Whether it stays as it is.
-    public var isKept: Bool { taken.scheme == tensor.type }
+    public var isKept: Bool { tensor.canStay && taken.scheme == tensor.type }
     /// Bits an element.
     public var bits: Double { Self.bits(taken, tensor.count) }
 

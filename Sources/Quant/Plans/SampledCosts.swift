@@ -10,12 +10,16 @@ public enum CostJudge: Sendable {
   /// ‖X(ŵ − w)ᵀ‖²/‖Xwᵀ‖² with activations X, tokens × inputs.
   case activations(TensorMatrix)
 
+  /// What reports call those that are not the weights themselves.
+  public static let importanceName = "importance"
+  public static let activationsName = "activations"
+
   /// What reports call it.
   public var name: String {
     switch self {
     case .weights: "weights"
-    case .importance: "importance"
-    case .activations: "activations"
+    case .importance: Self.importanceName
+    case .activations: Self.activationsName
     }
   }
 }

@@ -30,10 +30,24 @@ public enum TensorRole: Sendable, Hashable {
     ("embed_positions", "a table of positions"), ("positional_embedding", "a table of positions"),
     ("pos_emb", "a table of positions"), ("token_types", "a table of token types"),
     ("token_type_embeddings", "a table of token types"), ("relative_attention_bias", "a table of positions"),
-    ("attn_rel_b", "a table of positions"), ("ffn_gate_inp", "a router: a wrong choice costs an expert"),
-    ("mlp.gate.weight", "a router: a wrong choice costs an expert"), ("ssm_conv1d", "a convolution"),
-    ("conv1d", "a convolution"), ("rotary", "a table of positions"), ("rope_freqs", "a table of positions"),
+    ("attn_rel_b", "a table of positions"), ("ssm_conv1d", "a convolution"), ("conv1d", "a convolution"),
+    ("rotary", "a table of positions"), ("rope_freqs", "a table of positions"),
   ]
+
+  /// Whether a name is that of what chooses experts: of a module called so (`mlp.router`, `router.layer`), or of a `gate` right
+  /// within a block of experts. `gate_proj` and GGUF's `ffn_gate` are matrices of an expert itself.
+  private static func isRouter(_ name: String) -> Bool {
+    var parts = name.split(separator: ".")
+    if parts.last == "weight" { parts.removeLast() }
+    let words: Set<Substring> = [
+      "router", "shared_expert_gate", "ffn_gate_inp", "ffn_gate_inp_shexp", "gate_inp", "moe_gate",
+    ]
+    if parts.contains(where: words.contains) { return true }
+    if parts.last == "wg" { parts.removeLast() }
+    guard parts.count > 1, parts.last == "gate" else { return false }
+    let blocks = ["mlp", "moe", "ffn", "feed_forward", "mixer"]
+    return blocks.contains { parts[parts.count - 2].hasSuffix($0) }
+  }
 
   /// The shortest row that is worth scales of its own.
   public static let leastColumns = 32
@@ -48,6 +62,8 @@ public enum TensorRole: Sendable, Hashable {
       self = .kept("a bias")
     } else if let found = Self.keptParts.first(where: { name.contains($0.part) }) {
       self = .kept(found.reason)
+    } else if Self.isRouter(name) {
+      self = .kept("a router: a wrong choice costs an expert")
     } else if let columns = shape.last, columns < Self.leastColumns {
       self = .kept("rows of \(columns) elements are too short for a scheme")
     } else {

@@ -36,6 +36,20 @@ public enum SchemeRegistry {
     throw SchemeError.unknown(text)
   }
 
+  /// The dialects of what a name begins with, in the registry's order, releases last; empty where nothing begins so.
+  public static func dialects(of base: String) -> [String] {
+    var list: [String] = []
+    for family in families {
+      let names = (family.defaults() + family.variants()).compactMap { SchemeName($0.name) }.filter {
+        $0.base == base
+      }
+      if names.isEmpty { continue }
+      list += names.map { $0.dialects.joined(separator: ",") } + family.releases
+    }
+    return list.enumerated().filter { k, name in !name.isEmpty && list.firstIndex(of: name) == k }.map(
+      \.element)
+  }
+
   /// Whose numbers a scheme's are, the release or the specification; empty where it is nobody's in particular.
   public static func origin(of scheme: any Scheme) -> String {
     guard let name = SchemeName(scheme.name) else { return "" }

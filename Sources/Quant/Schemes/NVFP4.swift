@@ -1,7 +1,7 @@
 import CSchemes
 
 /// NVFP4 as it is shipped. `nvfp4` is what torchao 0.17 and 0.18 write (`nvfp4:torchao-0.18`); `nvfp4:div` torchao 0.12 to 0.16
-/// (`nvfp4:torchao-0.16`), `nvfp4:ct` compressed-tensors, `nvfp4:modelopt` NVIDIA's Model Optimizer, `nvfp4:te` NVIDIA's Transformer
+/// (`nvfp4:torchao-0.12` and so on), `nvfp4:ct` compressed-tensors, `nvfp4:modelopt` NVIDIA's Model Optimizer, `nvfp4:te` NVIDIA's Transformer
 /// Engine, `nvfp4:single` torchao without a scale for the tensor, `nvfp4:mlx` MLX, `nvfp4:ue5m3` the same with scales of a wider range.
 /// `nvfp4:4over6` is Four over Six (Cook et al., arXiv 2512.02010), `nvfp4:4over6,mae` by absolute errors, `nvfp4:te,4over6` Transformer
 /// Engine's. All take tiles of 16 × 16 too: `nvfp4@b16x16:te`.
@@ -18,6 +18,7 @@ let nvfp4Family = SchemeFamily(
       NVFP4(.transformerEngine, .block(16, 16)), NVFP4(.fourOverSix, .block(16, 16)),
     ]
   },
+  releases: ["torchao"] + (12...18).map { "torchao-0.\($0)" },
   origin: { name in
     name.first(of: [
       "div": "torchao 0.12 to 0.16", "ct": "compressed-tensors 0.20", "modelopt": "modelopt 0.47",
@@ -33,7 +34,8 @@ let nvfp4Family = SchemeFamily(
     let rule =
       name.take([
         "torchao": NVFP4.Rule.torchao, "torchao-0.17": .torchao, "torchao-0.18": .torchao,
-        "div": .torchaoDividing, "torchao-0.12": .torchaoDividing, "torchao-0.16": .torchaoDividing,
+        "div": .torchaoDividing, "torchao-0.12": .torchaoDividing, "torchao-0.13": .torchaoDividing,
+        "torchao-0.14": .torchaoDividing, "torchao-0.15": .torchaoDividing, "torchao-0.16": .torchaoDividing,
         "ct": .compressedTensors, "modelopt": .modelopt, "single": .single, "mlx": .mlx, "ue5m3": .ue5m3,
         "te": .transformerEngine,
       ]) ?? (name.take(["4over6": NVFP4.Rule.fourOverSix]) ?? .torchao)

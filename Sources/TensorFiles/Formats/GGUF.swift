@@ -1,6 +1,6 @@
 /// The .gguf layout, versions 2 and 3: counts, metadata, the tensors' descriptions, their bytes.
 ///
-/// Metadata is checked and passed over, but for the alignment. Source: ggml, docs/gguf.md.
+/// Metadata is checked and passed over, but for the alignment and the architecture. Source: ggml, docs/gguf.md.
 enum GGUF {
   static let magic: [UInt8] = [0x47, 0x47, 0x55, 0x46]
   /// ggml's own limit on dimensions.
@@ -31,7 +31,7 @@ enum GGUF {
     guard pairCount <= UInt64(cursor.remaining / 13) else {
       throw error("truncated: \(pairCount) metadata pairs in a file of \(file.bytes.count) bytes")
     }
-    let alignment = try readAlignment(&cursor, pairs: pairCount)
+    let (alignment, architecture) = try readMetadata(&cursor, pairs: pairCount)
 
     var descriptions: [Description] = []
     var names: Set<Spelling> = []
@@ -59,7 +59,9 @@ enum GGUF {
     for (a, b) in zip(sorted, sorted.dropFirst()) where a.byteRange.upperBound > b.byteOffset {
       throw error("tensors \(a.name.quoted) and \(b.name.quoted) overlap")
     }
-    return FileContent(tensors: tensors, sources: [.file(file)], unreadable: unreadable)
+    return FileContent(
+      tensors: tensors, sources: [.file(file)], unreadable: unreadable,
+      metadata: architecture.map { [architectureKey: $0] } ?? [:])
   }
 
   private struct Description {
@@ -123,9 +125,15 @@ enum GGUF {
     }
   }
 
-  /// Passes over the metadata and returns `general.alignment`, which is 32 unless stated.
-  private static func readAlignment(_ cursor: inout ByteCursor, pairs: UInt64) throws -> Int {
+  /// Where a file says what kind of model it is.
+  private static let architectureKey = "general.architecture"
+
+  /// Passes over the metadata and returns `general.alignment`, which is 32 unless stated, and the architecture.
+  private static func readMetadata(_ cursor: inout ByteCursor, pairs: UInt64) throws -> (
+    alignment: Int, architecture: String?
+  ) {
     var alignment = 32
+    var architecture: String?
     var keys: Set<Spelling> = []
     for _ in 0..<pairs {
       let key = try readText(&cursor, "metadata key")
@@ -143,11 +151,14 @@ enum GGUF {
             cursor.file.path, "general.alignment \(value) is not a power of two up to \(maximumAlignment)")
         }
         alignment = Int(value)
+      } else if key == architectureKey, type == 8 {
+        let length = try cursor.integer(UInt64.self, "string length")
+        architecture = validatedText(try cursor.take(Int(clamping: length), "string"))
       } else {
         try skipValue(&cursor, type: type, depth: 0)
       }
     }
-    return alignment
+    return (alignment, architecture)
   }
 
   private static func skipValue(_ cursor: inout ByteCursor, type: UInt32, depth: Int) throws {

@@ -11,7 +11,8 @@ struct DialectCommand: ParsableCommand {
     discussion: """
       Compares both on a tensor, or on generated rows, block by block, and shrinks an example of each kind of \
       difference. Then, with the scale held still, finds for every pair of neighbouring codes the last float that \
-      decodes to the lower one, in both schemes.
+      decodes to the lower one, in both schemes. Where the tensor shows no difference, numbers of every size are tried, and what \
+      is no number.
       """)
 
   @Argument(help: "The first scheme, e.g. mxfp4:ggml.")
@@ -44,7 +45,8 @@ struct DialectCommand: ParsableCommand {
     let dialect = DialectReport(
       first: a.name, second: b.name, tensor: source.name, facts: input.facts,
       input: InputCount(comparison.nonFinite), comparison: comparison,
-      boundaries: try BoundaryComparison(a, b, anchor: Float(anchor.value)))
+      boundaries: try BoundaryComparison(a, b, anchor: Float(anchor.value)),
+      edges: comparison.differingBlocks == 0 && a.name != b.name ? try DialectEdges.differences(a, b) : [])
     try report.finish(dialect.report)
   }
 }

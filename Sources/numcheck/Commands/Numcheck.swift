@@ -69,8 +69,10 @@ struct Numcheck: ParsableCommand {
       fail("this build needs an x86-64-v3 processor (AVX2, FMA, F16C, BMI2)")
     }
     if let fault = ArithmeticFault.here { fail(fault.description) }
+    var given: [String] = []
     do {
       let arguments = try Arguments(ArgumentText.given, commands: configuration.subcommands)
+      given = arguments.list
       if arguments.asksForHelp { Arguments.widenHelp() }
       var command = try parseAsRoot(arguments.list)
       try SharedRun.run(&command, ArgumentText.given)
@@ -83,7 +85,9 @@ struct Numcheck: ParsableCommand {
         do { try emit(fullMessage(for: error) + "\n") } catch { fail("\(error)") }
         Foundation.exit(0)
       }
-      fail(line(of: error))
+      let isOfParser = String(reflecting: type(of: error)).hasPrefix("ArgumentParser.")
+      fail(
+        isOfParser ? (try? ParserHelp(of: self))?.unknownOption(given) ?? line(of: error) : line(of: error))
     }
   }
 

@@ -155,11 +155,26 @@ struct PlanCommand: Sharable {
     }
     let lists = try model.map { try TensorList($0) }
     var leftOut = lists.flatMap(\.leftOut)
+    if !recipes.isEmpty, let lacking = leftOut.lazy.compactMap(\.lacking).first {
+      throw UsageError("a recipe would be for a part of the model: \(lacking)")
+    }
     let sorted = sort(lists, target)
     leftOut += sorted.leftOut
-    let measured = try measure(sorted.matrices, schemes: names)
+    try requireMatches(lists, sorted)
+    let witnesses = try PlanWitnesses(activations: activations, map: map, importance: imatrix, tokens: tokens)
+    try witnesses.require(sorted.matrices.map(\.name))
+    var measured = try measure(sorted.matrices, schemes: names, witnesses)
     try SharedRun.end()
     leftOut += measured.leftOut
+    for k in measured.tensors.indices {
+      measured.tensors[k].canStay = target.stores(measured.tensors[k].type)
+      let tensor = measured.tensors[k]
+      if tensor.isStranded {
+        throw UsageError(
+          "\(tensor.name): no scheme fits, and \(target.name) has no \(tensor.type) to leave it as; plan the model before it was "
+            + "quantized, or add a --scheme")
+      }
+    }
     guard !measured.tensors.isEmpty else {
       throw UsageError(
         leftOut.first.map { "\($0)" } ?? "\(ArgumentText.shown(model[0])): holds no matrix to plan, only "
@@ -179,8 +194,15 @@ struct PlanCommand: Sharable {
           + "more than the budget of \(Figures.count(error.budget))")
     }
     var files: [any UnfinishedFile] = []
+    var nameless: [(program: String, tensors: [String])] = []
     do {
-      for recipe in recipes { files.append(try RawWriter(recipe.file, text: recipe.target.recipe(plan))) }
+      let names = ModelNames(
+        plan.entries.map(\.name), architecture: lists.lazy.compactMap(\.architecture).first)
+      for recipe in recipes {
+        let made = try recipe.target.recipe(plan, names)
+        files.append(try RawWriter(recipe.file, text: made.text))
+        if !made.nameless.isEmpty { nameless.append((recipe.target.name, made.nameless)) }
+      }
     } catch let error as RecipeError {
       for file in files { file.discard() }
       throw UsageError("\(error)")
@@ -189,7 +211,7 @@ struct PlanCommand: Sharable {
       model: model.map(ArgumentText.shown).joined(separator: ", "), plan: plan, target: target,
       leftOut: leftOut,
       nonFinite: measured.tensors.filter { $0.costs.nonFinite > 0 }.map { ($0.name, $0.costs.nonFinite) },
-      recipes: recipes.map { ($0.target.name, $0.file) },
+      recipes: recipes.map { ($0.target.name, $0.file) }, nameless: nameless,
       view: TableView(sort: view.sort, top: view.top, usual: PlanColumns.share, usualCount: 20))
     try deliver(files) { try report.finish(try made.report()) }
   }
@@ -209,6 +231,33 @@ struct PlanCommand: Sharable {
     let name: String
   }
 
+  private static let askedFor = "asked for with --keep"
+
+  /// Throws where a pattern speaks of nothing: it is misspelled, and what it asks for would not be done.
+  private func requireMatches(
+    _ lists: [TensorList], _ sorted: (matrices: [Matrix], kept: [PlanKept], leftOut: [LeftOut])
+  )
+    throws
+  {
+    func require(_ flag: String, _ text: String, _ names: [String], _ what: String, _ fits: (String) -> Bool)
+      throws
+    {
+      if names.contains(where: fits) { return }
+      throw UsageError("\(flag) '\(text)': no \(what) is called so\(NearNames.question(text, names))")
+    }
+    let all = lists.flatMap { list in list.items.map { list.info($0).name } }
+    for pattern in keep { try require("--keep", pattern, all, "tensor") { Names.matches(pattern, $0) } }
+    let matrices =
+      sorted.matrices.map(\.name) + sorted.kept.filter { $0.reason == Self.askedFor }.map(\.name)
+    for rule in try rules {
+      try require("--sensitivity", rule.pattern, matrices, "matrix") { Names.matches(rule.pattern, $0) }
+    }
+    for text in map {
+      let rule = NameRule(text)
+      try require("--map", String(text.prefix { $0 != "=" }), matrices, "matrix") { rule?.apply($0) != nil }
+    }
+  }
+
   /// What is planned, what is kept, and what cannot be read.
   private func sort(_ lists: [TensorList], _ target: any PlanTarget.Type) -> (
     matrices: [Matrix], kept: [PlanKept], leftOut: [LeftOut]
@@ -218,7 +267,8 @@ struct PlanCommand: Sharable {
       for item in list.items {
         let info = list.info(item)
         func keep(_ reason: String) {
-          kept.append(PlanKept(name: info.name, count: info.count, bytes: info.byteCount, reason: reason))
+          kept.append(
+            PlanKept(name: info.name, count: info.count, bytes: Self.bytes(info, target), reason: reason))
         }
         let isDecoded: Bool
         switch info.elementType {
@@ -227,7 +277,7 @@ struct PlanCommand: Sharable {
         default: isDecoded = info.elementType.numberFormat != nil
         }
         if info.count == 0 { keep("empty"); continue }
-        if keep_(info.name) { keep("asked for with --keep"); continue }
+        if keep_(info.name) { keep(Self.askedFor); continue }
         if case .opaque = info.elementType {
           leftOut.append(LeftOut(list.name(item), "its \(info.elementType) elements are not plain numbers"))
           continue
@@ -249,16 +299,23 @@ struct PlanCommand: Sharable {
     return (matrices, kept, leftOut)
   }
 
+  /// What a tensor takes that stays: where the program has not its type, the 16 bits of the model that it was made of.
+  private static func bytes(_ info: TensorInfo, _ target: any PlanTarget.Type) -> Int {
+    switch info.elementType {
+    case .block, .packed: target.stores(info.elementType.name) ? info.byteCount : 2 * info.count
+    default: info.byteCount
+    }
+  }
+
   private func keep_(_ name: String) -> Bool { keep.contains { Names.matches($0, name) } }
 
   /// What schemes cost each matrix, several at once, or some of them where several processes share the work.
-  private func measure(_ matrices: [Matrix], schemes: [any Scheme]) throws -> (
+  private func measure(_ matrices: [Matrix], schemes: [any Scheme], _ witnesses: PlanWitnesses) throws -> (
     tensors: [PlanTensor], leftOut: [LeftOut]
   ) {
     final class Worker {
       var found = MeasuredMatrices()
     }
-    let witnesses = try PlanWitnesses(activations: activations, map: map, importance: imatrix, tokens: tokens)
     let progress = Progress(total: max(1, matrices.count), what: "matrices")
     defer { progress.finish() }
     let found = try Sharing.share(

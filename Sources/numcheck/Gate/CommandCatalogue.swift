@@ -14,11 +14,7 @@ enum CommandCatalogue {
 
   /// Of the program whose first command `root` is.
   static func made(of root: any ParsableCommand.Type) throws -> Catalogue {
-    let help: Help
-    do {
-      help = try JSONDecoder().decode(Help.self, from: Data(root._dumpHelp().utf8))
-    } catch { throw UsageError("the parser does not tell its flags: \(error)") }
-    let commands = help.command.subcommands ?? []
+    let commands = try ParserHelp(of: root).command.subcommands ?? []
     let shown = commands.filter { $0.shouldDisplay ?? true }.map(\.commandName)
     return Catalogue(
       commands.filter { !notGated.contains($0.commandName) }.flatMap { command -> [Catalogue.Command] in
@@ -30,21 +26,21 @@ enum CommandCatalogue {
   }
 
   /// A command, or those that it consists of.
-  private static func commands(_ command: Help.Command, after start: String) -> [Catalogue.Command] {
+  private static func commands(_ command: ParserHelp.Command, after start: String) -> [Catalogue.Command] {
     let name = start + command.commandName
     let parts = (command.subcommands ?? []).filter { $0.commandName != "help" }
     if !parts.isEmpty { return parts.flatMap { commands($0, after: name + " ") } }
     return [made(command, name)]
   }
 
-  private static func made(_ command: Help.Command, _ name: String) -> Catalogue.Command {
+  private static func made(_ command: ParserHelp.Command, _ name: String) -> Catalogue.Command {
     let arguments = command.arguments ?? []
     return Catalogue.Command(
       name: name, summary: command.abstract ?? "", flags: arguments.flatMap(flags),
       takesArguments: arguments.contains { $0.kind == "positional" })
   }
 
-  private static func flags(_ argument: Help.Argument) -> [Catalogue.Flag] {
+  private static func flags(_ argument: ParserHelp.Argument) -> [Catalogue.Flag] {
     if argument.kind == "positional" { return [] }
     return (argument.names ?? []).filter { $0.kind == "long" && !ours.contains($0.name) }.map {
       Catalogue.Flag(
@@ -52,28 +48,5 @@ enum CommandCatalogue {
         values: argument.allValues ?? [], summary: argument.abstract ?? "",
         yieldsTo: generated.contains($0.name) ? ["input"] : [])
     }
-  }
-
-  /// The parser's own description of itself.
-  private struct Help: Decodable {
-    let command: Command
-
-    struct Command: Decodable {
-      let commandName: String
-      let shouldDisplay: Bool?
-      let abstract: String?
-      let arguments: [Argument]?
-      let subcommands: [Command]?
-    }
-
-    struct Argument: Decodable {
-      let kind: String
-      let names: [Name]?
-      let isRepeating: Bool?
-      let abstract: String?
-      let allValues: [String]?
-    }
-
-    struct Name: Decodable { let kind: String, name: String }
   }
 }

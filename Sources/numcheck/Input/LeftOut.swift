@@ -8,6 +8,8 @@ struct LeftOut: CustomStringConvertible {
   let reason: String
   /// Whether it is none of what the command is about, rather than something that went wrong.
   var isExpected = false
+  /// Where it is a file of a model that lies in several: what lacks with it.
+  var lack: PartLack?
 
   /// What kept `tensor` out.
   init(_ tensor: String, _ error: any Error) {
@@ -56,8 +58,23 @@ enum Reasons {
 extension LeftOut {
   var finding: Finding { Finding("left-out", tensor, reason, leads: false, warns: !isExpected) }
 
+  /// Where only a part of a model is there, and whose file lacks: what a person must know before anything else.
+  static func lacks(_ list: [LeftOut]) -> [Finding] {
+    list.compactMap { one in one.lacking.map { Finding("incomplete", "", $0, warns: true) } }
+  }
+
+  /// `2 of 3 shards: m-2.safetensors is missing, 35 tensors are not looked at (cannot open: …)`; nil for other things.
+  var lacking: String? {
+    guard let lack else { return nil }
+    let lost =
+      lack.tensors.map { $0 == 1 ? "1 tensor is" : "\(Figures.count($0)) tensors are" } ?? "what it has is"
+    return "\(Figures.count(lack.whole)) of \(Figures.count(lack.files)) shards: \(tensor) "
+      + "\(lack.isMissing ? "is missing" : "is not whole"), \(lost) not looked at (\(reason))"
+  }
+
   /// A finding each, or one for many of the same reason.
-  static func findings(_ list: [LeftOut], most: Int = 4) -> [Finding] {
+  static func findings(_ all: [LeftOut], most: Int = 4) -> [Finding] {
+    let list = all.filter { $0.lack == nil }
     var counts: [String: [LeftOut]] = [:]
     for one in list { counts[one.reason, default: []].append(one) }
     var told: Set<String> = []

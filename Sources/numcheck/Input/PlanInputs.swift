@@ -23,25 +23,45 @@ struct PlanWitnesses {
     }
   }
 
-  /// By what a weight is judged: activations of its name or that a rule gives it, else its importance, else itself.
+  /// Throws where a file has nothing for any of these weights.
+  func require(_ names: [String]) throws {
+    if let activations, !names.isEmpty, !names.contains(where: { activation($0) != nil }) {
+      let shown = activations.tensors.prefix(3).map { "'\($0.name)'" }.joined(separator: ", ")
+      throw UsageError(
+        "--activations \(activations.path): none of its tensors (\(shown)\(activations.tensors.count > 3 ? ", …" : "")) is called as a "
+          + "matrix of the model, '\(names[0])', or that and .input; --map '\(names[0])=NAME' says which belongs to it"
+      )
+    }
+    if let importance, !names.isEmpty, !names.contains(where: { importanceName($0) != nil }) {
+      throw UsageError(
+        "--imatrix \(importance.path): has no importances of any matrix of the model, such as '\(names[0])'")
+    }
+  }
+
+  /// What the activations of a weight are called: as a rule says, else as itself, where there are such.
+  private func activation(_ name: String) -> String? {
+    guard let activations else { return nil }
+    if let rule = map.lazy.compactMap({ $0.apply(name) }).first { return rule }
+    let module = name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : name
+    return ["\(module).input", module, name].first { candidate in
+      activations.tensors.contains { $0.name == candidate }
+    }
+  }
+
+  /// The name by which an importance matrix speaks of a weight.
+  private func importanceName(_ name: String) -> String? {
+    guard let importance else { return nil }
+    return [name, ModelNames.gguf(name)].lazy.compactMap { $0 }.first { candidate in
+      importance.tensors.contains { $0.name == candidate + ".in_sum2" }
+    }
+  }
+
+  /// By what a weight is judged: its activations, else its importance, else itself.
   func judge(_ name: String) throws -> CostJudge {
-    if let activations {
-      let rule = map.lazy.compactMap { $0.apply(name) }.first
-      if let rule {
-        return .activations(try matrix(activations.tensor(named: rule)))
-      }
-      let module = name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : name
-      for candidate in ["\(module).input", module, name]
-      where activations.tensors.contains(where: { $0.name == candidate }) {
-        return .activations(try matrix(activations.tensor(named: candidate)))
-      }
+    if let activations, let found = activation(name) {
+      return .activations(try matrix(activations.tensor(named: found)))
     }
-    if let importance {
-      let names = [name, try? LlamaCppTarget.ggufName(name)].compactMap { $0 }
-      for candidate in names where importance.tensors.contains(where: { $0.name == candidate + ".in_sum2" }) {
-        return .importance(try column(importance, candidate))
-      }
-    }
+    if let importance, let found = importanceName(name) { return .importance(try column(importance, found)) }
     return .weights
   }
 

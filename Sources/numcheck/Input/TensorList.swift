@@ -99,7 +99,11 @@ struct TensorList {
     _ files: [TensorFile], _ label: (Int) -> String, _ isWanted: (String) -> Bool
   ) -> [LeftOut] {
     files.indices.flatMap { k in
-      files[k].unreadable.filter { isWanted($0.name) }.map { LeftOut("\(label(k)):\($0.name)", $0.reason) }
+      files[k].unreadable.filter { isWanted($0.name) }.map {
+        var one = LeftOut("\(label(k)):\($0.name)", $0.reason)
+        one.lack = $0.lack
+        return one
+      }
     }
   }
 
@@ -123,6 +127,9 @@ struct TensorList {
 
   /// What a file says of one.
   func info(_ item: Int) -> TensorInfo { files[members[item].file].tensors[members[item].tensor] }
+
+  /// What kind of model the first .gguf file says it is; nil without one.
+  var architecture: String? { files.lazy.compactMap { $0.metadata["general.architecture"] }.first }
 
   /// The file that one is in.
   func file(_ item: Int) -> String { files[members[item].file].path }

@@ -102,7 +102,7 @@ struct ActivationsReport {
       Fact("input.nan", .integer(entries.reduce(0) { $0 + $1.profile.nanCount })),
       Fact("input.inf", .integer(entries.reduce(0) { $0 + $1.profile.infiniteCount })),
     ]
-    report.findings = findings + LeftOut.findings(leftOut)
+    report.findings = LeftOut.lacks(leftOut) + findings + LeftOut.findings(leftOut)
     var section = Section()
     var table = table
     let arrangement = TableView(

@@ -60,7 +60,8 @@ struct CureReport {
       report.findings += tensor.study.skipped.map { notTried($0, tensor) }
     }
     report.add(tensorTable)
-    report.findings += leftOut.map(\.finding)
+    report.findings =
+      LeftOut.lacks(leftOut) + report.findings + leftOut.filter { $0.lack == nil }.map(\.finding)
     return report
   }
 

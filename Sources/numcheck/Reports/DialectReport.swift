@@ -10,6 +10,8 @@ struct DialectReport {
   let input: InputCount
   let comparison: DialectComparison
   let boundaries: BoundaryComparison
+  /// What they differ on that the tensor does not hold, looked for where it shows nothing.
+  let edges: [EdgeDifference]
 
   private var kinds: [DifferenceKind] { DifferenceKind.allCases.filter { comparison.kinds[$0] != nil } }
 
@@ -24,12 +26,29 @@ struct DialectReport {
         Fact("costDecibels", c.cost.isNaN ? .none : .number(c.cost)),
         Fact("anchor", .number(Double(boundaries.anchor))),
         Fact("sharedBoundaries", .integer(boundaries.shared)),
+        Fact(
+          "edges",
+          .list(
+            edges.map {
+              .object([
+                "value": .number(Double($0.value)), "hex": .text(Figures.hex(Double($0.value))),
+                "first": .number(Double($0.first)), "second": .number(Double($0.second)),
+              ])
+            })),
       ]
     report.notes = [
-      "\(Figures.count(c.differingBlocks)) of \(Figures.count(c.blockCount)) blocks of \(c.blockLength) differ "
+      "\(Figures.count(c.differingBlocks)) of \(Figures.count(c.blockCount)) blocks of \(c.blockLength) \(c.differingBlocks == 1 ? "differs" : "differ") "
         + "(\(Figures.short(100 * c.share)) %)"
     ]
     report.findings = input.findings
+    if !edges.isEmpty {
+      report.findings.append(
+        Finding(
+          "beyond", "",
+          edges.map {
+            "\(Self.shown($0.value)) becomes \(Self.shown($0.first)) in \(first), \(Self.shown($0.second)) in \(second)"
+          }.joined(separator: "; ")))
+    }
     for (name, s) in [(first, c.first), (second, c.second)] where s.lostCount > 0 {
       report.findings.append(
         Finding(
@@ -65,7 +84,8 @@ struct DialectReport {
   }
 
   private func lines(_ kind: DifferenceKind) -> [String] {
-    let head = "\(kind.rawValue): \(Figures.count(comparison.kinds[kind] ?? 0)) blocks"
+    let count = comparison.kinds[kind] ?? 0
+    let head = "\(kind.rawValue): \(Figures.count(count)) \(count == 1 ? "block" : "blocks")"
     guard let w = comparison.witnesses[kind] else { return [head, "  no single block shows it"] }
     let nonzero = w.values.indices.filter { w.values[$0] != 0 }
     let shown = nonzero.prefix(8).map {
@@ -92,6 +112,11 @@ struct DialectReport {
         ]))
     }
     return table
+  }
+
+  /// A number in the fewest digits that tell it from its neighbours in f32.
+  private static func shown(_ x: Float) -> String {
+    x == x.rounded() || !x.isFinite ? Figures.number(Double(x)) : "\(x)"
   }
 
   private static let shownBoundaries = 6
@@ -127,8 +152,13 @@ struct DialectReport {
 
   private var conclusion: String {
     switch comparison.preference {
-    case .same: return "no difference on this tensor"
+    case .same:
+      return "no difference on this tensor"
+        + (edges.isEmpty ? "" : "; beyond it there is, from \(Self.shown(edges[0].value)) on")
     case .even: return "they cost the same"
+    case .near:
+      return
+        "one is as near to the tensor as the other, to \(Figures.number(DialectComparison.leastDecibels)) dB"
     case .keepsMore(let isFirst):
       return "\(isFirst ? first : second) keeps more numbers; the dB, of what each keeps, do not compare"
     case .better(let isFirst, let decibels):

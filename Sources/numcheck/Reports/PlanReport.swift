@@ -13,6 +13,8 @@ struct PlanReport {
   let nonFinite: [(tensor: String, count: Int)]
   /// Recipes that were written: format and file.
   let recipes: [(format: String, file: String)]
+  /// Matrices that a recipe says nothing of, for want of a name.
+  let nameless: [(program: String, tensors: [String])]
   /// The figure that rows are sorted by, and how many are shown.
   let view: TableView
 
@@ -121,6 +123,14 @@ struct PlanReport {
         "measured on a sample of rows (--sample all for all): errors are known to \(Figures.short(4.343 * most)) dB, one "
           + "standard error, or better")
     }
+    for judge in [CostJudge.activationsName, CostJudge.importanceName] {
+      let judged = plan.entries.count { $0.tensor.costs.judge == judge }
+      if judged > 0 {
+        notes.append(
+          "judged by \(judge): \(Figures.count(judged)) of \(Figures.count(plan.entries.count)) matrices"
+            + (judged < plan.entries.count ? "; the others by themselves" : ""))
+      }
+    }
     if let worst = plan.worst, worst.taken.noise > 0 {
       notes.append(
         "worst: \(worst.name), \(Figures.short(worst.taken.sqnr)) dB as \(worst.taken.scheme.ofWeights)")
@@ -138,7 +148,8 @@ struct PlanReport {
   }
 
   private var findings: [Finding] {
-    var list = nonFinite.map {
+    var list = LeftOut.lacks(leftOut)
+    list += nonFinite.map {
       Finding(
         "input", $0.tensor, "\(Figures.count($0.count)) elements are NaN or infinite; no figure is of them",
         warns: true)
@@ -148,8 +159,19 @@ struct PlanReport {
       list.append(
         Finding(
           "already-quantized", coded.count == 1 ? coded[0].name : "\(Figures.count(coded.count)) matrices",
-          "are quantized already: errors are against what they decode to, so a type that they have costs nothing; plan from "
-            + "the original where there is one", warns: true))
+          "are quantized already: errors are against what they decode to, "
+            + (coded.allSatisfy(\.tensor.canStay)
+              ? "so a type that they have costs nothing"
+              : "and \(target.name) has not all of their types: what stays counts 16 bits an element")
+            + "; plan from the original where there is one", warns: true))
+    }
+    list += nameless.map { program, tensors in
+      Finding(
+        "no-name", tensors.count == 1 ? tensors[0] : "\(Figures.count(tensors.count)) matrices",
+        "\(program) has no name for \(tensors.count == 1 ? "it" : "them"), so its recipe has no line"
+          + (tensors.count == 1
+            ? "" : ": \(tensors.prefix(4).joined(separator: ", "))\(tensors.count > 4 ? ", …" : "")"),
+        warns: true)
     }
     return list + LeftOut.findings(leftOut)
   }

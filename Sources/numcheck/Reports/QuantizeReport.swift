@@ -68,6 +68,7 @@ struct QuantizeReport {
       report.sections = try tensors.map { try arranged(section($0)) }
     }
     report.add(tensorTable)
+    report.findings += LeftOut.lacks(leftOut)
     report.findings += isModel && !showsAll ? groupedFindings : []
     report.findings += LeftOut.findings(leftOut)
     guard let limits else { return report }

@@ -67,7 +67,7 @@ struct ThroughReport {
       }
       report.sections.append(section)
     }
-    report.findings += LeftOut.findings(leftOut)
+    report.findings = LeftOut.lacks(leftOut) + report.findings + LeftOut.findings(leftOut)
     return report
   }
 

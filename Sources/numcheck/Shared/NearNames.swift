@@ -24,6 +24,13 @@ extension SchemeError {
   /// The error with schemes that may be meant, where there is none of a name; nil elsewhere.
   var withNearNames: String? {
     guard case .unknown(let name) = self else { return nil }
+    // Whoever asks for a dialect of what there is, wants to know which there are.
+    if let parts = SchemeName(name), !parts.dialects.isEmpty {
+      let dialects = SchemeRegistry.dialects(of: parts.base)
+      if !dialects.isEmpty {
+        return "\(self); dialects of \(parts.base): \(dialects.joined(separator: ", "))"
+      }
+    }
     // As weights spell them too, where somebody may have.
     let known = SchemeRegistry.known.map(\.name)
     let near = NearNames.question(name, known + known.map(\.ofWeights).filter { !known.contains($0) })

@@ -31,6 +31,37 @@ struct DialectTests {
     #expect(try SchemeRegistry.scheme(named: "mxfp4:ceil").roundTrip(row)[witness.index] == witness.second)
   }
 
+  /// Where a block alone has another scale for the tensor than in it, one that holds the tensor's largest stands before it.
+  @Test func witnessesOfScalesOfTheWholeAreFound() throws {
+    var random = Seeded(7)
+    let matrix = random.normals(rows: 2048, columns: 512)
+    let comparison = try compare("nvfp4:torchao-0.18", "nvfp4:ct", matrix)
+    // Less than a thousandth of a dB is nothing to choose by.
+    #expect(comparison.differingBlocks > 0 && comparison.preference == .near)
+    for (kind, witness) in comparison.witnesses {
+      let row = Matrix(rows: 1, columns: witness.values.count, values: witness.values)
+      #expect(
+        try SchemeRegistry.scheme(named: "nvfp4").roundTrip(row)[witness.index] == witness.first, "\(kind)")
+      #expect(
+        try SchemeRegistry.scheme(named: "nvfp4:ct").roundTrip(row)[witness.index] == witness.second,
+        "\(kind)")
+    }
+    #expect(Set(comparison.witnesses.keys) == Set(comparison.kinds.keys))
+  }
+
+  /// The ends of formats are told where no number of a tensor reaches them.
+  @Test func endsOfFormatsAreTried() throws {
+    func edges(_ a: String, _ b: String) throws -> [EdgeDifference] {
+      try DialectEdges.differences(SchemeRegistry.scheme(named: a), SchemeRegistry.scheme(named: b))
+    }
+    let e4m3 = try edges("f8e4m3fn", "f8e4m3fn:saturate")
+    // 464 is a tie between 448 and what would be 480, and goes to 448.
+    #expect(e4m3.first?.value == Float(464).nextUp && e4m3.first?.second == 448)
+    #expect(e4m3.first?.first.isNaN == true && e4m3.dropFirst().first?.value == -Float(464).nextUp)
+    #expect(e4m3.map(\.value).contains(.infinity))
+    #expect(try edges("q8_0", "q8_0").isEmpty)
+  }
+
   @Test func tieRulesDifferInElementsOnly() throws {
     let values = (0..<64).map { Float($0) / 2 - 15 } + [127] + [Float](repeating: 0, count: 63)
     let comparison = try compare(

@@ -9,9 +9,11 @@ public enum CompressedTensorsTarget: PlanTarget {
   ]
   public static let keepsEmbeddings = true
 
-  public static func recipe(_ plan: QuantizationPlan) throws -> String {
-    let kept = plan.entries.filter(\.isKept).map { (name: $0.name.moduleName, scheme: "") }
-    let taken = plan.entries.filter { !$0.isKept }.map { (name: $0.name.moduleName, scheme: $0.taken.scheme) }
+  public static func recipe(_ plan: QuantizationPlan, _ names: ModelNames) throws -> PlanRecipe {
+    let kept = try plan.entries.filter(\.isKept).map { (name: try names.module($0.name), scheme: "") }
+    let taken = try plan.entries.filter { !$0.isKept }.map {
+      (name: try names.module($0.name), scheme: $0.taken.scheme)
+    }
     var schemes: [String] = []
     for (_, scheme) in taken where !schemes.contains(scheme) { schemes.append(scheme) }
     var out = "quant_stage:\n  quant_modifiers:\n    QuantizationModifier:\n"
@@ -22,7 +24,7 @@ public enum CompressedTensorsTarget: PlanTarget {
       out += "          targets: [\(patterns(taken.filter { $0.scheme == scheme }))]\n"
       out += "          weights: {\(try weights(scheme))}\n"
     }
-    return out
+    return PlanRecipe(text: out)
   }
 
   private static func patterns(_ entries: [(name: String, scheme: String)]) -> String {

@@ -8,8 +8,26 @@ public protocol PlanTarget: Sendable {
   static var schemes: [String] { get }
   /// Whether it quantizes linear layers alone, not tables that rows are looked up in.
   static var keepsEmbeddings: Bool { get }
-  /// The recipe. Throws `RecipeError` for schemes and names that it cannot say.
-  static func recipe(_ plan: QuantizationPlan) throws -> String
+  /// Whether a matrix that is stored as `type` can stay as it is.
+  static func stores(_ type: String) -> Bool
+  /// The recipe for a model whose files have `names`. Throws `RecipeError` for schemes and names that it cannot say.
+  static func recipe(_ plan: QuantizationPlan, _ names: ModelNames) throws -> PlanRecipe
+}
+
+extension PlanTarget {
+  /// Plain numbers: those of checkpoints.
+  public static func stores(_ type: String) -> Bool {
+    ["f64", "f32", "f16", "bf16", "f8e4m3fn", "f8e5m2"].contains(type)
+  }
+}
+
+/// What is written of a plan for a program.
+public struct PlanRecipe: Sendable {
+  public let text: String
+  /// Matrices that it says nothing of, since the program's files have no name for them.
+  public let nameless: [String]
+
+  init(text: String, nameless: [String] = []) { (self.text, self.nameless) = (text, nameless) }
 }
 
 /// Every target, by its name.

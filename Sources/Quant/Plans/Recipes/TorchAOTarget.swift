@@ -8,8 +8,10 @@ public enum TorchAOTarget: PlanTarget {
   ]
   public static let keepsEmbeddings = true
 
-  public static func recipe(_ plan: QuantizationPlan) throws -> String {
-    let taken = plan.entries.filter { !$0.isKept }.map { (name: $0.name.moduleName, scheme: $0.taken.scheme) }
+  public static func recipe(_ plan: QuantizationPlan, _ names: ModelNames) throws -> PlanRecipe {
+    let taken = try plan.entries.filter { !$0.isKept }.map {
+      (name: try names.module($0.name), scheme: $0.taken.scheme)
+    }
     if taken.isEmpty { throw RecipeError("every matrix is kept: there is nothing to quantize") }
     var names: Set<String> = ["FqnToConfig"]
     var lines = ""
@@ -26,7 +28,7 @@ public enum TorchAOTarget: PlanTarget {
     out += "from torchao.quantization import \(names.sorted().joined(separator: ", ")), quantize_\n\n"
     out += "config = FqnToConfig(OrderedDict([\n\(lines)]))\n\n\n"
     out += "def quantize(model):\n    quantize_(model, config, filter_fn=None)\n"
-    return out
+    return PlanRecipe(text: out)
   }
 
   private static func config(_ scheme: String) throws -> String {
