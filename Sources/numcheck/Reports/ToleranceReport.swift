@@ -101,7 +101,8 @@ struct ToleranceReport {
         : cell(
           i, { $0.rare($1, probability: KernelTolerance.rarity) },
           cancels && (list[i].1 == .ulp || list[i].1 == .relative)
-            ? "results may be as near to 0 as they like" : "needs 100 rows at least")
+            ? "results may be as near to 0 as they like"
+            : "needs 100 rows at least" + (list[i].1 == .beside ? ", 10 of which show it" : ""))
     }
     table.add(C.seen) {
       $0 == list.count ? squares { $0.squares.measured } : cell($0, { $0.measured($1) }, "")
