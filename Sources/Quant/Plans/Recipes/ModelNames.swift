@@ -12,7 +12,7 @@ public struct ModelNames: Sendable {
   }
 
   /// A family of models that transformers names alike.
-  private struct Style {
+  private struct Naming {
     /// The architectures, as GGUF calls them, that have these names and no others.
     let architectures: Set<String>
     /// What layers are called.
@@ -24,7 +24,7 @@ public struct ModelNames: Sendable {
   }
 
   private static let styles = [
-    Style(
+    Naming(
       architectures: [
         "llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "olmo", "olmo2", "stablelm", "smollm3",
         "granite",
@@ -36,7 +36,7 @@ public struct ModelNames: Sendable {
         ("self_attn.o_proj", "attn_output"), ("mlp.gate_proj", "ffn_gate"), ("mlp.up_proj", "ffn_up"),
         ("mlp.down_proj", "ffn_down"),
       ], outside: [("model.embed_tokens", "token_embd"), ("lm_head", "output")]),
-    Style(
+    Naming(
       architectures: ["bert"], layers: "encoder.layer",
       inLayers: [
         ("attention.self.query", "attn_q"), ("attention.self.key", "attn_k"),
@@ -44,7 +44,7 @@ public struct ModelNames: Sendable {
         ("intermediate.dense", "ffn_up"), ("output.dense", "ffn_down"),
       ], outside: [("embeddings.word_embeddings", "token_embd")]),
     // Its modules are convolutions of size 1, not linear layers: there is no way back.
-    Style(
+    Naming(
       architectures: [], layers: "h",
       inLayers: [
         ("attn.c_attn", "attn_qkv"), ("attn.c_proj", "attn_output"), ("mlp.c_fc", "ffn_up"),
