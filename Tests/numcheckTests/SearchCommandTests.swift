@@ -258,7 +258,7 @@ import Testing
       #expect(length <= 2)
     }
     for flags in [
-      ["--emit", "c=t.c"], ["--masks", "--finite"], ["--head-size", "5"], ["--algorithm", "naive"],
+      ["--emit", "rust=t.rs"], ["--masks", "--finite"], ["--head-size", "5"], ["--algorithm", "naive"],
     ] {
       #expect(try CommandRunner.run(["search", "attention-backward"] + flags).status == 2, "\(flags)")
     }

@@ -76,45 +76,6 @@ extension HostileAttention {
       isClipped: isClipped)
   }
 
-  /// A question in which the maximum alone errs, on its way to compute, before a bias takes away what made it large. It has no value, and
-  /// the other keys' scores are exact and their values cancel, so that what is left is how their distances from it are rounded.
-  init?(erringMaximum number: Int, seed: UInt64) {
-    var random = RandomSource(seed: seed ^ 0x3a71_55c2, row: number)
-    let format = [NumberFormat.f16, .bf16, .tf32].randomElement(using: &random)!
-    let u = format.unitRoundoff
-    // Half an ulp and a little is rounded up to a whole one, which is all that is left.
-    let large = format.round((0.3 + 1.5 * random.uniform()) / (2 * u))
-    let ulp = format.ulp(of: large)
-    let more = Double(random.next() % 3)
-    let small = format.round(ulp * (more + 0.5 + [2 * u, 8 * u, 0.05].randomElement(using: &random)!))
-    /// Nearly half way between two distances from what is left.
-    func score(_ sign: Double) -> Double {
-      let step = format.ulp(of: ulp)
-      return format.round(
-        sign * step * (Double(random.next() % 40) + 0.5 - [0.02, 0.05, 0.1].randomElement(using: &random)!))
-    }
-    let scores = (score(1), score(-1))
-    let half = 12
-    var k = [large, small]
-    var v = [0.0]
-    for _ in 0..<half {
-      k += [scores.0, 0, scores.1, 0]
-      v += [1, -1]
-    }
-    guard
-      let tensors = AttentionInputs(
-        q: [1, 1], k: k, v: v,
-        shape: AttentionShape(queries: 1, keys: 2 * half + 1, headSize: 2, valueSize: 1))
-    else { return nil }
-    var parameters = AttentionParameters(scale: 1)
-    parameters.mask = AttentionMask()
-    parameters.mask.additive = [-large] + v.dropFirst().map { _ in 0 }
-    self.init(
-      tensors, parameters,
-      KernelConfiguration(storage: .float(format), compute: format, accumulator: .f64), block: 32,
-      laziness: 0, isClipped: false)
-  }
-
   private init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters,
     _ configuration: KernelConfiguration,
