@@ -55,7 +55,9 @@ struct MatmulToleranceCommand: ParsableCommand {
       rules: rules, passing: found.passing)
     made.facts =
       [
-        Fact("dtype", .text(dtype.name)), Fact("accumulate", .text("\(precision.accumulator)")),
+        // Products are added by fused multiply-add.
+        Fact("dtype", .text(dtype.name)), Fact("compute", .text("\(precision.accumulator)")),
+        Fact("accumulate", .text("\(precision.accumulator)")),
         Fact("resultDtype", .text(precision.result.name)),
       ] + source.facts + [Fact("certificate", .certificate(found.certificate))]
     made.note = found.certificate.line
