@@ -37,7 +37,8 @@ package struct GuestProblem: Sendable {
   package var parameters: [GuestParameter]
   /// What an item is: `row`, `head`.
   package var itemName: String
-  /// What the first input may be as large as so that only a kernel that subtracts the largest has an answer; nil where that is not asked.
+  /// How large numbers of the first input are made in one of the calls, so that only a kernel that subtracts the largest answers; nil for
+  /// no such call.
   package var largeSize: Double?
 
   package init(

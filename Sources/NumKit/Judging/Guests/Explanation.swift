@@ -2,6 +2,7 @@ import NumKitKernels
 import NumKitNumbers
 import NumKitQuestions
 import NumKitTruth
+import RealModule
 
 /// What a kernel may have got wrong: other questions, alone and in pairs, and signs.
 public struct Suspects<Q: Question>: Sendable {
@@ -63,7 +64,7 @@ extension Verification {
     var fits: [(fit: HypothesisFit, isEverywhere: Bool)] = []
     for (alternative, _) in near {
       var fit = try hold(alternative, on: all)
-      guard Self.explains(fit, askedOfAll, isSameQuestion: alternative.isSameQuestion) else { continue }
+      guard explains(fit, askedOfAll, isSameQuestion: alternative.isSameQuestion) else { continue }
       if wrong.isEmpty && all.itemCount < 2 { continue }
       fit.askedAboveBound = askedOfAll.aboveBound
       fit.askedMeanUlp = askedOfAll.meanUlp
@@ -75,15 +76,17 @@ extension Verification {
   }
 
   /// Whether a wrong question's answer, or a wider bound of the same, explains what that of the right one does not.
-  private static func explains(
+  private func explains(
     _ fit: HypothesisFit, _ asked: HypothesisFit, isSameQuestion: Bool
   ) -> Bool {
     guard fit.fits else { return false }
     // A bound that is wide enough takes anything: what errs by as much as before explains nothing. Beside a NaN any number is nearer.
     if asked.aboveBound > 0 {
-      return isSameQuestion || asked.isSpecial || fit.meanUlp < 0.75 * asked.meanUlp
+      // Nor does what is off by a quarter of itself in the mean.
+      return isSameQuestion || asked.isSpecial
+        || fit.meanUlp < Swift.min(0.75 * asked.meanUlp, Double.exp2(Double(formats[0].precision) - 2))
     }
-    return share(ofItems: fit.items) * fit.meanUlp < asked.meanUlp
+    return Self.share(ofItems: fit.items) * fit.meanUlp < asked.meanUlp
   }
 
   /// How much less a mean error must be to explain one. Of few items more must be explained: two may be off by as much by chance.
@@ -102,7 +105,7 @@ extension Verification {
       if asked.aboveBound == 0 && share * least >= asked.meanUlp { return nil }
     }
     let fit = try hold(alternative, on: screen)
-    guard Self.explains(fit, asked, isSameQuestion: alternative.isSameQuestion),
+    guard explains(fit, asked, isSameQuestion: alternative.isSameQuestion),
       try isLikely(fit, alternative, on: screen)
     else { return nil }
     return (alternative, fit)

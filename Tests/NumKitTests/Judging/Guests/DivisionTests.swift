@@ -4,15 +4,6 @@ import Testing
 
 /// Softmax kernels that divide by the wrong sum, or by none; whose exponential is another function, or of something else than x − max.
 @Suite struct DivisionTests {
-  private struct Answers: ResultSource {
-    typealias Q = RowQuestion
-    let results: [[Double]]
-
-    func results(of item: RowQuestion.Item, into results: UnsafeMutableBufferPointer<Double>) {
-      for i in results.indices { results[i] = self.results[item.row][i] }
-    }
-  }
-
   private let rows = GeneratedRows(.normal, range: 1, rows: 24, length: 32, seed: 3)
 
   private func logits() -> [[Double]] {
@@ -26,17 +17,9 @@ import Testing
   private func named(_ results: [[Double]], of logits: [[Double]]? = nil) throws -> [String] {
     let verification = RowVerification(.softmax, format: .f32, inputs: .f32)
     let rounded = results.map { $0.map { NumberFormat.f32.round($0) } }
-    let stored = StoredLogits(logits: logits ?? self.logits())
-    return try verification.run("y", Answers(results: rounded), on: stored).findings.hypotheses.map(\.name)
-  }
-
-  private struct StoredLogits: RowSource {
-    let logits: [[Double]]
-    var rowCount: Int { logits.count }
-    var length: Int { logits[0].count }
-    func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) {
-      for i in buffer.indices { buffer[i] = logits[row][i] }
-    }
+    let stored = HeldLogits(logits: logits ?? self.logits())
+    return try verification.run("y", HeldResults(results: rounded), on: stored).findings.hypotheses.map(
+      \.name)
   }
 
   @Test func otherSumsAreNamed() throws {
@@ -95,6 +78,12 @@ import Testing
       return Double.exp2(whole) * (1 + f * (0.6565 + 0.3435 * f))
     }
     #expect(try named(parabola) == ["a poor exponential"])
+    // One result for a row is e to 0 times x; one that hardly falls, of nearly 0.
+    let level = logits().enumerated().map { row, x in x.map { _ in 0.01 * Double(row + 1) } }
+    #expect(try named(level) == ["exponents multiplied by 0.0"])
+    let far = logits().map { row in row.map { NumberFormat.f32.round(900 * $0) } }
+    let flat = far.map { row in row.map { 0.1 / (1 + 1e-3 * (row.max()! - $0).squareRoot()) } }
+    #expect(try named(flat, of: far).first?.hasPrefix("exponents multiplied by") == true)
     // Errors that have nothing to do with x are no curve.
     var random = RandomSource(seed: 5, row: 0)
     #expect(try named(softmax { Double.exp($0) * (1 + 1e-3 * random.normal()) }).isEmpty)

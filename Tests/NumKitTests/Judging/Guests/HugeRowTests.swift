@@ -3,29 +3,11 @@ import Testing
 
 /// Rows near the largest number, on which some plans have nothing but NaN: others still bound what is a number.
 @Suite struct HugeRowTests {
-  private struct Answers: ResultSource {
-    typealias Q = RowQuestion
-    let results: [[Double]]
-
-    func results(of item: RowQuestion.Item, into results: UnsafeMutableBufferPointer<Double>) {
-      for i in results.indices { results[i] = self.results[item.row][i] }
-    }
-  }
-
-  private struct Logits: RowSource {
-    let logits: [[Double]]
-    var rowCount: Int { logits.count }
-    var length: Int { logits[0].count }
-    func read(_ row: Int, into buffer: UnsafeMutableBufferPointer<Double>) {
-      for i in buffer.indices { buffer[i] = logits[row][i] }
-    }
-  }
-
   private func judged(_ results: [Double], _ claims: String = "") throws -> (Verdict, RowBound) {
     var verification = RowVerification(.softmax, format: .f32, inputs: .f32)
     if !claims.isEmpty { verification.claims = try Claims(parsing: claims) }
-    let rows = Logits(logits: [[3e38, -3e38, 1e38, 3e38].map { NumberFormat.f32.round($0) }])
-    let found = try verification.run("y", Answers(results: [results]), on: rows).findings
+    let rows = HeldLogits(logits: [[3e38, -3e38, 1e38, 3e38].map { NumberFormat.f32.round($0) }])
+    let found = try verification.run("y", HeldResults(results: [results]), on: rows).findings
     return (found.verdict(ofPart: 0), found.parts[0].bound)
   }
 

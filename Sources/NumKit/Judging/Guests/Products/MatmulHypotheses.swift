@@ -103,7 +103,6 @@ private struct SummedProduct: ResultSource {
     configuration = try MatmulConfiguration(
       storage: .float(v.storage), accumulator: .float(accumulator), result: v.format)
     inputs = v.inputs
-    _ = try MatmulRunner(.sequential, configuration, inputs)
   }
 
   func results(of item: MatmulQuestion.Item, into results: UnsafeMutableBufferPointer<Double>) throws {

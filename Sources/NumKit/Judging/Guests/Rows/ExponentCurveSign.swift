@@ -56,7 +56,7 @@ struct ExponentCurveSign: Sign {
       HypothesisFit(
         "a poor exponential",
         evidence:
-          "\(count) err by up to \(shown(100 * Double.expMinusOne(worst), 2)) %, and by the same where x − max is the same"
+          "\(count) err by a factor of up to \(shown(Double.exp(worst), 3)), and by the same where x − max is the same"
       )
     ]
   }
@@ -92,7 +92,8 @@ struct ExponentCurveSign: Sign {
   }
 
   private func shown(_ x: Double, _ digits: Int) -> String {
-    let scale = Double.pow(10, digits - 1 - Int(Double.log10(x.magnitude).rounded(.down)))
+    guard x != 0, x.isFinite else { return "\(x)" }
+    let scale = Double.pow(10, Double(digits - 1) - Double.log10(x.magnitude).rounded(.down))
     return "\((x * scale).rounded() / scale)"
   }
 }

@@ -75,10 +75,13 @@ struct OverflowSign: Sign {
     guard let truth = truths.first?.rounded, !runners.isEmpty, truth.allSatisfy(\.isFinite) else { return }
     rows += 1
     let kinds = y.indices.map { Self.kind(y[$0], truth[$0]) }
-    if kinds.contains(where: { $0 != 0 }) { spoiled += 1 }
+    let isSpoiled = kinds.contains { $0 != 0 }
+    if isSpoiled { spoiled += 1 }
     simulated = Array(repeating: 0, count: y.count)
     for k in runners.indices where agrees[k] {
       let (subtrahend, format) = (runners[k].subtrahend, runners[k].format)
+      // The usual mistake is tried on all rows; others where something went wrong.
+      if subtrahend != .nothing && !isSpoiled { continue }
       let less = subtrahend.of(item.values)
       let shifted = subtrahend == .nothing ? item.values : item.values.map { format.round($0 - less) }
       var trace = StageTrace()

@@ -11,6 +11,9 @@ struct QuotientRounding {
     case nearest, down, up
   }
 
+  /// Results of a row that are looked at.
+  private static let most = 4096
+
   private let format: NumberFormat
   /// Ways, of quotients and of products with a reciprocal, that all rows so far may have been rounded in.
   private var open: [(way: Way, isProduct: Bool)]
@@ -35,9 +38,9 @@ struct QuotientRounding {
   mutating func see(_ y: UnsafeBufferPointer<Double>) {
     guard !open.isEmpty else { return }
     guard let top = y.max(), top > 0, top < 1 else { return }
-    // What is smaller may be made of what is subnormal.
+    // What is smaller may be made of what is subnormal. Some thousand are enough.
     let least = format.smallestNormal * 0x1p20
-    let results = y.filter { $0 >= least && $0 != top }
+    let results = Array(y.lazy.filter { $0 >= least && $0 != top }.prefix(Self.most))
     if results.contains(where: { !$0.isFinite || $0 > 1 }) { return }
     rows += 1
     count += results.count
