@@ -37,12 +37,12 @@ struct DefectiveResults: Sendable {
     judgements = ResultDefect.allCases.map { _ in Judgement(limits + [.bound], format) }
   }
 
-  /// A row, as `RowTruth` has it.
-  mutating func add(row: Int, _ truth: RowTruth) {
+  /// A row, as `RowTruth` has it. Which one it is nobody asks here.
+  mutating func add(_ truth: RowTruth) {
     guard truth.rounded.allSatisfy(\.isFinite) else { return }
     for (k, defect) in ResultDefect.allCases.enumerated() {
       let y = defect.apply(truth.rounded, format)
-      judgements[k].add(row: row, y, truth)
+      judgements[k].add(row: 0, y, truth)
       if y != truth.rounded { judgements[k].noteDifference() }
     }
   }

@@ -15,13 +15,15 @@ public struct ToleranceObserver<Q: Question>: Observer {
   public private(set) var tolerances: [KernelTolerance]
   /// The same for the correctly rounded results, which no rule should refuse.
   public private(set) var rounded: KernelTolerance
-  /// What the rules let through.
-  private(set) var defective: DefectiveResults
+  /// What the rules let through; nil where that is not asked.
+  private(set) var defective: DefectiveResults?
+  /// What any of the candidates may err by in the row at hand; NaN where one has no bound.
+  private var widest: [Double] = []
 
   /// Watches results of the first part, numbers of `format`; `models` are the candidates' own.
   init(
     _ question: Q, _ format: NumberFormat, _ candidates: [any Candidate<Q>], _ limits: [ToleranceRule.Limit],
-    cancels: Bool
+    cancels: Bool, triesDefects: Bool
   ) {
     self.question = question
     self.format = format
@@ -32,7 +34,7 @@ public struct ToleranceObserver<Q: Question>: Observer {
     }
     tolerances = candidates.map { _ in KernelTolerance(limits, cancels: cancels) }
     rounded = KernelTolerance(limits)
-    defective = DefectiveResults(limits, format)
+    defective = triesDefects && !limits.isEmpty ? DefectiveResults(limits, format) : nil
   }
 
   public mutating func see(stored: Answered<Q>, given: Answered<Q>) {
@@ -56,13 +58,15 @@ public struct ToleranceObserver<Q: Question>: Observer {
     tolerances[k].add(
       y, truths[0].rounded, exact, bounds: allowed, random: bounds(&random[k], row, item, profile, exact),
       format)
-    if k == 0 && !limits.isEmpty {
+    guard defective != nil else { return }
+    if k == 0 { widest = exact.map { _ in 0 } }
+    for i in exact.indices {
+      widest[i] = allowed.map { widest[i].isNaN ? .nan : Swift.max($0[i], widest[i]) } ?? .nan
+    }
+    if k == models.count - 1 {
       let rounded = truths[0].rounded
-      defective.add(
-        row: rounded.isEmpty ? 0 : self.rounded.rows,
-        RowTruth(
-          truth: truths[0], exact: exact, rounded: rounded, bounds: allowed ?? exact.map { _ in .nan },
-          plain: rounded))
+      defective?.add(
+        RowTruth(truth: truths[0], exact: exact, rounded: rounded, bounds: widest, plain: rounded))
     }
   }
 
@@ -81,7 +85,7 @@ public struct ToleranceObserver<Q: Question>: Observer {
   public mutating func merge(_ other: ToleranceObserver) {
     for k in tolerances.indices { tolerances[k].merge(other.tolerances[k]) }
     rounded.merge(other.rounded)
-    defective.merge(other.defective)
+    if let theirs = other.defective { defective?.merge(theirs) }
   }
 }
 

@@ -9,6 +9,8 @@ public struct ToleranceStudy<Q: Question>: Sendable {
   public var rules: [ToleranceRule]
   /// Whether results are sums that may cancel: see `KernelTolerance.cancels`.
   public var cancels: Bool
+  /// Whether rules are tried on right results with defects, where no kernel with one is run beside.
+  public var triesDefects = true
 
   /// Without rules unless said otherwise.
   public init(_ trial: Trial<Q>, rules: [ToleranceRule] = [], cancels: Bool = false) {
@@ -41,10 +43,11 @@ public struct ToleranceStudy<Q: Question>: Sendable {
     let limits = rules.map { $0.limit(format) }
     let (found, seen) = try trial.run(
       on: source,
-      observer: ToleranceObserver(trial.question, format, trial.candidates, limits, cancels: cancels),
+      observer: ToleranceObserver(
+        trial.question, format, trial.candidates, limits, cancels: cancels, triesDefects: triesDefects),
       progress: progress)
     return Result(
       kernels: trial.candidates.map(\.name), tolerances: seen.tolerances, rounded: seen.rounded,
-      passing: seen.defective.passing(rules), certificate: found.certificate)
+      passing: seen.defective?.passing(rules) ?? rules.map { _ in nil }, certificate: found.certificate)
   }
 }
