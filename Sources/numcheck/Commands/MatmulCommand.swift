@@ -3,6 +3,36 @@ import NumKit
 import Reports
 import TensorFiles
 
+/// The formats of a product.
+struct MatmulFormatOptions: ParsableArguments {
+  @Option(help: "Number format of A and B; see 'numcheck list formats'.")
+  var dtype: DType = .float(.f32)
+
+  @Option(
+    help: ArgumentHelp(
+      "Format of sums, or int32 for integer dtypes (default: f32; f64 for f64, int32 for integers)."))
+  var accumulate: MatmulAccumulator?
+
+  @Option(help: ArgumentHelp("Format of C (default: the dtype; f32 for dtypes of 8 bits or fewer)."))
+  var resultDtype: DType?
+
+  /// Of numbers that share `scales`, unless said otherwise none, and those of integers one a matrix.
+  func configuration(scales: MatmulScaling? = nil) throws -> MatmulConfiguration {
+    var format: NumberFormat?
+    if let resultDtype {
+      guard let f = resultDtype.numberFormat else {
+        throw UsageError("--result-dtype \(resultDtype): needs a floating-point format")
+      }
+      format = f
+    }
+    let scaling = scales ?? (dtype.numberFormat == nil ? .tensor : .none)
+    do {
+      return try MatmulConfiguration(
+        storage: dtype, scaling: scaling, accumulator: accumulate, result: format)
+    } catch { throw UsageError("\(error)") }
+  }
+}
+
 /// A product of matrices: runs its orders of summation and reports their errors.
 struct MatmulCommand: Sharable {
   static let configuration = CommandConfiguration(
@@ -15,22 +45,13 @@ struct MatmulCommand: Sharable {
       sum, or to each block's sum.
       """)
 
-  @Option(help: "Number format of A and B; see 'numcheck list formats'.")
-  var dtype: DType = .float(.f32)
+  @OptionGroup var formats: MatmulFormatOptions
 
   @Option(
     help: ArgumentHelp(
       "Which numbers share a scale: 'none', 'tensor', 'row' (rows of A, columns of B) or 'block:N' (N along the inner dimension; default 128) (default: none; tensor for integers).",
       valueName: "none|tensor|row|block:N"))
   var scales: MatmulScaling?
-
-  @Option(
-    help: ArgumentHelp(
-      "Format of sums, or int32 for integer dtypes (default: f32; f64 for f64, int32 for integers)."))
-  var accumulate: MatmulAccumulator?
-
-  @Option(help: ArgumentHelp("Format of C (default: the dtype; f32 for dtypes of 8 bits or fewer)."))
-  var resultDtype: DType?
 
   @Option(
     help: ArgumentHelp(
@@ -48,14 +69,14 @@ struct MatmulCommand: Sharable {
 
   func validate() throws {
     _ = try MatmulOrder.chosen(algorithm)
-    _ = try precision()
+    _ = try formats.configuration(scales: scales)
   }
 
   var unsharable: [String] { file.output == nil ? [] : ["--output"] }
 
   func run() throws {
     try keepApart(outputs: [file.output] + report.files, inputs: [input.a, input.b])
-    let (orders, precision) = (try MatmulOrder.chosen(algorithm), try precision())
+    let (orders, precision) = (try MatmulOrder.chosen(algorithm), try formats.configuration(scales: scales))
     try file.check(algorithms: orders.count)
     let source = try MatmulSource(input)
     let given = source.inputs
@@ -82,30 +103,6 @@ struct MatmulCommand: Sharable {
     let made = MatmulReport(configuration: precision, source: source, result: result).report
     let files = try writer.map { try [$0.finished(seen)] } ?? []
     try deliver(files) { try report.finish(made, limits: thresholds.limits) }
-  }
-
-  private func precision() throws -> MatmulConfiguration {
-    try MatmulPrecision.made(dtype, scales, accumulate, resultDtype)
-  }
-}
-
-/// The flags of a product's formats, put together.
-enum MatmulPrecision {
-  static func made(
-    _ dtype: DType, _ scales: MatmulScaling?, _ accumulate: MatmulAccumulator?, _ resultDtype: DType?
-  ) throws -> MatmulConfiguration {
-    var format: NumberFormat?
-    if let resultDtype {
-      guard let f = resultDtype.numberFormat else {
-        throw UsageError("--result-dtype \(resultDtype): needs a floating-point format")
-      }
-      format = f
-    }
-    let scaling = scales ?? (dtype.numberFormat == nil ? .tensor : .none)
-    do {
-      return try MatmulConfiguration(
-        storage: dtype, scaling: scaling, accumulator: accumulate, result: format)
-    } catch { throw UsageError("\(error)") }
   }
 }
 

@@ -46,6 +46,8 @@ struct ToleranceCommand: ParsableCommand {
     let question = try QuestionInput(parameters, operation, source, seed: input.seed)
     try question.check(operation, source)
     let operation = operation
+    let isPlanted =
+      !rules.isEmpty && Defect.operations.contains(operation) && parameters.temperature.value == 1
     func study(_ rows: some RowSource) throws -> ToleranceStudy<RowQuestion>.Result {
       let stored = StoredRows(
         rows, parameters: question.parameters, targets: question.targets, configuration: configuration)
@@ -57,30 +59,20 @@ struct ToleranceCommand: ParsableCommand {
       ) { _ in RowProver(operation, format: format) }
       let progress = Progress(total: rows.rowCount)
       defer { progress.finish() }
-      return try ToleranceStudy(trial, rules: rules, cancels: operation == .softmaxVJP).run(
-        on: stored, progress: progress.callback)
+      var study = ToleranceStudy(trial, rules: rules, cancels: operation == .softmaxVJP)
+      study.triesDefects = !isPlanted
+      return try study.run(on: stored, progress: progress.callback)
     }
     let found = try study(source.rows)
-    var passing = found.passing
-    if !rules.isEmpty && Defect.operations.contains(operation) && parameters.temperature.value == 1 {
-      // Some of the rows are enough to see what a rule lets through.
-      passing = try defects(rules, configuration, source, threads: workers)
-    }
     let title =
       "\(configuration.described(operation.rawValue)): \(Figures.count(source.rows.rowCount)) rows of "
       + "\(Figures.count(source.rows.length))\(source.origin.phrase)"
     var made = ToleranceReport(
-      operation: operation.rawValue, title: title, format: format, kernels: found.kernels,
-      tolerances: found.tolerances, rounded: found.rounded, rules: rules, passing: passing)
-    made.facts =
-      [
-        Fact("dtype", .text(configuration.storage.name)), Fact("compute", .text(configuration.compute.name)),
-        Fact("accumulate", .text(configuration.accumulator.name)),
-      ] + source.origin.facts + [
-        Fact("rows", .integer(source.rows.rowCount)), Fact("length", .integer(source.rows.length)),
-        Fact("certificate", .certificate(found.certificate)),
-      ]
-    made.note = found.certificate.line
+      operation.rawValue, title: title, format: format, found, rules: rules,
+      precision: ToleranceReport.precision(configuration),
+      input: source.origin.facts + ToleranceReport.size(source.rows.rowCount, source.rows.length))
+    // Some of the rows are enough to see what a rule lets through.
+    if isPlanted { made.passing = try defects(rules, configuration, source, threads: workers) }
     try report.finish(made.report)
   }
 
@@ -181,20 +173,12 @@ struct AttentionToleranceCommand: ParsableCommand {
     let found = try ToleranceStudy(trial, rules: rules, cancels: true).run(
       on: AttentionQueries(tensors, stored: stored, block: trial.chunk), progress: progress.callback)
     progress.finish()
-    var made = ToleranceReport(
-      operation: "attention",
+    let made = ToleranceReport(
+      "attention",
       title: "\(configuration.described("attention")): \(AttentionWords.size(tensors.shape)), "
-        + AttentionWords.question(parameters, tensors.shape), format: format, kernels: found.kernels,
-      tolerances: found.tolerances, rounded: found.rounded, rules: rules, passing: found.passing)
-    made.facts =
-      [
-        Fact("dtype", .text(configuration.storage.name)), Fact("compute", .text(configuration.compute.name)),
-        Fact("accumulate", .text(configuration.accumulator.name)),
-      ] + source.origin.facts + tensors.shape.facts + [
-        Fact("rows", .integer(rows)), Fact("length", .integer(tensors.shape.keys)),
-        Fact("certificate", .certificate(found.certificate)),
-      ]
-    made.note = found.certificate.line
+        + AttentionWords.question(parameters, tensors.shape), format: format, found, rules: rules,
+      precision: ToleranceReport.precision(configuration),
+      input: source.origin.facts + tensors.shape.facts + ToleranceReport.size(rows, tensors.shape.keys))
     try report.finish(made.report)
   }
 }

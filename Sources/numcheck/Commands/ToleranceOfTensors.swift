@@ -10,14 +10,7 @@ struct MatmulToleranceCommand: ParsableCommand {
     abstract: "The tolerance that a product of matrices deserves.",
     usage: "numcheck tolerance matmul [<options>]", shouldDisplay: false)
 
-  @Option(help: "Number format of A and B; see 'numcheck list formats'.")
-  var dtype: DType = .float(.f32)
-
-  @Option(help: ArgumentHelp("Format of sums (default: f32; f64 for f64)."))
-  var accumulate: MatmulAccumulator?
-
-  @Option(help: ArgumentHelp("Format of C (default: the dtype; f32 for dtypes of 8 bits or fewer)."))
-  var resultDtype: DType?
+  @OptionGroup var formats: MatmulFormatOptions
 
   @Option(
     help: ArgumentHelp(
@@ -31,8 +24,9 @@ struct MatmulToleranceCommand: ParsableCommand {
   @OptionGroup(title: "Report") var report: ReportOptions
 
   func run() throws {
+    let dtype = formats.dtype
     guard dtype.numberFormat != nil else { throw UsageError("tolerance needs a floating-point --dtype") }
-    let precision = try MatmulPrecision.made(dtype, MatmulScaling.none, accumulate, resultDtype)
+    let precision = try formats.configuration()
     let (orders, rules) = (try MatmulOrder.chosen(algorithm), try lint.rules)
     try keepApart(outputs: report.files, inputs: [input.a, input.b])
     let source = try MatmulSource(input)
@@ -48,19 +42,16 @@ struct MatmulToleranceCommand: ParsableCommand {
     let found = try ToleranceStudy(trial, rules: rules, cancels: true).run(
       on: MatmulRows(given, stored: stored, dtype: precision.storage), progress: progress.callback)
     progress.finish()
-    var made = ToleranceReport(
-      operation: "matmul",
+    let made = ToleranceReport(
+      "matmul",
       title: "matmul in \(dtype), summed in \(precision.accumulator): \(source.size)\(source.phrase)",
-      format: precision.result, kernels: found.kernels, tolerances: found.tolerances, rounded: found.rounded,
-      rules: rules, passing: found.passing)
-    made.facts =
-      [
+      format: precision.result, found, rules: rules,
+      precision: [
         // Products are added by fused multiply-add.
         Fact("dtype", .text(dtype.name)), Fact("compute", .text("\(precision.accumulator)")),
         Fact("accumulate", .text("\(precision.accumulator)")),
         Fact("resultDtype", .text(precision.result.name)),
-      ] + source.facts + [Fact("certificate", .certificate(found.certificate))]
-    made.note = found.certificate.line
+      ], input: source.facts)
     try report.finish(made.report)
   }
 }
@@ -113,21 +104,12 @@ struct NormToleranceCommand<N: NamedOperation<Normalization>>: ParsableCommand {
       ).run(on: items, progress: progress.callback)
     }
     let found = try study(source.rows)
-    var made = ToleranceReport(
-      operation: operation.rawValue,
+    let made = ToleranceReport(
+      operation.rawValue,
       title: "\(configuration.described(operation.rawValue)): \(Figures.count(source.rows.rowCount)) rows of "
         + "\(Figures.count(source.rows.length))\(source.origin.phrase)",
-      format: format, kernels: found.kernels, tolerances: found.tolerances, rounded: found.rounded,
-      rules: rules, passing: found.passing)
-    made.facts =
-      [
-        Fact("dtype", .text(configuration.storage.name)), Fact("compute", .text(configuration.compute.name)),
-        Fact("accumulate", .text(configuration.accumulator.name)),
-      ] + source.origin.facts + [
-        Fact("rows", .integer(source.rows.rowCount)), Fact("length", .integer(source.rows.length)),
-        Fact("certificate", .certificate(found.certificate)),
-      ]
-    made.note = found.certificate.line
+      format: format, found, rules: rules, precision: ToleranceReport.precision(configuration),
+      input: source.origin.facts + ToleranceReport.size(source.rows.rowCount, source.rows.length))
     try report.finish(made.report)
   }
 }

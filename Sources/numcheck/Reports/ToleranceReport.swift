@@ -13,9 +13,36 @@ struct ToleranceReport {
   let rounded: KernelTolerance
   let rules: [ToleranceRule]
   /// The defects that each rule accepts; nil for a rule that could not be asked.
-  let passing: [[String]?]
-  var facts: [Fact] = []
-  var note = ""
+  var passing: [[String]?]
+  private let facts: [Fact]
+  private let note: String
+
+  /// What a study found of kernels that `precision` and rows that `input` tells of.
+  init<Q: Question>(
+    _ operation: String, title: String, format: NumberFormat, _ found: ToleranceStudy<Q>.Result,
+    rules: [ToleranceRule], precision: [Fact], input: [Fact]
+  ) {
+    (self.operation, self.title, self.format, self.rules) = (operation, title, format, rules)
+    kernels = found.kernels
+    tolerances = found.tolerances
+    rounded = found.rounded
+    passing = found.passing
+    facts = precision + input + [Fact("certificate", .certificate(found.certificate))]
+    note = found.certificate.line
+  }
+
+  /// The formats of kernels over rows.
+  static func precision(_ c: KernelConfiguration) -> [Fact] {
+    [
+      Fact("dtype", .text(c.storage.name)), Fact("compute", .text(c.compute.name)),
+      Fact("accumulate", .text(c.accumulator.name)),
+    ]
+  }
+
+  /// How many rows there are, and how long.
+  static func size(_ rows: Int, _ length: Int) -> [Fact] {
+    [Fact("rows", .integer(rows)), Fact("length", .integer(length))]
+  }
 
   private typealias C = ToleranceColumns
   private typealias Figure = KernelTolerance.Figure
