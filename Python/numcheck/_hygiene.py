@@ -20,6 +20,7 @@ _WORDS = {
     "single-item": "of a single item",
     "odd-count": "of an odd number of items",
     "other-numbers": "with other numbers than those that were asked about",
+    "same-first-element": "whose rows begin as those of an earlier call, and go on otherwise",
     "large-numbers": "with numbers so large that e^x overflows",
     "changed-in-place": "that find other contents in the arrays of the call before",
     "later-calls": "after the eighth",
@@ -90,6 +91,8 @@ class Caller:
                 self.findings.setdefault("input-changed", f"changes its input {i.name}, in call {self.calls}")
                 self._kept.pop(key, None)
         outs = list(out) if isinstance(out, (tuple, list)) else [out]
+        if outs and not hasattr(outs[0], "shape"):
+            raise WrongResult(f"gives a {type(out).__name__} of {type(outs[0]).__name__}, not an array")
         results = [codes(x) for x in outs]
         for x, c in self._returned:
             if not same_bits(codes(x), c):
@@ -140,6 +143,7 @@ def planned(problem: Problem, seed: int, *, shifted: bool = True) -> list[Call]:
     for k in range(2):
         plain = next((j for j in range(k, len(calls)) if not calls[j].traits and not calls[j].fresh), k)
         calls[k], calls[plain] = calls[plain], calls[k]
+    calls.insert(3, Call(list(calls[0].items), traits={"same-first-element"}))
     for k, c in enumerate(calls):
         if k and not c.fresh and not c.strided and _contents(c) != _contents(calls[k - 1]):
             c.traits.add("changed-in-place")
@@ -148,9 +152,9 @@ def planned(problem: Problem, seed: int, *, shifted: bool = True) -> list[Call]:
     return calls
 
 
-def _contents(c: Call) -> tuple[list[int], bool, bool]:
+def _contents(c: Call) -> tuple[list[int], set[str]]:
     """What tells the numbers of two calls apart."""
-    return c.items, "other-numbers" in c.traits, "large-numbers" in c.traits
+    return c.items, c.traits & {"other-numbers", "large-numbers", "same-first-element"}
 
 
 def _changed(c: Codes, other: Callable[[Any, float], Any]) -> Codes:
@@ -170,6 +174,13 @@ def _squared(c: Codes) -> Codes:
     return _changed(c, lambda f, largest: f * (np.abs(f) / largest))
 
 
+def _squared_behind_first(c: Codes) -> Codes:
+    """The same, but for the first of each row, along the last axis."""
+    other = Codes(c.dtype, _squared(c).codes.copy())
+    other.codes[..., :1] = c.codes[..., :1]
+    return other
+
+
 def _large(c: Codes) -> Codes:
     """All numbers times the same, so that e^x overflows in f32 (or f64)."""
     return _changed(c, lambda f, largest: f * ((1000 if c.dtype == "f64" else 400) / largest))
@@ -182,6 +193,8 @@ def hygiene(caller: Caller, problem: Problem, judge: Judge, seed: int, *, shifte
         c.given = problem.call(c.items, c.length)
         if "other-numbers" in c.traits:
             c.given = [_squared(c.given[0]), *c.given[1:]]
+        if "same-first-element" in c.traits:
+            c.given = [_squared_behind_first(c.given[0]), *c.given[1:]]
         if "large-numbers" in c.traits:
             c.given = [_large(c.given[0]), *c.given[1:]]
         try:

@@ -91,6 +91,18 @@ extension SumTree {
     return parts.first ?? .node([])
   }
 
+  /// The sum of `terms` in an accumulator of so many bits and any range, rounded to nearest; where several are added at once, once.
+  package func sum(of terms: [Double], bits: Int) -> Double {
+    switch self {
+    case .leaf(let k): return terms[k]
+    case .node(let parts):
+      let exact = parts.reduce(0) { $0 + $1.sum(of: terms, bits: bits) }
+      guard exact != 0, bits < 53 else { return exact }
+      let unit = Double.powerOfTwo(Int(exact.exponent) - bits + 1)
+      return (exact / unit).rounded(.toNearestOrEven) * unit
+    }
+  }
+
   package func replacingLeaves(_ tree: (Int) -> SumTree) -> SumTree {
     switch self {
     case .leaf(let k): tree(k)

@@ -14,6 +14,8 @@ package enum CallTrait: String, Sendable, CaseIterable {
   case otherNumbers = "other-numbers"
   /// Numbers so large that e^x overflows, where a right kernel subtracts the largest first.
   case large = "large-numbers"
+  /// Rows whose first number is that of an earlier call, and no other: whoever keeps answers knows a question by more than that.
+  case sameStart = "same-first-element"
   /// Other contents where the call before had its own.
   case inPlace = "changed-in-place"
   /// Memory that no call had before.
@@ -30,6 +32,7 @@ package enum CallTrait: String, Sendable, CaseIterable {
     case .oddCount: "of an odd number of items"
     case .otherNumbers: "with other numbers than those that were asked about"
     case .large: "with numbers so large that e^x overflows"
+    case .sameStart: "whose rows begin as those of an earlier call, and go on otherwise"
     case .inPlace: "that find other contents where the call before had its own"
     case .fresh: "with memory that no call had before"
     case .late: "after the eighth"
@@ -45,12 +48,17 @@ package struct PlannedCall: Sendable {
   package var traits: Set<CallTrait>
 
   /// What tells the numbers of two calls apart.
-  var contents: [Int] { items + [traits.contains(.otherNumbers) ? 1 : traits.contains(.large) ? 2 : 0] }
+  var contents: [Int] {
+    items + ([CallTrait.otherNumbers, .large, .sameStart].map { traits.contains($0) ? 1 : 0 })
+  }
 
   /// The call itself.
   func call(of problem: GuestProblem) -> GuestCall {
     var call = problem.call(items: items, length: length)
     if traits.contains(.otherNumbers), !call.inputs.isEmpty { call.inputs[0] = call.inputs[0].squared }
+    if traits.contains(.sameStart), !call.inputs.isEmpty {
+      call.inputs[0] = call.inputs[0].squaredBehindStart
+    }
     if traits.contains(.large), let size = problem.largeSize {
       call.inputs[0] = call.inputs[0].scaled(to: size)
     }
@@ -62,6 +70,15 @@ extension GuestArray {
   /// Each number's square with its sign, over the largest: within the same range, of another distribution. As it is where it has no
   /// such numbers.
   fileprivate var squared: GuestArray { changed { $0 * ($0.magnitude / $1) } }
+
+  /// The same, but for the first of each row, along the last axis.
+  fileprivate var squaredBehindStart: GuestArray {
+    var other = squared
+    for start in stride(from: 0, to: bytes.count, by: max(1, shape.last ?? 1) * width) {
+      other.bytes.replaceSubrange(start..<start + width, with: bytes[start..<start + width])
+    }
+    return other
+  }
 
   /// All numbers times the same, so that the largest is `size`, or as near as the elements' type has one.
   fileprivate func scaled(to size: Double) -> GuestArray { changed { $0 * (size / $1) } }
@@ -118,13 +135,16 @@ struct HygieneCalls {
       let odd = [(length - 1) | 1, length / 2 | 1, 33, 7, 17].filter { $0 < length && $0 > 0 }
       for n in odd.prefix(staysLoaded ? 4 : 2) { add(draw(usual), length: n, [.oddLength]) }
     }
-    while kinds.count < (staysLoaded ? 16 : 12) { add(draw(usual), []) }
+    while kinds.count < (staysLoaded ? 15 : 11) { add(draw(usual), []) }
     kinds.shuffle(using: &random)
     // The first calls are plain ones: what the first gives is what others give who call once; the second finds other contents in the
     // very place of the first.
     for k in 0..<2 {
       if let plain = kinds[k...].firstIndex(where: { $0.traits.isEmpty }) { kinds.swapAt(k, plain) }
     }
+    kinds.insert(
+      PlannedCall(items: kinds[0].items, conditions: CallConditions(), traits: [.sameStart]),
+      at: min(3, kinds.count))
     for k in kinds.indices {
       kinds[k].conditions.isAtStart = k % 8 >= 4
       kinds[k].conditions.fillsOtherwise = k % 4 >= 2

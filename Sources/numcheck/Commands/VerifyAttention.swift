@@ -94,10 +94,17 @@ struct VerifyAttention: ParsableCommand {
     var places = WrongPlaces(
       rows: rows, rowShape: source.headShape + [shape.queries], length: shape.valueSize)
     places.noun = "query"
+    places.axes = Self.axes(source.headShape.count, "query")
     var logs = WrongPlaces(rows: rows, rowShape: places.rowShape, length: 1)
     logs.noun = "query"
+    logs.axes = places.axes
     made.places = [places, logs]
     try report.finish(
       made.report.adding(called), limits: Report.limits(of: called) + thresholds.limits)
+  }
+
+  /// What tensors' axes count but for the last: the last of `heads` are heads, those before batches.
+  static func axes(_ heads: Int, _ token: String) -> [String] {
+    Array(repeating: "batch", count: max(0, heads - 1)) + (heads > 0 ? ["head"] : []) + [token]
   }
 }

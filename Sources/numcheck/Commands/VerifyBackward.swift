@@ -143,6 +143,7 @@ struct VerifyBackward: ParsableCommand {
         rows: heads * tokens, rowShape: [heads, tokens],
         length: part == .dv ? shape.valueSize : shape.headSize)
       places.noun = part == .dq ? "query" : "key"
+      places.axes = [part == .dq ? "head" : "key head", places.noun]
       return places
     }
     return made.report

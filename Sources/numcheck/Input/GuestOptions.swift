@@ -51,11 +51,7 @@ struct GuestOptions: ParsableArguments {
   var inputFormat: NumberFormat? { roundInputs?.numberFormat }
   /// What is promised.
   var claimed: Claims {
-    get throws {
-      do { return try claims.map { try Claims(parsing: $0) } ?? Claims() } catch {
-        throw UsageError("--claims: \(error)")
-      }
-    }
+    get throws { try Claims(argument: claims) }
   }
 
   /// The results' file, of one of these shapes; or what a kernel gave that was called.

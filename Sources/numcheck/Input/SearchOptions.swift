@@ -178,11 +178,7 @@ struct SearchedKernelOptions: ParsableArguments {
   }
 
   var claimed: Claims {
-    get throws {
-      do { return try claims.map { try Claims(parsing: $0) } ?? Claims() } catch {
-        throw UsageError("--claims: \(error)")
-      }
-    }
+    get throws { try Claims(argument: claims) }
   }
 
   /// Starts the kernel for one thread; throws where it cannot be started.

@@ -5,17 +5,19 @@ struct DotAccumulatorProbe {
   let room: DotRoom
   /// Two terms that meet before the third.
   let places: (first: Int, second: Int, last: Int)
+  /// How all are added.
+  let tree: SumTree
 
   private func left(_ big: Double, _ small: Double) -> [Double] {
     room.terms([places.first: big, places.second: small, places.last: -big])
   }
 
   static func ask(_ i: DotInterview) throws {
-    guard let places = i.places else {
+    guard let places = i.places, let tree = i.tree else {
       i.traits.append(.undecided("accumulate", "which terms meet first is not known"))
       return
     }
-    let found = try DotAccumulatorProbe(room: i.room, places: places).run()
+    let found = try DotAccumulatorProbe(room: i.room, places: places, tree: tree).run()
     i.accumulator = found.first?.value
     i.traits += found
   }
@@ -51,10 +53,31 @@ struct DotAccumulatorProbe {
         .undecided("sum rounding", "no rounding of a sum shows"),
       ]
     }
+    if let more = try compensation(finest + 1, large) {
+      return [
+        .undecided(
+          "accumulate", words + ", 2^-\(finest + 1) is not; but \(more): what roundings lose is kept"),
+        .undecided("sum rounding", "what roundings lose is kept"),
+      ]
+    }
     return [
       Trait("accumulate", .bits(finest + 1), words + ", 2^-\(finest + 1) is not"),
       try rounding(finest + 1, large),
     ] + (try range())
+  }
+
+  /// What shows that sums keep what their roundings lose, as compensated ones do (Kahan, 10.1145/363707.363723): terms too small to
+  /// move a sum of so many bits are left where they meet it one by one. nil where they are not.
+  private func compensation(_ bits: Int, _ large: Double) throws -> String? {
+    let small = large * .powerOfTwo(-bits - 1)
+    guard small >= room.format.smallestPositive / room.box.factor else { return nil }
+    var terms = [Double](repeating: small, count: room.n)
+    (terms[places.first], terms[places.last]) = (large, -large)
+    let all = Double(room.n - 2) * small
+    guard tree.sum(of: terms, bits: bits) <= all / 2 else { return nil }
+    let left = try room.sums([terms])[0]
+    guard left >= 0.75 * all, left <= 1.5 * all else { return nil }
+    return "of \(room.n - 2) of 2^-\(bits + 1), \(ProbeText.number(left / small)) are left"
   }
 
   /// How sums are rounded.

@@ -21,9 +21,6 @@ struct ExponentialProbe {
       return .undecided("exp", "nothing is subtracted, so that no exponential stands alone beside 1")
     }
     let p = room.format.precision
-    guard p <= 24 else {
-      return .undecided("exp", "errors of \(room.format.name) need a finer exponential than there is here")
-    }
     guard resultBits == p else {
       return .undecided("exp", "results have \(resultBits) bits: their rounding hides that of exponentials")
     }
@@ -37,12 +34,14 @@ struct ExponentialProbe {
     var worst = (ulp: 0.0, x: 0.0)
     var worstBase2 = 0.0
     let log2e = 1.442695040888963407359924681
-    let f32 = NumberFormat.f32
+    let compute: NumberFormat = p > 24 ? .f64 : .f32
+    let softmax = ExactRow(.softmax)
     for (x, y) in zip(logits, y) {
-      let ulp = room.format.ulp(of: Double.exp(x))
-      let error = (y - Double.exp(x)).magnitude / ulp
+      let (exact, rest) = softmax.exponential(x)
+      let ulp = room.format.ulp(of: exact)
+      let error = (y - exact - rest).magnitude / ulp
       if error > worst.ulp || error.isNaN { worst = (error.isNaN ? .infinity : error, x) }
-      worstBase2 = max(worstBase2, (y - Double.exp2(f32.round(x * f32.round(log2e)))).magnitude / ulp)
+      worstBase2 = max(worstBase2, (y - Double.exp2(compute.round(x * compute.round(log2e)))).magnitude / ulp)
     }
     guard worst.ulp.isFinite else { return .undecided("exp", "e^\(worst.x) is no number") }
     let class2 = max(1, Int(Double.log2(max(worst.ulp, 1)).rounded(.up)))
@@ -51,8 +50,8 @@ struct ExponentialProbe {
       "x[0] = 0, x[1] = \(ProbeText.number(worst.x)), else -800: \(short(worst.ulp)) ulp, the most of 512"
     if worst.ulp > 4 && worstBase2 <= 4 {
       return Trait(
-        "exp", .word("base 2 in f32, \(value)"),
-        words + "; all are 2^y within \(short(worstBase2)) ulp with y = x log2(e) rounded to f32")
+        "exp", .word("base 2 in \(compute.name), \(value)"),
+        words + "; all are 2^y within \(short(worstBase2)) ulp with y = x log2(e) rounded to \(compute.name)")
     }
     return Trait("exp", .word(value), words)
   }

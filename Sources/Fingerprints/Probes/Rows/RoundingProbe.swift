@@ -52,12 +52,12 @@ struct RoundingProbe {
         "\(k + 2) equal logits: \(ProbeText.number(y[k])), asked again \(ProbeText.number(again[k]))")
     }
     var errors: [Double] = []
+    let expected = ExactRow(
+      room.kind.givesProbabilities ? .softmax : room.kind == .logSumExp ? .logSumExp : .logSoftmax)
     for (k, y) in zip(2...room.n, y) where k & (k - 1) != 0 || !room.kind.givesProbabilities {
-      let exact =
-        room.kind.givesProbabilities
-        ? 1 / Double(k) : (room.kind == .logSumExp ? 1 : -1) * Double.log(Double(k))
+      let (exact, rest) = expected.result(0, of: Array(repeating: 0, count: k))
       let ulp = room.format.ulp(of: exact) * .powerOfTwo(room.format.precision - resultBits)
-      errors.append((y.magnitude - exact.magnitude) / ulp)
+      errors.append((y.magnitude - exact.magnitude - (exact < 0 ? -rest : rest)) / ulp)
     }
     let (low, high) = (errors.min() ?? .nan, errors.max() ?? .nan)
     let words =

@@ -12,7 +12,7 @@ import RealModule
 ///
 /// What an exponential is off by stands above and below the line of a quotient, and moves an output by its value's distance from the
 /// output; sums are followed with the row's actual partial sums.
-package struct AttentionErrors {
+package struct AttentionErrors: Sendable {
   let runner: AttentionRunner
   let parameters: AttentionParameters
   let tensors: AttentionInputs

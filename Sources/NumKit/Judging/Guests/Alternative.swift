@@ -14,6 +14,9 @@ public struct Alternative<Q: Question>: Sendable {
   public var isSameQuestion = false
   /// What a kernel of ours that errs so answers: results of another that errs much more are not explained by a bound that allows them.
   public var example: (any ResultSource<Q>)?
+  /// What a kernel that answers it gives of an item that was asked, in plain Double: what is far from that needs no proof. nil where there
+  /// is no such formula.
+  public var estimate: (@Sendable (Q.Item) throws -> [Double]?)?
   /// Makes of what was asked what is answered; the item's number stays.
   public var change: (@Sendable (inout Q.Item) throws -> Void)?
   /// The results, where they are read in another way.
@@ -51,6 +54,10 @@ public struct HypothesisFit: Sendable, Hashable {
   public var maxUlp = Double.nan
   /// The mean error.
   public var meanUlp = Double.nan
+  /// The largest error in ulps of its row's largest result.
+  var peakUlp = 0.0
+  /// How far that is, in octaves, from the error of a kernel of ours that errs so.
+  var unlikeness = 0.0
   /// How many of the same results are above the bound as asked, and their mean error.
   public var asked: (aboveBound: Int, meanUlp: Double) { (askedAboveBound, askedMeanUlp) }
   var askedAboveBound = 0

@@ -6,8 +6,8 @@ import RealModule
 
 /// What a kernel may have got wrong: other questions, alone and in pairs, and signs.
 public struct Suspects<Q: Question>: Sendable {
-  /// Other questions.
-  public var alternatives: [Alternative<Q>] = []
+  /// Other questions, family by family; made when they are needed, for they may hold copies of all tensors.
+  public var alternatives: [@Sendable () -> [Alternative<Q>]] = []
   /// Two of them at once, tried where none fits alone; made only then.
   public var pairs: @Sendable () -> [Alternative<Q>] = { [] }
   /// What shows in the numbers.
@@ -46,20 +46,33 @@ extension Verification {
     let asked = try hold(
       Alternative("as asked", plans: promised, prover: prover), on: screen)
     guard asked.aboveBound > 0 || asked.meanUlp > suspects.leastMeanUlp else { return found }
-    var fitting = try suspects.alternatives.compactMap { try screened($0, on: screen, asked) }
+    var fitting: [(Alternative<Q>, HypothesisFit)] = []
+    for family in suspects.alternatives {
+      fitting += try family().compactMap { try screened($0, on: screen, asked) }
+    }
     // Thousands of pairs take minutes on long rows: only where nothing else has a name for it.
     if fitting.isEmpty && found.isEmpty && asked.aboveBound > 0 {
       let two = Sample(source, Array(Set(few).sorted().prefix(2)))
       let askedOfTwo = try hold(Alternative("as asked", plans: promised, prover: prover), on: two)
       fitting = try suspects.pairs().compactMap { try screened($0, on: two, askedOfTwo) }
     }
-    fitting.sort { $0.1.meanUlp < $1.1.meanUlp }
-    let best = fitting.first?.1.meanUlp ?? 0
-    let near = fitting.prefix(3).filter { $0.1.meanUlp <= 1.5 * best + 0.25 }
-    guard !near.isEmpty else { return found }
+    if fitting.isEmpty { return found }
+    // What explains a few by chance, through a bound that is wide, may hide what explains all.
     let all = Sample(source, confirming(source, wrong, findings))
+    for _ in 0..<4 where !fitting.isEmpty {
+      let near = nearest(fitting)
+      let fits = try confirmed(near, on: all, of: source, wrong)
+      if !fits.isEmpty { return found + fits }
+      fitting.removeAll { other in near.contains { $0.1.name == other.1.name } }
+    }
+    return found
+  }
+
+  /// Those that explain all that is wrong: what explains what is right as well before what explains the wrong alone.
+  private func confirmed<S: ItemSource<Q>>(
+    _ near: [(Alternative<Q>, HypothesisFit)], on all: Sample<S>, of source: S, _ wrong: [Int]
+  ) throws -> [HypothesisFit] {
     let askedOfAll = try hold(Alternative("as asked", plans: promised, prover: prover), on: all)
-    // What explains what is wrong, and what is right as well, comes before what explains the wrong alone.
     let right = Array(spreadItems(source.itemCount, 8, []).filter { !wrong.contains($0) }.prefix(4))
     var fits: [(fit: HypothesisFit, isEverywhere: Bool)] = []
     for (alternative, _) in near {
@@ -72,7 +85,18 @@ extension Verification {
       fits.append((fit, others.map { $0.aboveBound == 0 } ?? true))
     }
     let isSome = fits.contains(where: \.isEverywhere)
-    return found + fits.filter { $0.isEverywhere || !isSome }.map(\.fit)
+    return fits.filter { $0.isEverywhere || !isSome }.map(\.fit)
+  }
+
+  /// The three that explain most; of wider bounds for the same answers, those whose examples err by about as much.
+  private func nearest(_ fitting: [(Alternative<Q>, HypothesisFit)]) -> [(Alternative<Q>, HypothesisFit)] {
+    let order = fitting.sorted { ($0.1.meanUlp, $0.1.unlikeness) < ($1.1.meanUlp, $1.1.unlikeness) }
+    guard let first = order.first?.1 else { return [] }
+    return Array(
+      order.prefix(3).filter { alternative, fit in
+        fit.meanUlp <= 1.5 * first.meanUlp + 0.25
+          && (!alternative.isSameQuestion || fit.unlikeness <= first.unlikeness + 1)
+      })
   }
 
   /// Whether a wrong question's answer, or a wider bound of the same, explains what that of the right one does not.
@@ -96,6 +120,7 @@ extension Verification {
   private func screened<S: ItemSource<Q>>(
     _ alternative: Alternative<Q>, on screen: Sample<S>, _ asked: HypothesisFit
   ) throws -> (Alternative<Q>, HypothesisFit)? {
+    if try isFar(alternative, on: screen, asked) { return nil }
     if screen.itemCount > 1 {
       let one = try hold(alternative, on: Sample(screen, [0]))
       if one.aboveBound > 0 { return nil }
@@ -104,21 +129,42 @@ extension Verification {
       let share = Self.share(ofItems: screen.itemCount)
       if asked.aboveBound == 0 && share * least >= asked.meanUlp { return nil }
     }
-    let fit = try hold(alternative, on: screen)
-    guard explains(fit, asked, isSameQuestion: alternative.isSameQuestion),
-      try isLikely(fit, alternative, on: screen)
-    else { return nil }
+    var fit = try hold(alternative, on: screen)
+    guard explains(fit, asked, isSameQuestion: alternative.isSameQuestion) else { return nil }
+    if let example = alternative.example {
+      var typical = alternative
+      typical.results = example
+      // At the peak's scale: means are those of the few results that cancel.
+      let ratio = fit.peakUlp / (try hold(typical, on: screen)).peakUlp
+      guard ratio <= 4 else { return nil }
+      fit.unlikeness = Double.log2(ratio).magnitude
+    }
     return (alternative, fit)
   }
 
-  /// Whether errors are about as large as those of the alternative's example.
-  private func isLikely<S: ItemSource<Q>>(
-    _ fit: HypothesisFit, _ alternative: Alternative<Q>, on screen: Sample<S>
+  /// Whether results are so far from the alternative's that it cannot explain them, whatever its bound.
+  private func isFar<S: ItemSource<Q>>(
+    _ alternative: Alternative<Q>, on screen: Sample<S>, _ asked: HypothesisFit
   ) throws -> Bool {
-    guard let example = alternative.example else { return true }
-    var typical = alternative
-    typical.results = example
-    return fit.meanUlp <= 4 * (try hold(typical, on: screen)).meanUlp
+    guard let estimate = alternative.estimate, asked.meanUlp.isFinite, !asked.isSpecial,
+      !alternative.isSameQuestion
+    else { return false }
+    var sum = 0.0
+    var (given, stored) = (screen.makeItem(), screen.makeItem())
+    for index in 0..<screen.itemCount {
+      _ = try screen.read(index, given: &given, stored: &stored)
+      guard let expected = try estimate(stored) else { return false }
+      try withUnsafeTemporaryAllocation(of: Double.self, capacity: expected.count) { y in
+        y.initialize(repeating: 0)
+        try (alternative.results ?? results).results(of: stored, into: y)
+        for i in expected.indices where y[i].isFinite && expected[i].isFinite {
+          sum += (y[i] - expected[i]).magnitude / formats[0].ulp(of: expected[i])
+        }
+      }
+      // Those of other items only add to it.
+      if sum / Double(asked.results) > 0.8 * asked.meanUlp + 1 { return true }
+    }
+    return false
   }
 
   /// The items that an explanation must hold for: all, where more than half are wrong or none is; else the wrong ones.
@@ -151,6 +197,7 @@ extension Verification {
       finite += part.kernel.finiteCount
       fit.maxUlp = fit.maxUlp.isNaN ? part.kernel.maxUlp : Swift.max(fit.maxUlp, part.kernel.maxUlp)
     }
+    fit.peakUlp = found.entries[0].parts.reduce(0) { Swift.max($0, $1.kernel.maxUlpAtPeak) }
     fit.finite = finite
     fit.meanUlp = finite == 0 ? (fit.aboveBound > 0 ? .infinity : 0) : sum / Double(finite)
     return fit

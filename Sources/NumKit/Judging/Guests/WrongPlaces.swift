@@ -8,6 +8,8 @@ public struct WrongPlaces: Sendable {
   public let length: Int
   /// What a row is called: `row`, `query`.
   public var noun = "row"
+  /// What the axes of `rowShape` count: `batch`, `head`, `query`; empty where nobody knows.
+  public var axes: [String] = []
 
   /// All sizes.
   public init(rows: Int, rowShape: [Int], length: Int) {
@@ -83,10 +85,10 @@ public struct WrongPlaces: Sendable {
         + "\(c.upperBound - 1)"
     }
     let what = places.map { $0.text("result") } ?? "results here and there"
-    switch (which, places) {
-    case (.all?, _): return "\(what) of every \(noun)"
-    case (let which?, .all?): return which.text(noun)
-    case (let which?, _): return "\(what) of \(which.text(noun))"
+    let whose = which.map { $0.text(noun, axes: axes) }
+    switch (whose, places) {
+    case (let whose?, .all?): return whose
+    case (let whose?, _): return "\(what) of \(whose)"
     case (nil, _): return "\(what), in \(wrong.rowCount) of \(rows) \(Self.plural(noun))"
     }
   }
@@ -169,8 +171,8 @@ public enum IndexPattern: Sendable, Hashable {
     return numbers.count == whole + rest ? .part(low..<high + 1, of: period) : nil
   }
 
-  /// In words, of things called `noun`.
-  public func text(_ noun: String) -> String {
+  /// In words, of things called `noun`, whose numbers along `axes` count those.
+  public func text(_ noun: String, axes: [String] = []) -> String {
     switch self {
     case .all: return "every \(noun)"
     case .one(let i): return "\(noun) \(i)"
@@ -189,7 +191,9 @@ public enum IndexPattern: Sendable, Hashable {
       if r.upperBound == k { return "the last \(r.count) of every \(k) \(Self.plural(noun))" }
       return "\(Self.plural(noun)) \(r.lowerBound) to \(r.upperBound - 1) of every \(k)"
     case .slice(let i, let axis, let n):
-      return "\(axis == 0 ? "index" : "head") \(i) of \(n) along axis \(axis)"
+      guard axes.indices.contains(axis) else { return "index \(i) of \(n) along axis \(axis)" }
+      let before = axis == 0 ? "" : " of every \(axes[axis - 1])"
+      return "\(axes[axis]) \(i) of \(n)\(before)"
     }
   }
 

@@ -98,7 +98,7 @@ extension AttentionInputs {
 }
 
 /// The outputs' bounds; the log-sum-exp has none.
-struct AttentionErrorModel: ErrorModel {
+struct AttentionErrorModel: ErrorModel, Sendable {
   typealias Q = AttentionForward
 
   private var errors: AttentionErrors

@@ -8,6 +8,7 @@ import Testing
   enum Mistake: String, CaseIterable {
     case none, noLevel, staleLevel, addedLevel, noProbability, noSlope, unscaled, scaledTwice, base2, negative
     case unmasked, firstHead, lastHead, lostQuery, transposed
+    case lostKey, meanOfHeads, swapped, short
     case causalIgnored, modulo, topLeft
 
     /// What is said of it.
@@ -28,6 +29,10 @@ import Testing
       case .lastHead: "not summed over the query heads of a key head: the last alone"
       case .lostQuery: "the last query left out of sums over queries"
       case .transposed: "dS transposed"
+      case .lostKey: "the last key's dK and dV left out"
+      case .meanOfHeads: "the mean over the query heads of a key head, not the sum"
+      case .swapped: "dK and dV swapped"
+      case .short: "P and dS in f16"
       case .causalIgnored: "causal mask ignored"
       case .modulo: "kv head h mod Hkv"
       case .topLeft: "causal, aligned top-left"
@@ -109,6 +114,12 @@ import Testing
             })
           weights.append(p)
         }
+        if mistake == .short {
+          for i in 0..<n {
+            all[i] = all[i].map { NumberFormat.f16.round($0) }
+            weights[i] = weights[i].map { NumberFormat.f16.round($0) }
+          }
+        }
         if mistake == .transposed { all = (0..<n).map { i in (0..<m).map { all[$0][i] } } }
         let counts: (Int) -> Bool = { i in
           switch mistake {
@@ -130,6 +141,15 @@ import Testing
           }
         }
       }
+      if mistake == .lostKey {
+        for c in dk.indices.suffix(d) { dk[c] = 0 }
+        for c in dvs.indices.suffix(dv) { dvs[c] = 0 }
+      }
+      if mistake == .meanOfHeads {
+        dk = dk.map { $0 / Double(own.count) }
+        dvs = dvs.map { $0 / Double(own.count) }
+      }
+      if mistake == .swapped { swap(&dk, &dvs) }
       return (dq + dk + dvs).map { format.round($0) }
     }
   }
@@ -142,12 +162,14 @@ import Testing
   private func verify(_ mistake: Mistake, _ format: NumberFormat) throws -> GuestFindings<AttentionBackward> {
     let isSquare = mistake == .transposed
     let shape = AttentionShape(
-      heads: isSquare ? 2 : 4, keyHeads: 2, queries: isSquare ? 20 : 14, keys: 20, headSize: 8, valueSize: 6)
+      heads: isSquare ? 2 : 4, keyHeads: 2, queries: isSquare ? 20 : 14, keys: 20, headSize: 8,
+      valueSize: mistake == .swapped ? 8 : 6)
+    let width = shape.valueSize
     let t = try #require(
       AttentionInputs(
         q: draw(shape.heads * shape.queries * 8, 1, format), k: draw(2 * 20 * 8, 2, format),
-        v: draw(2 * 20 * 6, 3, format), shape: shape))
-    let dO = draw(shape.heads * shape.queries * 6, 4, format)
+        v: draw(2 * 20 * width, 3, format), shape: shape))
+    let dO = draw(shape.heads * shape.queries * width, 4, format)
     let cap: Double? = mistake == .noSlope ? 2 : nil
     let made = gradients(t, dO, cap: cap, format, mistake)
     // dQ of a head stands with the key head that has it by the rule.
@@ -179,6 +201,8 @@ import Testing
 
   @Test(arguments: Mistake.allCases.filter { $0 != .none }, [NumberFormat.f32, .bf16])
   func eachSlipIsNamed(_ mistake: Mistake, _ format: NumberFormat) throws {
+    // P in f16 is more than bf16 asks for; the last key, which one query in fourteen sees, is little of a gradient of 8 bits.
+    if format == .bf16 && (mistake == .short || mistake == .lostKey) { return }
     let found = try verify(mistake, format)
     #expect(found.wrong.contains { $0.count > 0 })
     #expect(found.hypotheses.first?.name == mistake.name, "\(found.hypotheses.map(\.name))")

@@ -45,7 +45,7 @@ import Testing
     #expect(
       text { row, i in (16..<32).contains(row) && (32..<64).contains(i) }
         == "one tile: rows 16 to 31, results 32 to 63")
-    #expect(text(shape: [2, 4, 6]) { row, _ in row / 6 % 4 == 3 } == "head 3 of 4 along axis 1")
+    #expect(text(shape: [2, 4, 6]) { row, _ in row / 6 % 4 == 3 } == "index 3 of 4 along axis 1")
     #expect(text { row, i in row == 3 && i >= 90 } == "the last 6 results of row 3")
     // Where there is none, none is made up.
     #expect(text { row, i in (row * 31 + i * 17) % 23 == 0 } == "results here and there of every row")

@@ -30,14 +30,17 @@ public enum AttentionHypothesisRegistry {
     var suspects = Suspects<AttentionForward>()
     let format = verification.format
     suspects.signs = { [NarrowResultSign<AttentionForward>(format)] }
-    suspects.alternatives = others(AttentionContext(verification.tensors, verification.parameters, format))
-      .compactMap { verification.alternative($0, results) }
+    let context = AttentionContext(verification.tensors, verification.parameters, format)
+    suspects.alternatives =
+      families.map { family in
+        { @Sendable in
+          family.alternatives(context).compactMap { $0.flatMap { verification.alternative($0, results) } }
+        }
+      } + [
+        { verification.alternatives(AttentionSlipRegistry.slips(context)) },
+        { verification.shorter },
+      ]
     return suspects
-  }
-
-  /// All other questions.
-  static func others(_ context: AttentionContext) -> [OtherAttention] {
-    families.flatMap { $0.alternatives(context).compactMap { $0 } }
   }
 }
 
@@ -244,8 +247,12 @@ enum HeadHypotheses: AttentionHypotheses {
     // Batches stand among the heads; how many there are is not said.
     for batches in 1...shape.keyHeads where shape.keyHeads % batches == 0 && shape.heads % batches == 0 {
       let (h, kv) = (shape.heads / batches, shape.keyHeads / batches)
-      if kv == h { continue }
       let each = batches == 1 ? "" : ", \(batches) batches"
+      if kv > 1 {
+        list.append(
+          keys(context, "kv heads in reverse order\(each)") { $0 / h * kv + kv - 1 - $0 % h * kv / h })
+      }
+      if kv == h { continue }
       if kv > 1 { list.append(keys(context, "kv head h mod Hkv\(each)") { $0 / h * kv + $0 % h % kv }) }
       list.append(keys(context, "the first kv head for every head\(each)") { $0 / h * kv })
     }
@@ -314,9 +321,25 @@ struct OtherRows: ResultSource {
   }
 }
 
-/// Keys that are left out.
+/// Numbers of queries and keys, and keys, that are left out.
 enum KeyHypotheses: AttentionHypotheses {
   static func alternatives(_ context: AttentionContext) -> [OtherAttention?] {
+    products(context) + keys(context)
+  }
+
+  /// A score is a sum of products too.
+  private static func products(_ context: AttentionContext) -> [OtherAttention?] {
+    let (shape, t) = (context.shape, context.tensors)
+    let d = shape.headSize
+    return SumHypotheses.tails(d).map { k in
+      let q = t.q.indices.map { $0 % d < d - k ? t.q[$0] : 0 }
+      return context.alternative(
+        "last \(k == 1 ? "product" : "\(k) products") of each score left out",
+        tensors: AttentionInputs(q: q, k: t.k, v: t.v, shape: shape))
+    }
+  }
+
+  private static func keys(_ context: AttentionContext) -> [OtherAttention?] {
     let shape = context.shape
     guard context.parameters.mask.length == nil, !context.parameters.mask.causal else { return [] }
     return SumHypotheses.tails(shape.keys).map { k in

@@ -38,6 +38,19 @@ struct AttentionPlans {
     return all
   }
 
+  /// Shorter ones than may be promised, and what they are called.
+  var shorter: [(name: String, formats: Formats)] {
+    let usual = RowPlans.usual(format)
+    var short: [NumberFormat] = [.f16, .bf16]
+    if !short.contains(format) { short.append(format) }
+    return short.filter { $0.precision < usual.precision && $0.hasZero }.flatMap { x in
+      [
+        ("accumulator \(x.name)", Formats(compute: usual, accumulate: x, cast: usual)),
+        ("all computed in \(x.name)", Formats(compute: x, accumulate: x, cast: x)),
+      ]
+    }
+  }
+
   /// `usual`, or the one that is claimed, which must be one of `all`.
   func algorithms(_ usual: [AttentionAlgorithm], of all: [AttentionAlgorithm]) throws(ClaimError)
     -> [AttentionAlgorithm]

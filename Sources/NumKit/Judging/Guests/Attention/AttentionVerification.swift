@@ -2,6 +2,7 @@ import NumKitKernels
 import NumKitNumbers
 import NumKitQuestions
 import NumKitTruth
+import Synchronization
 
 /// Outputs of attention, and log-sum-exps where there are any, held against proof. Of the log-sum-exps no bound is derived.
 public struct AttentionVerification: Sendable {
@@ -94,7 +95,26 @@ public struct AttentionVerification: Sendable {
     _ parameters: AttentionParameters
   ) -> GuestPlan<AttentionForward> {
     let (runner, name) = formats.runner(algorithm, choice, casting: "probabilities")
-    return GuestPlan(name) { AttentionErrorModel(runner, tensors, parameters, isOrdered: false) }
+    // A plan is asked hundreds of times what it may err by, and to make that it looks at all numbers.
+    let made = KeptErrors { AttentionErrorModel(runner, tensors, parameters, isOrdered: false) }
+    return GuestPlan(name) { made.errors() }
+  }
+
+  /// Errors that are made once.
+  private final class KeptErrors: Sendable {
+    private let made = Mutex<AttentionErrorModel??>(nil)
+    private let make: @Sendable () -> AttentionErrorModel?
+
+    init(_ make: @escaping @Sendable () -> AttentionErrorModel?) { self.make = make }
+
+    func errors() -> AttentionErrorModel? {
+      made.withLock { made in
+        if let made { return made }
+        let new = make()
+        made = .some(new)
+        return new
+      }
+    }
   }
 }
 
@@ -108,6 +128,56 @@ extension AttentionVerification {
       other.name, plans: plans, change: { $0.tensors = other.tensors },
       results: other.number.map { OtherRows(source: results, number: $0) },
       prover: prover(other.tensors, other.parameters))
+  }
+
+  /// The same kernel where it makes one of these slips; none where no plan fits.
+  func alternatives(_ slips: [AttentionSlip]) -> [Alternative<AttentionForward>] {
+    guard let usual = try? plans(tensors, parameters) else { return [] }
+    let f32 = RowPlans.usual(format)
+    let casts = Dictionary(
+      Set(slips.compactMap(\.cast)).map { cast in
+        (cast, plan(.flash, .init(compute: f32, accumulate: f32, cast: cast), tensors, parameters))
+      }, uniquingKeysWith: { first, _ in first })
+    let (asked, result) = (parameters, format)
+    let stored = [format, lseFormat ?? .f64]
+    return slips.map { slip in
+      let plans = usual + [slip.cast.flatMap { casts[$0] }].compactMap { $0 }
+      let bounded = GuestPlan(slip.name) { SlippedErrors(plans, slip, asked, result) }
+      return Alternative(slip.name, plans: [bounded]) { _ in SlippedProver(slip, asked, formats: stored) }
+    }
+  }
+
+  /// The same question of a kernel that computes in shorter formats than may be promised.
+  var shorter: [Alternative<AttentionForward>] {
+    let algorithm: AttentionAlgorithm = parameters.softmax.isClipped ? .standard : .flash
+    return formats.shorter.map { name, choice in
+      let plan = plan(algorithm, choice, tensors, parameters)
+      var same = Alternative(name, plans: [plan], prover: prover(tensors, parameters))
+      same.isSameQuestion = true
+      same.example = ComputedAttention(
+        formats.runner(algorithm, choice, casting: "probabilities").0, parameters)
+      return same
+    }
+  }
+}
+
+/// What a kernel of ours makes of it.
+private struct ComputedAttention: ResultSource {
+  typealias Q = AttentionForward
+  private let runner: AttentionRunner
+  private let parameters: AttentionParameters
+
+  init(_ runner: AttentionRunner, _ parameters: AttentionParameters) {
+    (self.runner, self.parameters) = (runner, parameters)
+  }
+
+  func results(
+    of item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    guard let made = runner.run(item.tensors, parameters, rows: item.row..<item.row + 1) else {
+      throw AttentionError.cannotRun(runner)
+    }
+    for c in results.indices { results[c] = c < made.output.count ? made.output[c] : made.logSumExp[0] }
   }
 }
 

@@ -14,8 +14,11 @@ enum BackwardHypotheses {
     }
     let context = AttentionContext(verification.tensors, parameters, format)
     suspects.alternatives =
-      AttentionHypothesisRegistry.others(context).compactMap { verification.alternative($0) }
-      + [modulo(verification, results)].compactMap { $0 }
+      AttentionHypothesisRegistry.families.map { family in
+        { @Sendable in
+          family.alternatives(context).compactMap { $0.flatMap { verification.alternative($0) } }
+        }
+      } + [{ [modulo(verification, results)].compactMap { $0 } }]
     return suspects
   }
 

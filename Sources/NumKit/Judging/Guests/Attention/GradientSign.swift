@@ -129,43 +129,22 @@ struct HeadInDouble {
     (dP, slope, unmasked) = (p, p, p)
     level = Array(repeating: 0, count: rows.count)
     for (i, row) in rows.enumerated() {
-      let sight = parameters.mask.sight(query: row % s.queries, queries: s.queries, keys: s.keys)
-      let additive = parameters.mask.additive
-      let isEach = additive.count > s.queries * s.keys
-      let first = (isEach ? row : row % s.queries) * s.keys
-      var scores = [Double](repeating: 0, count: s.keys)
-      var hidden = [Bool](repeating: false, count: s.keys)
-      var top = parameters.softmax.sink(head: row / s.queries) ?? -.infinity
+      let query = QueryInDouble(item.tensors, parameters, row: row)
       for j in 0..<s.keys {
         let place = i * s.keys + j
-        var x = 0.0
-        for c in 0..<s.headSize {
-          x += q[q.startIndex + i * s.headSize + c] * k[k.startIndex + j * s.headSize + c]
-        }
+        slope[place] = query.slope[j]
         for c in 0..<s.valueSize {
           dP[place] +=
             gradient[gradient.startIndex + i * s.valueSize + c]
             * item.tensors.v[(keys + j) * s.valueSize + c]
         }
-        x *= scale
-        slope[place] = 1
-        if let cap = parameters.softcap {
-          let t = Double.tanh(x / cap)
-          (x, slope[place]) = (cap * t, 1 - t * t)
-        }
-        let bias = additive.isEmpty ? 0 : additive[first + j]
-        hidden[j] = !sight.sees(j) || bias == -.infinity
-        scores[j] = hidden[j] ? x : x + bias
-        if !hidden[j] { top = Swift.max(top, scores[j]) }
       }
-      guard top > -.infinity else { continue }
-      var sum = parameters.softmax.sink(head: row / s.queries).map { Double.exp($0 - top) } ?? 0
-      for j in 0..<s.keys where !hidden[j] { sum += Double.exp(scores[j] - top) }
+      guard let e = Exponentials(query.scores, sink: query.sink) else { continue }
       for j in 0..<s.keys {
         let place = i * s.keys + j
-        unmasked[place] = Double.exp(scores[j] - top) / sum
-        if hidden[j] { continue }
-        p[place] = unmasked[place]
+        p[place] = e.terms[j] / e.sum
+        unmasked[place] =
+          query.isHidden(j) ? Double.exp(query.capped[j] - e.maximum) / e.sum : p[place]
         level[i] += p[place] * dP[place]
       }
     }
@@ -263,6 +242,24 @@ struct GradientSlip: Sendable {
     GradientSlip(name: "the last query left out of sums over queries") { h in
       h.rows > 1 ? group(h, 0..<h.rows - 1, always: true) : nil
     },
+    GradientSlip(name: "the last key's dK and dV left out") { h in
+      guard h.shape.keys > 1 else { return nil }
+      func without(_ x: [Double], _ width: Int) -> [Double] {
+        x.dropLast(width) + Array(repeating: 0, count: width)
+      }
+      return [
+        nil, without(h.keys(h.derivative()), h.shape.headSize), without(h.values(h.p), h.shape.valueSize),
+      ]
+    },
+    GradientSlip(name: "the mean over the query heads of a key head, not the sum") { h in
+      let n = Double(h.shape.group)
+      guard n > 1 else { return nil }
+      return [nil, h.keys(h.derivative(), factor: h.scale / n), h.values(h.p.map { $0 / n })]
+    },
+    GradientSlip(name: "dK and dV swapped") { h in
+      h.shape.headSize == h.shape.valueSize ? [nil, h.values(h.p), h.keys(h.derivative())] : nil
+    },
+    rounded(.f16), rounded(.bf16),
     GradientSlip(name: "dS transposed") { h in
       guard h.rows == h.shape.keys else { return nil }
       let (n, ds) = (h.rows, h.derivative())
@@ -274,6 +271,13 @@ struct GradientSlip: Sendable {
       return [nil, nil, h.values(h.p.indices.map { h.p[$0 % n * n + $0 / n] })]
     },
   ]
+
+  private static func rounded(_ format: NumberFormat) -> GradientSlip {
+    GradientSlip(name: "P and dS in \(format.name)") { h in
+      let ds = h.derivative().map { format.round($0) }
+      return [h.queries(ds), h.keys(ds), h.values(h.p.map { format.round($0) })]
+    }
+  }
 
   private static func both(_ h: HeadInDouble, _ ds: [Double]) -> [[Double]?] {
     [h.queries(ds), h.keys(ds), nil]

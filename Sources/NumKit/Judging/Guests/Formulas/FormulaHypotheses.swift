@@ -27,7 +27,7 @@ enum FormulaHypothesisRegistry {
   ) -> Suspects<FormulaQuestion<F>> {
     let changes = (F.changes(context) + AnyFormula.changes(context)).filter { $0.isAny(of: context) }
     var suspects = Suspects<FormulaQuestion<F>>()
-    suspects.alternatives = changes.compactMap { $0.alternative(context, results) }
+    suspects.alternatives = [{ changes.compactMap { $0.alternative(context, results) } }]
     suspects.pairs = {
       changes.indices.flatMap { i in
         changes[(i + 1)...].compactMap { changes[i].and($0)?.alternative(context, results) }

@@ -23,7 +23,7 @@ public enum NormHypothesisRegistry {
   static func suspects(_ context: NormContext) -> Suspects<NormQuestion> {
     let changes = families.flatMap { $0.changes(context) }
     var suspects = Suspects<NormQuestion>()
-    suspects.alternatives = changes.compactMap { $0.alternative(context) }
+    suspects.alternatives = [{ changes.compactMap { $0.alternative(context) } }]
     suspects.pairs = {
       changes.indices.flatMap { i in
         changes[(i + 1)...].compactMap { changes[i].and($0)?.alternative(context) }

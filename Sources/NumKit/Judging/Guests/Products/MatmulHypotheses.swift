@@ -30,7 +30,7 @@ public enum MatmulHypothesisRegistry {
     let format = context.verification.format
     suspects.signs = { [NarrowResultSign<MatmulQuestion>(format)] }
     guard context.a.values.count + context.b.values.count <= largest else { return suspects }
-    suspects.alternatives = families.flatMap { $0.alternatives(context) }
+    suspects.alternatives = families.map { family in { @Sendable in family.alternatives(context) } }
     return suspects
   }
 }

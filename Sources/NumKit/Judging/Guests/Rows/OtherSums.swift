@@ -3,6 +3,21 @@ import NumKitQuestions
 import NumKitTruth
 import RealModule
 
+/// How many times the sum of exponentials is what stands in its place.
+public enum SumRatio: Sendable {
+  /// For all results.
+  case one(Double)
+  /// For each its own.
+  case each([Double])
+
+  subscript(i: Int) -> Double {
+    switch self {
+    case .one(let g): g
+    case .each(let g): g[i]
+    }
+  }
+}
+
 /// A row's exponentials and their sum, in Double with a compensated sum.
 public struct RowSum: Sendable {
   /// x/τ.
@@ -45,11 +60,11 @@ struct OtherSumProver: Prover {
   private let inner: RowProver
   private let operation: RowOperation
   private let format: NumberFormat
-  private let ratio: @Sendable (RowSum) -> Double
+  private let ratio: @Sendable (RowSum) -> SumRatio
   private var asked = [Truth()]
 
   init(
-    _ operation: RowOperation, format: NumberFormat, ratio: @escaping @Sendable (RowSum) -> Double
+    _ operation: RowOperation, format: NumberFormat, ratio: @escaping @Sendable (RowSum) -> SumRatio
   ) {
     inner = RowProver(operation, format: format)
     self.operation = operation
@@ -64,7 +79,7 @@ struct OtherSumProver: Prover {
     truths[0].begin(count: flat.value.count)
     for i in flat.value.indices {
       let isTarget = operation == .crossEntropyGradient && i == item.parameters.target
-      let y = operation.result(flat.value[i], flat.remainder[i], sumTimes: g, isTarget: isTarget)
+      let y = operation.result(flat.value[i], flat.remainder[i], sumTimes: g[i], isTarget: isTarget)
       guard y.high.isFinite else {
         truths[0].know(y.high, at: i, in: format)
         continue
@@ -92,12 +107,12 @@ struct OtherSumErrors: ErrorModel {
   private var inner: any ErrorModel<RowQuestion>
   private let operation: RowOperation
   private let format: NumberFormat
-  private let ratio: @Sendable (RowSum) -> Double
+  private let ratio: @Sendable (RowSum) -> SumRatio
   private var asked: [Double] = []
 
   init(
     inner: any ErrorModel<RowQuestion>, _ operation: RowOperation, format: NumberFormat,
-    ratio: @escaping @Sendable (RowSum) -> Double
+    ratio: @escaping @Sendable (RowSum) -> SumRatio
   ) {
     self.inner = inner
     self.operation = operation
@@ -110,19 +125,20 @@ struct OtherSumErrors: ErrorModel {
     into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound? {
     let g = ratio(RowSum(item))
-    guard g > 0, g.isFinite else { return RowBound.none }
+    guard exact.indices.allSatisfy({ g[$0] > 0 && g[$0].isFinite }) else { return RowBound.none }
     asked.removeAll(keepingCapacity: true)
     for i in exact.indices {
       let isTarget = operation == .crossEntropyGradient && i == item.parameters.target
-      asked.append(operation.result(exact[i], 0, sumTimes: 1 / g, isTarget: isTarget).high)
+      asked.append(operation.result(exact[i], 0, sumTimes: 1 / g[i], isTarget: isTarget).high)
     }
     let kind = asked.withUnsafeBufferPointer {
       inner.bound(row, of: item, profile, exact: $0, into: bounds)
     }
-    let factor = operation.isLogarithm ? 1 : 1 / g
+    // What is made of another exponential has its error, too.
+    let more = if case .each = g { 2.0 } else { 1.0 }
     for i in exact.indices where exact[i].isFinite {
       // And a rounding of what is now of another size.
-      bounds[i] = bounds[i] * factor + format.ulp(of: exact[i])
+      bounds[i] = bounds[i] * more * (operation.isLogarithm ? 1 : 1 / g[i]) + format.ulp(of: exact[i])
     }
     return kind
   }
@@ -131,6 +147,18 @@ struct OtherSumErrors: ErrorModel {
 extension RowOperation {
   /// Whether results are logarithms of sums, so that a factor of the sum is a term of theirs.
   var isLogarithm: Bool { self == .logSoftmax || self == .logSumExp || self == .crossEntropy }
+  /// Whether each result is made of its own logit and one sum.
+  var isOfOneSum: Bool { self == .softmax || self == .logSoftmax || self == .logSumExp }
+
+  /// Its results of a row, in Double, where the sum is so many times what it is.
+  func results(of row: RowSum, sumTimes g: SumRatio) -> [Double] {
+    switch self {
+    case .logSoftmax: row.z.indices.map { row.z[$0] - row.maximum - Double.log(row.sum * g[$0]) }
+    case .logSumExp: [row.maximum + Double.log(row.sum * g[0])]
+    default: row.terms.indices.map { row.terms[$0] / (row.sum * g[$0]) }
+    }
+  }
+
   /// Whether results are made of one sum of exponentials, alone.
   var hasOneSum: Bool { isLogarithm || self == .softmax || self == .crossEntropyGradient }
 

@@ -8,7 +8,7 @@ enum RescaleHypotheses: RowHypotheses {
     var list: [RowChange] = []
     func add(_ name: String, _ ratio: @escaping @Sendable (RowSum) -> Double) {
       var change = RowChange(name)
-      change.sumRatio = ratio
+      change.sumRatio = { .one(ratio($0)) }
       list.append(change)
     }
     let sizes = (0..<12).map { 1 << $0 }.filter { $0 < context.length }

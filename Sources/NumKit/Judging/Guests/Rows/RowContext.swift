@@ -52,7 +52,7 @@ public struct RowChange: Sendable {
   /// Changes the logits of a row, its target, the policy.
   public var item: (@Sendable (inout RowQuestion.Item) throws -> Void)?
   /// How many times the sum of exponentials is what is divided by, or taken the logarithm of, in place of that sum.
-  public var sumRatio: (@Sendable (RowSum) -> Double)?
+  public var sumRatio: (@Sendable (RowSum) -> SumRatio)?
   /// The results, where they are read in another way.
   public var results: (any ResultSource<RowQuestion>)?
 
@@ -107,6 +107,17 @@ public struct RowChange: Sendable {
         $0.parameters.temperature = 1
       }
     }
-    return Alternative(name, plans: plans, change: change, results: results, prover: prover)
+    var alternative = Alternative(name, plans: plans, change: change, results: results, prover: prover)
+    let (made, ratio) = (change, sumRatio)
+    if operation.isOfOneSum {
+      alternative.estimate = { item in
+        var item = item
+        try made?(&item)
+        let row = RowSum(item)
+        guard row.maximum.isFinite else { return nil }
+        return operation.results(of: row, sumTimes: ratio?(row) ?? .one(1))
+      }
+    }
+    return alternative
   }
 }

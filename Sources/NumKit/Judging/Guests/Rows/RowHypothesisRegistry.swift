@@ -19,6 +19,7 @@ public enum RowHypothesisRegistry {
     { DivisionSign($0) },
     { OverflowSign($0) },
     { FlushSign($0) },
+    { ThresholdSign($0) },
     { AccumulatorSign($0) },
     { ExponentialSign($0) },
     { NarrowResultSign($0.format) },
@@ -34,7 +35,7 @@ public enum RowHypothesisRegistry {
   static func suspects(_ context: RowContext) -> Suspects<RowQuestion> {
     let changes = families.flatMap { $0.changes(context) }
     var suspects = Suspects<RowQuestion>()
-    suspects.alternatives = changes.map { $0.alternative(context) }
+    suspects.alternatives = [{ changes.map { $0.alternative(context) } }]
     suspects.pairs = {
       changes.indices.flatMap { i in
         changes[(i + 1)...].compactMap { changes[i].and($0)?.alternative(context) }

@@ -9,7 +9,7 @@ enum SumHypotheses: RowHypotheses {
     var list: [RowChange] = []
     func add(_ name: String, _ ratio: @escaping @Sendable (RowSum) -> Double) {
       var change = RowChange(name)
-      change.sumRatio = ratio
+      change.sumRatio = { .one(ratio($0)) }
       list.append(change)
     }
     add(context.operation.isLogarithm ? "logarithm of the sum left out" : "not divided by the sum") {
@@ -33,6 +33,24 @@ enum SumHypotheses: RowHypotheses {
     }
     if context.operation == .softmax || context.operation == .logSoftmax {
       add("divided by the number of elements") { Double($0.z.count) / $0.sum }
+    }
+    if context.operation == .softmax {
+      var squared = RowChange("probabilities squared")
+      squared.sumRatio = { row in .each(row.terms.map { row.sum / $0 }) }
+      list.append(squared)
+    }
+    if context.operation == .softmax || context.operation == .logSoftmax {
+      for size in (1..<13).map({ 1 << $0 }) where size < n {
+        var blocks = RowChange("a softmax of each \(size) elements")
+        blocks.sumRatio = { row in
+          .each(
+            stride(from: 0, to: n, by: size).flatMap { start in
+              let block = row.terms[start..<Swift.min(start + size, n)]
+              return Array(repeating: RowSum.sum(block) / row.sum, count: block.count)
+            })
+        }
+        list.append(blocks)
+      }
     }
     for k in tails(n) {
       add("\(name(k)) left out of the sum") { RowSum.sum($0.terms[..<($0.terms.count - k)]) / $0.sum }

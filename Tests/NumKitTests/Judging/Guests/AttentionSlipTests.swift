@@ -1,0 +1,85 @@
+import NumKit
+import Testing
+
+/// Kernels of attention that go wrong between scores and outputs are named by what they did.
+@Suite struct AttentionSlipTests {
+  private typealias Mistake = PlantedAttention.Mistake
+
+  private static let shape = AttentionShape(heads: 4, keyHeads: 2, queries: 12, keys: 40, headSize: 8)
+
+  private func tensors(seed: UInt64 = 1, size: Double = 2) throws -> AttentionInputs {
+    let shape = Self.shape
+    func fill(_ count: Int, _ stream: Int, _ size: Double) -> [Double] {
+      var random = RandomSource(seed: seed, row: stream)
+      return (0..<count).map { _ in Double(Float(size * random.normal())) }
+    }
+    let keys = shape.keyHeads * shape.keys * shape.headSize
+    return try #require(
+      AttentionInputs(
+        q: fill(shape.heads * shape.queries * shape.headSize, 0, size), k: fill(keys, 1, 1),
+        v: fill(keys, 2, 1),
+        shape: shape))
+  }
+
+  private func found(
+    _ mistake: Mistake, _ change: (inout AttentionParameters) -> Void = { _ in }
+  ) throws -> GuestFindings<AttentionForward> {
+    let t = try tensors()
+    var parameters = AttentionParameters()
+    change(&parameters)
+    let planted = PlantedAttention(
+      tensors: t, mistake: mistake, causal: parameters.mask.causal, cap: parameters.softcap.map { Float($0) })
+    return try AttentionVerification(t, parameters, format: .f32).run("o", planted).findings
+  }
+
+  private static let plain: [(Mistake, String)] = [
+    (.outputNeverRescaled, "output never rescaled, in blocks of 8"),
+    (.sumNeverRescaled, "sum never rescaled, in blocks of 8"),
+    (.nothingRescaled, "sum and output never rescaled, in blocks of 8"),
+    (.lastRescaleMissed, "sum and output not rescaled at the last new maximum, in blocks of 8"),
+    (.lastFirstNeverRescaled, "sum and output never rescaled, in blocks of 8, last block first"),
+    (.meanOfSplits, "the mean of 4 splits"),
+    (.splitsWithoutMaxima, "4 splits merged without their maxima"),
+    (.notDivided, "not divided by the sum of exponentials"),
+    (.mean, "the mean of the values that are seen"),
+    (.largestAlone, "the value of the largest score alone"),
+    (.shortProbabilities, "probabilities in f16"),
+    (.shortScores, "scores in f16"),
+    (.shortAccumulator, "accumulator f16"),
+    (.coarseAccumulator, "accumulator bf16"),
+    (.keyHeadsReversed, "kv heads in reverse order"),
+    (.lastProduct, "last product of each score left out"),
+  ]
+
+  @Test(arguments: plain.indices) func isNamed(_ k: Int) throws {
+    let (mistake, name) = Self.plain[k]
+    let findings = try found(mistake)
+    #expect(findings.verdict(ofPart: 0) == .bug, "\(mistake)")
+    #expect(findings.hypotheses.first?.name == name, "\(mistake): \(findings.hypotheses.map(\.name))")
+  }
+
+  private static let masked: [(Mistake, String)] = [
+    (.maskAfterSoftmax, "mask multiplied after the softmax, not renormalised"),
+    (.maskAsNumbers, "mask added as 0 and 1"),
+    (.hiddenScoresZero, "scores multiplied by the mask: hidden ones are 0"),
+    (.capAfterMask, "softcap after the mask: hidden keys count as -cap"),
+  ]
+
+  @Test(arguments: masked.indices) func isNamedUnderAMask(_ k: Int) throws {
+    let (mistake, name) = Self.masked[k]
+    let findings = try found(mistake) {
+      $0.mask.causal = true
+      if mistake == .capAfterMask { $0.softcap = 3 }
+    }
+    #expect(findings.verdict(ofPart: 0) == .bug, "\(mistake)")
+    #expect(findings.hypotheses.first?.name == name, "\(mistake): \(findings.hypotheses.map(\.name))")
+  }
+
+  @Test(arguments: [false, true]) func rightKernelsAreNot(_ causal: Bool) throws {
+    let findings = try found(.none) {
+      $0.mask.causal = causal
+      if causal { $0.softcap = 3 }
+    }
+    #expect(findings.hypotheses.isEmpty && findings.verdict(ofPart: 0) == .ok)
+  }
+}
