@@ -10,6 +10,19 @@ public enum ResultDefect: String, Sendable, CaseIterable {
   case lastLost = "last-result-0"
   case mean = "row-mean-everywhere"
 
+  /// What is wrong, in a few words.
+  public var summary: String {
+    switch self {
+    case .zeros: "all results 0"
+    case .negated: "results with the other sign"
+    case .doubled: "results twice as large"
+    case .onePercent: "results 1 % too large"
+    case .rotated: "each result one place further in its row"
+    case .lastLost: "the last result of a row 0"
+    case .mean: "the mean of a row's results in all of its places"
+    }
+  }
+
   /// The row's results, as a kernel with the defect gives them.
   func apply(_ y: [Double], _ format: NumberFormat) -> [Double] {
     switch self {
