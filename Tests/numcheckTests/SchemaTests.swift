@@ -33,7 +33,7 @@ import Testing
       let name = String(run.dropFirst().prefix { $0 != "(" })
       // An argument says what of: the report is called with it.
       let isKnown = known.contains(name) || known.contains { $0.hasPrefix(name + " ") }
-      #expect(isKnown || name.hasPrefix("tolerance "), "\(name)")
+      #expect(isKnown || name.hasPrefix("tolerance ") || name.hasPrefix("mutate "), "\(name)")
     }
   }
 
@@ -103,6 +103,11 @@ import Testing
     ["mutate", "--rows", "2", "--length", "40"],
     ["mutate", "lse", "--rows", "1", "--length", "9", "--rule", "ulp=2"],
     ["mutate", "--list"],
+    ["mutate", "attention", "--tokens", "9", "--head-size", "4", "--heads", "2", "--causal"],
+    ["mutate", "attention", "--tokens", "70", "--head-size", "4", "--list"],
+    ["mutate", "matmul", "--rows", "5", "--inner", "16", "--dtype", "bf16", "--rule", "torch"],
+    ["mutate", "rmsnorm", "--rows", "3", "--length", "16", "--dtype", "f16", "--compute", "f32"],
+    ["mutate", "layernorm", "--rows", "3", "--length", "16", "--defect", "zeros"],
     ["mutate", "--gate", root + "/numcheck.yml", "--defect", "zeros"],
     ["tolerance", "lse", "--rows", "3", "--length", "40", "--dtype", "bf16", "--lint", "torch"],
     ["tolerance", "--rows", "120", "--length", "8", "--lint", "nmse=1"],

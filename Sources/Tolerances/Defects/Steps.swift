@@ -66,6 +66,17 @@ public struct Steps: Sendable {
     self.accumulator = accumulator
   }
 
+  /// The same; nil where the storage is no float format.
+  init?(_ configuration: KernelConfiguration) {
+    guard let format = configuration.storage.numberFormat else { return nil }
+    self.init(storage: format, compute: configuration.compute, accumulator: configuration.accumulator)
+  }
+
+  /// Those formats.
+  var configuration: KernelConfiguration {
+    KernelConfiguration(storage: .float(storage), compute: compute, accumulator: accumulator)
+  }
+
   /// The answer to one row; `operation` is softmax, log-softmax or log-sum-exp.
   func answer(_ x: [Double], _ operation: RowOperation, _ place: Place) -> [Double] {
     var z = scale == 1 ? x.map { compute.round($0) } : x.map { compute.round(compute.round($0) * scale) }
@@ -89,11 +100,7 @@ public struct Steps: Sendable {
 
   private func log(_ s: Double) -> Double { compute.round(accumulator.round(Double.log(s))) }
 
-  private func stored(_ x: Double) -> Double {
-    guard isTruncated, x.isFinite else { return storage.round(x) }
-    let y = storage.round(x)
-    return y.magnitude > x.magnitude ? (x < 0 ? storage.nextUp(y) : storage.nextDown(y)) : y
-  }
+  private func stored(_ x: Double) -> Double { isTruncated ? storage.truncate(x) : storage.round(x) }
 
   private func shifted(_ z: [Double]) -> Double {
     switch shift {
@@ -149,6 +156,14 @@ public struct Steps: Sendable {
 }
 
 extension NumberFormat {
+  /// The nearest number that is not farther from 0.
+  func truncate(_ x: Double) -> Double {
+    let y = round(x)
+    guard x.isFinite, y.magnitude > x.magnitude else { return y }
+    if y.isInfinite { return y < 0 ? -largestFinite : largestFinite }
+    return x < 0 ? nextUp(y) : nextDown(y)
+  }
+
   /// The next number below `x`, one of the format's.
   fileprivate func nextDown(_ x: Double) -> Double { -nextUp(-x) }
 

@@ -6,6 +6,9 @@ public struct ToleranceRule: Sendable {
   public enum Limit: Sendable, Hashable {
     /// |y − r| ≤ atol + rtol |r|, every element.
     case close(atol: Double, rtol: Double)
+    /// |y − r| ≤ rtol |r| where |r| is above `floor`, ≤ rtol itself where it is not; or |y − r| < atol, wherever that is more. Every
+    /// element.
+    case relative(above: Double, rtol: Double, atol: Double)
     /// Σ (y − r)² ≤ limit · Σ r².
     case normalizedMeanSquare(Double)
     /// |y − r| ≤ limit units in the last place of the exact result, every element.
@@ -16,6 +19,16 @@ public struct ToleranceRule: Sendable {
     case baseline(factor: Double, atol: Double)
     /// Each result is within the sound bound of its plan.
     case bound
+
+    /// What |y − r| may be beside an expected `r`; nil for limits on anything else.
+    func allowed(beside r: Double) -> Double? {
+      switch self {
+      case .close(let atol, let rtol): atol + rtol * r.magnitude
+      case .relative(let floor, let rtol, let atol):
+        Swift.max(r.magnitude > floor ? rtol * r.magnitude : rtol, atol.nextDown)
+      case .normalizedMeanSquare, .ulp, .cosine, .baseline, .bound: nil
+      }
+    }
   }
 
   /// What it is called.
@@ -24,12 +37,23 @@ public struct ToleranceRule: Sendable {
   public let source: String
   private let limits: [(NumberFormat, Limit)]
   private let other: Limit
+  private let own: [RowOperation: [(NumberFormat, Limit)]]
 
-  init(_ name: String, _ source: String, _ other: Limit, _ limits: [(NumberFormat, Limit)] = []) {
+  /// `limits` are those by format, `other` that of all others; `own` are those of operations with limits of their own.
+  init(
+    _ name: String, _ source: String, _ other: Limit, _ limits: [(NumberFormat, Limit)] = [],
+    of own: [RowOperation: [(NumberFormat, Limit)]] = [:]
+  ) {
     self.name = name
     self.source = source
     self.limits = limits
     self.other = other
+    self.own = own
+  }
+
+  /// The rule as it is for results of `operation`.
+  public func of(_ operation: RowOperation) -> ToleranceRule {
+    own[operation].map { ToleranceRule(name, source, other, $0) } ?? self
   }
 
   /// The limit for results of `format`.
@@ -72,29 +96,4 @@ public struct UnknownRule: Error, CustomStringConvertible {
     "no rule '\(text)'; there are: \(RuleRegistry.all.map(\.name).joined(separator: ", ")), or 'atol=X,rtol=X', "
       + "'ulp=X', 'nmse=X', 'cosine=X'"
   }
-}
-
-/// Rules of public test suites, each as it is written where it comes from.
-public enum RuleRegistry {
-  /// One line each.
-  public static let all: [ToleranceRule] = [
-    ToleranceRule("bound", "numcheck: the sound bound of the kernel's plan", .bound),
-    ToleranceRule("ulp16", "16 ulp of the result's format", .ulp(16)),
-    ToleranceRule("numpy", "numpy.testing.assert_allclose, defaults", .close(atol: 0, rtol: 1e-7)),
-    ToleranceRule("allclose", "numpy.allclose and torch.allclose, defaults", .close(atol: 1e-8, rtol: 1e-5)),
-    ToleranceRule(
-      "torch", "torch.testing.assert_close, defaults by dtype", .close(atol: 1e-5, rtol: 1.3e-6),
-      [
-        (.f64, .close(atol: 1e-7, rtol: 1e-7)), (.f16, .close(atol: 1e-5, rtol: 1e-3)),
-        (.bf16, .close(atol: 1e-5, rtol: 1.6e-2)),
-      ]),
-    ToleranceRule("onnx", "onnx.backend.test, defaults", .close(atol: 1e-7, rtol: 1e-3)),
-    ToleranceRule("polygraphy", "polygraphy run, defaults", .close(atol: 1e-5, rtol: 1e-5)),
-    ToleranceRule(
-      "kernelbench", "KernelBench, as published: atol and rtol 1e-2", .close(atol: 1e-2, rtol: 1e-2)),
-    ToleranceRule("ggml-nmse", "ggml's test-backend-ops, default", .normalizedMeanSquare(1e-7)),
-    ToleranceRule(
-      "flash-attention", "flash-attention's tests: twice the error of a plain kernel in the dtype",
-      .baseline(factor: 2, atol: 0)),
-  ]
 }

@@ -50,7 +50,7 @@ public struct Judgement: Sendable {
       for (k, limit) in limits.enumerated() {
         let excess: Double
         switch limit {
-        case .close(let atol, let rtol): excess = Self.ratio((y[i] - r).magnitude, atol + rtol * r.magnitude)
+        case .close, .relative: excess = Self.ratio((y[i] - r).magnitude, limit.allowed(beside: r) ?? .nan)
         case .ulp(let n): excess = Self.ratio((y[i] - exact).magnitude, n * format.ulp(of: exact))
         case .bound: excess = Self.ratio((y[i] - exact).magnitude, truth.bounds[i])
         case .normalizedMeanSquare, .cosine, .baseline: excess = 0
@@ -91,7 +91,7 @@ public struct Judgement: Sendable {
       case .cosine(let allowed): excess = sums.cosine.isNaN ? .infinity : Self.ratio(1 - sums.cosine, allowed)
       case .baseline(let factor, let atol):
         excess = Self.ratio(sums.maxAbsoluteError, factor * baseline + atol)
-      case .close, .ulp, .bound: continue
+      case .close, .relative, .ulp, .bound: continue
       }
       verdicts[k].excess = isLost ? .infinity : excess.isNaN ? .infinity : excess
     }
@@ -121,4 +121,18 @@ struct RowTruth {
   var bounds: [Double]
   /// The results of a plain kernel in the dtype.
   var plain: [Double]
+}
+
+extension ResultRow {
+  /// What `model` allows the errors of this row's results to be; nil where it says nothing of the row.
+  func bounds<Q: Question>(
+    by model: inout (any ErrorModel<Q>)?, of item: Q.Item, _ profile: Q.Profile, exact: [Double]
+  ) -> [Double]? {
+    guard model != nil else { return nil }
+    var bounds = [Double](repeating: .nan, count: exact.count)
+    let worth = exact.withUnsafeBufferPointer { e in
+      bounds.withUnsafeMutableBufferPointer { model?.bound(self, of: item, profile, exact: e, into: $0) }
+    }
+    return worth == .some(.none) ? nil : bounds
+  }
 }

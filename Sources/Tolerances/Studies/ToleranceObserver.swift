@@ -54,10 +54,10 @@ public struct ToleranceObserver<Q: Question>: Observer {
     guard let row = layout.first, let profile else { return }
     let exact = flat[0].value
     let y = UnsafeBufferPointer(rebasing: results[0..<exact.count])
-    let allowed = bounds(&models[k], row, item, profile, exact)
+    let allowed = row.bounds(by: &models[k], of: item, profile, exact: exact)
     tolerances[k].add(
-      y, truths[0].rounded, exact, bounds: allowed, random: bounds(&random[k], row, item, profile, exact),
-      format)
+      y, truths[0].rounded, exact, bounds: allowed,
+      random: row.bounds(by: &random[k], of: item, profile, exact: exact), format)
     guard defective != nil else { return }
     if k == 0 { widest = exact.map { _ in 0 } }
     for i in exact.indices {
@@ -68,18 +68,6 @@ public struct ToleranceObserver<Q: Question>: Observer {
       defective?.add(
         RowTruth(truth: truths[0], exact: exact, rounded: rounded, bounds: widest, plain: rounded))
     }
-  }
-
-  private func bounds(
-    _ model: inout (any ErrorModel<Q>)?, _ row: ResultRow, _ item: Q.Item, _ profile: Q.Profile,
-    _ exact: [Double]
-  ) -> [Double]? {
-    guard model != nil else { return nil }
-    var bounds = [Double](repeating: .nan, count: exact.count)
-    let worth = exact.withUnsafeBufferPointer { e in
-      bounds.withUnsafeMutableBufferPointer { model?.bound(row, of: item, profile, exact: e, into: $0) }
-    }
-    return worth == .some(.none) ? nil : bounds
   }
 
   public mutating func merge(_ other: ToleranceObserver) {
@@ -175,9 +163,9 @@ public struct KernelTolerance: Sendable {
       energy += exact[i] * exact[i]
       for (k, limit) in limits.enumerated() {
         switch limit {
-        case .close(let atol, let rtol):
+        case .close, .relative:
           let difference = isWrong ? .infinity : (y[i] - rounded[i]).magnitude
-          if difference > atol + rtol * rounded[i].magnitude { isRefused[k] = true }
+          if let allowed = limit.allowed(beside: rounded[i]), difference > allowed { isRefused[k] = true }
         case .ulp(let n): if error > n * ulp { isRefused[k] = true }
         case .bound: if let bounds, error > bounds[i] { isRefused[k] = true }
         case .normalizedMeanSquare, .cosine, .baseline: break

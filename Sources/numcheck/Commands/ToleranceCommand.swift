@@ -37,7 +37,7 @@ struct ToleranceCommand: ParsableCommand {
     guard let format = configuration.storage.numberFormat, configuration.overflow == .special else {
       throw UsageError("tolerance needs a floating-point --dtype, and no --overflow saturate")
     }
-    let rules = try lint.rules
+    let rules = try lint.rules.map { $0.of(self.operation) }
     let algorithms = try chosen(configuration.storage)
     try keepApart(outputs: report.files, inputs: [input.input] + parameters.files)
     let source = try RowInput(input, operation: operation, dtype: configuration.storage)
@@ -88,16 +88,12 @@ struct ToleranceCommand: ParsableCommand {
   private func defects(
     _ rules: [ToleranceRule], _ configuration: KernelConfiguration, _ source: RowInput, threads: Int
   ) throws -> [[String]] {
-    func run(_ rows: some RowSource) throws -> [MutationStudy.Outcome] {
-      try MutationStudy(operation, configuration, rules: rules, threads: threads).run(
-        on: FirstRows(rows, count: 64))
+    func run(_ rows: some RowSource) throws -> [MutationOutcome] {
+      let some = FirstRows(rows, count: 64)
+      return try MutationStudy(operation, configuration, on: some, rules: rules, threads: threads).run(
+        on: StoredRows(some, parameters: .init(), targets: nil, configuration: configuration))
     }
-    let outcomes = try run(source.rows)
-    return rules.indices.map { k in
-      outcomes.dropFirst().filter { !$0.isHarmless && $0.judgement.verdicts[k].accepts }.compactMap {
-        $0.defect?.name
-      }
-    }
+    return try run(source.rows).passing(rules.count)
   }
 }
 
@@ -170,15 +166,24 @@ struct AttentionToleranceCommand: ParsableCommand {
     let rows = tensors.shape.heads * tensors.shape.queries
     trial.chunk = max(1, min(64, rows / (2 * max(threads.count, 1))))
     let progress = Progress(total: rows)
-    let found = try ToleranceStudy(trial, rules: rules, cancels: true).run(
+    let planted =
+      rules.isEmpty || stored.numbers > PlantingOptions.largest
+      ? nil
+      : MutationStudy(
+        runners.first { $0.algorithm == .flash } ?? runners[0], on: stored, parameters, rules: rules,
+        threads: threads.count)
+    var study = ToleranceStudy(trial, rules: rules, cancels: true)
+    study.triesDefects = planted == nil
+    let found = try study.run(
       on: AttentionQueries(tensors, stored: stored, block: trial.chunk), progress: progress.callback)
     progress.finish()
-    let made = ToleranceReport(
+    var made = ToleranceReport(
       "attention",
       title: "\(configuration.described("attention")): \(AttentionWords.size(tensors.shape)), "
         + AttentionWords.question(parameters, tensors.shape), format: format, found, rules: rules,
       precision: ToleranceReport.precision(configuration),
       input: source.origin.facts + tensors.shape.facts + ToleranceReport.size(rows, tensors.shape.keys))
+    try made.plant(planted, beside: trial.candidates, on: AttentionQueries(stored, block: 1))
     try report.finish(made.report)
   }
 }

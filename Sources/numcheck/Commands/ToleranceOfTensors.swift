@@ -39,10 +39,15 @@ struct MatmulToleranceCommand: ParsableCommand {
     ) { MatmulProver($0 == .stored ? stored : given, format: precision.result, block: block) }
     trial.chunk = block
     let progress = Progress(total: given.a.count)
-    let found = try ToleranceStudy(trial, rules: rules, cancels: true).run(
+    let planted =
+      rules.isEmpty || stored.numbers > PlantingOptions.largest
+      ? nil : try MutationStudy(orders[0], precision, of: stored, rules: rules, threads: threads.count)
+    var study = ToleranceStudy(trial, rules: rules, cancels: true)
+    study.triesDefects = planted == nil
+    let found = try study.run(
       on: MatmulRows(given, stored: stored, dtype: precision.storage), progress: progress.callback)
     progress.finish()
-    let made = ToleranceReport(
+    var made = ToleranceReport(
       "matmul",
       title: "matmul in \(dtype), summed in \(precision.accumulator): \(source.size)\(source.phrase)",
       format: precision.result, found, rules: rules,
@@ -52,6 +57,9 @@ struct MatmulToleranceCommand: ParsableCommand {
         Fact("accumulate", .text("\(precision.accumulator)")),
         Fact("resultDtype", .text(precision.result.name)),
       ], input: source.facts)
+    try made.plant(
+      planted, beside: trial.candidates,
+      on: MatmulRows(stored, stored: stored, dtype: precision.storage))
     try report.finish(made.report)
   }
 }
@@ -91,25 +99,33 @@ struct NormToleranceCommand<N: NamedOperation<Normalization>>: ParsableCommand {
     let workers = try MemoryNeeds.threads(
       threads, operation.rawValue, length: source.rows.length, algorithms: algorithms.count)
     let parameters = try question.parameters(operation, length: source.rows.length)
-    func study(_ rows: some RowSource) throws -> ToleranceStudy<NormQuestion>.Result {
+    func made(_ rows: some RowSource) throws -> ToleranceReport {
       let items = try NormRows(rows, operation, parameters: parameters, configuration: configuration)
       let trial = try Trial(
         operation, algorithms: algorithms, configuration: configuration,
         storedParameters: items.kernelParameters, threads: workers)
-      let progress = Progress(total: rows.rowCount)
-      defer { progress.finish() }
+      let planted =
+        rules.isEmpty
+        ? nil
+        : try MutationStudy(
+          algorithms[algorithms.count - 1], configuration, on: items, rules: rules, threads: workers)
       // What a mean is subtracted from, or a bias added to, may come to nearly 0.
-      return try ToleranceStudy(
-        trial, rules: rules, cancels: operation == .layerNorm || !parameters.bias.isEmpty
-      ).run(on: items, progress: progress.callback)
+      var study = ToleranceStudy(
+        trial, rules: rules, cancels: operation == .layerNorm || !parameters.bias.isEmpty)
+      study.triesDefects = planted == nil
+      let progress = Progress(total: rows.rowCount)
+      let found = try study.run(on: items, progress: progress.callback)
+      progress.finish()
+      let (count, length) = (rows.rowCount, rows.length)
+      var made = ToleranceReport(
+        operation.rawValue,
+        title: "\(configuration.described(operation.rawValue)): \(Figures.count(count)) rows of "
+          + "\(Figures.count(length))\(source.origin.phrase)",
+        format: format, found, rules: rules, precision: ToleranceReport.precision(configuration),
+        input: source.origin.facts + ToleranceReport.size(count, length))
+      try made.plant(planted, beside: trial.candidates, on: items)
+      return made
     }
-    let found = try study(source.rows)
-    let made = ToleranceReport(
-      operation.rawValue,
-      title: "\(configuration.described(operation.rawValue)): \(Figures.count(source.rows.rowCount)) rows of "
-        + "\(Figures.count(source.rows.length))\(source.origin.phrase)",
-      format: format, found, rules: rules, precision: ToleranceReport.precision(configuration),
-      input: source.origin.facts + ToleranceReport.size(source.rows.rowCount, source.rows.length))
-    try report.finish(made.report)
+    try report.finish(made(source.rows).report)
   }
 }

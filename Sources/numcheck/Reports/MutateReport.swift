@@ -4,35 +4,35 @@ import Tolerances
 
 /// Which defects which rules catch.
 struct MutateReport {
-  let study: MutationStudy
-  let origin: RowOrigin
-  let rows: Int
-  let length: Int
+  private let operation: String
+  private let title: String
+  private let facts: [Fact]
+  private let rules: [ToleranceRule]
   /// The right kernel's first.
-  let outcomes: [MutationStudy.Outcome]
+  private let outcomes: [MutationOutcome]
+
+  /// What a study found of `rules`, of kernels and rows that title and facts tell of.
+  init(
+    _ operation: String, title: String, facts: [Fact], rules: [ToleranceRule], outcomes: [MutationOutcome]
+  ) {
+    (self.operation, self.title, self.facts) = (operation, title, facts)
+    (self.rules, self.outcomes) = (rules, outcomes)
+  }
+
+  /// How many rows there are, and how long.
+  static func size(_ rows: Int, _ length: Int) -> [Fact] {
+    [Fact("rows", .integer(rows), inRows: true), Fact("length", .integer(length), inRows: true)]
+  }
 
   private typealias C = MutationColumns
-  private var right: MutationStudy.Outcome { outcomes[0] }
-  private var planted: [MutationStudy.Outcome] { Array(outcomes.dropFirst()) }
-  private var harmful: [MutationStudy.Outcome] { planted.filter { !$0.isHarmless } }
+  private var right: MutationOutcome { outcomes[0] }
+  private var planted: [MutationOutcome] { Array(outcomes.dropFirst()) }
+  private var harmful: [MutationOutcome] { planted.filter { !$0.isHarmless } }
 
   var report: Report {
-    let name = study.operation.rawValue
-    var report = Report(
-      "mutate",
-      title: study.configuration.described(name)
-        + ": \(Figures.count(rows)) \(rows == 1 ? "row" : "rows") of \(Figures.count(length))" + origin.phrase
-        + ", \(planted.count) defects planted one at a time")
-    report.facts = [
-      Fact("operation", .text(name)), Fact("dtype", .text(study.configuration.storage.name), inRows: true),
-      Fact("compute", .text(study.configuration.compute.name), inRows: true),
-      Fact("accumulate", .text(study.configuration.accumulator.name), inRows: true),
-    ]
-    report.facts += origin.facts
-    report.facts += [
-      Fact("rows", .integer(rows), inRows: true), Fact("length", .integer(length), inRows: true),
-      Fact("harmful", .integer(harmful.count)),
-    ]
+    var report = Report("mutate", title: "\(title), \(planted.count) defects planted one at a time")
+    report.facts =
+      [Fact("operation", .text(operation))] + facts + [Fact("harmful", .integer(harmful.count))]
     report.findings = findings
     var section = Section()
     section.blocks = [.table(summary), .table(matrix), .table(pairs)]
@@ -42,7 +42,7 @@ struct MutateReport {
   }
 
   private var findings: [Finding] {
-    let harmless = planted.filter(\.isHarmless).compactMap { $0.defect?.name }
+    let harmless = planted.filter(\.isHarmless).compactMap(\.defect)
     return harmless.isEmpty
       ? []
       : [
@@ -53,14 +53,12 @@ struct MutateReport {
       ]
   }
 
-  private func passing(_ rule: Int) -> [String] {
-    harmful.filter { $0.judgement.verdicts[rule].accepts }.compactMap { $0.defect?.name }
-  }
+  private func passing(_ rule: Int) -> [String] { outcomes.passing(rules.count)[rule] }
 
   /// A row a rule.
   private var summary: Table {
-    var table = Table("rules", rows: study.rules.count)
-    table.add(C.rule) { .text(study.rules[$0].name) }
+    var table = Table("rules", rows: rules.count)
+    table.add(C.rule) { .text(rules[$0].name) }
     table.add(C.score) { .count(harmful.count - passing($0).count) }
     table.add(C.harmful) { _ in .count(harmful.count) }
     table.add(C.rightRows) { k in
@@ -74,16 +72,16 @@ struct MutateReport {
       return Cell(
         text: names.isEmpty ? "none" : names.joined(separator: ", "), value: .list(names.map { .text($0) }))
     }
-    table.add(C.source) { .text(study.rules[$0].source) }
+    table.add(C.source) { .text(rules[$0].source) }
     return table
   }
 
   /// A row a defect, a column a rule: how many times too large its errors are for the rule, or that it passes.
   private var matrix: Table {
     var table = Table("defects", rows: planted.count, for: .people)
-    table.add(C.defect) { .text(planted[$0].defect?.name ?? "") }
+    table.add(C.defect) { .text(planted[$0].defect ?? "") }
     table.add(C.maxUlp) { .number(planted[$0].judgement.maxUlp) }
-    for (k, rule) in study.rules.enumerated() {
+    for (k, rule) in rules.enumerated() {
       table.add(
         Column(
           rule.name, rule.name, k < 6 ? .decides : .useful,
@@ -102,12 +100,12 @@ struct MutateReport {
 
   /// A row a defect and rule, for machines.
   private var pairs: Table {
-    let rules = study.rules.count
-    var table = Table(rows: outcomes.count * rules, for: .machines)
-    func outcome(_ i: Int) -> MutationStudy.Outcome { outcomes[i / rules] }
-    func verdict(_ i: Int) -> Judgement.Verdict { outcome(i).judgement.verdicts[i % rules] }
-    table.add(C.defect) { .text(outcome($0).defect?.name ?? "none") }
-    table.add(C.rule) { .text(study.rules[$0 % rules].name) }
+    let count = rules.count
+    var table = Table(rows: outcomes.count * count, for: .machines)
+    func outcome(_ i: Int) -> MutationOutcome { outcomes[i / count] }
+    func verdict(_ i: Int) -> Judgement.Verdict { outcome(i).judgement.verdicts[i % count] }
+    table.add(C.defect) { .text(outcome($0).defect ?? "none") }
+    table.add(C.rule) { .text(rules[$0 % count].name) }
     table.add(C.accepted) { .flag(verdict($0).accepts) }
     table.add(C.excess) { .number(verdict($0).excess) }
     table.add(C.harmless) { .flag(outcome($0).defect == nil || outcome($0).isHarmless) }
@@ -120,12 +118,12 @@ struct MutateReport {
   }
 
   private var conclusion: String {
-    let refusing = study.rules.indices.filter { !right.judgement.verdicts[$0].accepts }.map {
-      study.rules[$0].name
+    let refusing = rules.indices.filter { !right.judgement.verdicts[$0].accepts }.map {
+      rules[$0].name
     }
-    var parts = study.rules.indices.filter { !refusing.contains(study.rules[$0].name) }.map { k in
+    var parts = rules.indices.filter { !refusing.contains(rules[$0].name) }.map { k in
       let missed = passing(k).count
-      return "\(study.rules[k].name) catches "
+      return "\(rules[k].name) catches "
         + (missed == 0 ? "all \(harmful.count)" : "\(harmful.count - missed) of \(harmful.count)")
     }
     if !refusing.isEmpty {
@@ -134,10 +132,9 @@ struct MutateReport {
     return parts.joined(separator: "; ")
   }
 
-  /// The defects, and what each is.
-  static var list: Report {
+  /// Defects, and what each is.
+  static func list(_ all: [(name: String, summary: String)]) -> Report {
     var report = Report("mutate --list", title: "defects that can be planted")
-    let all = DefectRegistry.all
     var table = Table(rows: all.count)
     table.add(C.defect) { .text(all[$0].name) }
     table.add(C.summary) { .text(all[$0].summary) }

@@ -39,7 +39,7 @@ public struct NormVerification: Sendable {
     let source = try NormRows(rows, operation, parameters: parameters, configuration: configuration)
     let stored = source.kernelParameters
     let context = NormContext(
-      operation: operation, parameters: stored, format: format, claims: claims, rows: rows.rowCount
+      operation, stored, format, claims: claims, rows: rows.rowCount
     ) { row in
       var item = source.makeItem()
       var given = item
@@ -77,6 +77,16 @@ public struct NormContext: Sendable {
   public let rows: Int
   /// Any row, as a kernel gets it.
   public let read: @Sendable (Int) throws -> NormQuestion.Item
+
+  /// All parts.
+  public init(
+    _ operation: Normalization, _ parameters: NormParameters, _ format: NumberFormat,
+    claims: Claims = Claims(),
+    rows: Int, read: @escaping @Sendable (Int) throws -> NormQuestion.Item
+  ) {
+    (self.operation, self.parameters, self.format, self.claims) = (operation, parameters, format, claims)
+    (self.rows, self.read) = (rows, read)
+  }
 
   /// The plans whose widest bound counts: variances that lose nothing to cancellation.
   package static func promised(

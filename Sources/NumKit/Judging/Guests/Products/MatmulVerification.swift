@@ -53,7 +53,7 @@ public struct MatmulVerification: Sendable {
     if triesPlans {
       verification.known = formats.flatMap { (try? unclaimed.plans(inputs, $0)) ?? [] }
       verification.suspects = MatmulHypothesisRegistry.suspects(
-        MatmulContext(verification: self, results: results))
+        MatmulContext(self))
     }
     let (findings, _) = try verification.run(
       on: MatmulRows(inputs, stored: inputs, dtype: .float(.f64)), observer: Nobody(), progress: progress)
@@ -89,12 +89,13 @@ public struct MatmulVerification: Sendable {
 public struct MatmulContext: Sendable {
   /// The matrices, formats and claims.
   public let verification: MatmulVerification
-  /// The results.
-  public let results: any ResultSource<MatmulQuestion>
   /// A's rows.
   public var a: MatmulOperand { verification.inputs.a }
   /// B's columns.
   public var b: MatmulOperand { verification.inputs.b }
+
+  /// What `verification` holds results against.
+  public init(_ verification: MatmulVerification) { self.verification = verification }
 
   /// The same kernel's product of other matrices.
   func product(_ name: String, _ inputs: MatmulInputs?) -> Alternative<MatmulQuestion>? {

@@ -1,31 +1,5 @@
 import NumKit
 
-/// What right results are made into, of whatever operation: for questions whose kernels no defect is planted in.
-public enum ResultDefect: String, Sendable, CaseIterable {
-  case zeros
-  case negated
-  case doubled
-  case onePercent = "one-percent-too-large"
-  case rotated = "one-place-too-far"
-  case lastLost = "last-result-0"
-  case mean = "row-mean-everywhere"
-
-  /// The row's results, as a kernel with the defect gives them.
-  func apply(_ y: [Double], _ format: NumberFormat) -> [Double] {
-    switch self {
-    case .zeros: return y.map { _ in 0 }
-    case .negated: return y.map { -$0 }
-    case .doubled: return y.map { format.round(2 * $0) }
-    case .onePercent: return y.map { format.round(1.01 * $0) }
-    case .rotated: return y.isEmpty ? y : [y[y.count - 1]] + y.dropLast()
-    case .lastLost: return y.isEmpty ? y : y.dropLast() + [0]
-    case .mean:
-      let mean = format.round(y.reduce(0, +) / Double(max(y.count, 1)))
-      return y.map { _ in mean }
-    }
-  }
-}
-
 /// What rules make of results with a defect: one judgement each.
 struct DefectiveResults: Sendable {
   private let format: NumberFormat
