@@ -29,7 +29,9 @@ import Testing
     }
   }
 
-  private func accumulator(_ isCompensated: Bool) throws -> (trait: Fingerprints.Trait?, claim: PlanClaims.Verdict) {
+  private func accumulator(_ isCompensated: Bool) throws -> (
+    trait: Fingerprints.Trait?, claim: PlanClaims.Verdict
+  ) {
     let found = try KernelFingerprint(Products(isCompensated: isCompensated))
     let claims = try PlanClaims(parsing: "accumulate=f32")
     return (found["accumulate"], PlanClaims.verdict(claims.list[0], found))
