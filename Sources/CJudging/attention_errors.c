@@ -4,51 +4,122 @@
 
 #include "loops.h"
 
-enum { KEYS = 4 };
+typedef double lanes __attribute__((ext_vector_type(nc_judged_lanes), aligned(8)));
+
+NC_INLINE lanes load(const double *x) { return *(const lanes *)x; }
+NC_INLINE void store(double *x, lanes v) { *(lanes *)x = v; }
+NC_INLINE lanes magnitude(lanes x) { return __builtin_elementwise_abs(x); }
+
+// --- Partial sums of products
+
+/// `count` keys, whose sums run side by side.
+NC_INLINE void partial_sums(
+    const double *q, const double *k, long d, double first, double *partial, double *whole, const int count) {
+  lanes s[2], p[2], w[2];
+  for (int r = 0; r < count; r++) s[r] = p[r] = w[r] = 0;
+  for (long i = 0; i < d; i++) {
+    const lanes x = load(q + i * nc_judged_lanes);
+    for (int r = 0; r < count; r++) {
+      const lanes product = x * k[r * d + i];
+      s[r] += product;
+      w[r] += magnitude(product);
+      p[r] += i == 0 ? first * magnitude(s[r]) : magnitude(s[r]);
+    }
+  }
+  for (int r = 0; r < count; r++) {
+    store(partial + r * nc_judged_lanes, p[r]);
+    store(whole + r * nc_judged_lanes, w[r]);
+  }
+}
 
 NC_WIDE void nc_partial_sums(
-    const double *q, const double *k, const long *keys, long n, long d, int skip, double *partial, double *whole) {
-  for (long j = 0; j < n; j += KEYS) {
-    // Sums of several keys run side by side; the last one stands in for those that are not there.
-    const double *row[KEYS];
-    for (int l = 0; l < KEYS; l++) row[l] = k + keys[j + l < n ? j + l : n - 1] * d;
-    double s[KEYS] = {0}, p[KEYS] = {0}, w[KEYS] = {0};
-    for (long i = 0; i < d; i++) {
-      const double x = q[i];
-      const double counts = skip && i == 0 ? 0 : 1;
-      for (int l = 0; l < KEYS; l++) {
-        const double product = x * row[l][i];
-        s[l] += product;
-        w[l] += fabs(product);
-        p[l] += counts * fabs(s[l]);
+    const double *q, const double *k, long n, long d, int skip, double *partial, double *whole) {
+  const double first = skip ? 0 : 1;
+  long j = 0;
+  for (; j + 2 <= n; j += 2) {
+    partial_sums(q, k + j * d, d, first, partial + j * nc_judged_lanes, whole + j * nc_judged_lanes, 2);
+  }
+  if (j < n) partial_sums(q, k + j * d, d, first, partial + j * nc_judged_lanes, whole + j * nc_judged_lanes, 1);
+}
+
+// --- Weighted sums
+
+/// Keys after which the next columns have their turn; their values are read so far ahead.
+enum { STRETCH = 32 };
+
+struct output_sums {
+  double *sum, *error, *bounds;
+};
+
+/// What a term of a column adds to its sum, what that is off by, and its bound.
+#define ADD_TERM(T, MAGNITUDE, V, O, SUM, ERROR, BOUND)                                       \
+  do {                                                                                        \
+    const T value = (V), size = MAGNITUDE(value);                                             \
+    const T e = ERROR + x.total * size, s = SUM + x.exact * value;                            \
+    const T most = u * (MAGNITUDE(s) + e), term = x.upper * size;                             \
+    const T rounding = most < term ? most : term;                                             \
+    SUM = s;                                                                                  \
+    ERROR = e + rounding;                                                                     \
+    /* What the exact result is off by as a Double counts too. */                             \
+    BOUND += x.shared * (MAGNITUDE(value - O) + 0x1p-52 * MAGNITUDE(O)) + x.own * size + rounding; \
+  } while (0)
+
+/// Vectors of columns from c on, over the keys from `start` to `end`.
+NC_INLINE void output_errors(
+    const struct nc_weight *w, const unsigned char *starts, const long *keys, long start, long end, long n,
+    const double *values, const double *o, long width, double u, struct output_sums all, long c, const int vectors) {
+  lanes sum[2], error[2], bounds[2], exact[2];
+  for (int r = 0; r < vectors; r++) {
+    const long at = c + r * nc_judged_lanes;
+    sum[r] = load(all.sum + at);
+    error[r] = load(all.error + at);
+    bounds[r] = load(all.bounds + at);
+    exact[r] = load(o + at);
+  }
+  for (long j = start; j < end; j++) {
+    const struct nc_weight x = w[j];
+    const double *v = values + keys[j] * width + c;
+    const double *ahead = values + keys[j + STRETCH < n ? j + STRETCH : n - 1] * width + c;
+    for (int r = 0; r < vectors; r++) {
+      __builtin_prefetch(ahead + r * nc_judged_lanes);
+      if (starts[j]) {
+        sum[r] *= 0;
+        error[r] *= 0;
       }
+      ADD_TERM(lanes, magnitude, load(v + r * nc_judged_lanes), exact[r], sum[r], error[r], bounds[r]);
     }
-    for (int l = 0; l < KEYS && j + l < n; l++) {
-      partial[j + l] = p[l];
-      whole[j + l] = w[l];
-    }
+  }
+  for (int r = 0; r < vectors; r++) {
+    const long at = c + r * nc_judged_lanes;
+    store(all.sum + at, sum[r]);
+    store(all.error + at, error[r]);
+    store(all.bounds + at, bounds[r]);
   }
 }
 
 NC_WIDE void nc_output_errors(
     const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, const double *values,
     const double *o, long width, double u, double *bounds, double *scratch) {
-  double *sum = scratch, *error = scratch + width;
+  const struct output_sums all = {scratch, scratch + width, bounds};
   for (long c = 0; c < width; c++) bounds[c] = 0;
-  for (long j = 0; j < n; j++) {
-    const double *v = values + keys[j] * width;
-    const struct nc_weight x = w[j];
-    const double keep = starts[j] ? 0 : 1;
-    for (long c = 0; c < width; c++) {
-      const double size = fabs(v[c]);
-      const double e = keep * error[c] + x.total * size;
-      const double s = keep * sum[c] + x.exact * v[c];
-      const double most = u * (fabs(s) + e), term = x.upper * size;
-      const double rounding = most < term ? most : term;
-      sum[c] = s;
-      error[c] = e + rounding;
-      // What the exact result is off by as a Double counts too.
-      bounds[c] += x.shared * (fabs(v[c] - o[c]) + 0x1p-52 * fabs(o[c])) + x.own * size + rounding;
+  for (long start = 0; start < n; start += STRETCH) {
+    const long end = start + STRETCH < n ? start + STRETCH : n;
+    long c = 0;
+    for (; c + 2 * nc_judged_lanes <= width; c += 2 * nc_judged_lanes) {
+      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 2);
+    }
+    for (; c + nc_judged_lanes <= width; c += nc_judged_lanes) {
+      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 1);
+    }
+    for (; c < width; c++) {
+      for (long j = start; j < end; j++) {
+        const struct nc_weight x = w[j];
+        if (starts[j]) {
+          all.sum[c] *= 0;
+          all.error[c] *= 0;
+        }
+        ADD_TERM(double, fabs, values[keys[j] * width + c], o[c], all.sum[c], all.error[c], all.bounds[c]);
+      }
     }
   }
 }

@@ -2,10 +2,14 @@
 #ifndef NC_ATTENTION_ERRORS_H
 #define NC_ATTENTION_ERRORS_H
 
-/// For each of n keys, k + keys[j] d: the sum over the magnitudes of the partial sums of q[i] k[i], in the order of i, into `partial`, and
-/// that over |q[i] k[i]| into `whole`. Where `skip` is not 0 the first partial sum, the first product itself, is left out.
+/// Queries whose products are followed side by side.
+enum { nc_judged_lanes = 8 };
+
+/// Of eight queries q[i][lane] and each of n keys k[j][i], i < d: the sum over the magnitudes of the partial sums of q[i] k[i], in the order
+/// of i, into partial[j][lane], and that over |q[i] k[i]| into `whole`. Where `skip` is not 0 the first partial sum, the first product itself,
+/// is left out.
 void nc_partial_sums(
-    const double *q, const double *k, const long *keys, long n, long d, int skip, double *partial, double *whole);
+    const double *q, const double *k, long n, long d, int skip, double *partial, double *whole);
 
 /// What is known of a term of a weighted sum.
 struct nc_weight {

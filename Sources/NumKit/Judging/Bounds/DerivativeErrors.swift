@@ -147,7 +147,7 @@ final class DerivativeErrors {
 
   /// e^(s − lse), of a log-sum-exp that was computed.
   private func recomputed() -> Bool {
-    guard let divisor = forward.weigh(profile)?.divisor else { return false }
+    guard let divisor = forward.division?.divisor else { return false }
     let sum = forward.terms.reduce(0) { $0 + $1.exact }
     let sigma = (sum - divisor) / sum
     guard sigma < 1 else { return false }

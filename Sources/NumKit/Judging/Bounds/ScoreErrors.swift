@@ -6,6 +6,8 @@ struct ScoreErrors {
   private let precisions: Precisions
   private let parameters: AttentionParameters
   private let size: Int
+  /// What a product's roundings come to in any order.
+  private let growth: Double
   /// |scale|, and the same where it is applied after the product, else 1.
   let scale: Double
   private let after: Double
@@ -41,6 +43,7 @@ struct ScoreErrors {
     self.parameters = parameters
     let d = tensors.shape.headSize
     size = d
+    growth = term == .products ? 0 : precisions.accumulator.growth(d)
     // 1/√d as a kernel computes it in Double errs by two roundings, where it is no power of two.
     let root = Double(d).squareRoot()
     let isExact = parameters.scale != nil || d.nonzeroBitCount == 1 && root.rounded() == root
@@ -125,7 +128,7 @@ struct ScoreErrors {
     -> Double
   {
     let inputs = compounded(q.relative, k.relative)
-    let (g, u) = (unless(.products, a.growth(size)), unless(.products, a.u))
+    let (g, u) = (growth, unless(.products, a.u))
     let underflow =
       Double(size) * (1 + g)
       * (productLoss + (1 + k.relative) * k.largest * q.absolute + (1 + q.relative) * q.largest * k.absolute

@@ -98,9 +98,9 @@ final class AttentionTier0 {
     } ?? false
   }
 
-  /// Groups of lanes whose scores are kept at once: what is kept takes 16 MiB or so.
+  /// Groups of lanes whose scores are kept at once: what is kept takes 8 MiB or so.
   var keptGroups: Int {
-    Swift.max(1, Swift.min(Self.vectors, (1 << 21) / (3 * Self.lanes * tensors.shape.keys)))
+    Swift.max(1, Swift.min(Self.vectors, (1 << 20) / (3 * Self.lanes * tensors.shape.keys)))
   }
 
   /// The same, all scores kept.
