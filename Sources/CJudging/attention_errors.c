@@ -1,10 +1,12 @@
 #include "attention_errors.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "loops.h"
 
 typedef double lanes __attribute__((ext_vector_type(nc_judged_lanes), aligned(8)));
+typedef float narrow_lanes __attribute__((ext_vector_type(nc_judged_lanes), aligned(4)));
 
 NC_INLINE lanes load(const double *x) { return *(const lanes *)x; }
 NC_INLINE void store(double *x, lanes v) { *(lanes *)x = v; }
@@ -47,6 +49,18 @@ NC_WIDE void nc_partial_sums(
 /// Keys after which the next columns have their turn; their values are read so far ahead.
 enum { STRETCH = 32 };
 
+NC_INLINE double value_at(struct nc_values x, long i) { return x.narrow ? (double)x.narrow[i] : x.wide[i]; }
+
+/// A vector of values; those of `ahead` are fetched.
+NC_INLINE lanes values_at(struct nc_values x, long i, long ahead, const bool is_narrow) {
+  if (is_narrow) {
+    __builtin_prefetch(x.narrow + ahead);
+    return __builtin_convertvector(*(const narrow_lanes *)(x.narrow + i), lanes);
+  }
+  __builtin_prefetch(x.wide + ahead);
+  return load(x.wide + i);
+}
+
 struct output_sums {
   double *sum, *error, *bounds;
 };
@@ -67,7 +81,8 @@ struct output_sums {
 /// Vectors of columns from c on, over the keys from `start` to `end`.
 NC_INLINE void output_errors(
     const struct nc_weight *w, const unsigned char *starts, const long *keys, long start, long end, long n,
-    const double *values, const double *o, long width, double u, struct output_sums all, long c, const int vectors) {
+    struct nc_values values, const double *o, long width, double u, struct output_sums all, long c, const int vectors,
+    const bool is_narrow) {
   lanes sum[2], error[2], bounds[2], exact[2];
   for (int r = 0; r < vectors; r++) {
     const long at = c + r * nc_judged_lanes;
@@ -78,15 +93,14 @@ NC_INLINE void output_errors(
   }
   for (long j = start; j < end; j++) {
     const struct nc_weight x = w[j];
-    const double *v = values + keys[j] * width + c;
-    const double *ahead = values + keys[j + STRETCH < n ? j + STRETCH : n - 1] * width + c;
+    const long at = keys[j] * width + c, ahead = keys[j + STRETCH < n ? j + STRETCH : n - 1] * width + c;
     for (int r = 0; r < vectors; r++) {
-      __builtin_prefetch(ahead + r * nc_judged_lanes);
+      const lanes v = values_at(values, at + r * nc_judged_lanes, ahead + r * nc_judged_lanes, is_narrow);
       if (starts[j]) {
         sum[r] *= 0;
         error[r] *= 0;
       }
-      ADD_TERM(lanes, magnitude, load(v + r * nc_judged_lanes), exact[r], sum[r], error[r], bounds[r]);
+      ADD_TERM(lanes, magnitude, v, exact[r], sum[r], error[r], bounds[r]);
     }
   }
   for (int r = 0; r < vectors; r++) {
@@ -97,19 +111,17 @@ NC_INLINE void output_errors(
   }
 }
 
-NC_WIDE void nc_output_errors(
-    const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, const double *values,
-    const double *o, long width, double u, double *bounds, double *scratch) {
-  const struct output_sums all = {scratch, scratch + width, bounds};
-  for (long c = 0; c < width; c++) bounds[c] = 0;
+NC_INLINE void output_errors_of_all(
+    const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, struct nc_values values,
+    const double *o, long width, double u, struct output_sums all, const bool is_narrow) {
   for (long start = 0; start < n; start += STRETCH) {
     const long end = start + STRETCH < n ? start + STRETCH : n;
     long c = 0;
     for (; c + 2 * nc_judged_lanes <= width; c += 2 * nc_judged_lanes) {
-      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 2);
+      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 2, is_narrow);
     }
     for (; c + nc_judged_lanes <= width; c += nc_judged_lanes) {
-      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 1);
+      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 1, is_narrow);
     }
     for (; c < width; c++) {
       for (long j = start; j < end; j++) {
@@ -118,17 +130,31 @@ NC_WIDE void nc_output_errors(
           all.sum[c] *= 0;
           all.error[c] *= 0;
         }
-        ADD_TERM(double, fabs, values[keys[j] * width + c], o[c], all.sum[c], all.error[c], all.bounds[c]);
+        ADD_TERM(
+            double, fabs, value_at(values, keys[j] * width + c), o[c], all.sum[c], all.error[c], all.bounds[c]);
       }
     }
   }
 }
 
+NC_WIDE void nc_output_errors(
+    const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, struct nc_values values,
+    const double *o, long width, double u, double *bounds, double *scratch) {
+  const struct output_sums all = {scratch, scratch + width, bounds};
+  for (long c = 0; c < width; c++) bounds[c] = 0;
+  if (values.narrow) output_errors_of_all(w, starts, keys, n, values, o, width, u, all, true);
+  else output_errors_of_all(w, starts, keys, n, values, o, width, u, all, false);
+}
+
 NC_WIDE void nc_weighted_magnitudes(
-    const struct nc_weight *w, const long *keys, long n, const double *values, long width, double *sums) {
+    const struct nc_weight *w, const long *keys, long n, struct nc_values values, long width, double *sums) {
   for (long c = 0; c < width; c++) sums[c] = 0;
   for (long j = 0; j < n; j++) {
-    const double *v = values + keys[j] * width;
-    for (long c = 0; c < width; c++) sums[c] += w[j].exact * fabs(v[c]);
+    const long at = keys[j] * width;
+    if (values.narrow) {
+      for (long c = 0; c < width; c++) sums[c] += w[j].exact * fabs((double)values.narrow[at + c]);
+    } else {
+      for (long c = 0; c < width; c++) sums[c] += w[j].exact * fabs(values.wide[at + c]);
+    }
   }
 }

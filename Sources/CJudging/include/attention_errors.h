@@ -20,16 +20,22 @@ struct nc_weight {
   double shared, own, total;
 };
 
+/// Numbers as they are held: one of the two is NULL.
+struct nc_values {
+  const double *wide;
+  const float *narrow;
+};
+
 /// Bounds on the error of sum w[j] v[j] in columns, divided by sum w[j], which errs by the same `shared`: into `bounds`, sum shared |v - o| +
 /// own |v| and what rounding each partial sum adds, at most u of it and no more than the term. Where `starts[j]` is not 0 a new sum begins.
 /// Rows of values are values + keys[j] width; scratch holds 2 width
 /// numbers: at the end the last sums, and what the computed ones are off by.
 void nc_output_errors(
-    const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, const double *values,
+    const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, struct nc_values values,
     const double *o, long width, double u, double *bounds, double *scratch);
 
 /// The sums over w[j] |v[j]| in columns.
 void nc_weighted_magnitudes(
-    const struct nc_weight *w, const long *keys, long n, const double *values, long width, double *sums);
+    const struct nc_weight *w, const long *keys, long n, struct nc_values values, long width, double *sums);
 
 #endif

@@ -107,7 +107,9 @@ package struct AttentionErrors {
     let loading = term == .loading ? .exact : precisions.loading
     var widening = term == .values ? Conversion.exact : precisions.widening
     let smallest = Int(precisions.accumulator.format.smallestPositive.exponent)
-    if loading.isExact && ScoreErrors.unit(tensors.v) >= smallest { widening = widening.withoutUnderflow }
+    if loading.isExact && ScoreErrors.unit(tensors.numbers.v) >= smallest {
+      widening = widening.withoutUnderflow
+    }
     values = loading.followed(by: widening)
     largestValue = tensors.largestValue * (1 + loading.relative) + loading.absolute
     hasWildValues = !tensors.isFinite.v
@@ -132,7 +134,7 @@ package struct AttentionErrors {
     if hasWildValues {
       if runner.multipliesHidden || sentinel != nil { return RowBound.none }
       for j in keys {
-        for c in 0..<width where !tensors.v[values + j * width + c].isFinite { return nil }
+        for c in 0..<width where !tensors.numbers.v[values + j * width + c].isFinite { return nil }
       }
     }
     let isMerged = runner.algorithm == .splitKV && isOrdered
@@ -177,12 +179,11 @@ package struct AttentionErrors {
     // Without an order a weight's own error has it all.
     let u = isOrdered ? unless(.weighing, a.u * (1 + growth)) : 0
     bounds.withUnsafeMutableBufferPointer { bounds in
-      tensors.v.withUnsafeBufferPointer { v in
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * truth.count) { scratch in
-          scratch.initialize(repeating: 0)
-          guard let v = v.baseAddress else { return }
+      withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * truth.count) { scratch in
+        scratch.initialize(repeating: 0)
+        tensors.numbers.v.withValues(from: values) {
           nc_output_errors(
-            weights, starts, keys, keys.count, v + values, truth, truth.count, u, bounds.baseAddress,
+            weights, starts, keys, keys.count, $0, truth, truth.count, u, bounds.baseAddress,
             scratch.baseAddress)
         }
       }
@@ -361,5 +362,19 @@ package struct AttentionErrors {
     let relative = Double.expMinusOne(x) * (1 + function) + function
     let e = Swift.min(exact * relative, Double.exp(x - d) * (1 + function))
     return Computed(exact: exact, error: e + c.tiny * lift)
+  }
+}
+
+extension HeldNumbers {
+  /// From a number on, as the loops take them.
+  func withValues(from start: Int, _ body: (nc_values) -> Void) {
+    wide.withUnsafeBufferPointer { wide in
+      narrow.withUnsafeBufferPointer { narrow in
+        body(
+          narrow.isEmpty
+            ? nc_values(wide: wide.baseAddress.map { $0 + start }, narrow: nil)
+            : nc_values(wide: nil, narrow: narrow.baseAddress.map { $0 + start }))
+      }
+    }
   }
 }

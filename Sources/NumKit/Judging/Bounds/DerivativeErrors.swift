@@ -86,7 +86,7 @@ final class DerivativeErrors {
     output = Array(repeating: 0, count: width)
     for (i, j) in profile.keys.enumerated() {
       for col in 0..<width {
-        output[col] += profile.probabilities[i] * tensors.v[(first + j) * width + col]
+        output[col] += profile.probabilities[i] * tensors.numbers.v[(first + j) * width + col]
       }
     }
     outputErrors = output
@@ -195,7 +195,7 @@ final class DerivativeErrors {
     for j in profile.keys {
       var (sum, magnitude, error) = (0.0, 0.0, 0.0)
       for col in 0..<width {
-        let x = gradient[row * width + col] * tensors.v[(keyHead * shape.keys + j) * width + col]
+        let x = gradient[row * width + col] * tensors.numbers.v[(keyHead * shape.keys + j) * width + col]
         sum += x
         magnitude += x.magnitude
         error = (error + relative * x.magnitude + lost) * (1 + a.u) + a.u * sum.magnitude

@@ -47,22 +47,27 @@ struct PartialSums {
     var start = 0..<0
     var window = 0..<0
     for (lane, row) in rows.enumerated() {
-      for c in 0..<d { queries[c * Self.lanes + lane] = tensors.q[row * d + c] }
+      for c in 0..<d { queries[c * Self.lanes + lane] = tensors.numbers.q[row * d + c] }
       let seen = mask.sight(query: row % shape.queries, queries: shape.queries, keys: shape.keys).ranges
       start = Self.hull(start, seen.0)
       window = Self.hull(window, seen.1)
     }
     if start.overlaps(window) { (start, window) = (Self.hull(start, window), 0..<0) }
-    let keys = keyHead * shape.keys * d
-    tensors.k.withUnsafeBufferPointer { k in
-      guard let k = k.baseAddress else { return }
-      for part in [start, window] where !part.isEmpty {
+    for part in [start, window] where !part.isEmpty {
+      multiply(part, keyHead * shape.keys, d, tensors.numbers.k, skips: skips)
+    }
+  }
+
+  /// Multiplies them with keys of a head that begins at key `head` of all, some at a time.
+  private mutating func multiply(_ keys: Range<Int>, _ head: Int, _ d: Int, _ all: HeldNumbers, skips: Bool) {
+    for start in stride(from: keys.lowerBound, to: keys.upperBound, by: 32) {
+      let count = Swift.min(32, keys.upperBound - start)
+      let place = start * Self.lanes
+      all.withNumbers((head + start) * d..<(head + start + count) * d) { k in
         partials.withUnsafeMutableBufferPointer { partials in
           wholes.withUnsafeMutableBufferPointer { wholes in
             guard let p = partials.baseAddress, let w = wholes.baseAddress else { return }
-            let place = part.lowerBound * Self.lanes
-            nc_partial_sums(
-              queries, k + keys + part.lowerBound * d, part.count, d, skips ? 1 : 0, p + place, w + place)
+            nc_partial_sums(queries, k.baseAddress, count, d, skips ? 1 : 0, p + place, w + place)
           }
         }
       }

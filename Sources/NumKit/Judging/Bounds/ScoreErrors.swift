@@ -57,10 +57,12 @@ struct ScoreErrors {
     let before = parameters.placement == .before
     after = before ? 1 : scale
     // What is not finite is no part of a score that is.
-    func largest(_ x: [Double]) -> Double { x.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 } }
+    func largest(_ x: HeldNumbers) -> Double {
+      x.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 }
+    }
     let loading = term == .loading ? .exact : precisions.loading
-    var q = [Operand(largest: largest(tensors.q)).converted(loading)]
-    var k = [Operand(largest: largest(tensors.k)).converted(loading)]
+    var q = [Operand(largest: largest(tensors.numbers.q)).converted(loading)]
+    var k = [Operand(largest: largest(tensors.numbers.k)).converted(loading)]
     if let norm = parameters.norm {
       // Of what is rounded before its norm is taken none was derived.
       guard loading.isExact else { return nil }
@@ -76,14 +78,14 @@ struct ScoreErrors {
     let widening = term == .operands ? .exact : precisions.widening
     // Multiples of the accumulator's smallest number lose digits alone on their way there.
     let isPlain = !before && parameters.norm == nil && loading.isExact
-    let (unitOfQ, unitOfK) = (Self.unit(tensors.q), Self.unit(tensors.k))
+    let (unitOfQ, unitOfK) = (Self.unit(tensors.numbers.q), Self.unit(tensors.numbers.k))
     let smallest = Int(precisions.accumulator.format.smallestPositive.exponent)
     func way(_ unit: Int) -> Conversion { isPlain && unit >= smallest ? widening.withoutUnderflow : widening }
     (queries, keys) = (q.map { $0.converted(way(unitOfQ)) }, k.map { $0.converted(way(unitOfK)) })
     // Without a norm what overflows takes the bound from all rows, with one from those that see it.
     guard parameters.norm != nil || queries[0].isKnown && keys[0].isKnown else { return nil }
     // Powers of two multiply without a digit more.
-    let (digitsOfQ, digitsOfK) = (Self.digits(tensors.q), Self.digits(tensors.k))
+    let (digitsOfQ, digitsOfK) = (Self.digits(tensors.numbers.q), Self.digits(tensors.numbers.k))
     let digits = digitsOfQ == 1 ? digitsOfK : digitsOfK == 1 ? digitsOfQ : digitsOfQ + digitsOfK
     hasExactProducts =
       !before && parameters.norm == nil && digits <= precisions.accumulator.format.precision
@@ -105,7 +107,7 @@ struct ScoreErrors {
   }
 
   /// The significand's bits that the numbers of `x` have at most: those of their format, or fewer.
-  private static func digits(_ x: [Double]) -> Int {
+  private static func digits(_ x: HeldNumbers) -> Int {
     x.reduce(0) { $1.isFinite ? Swift.max($0, $1.significandWidth + 1) : $0 }
   }
 
@@ -116,7 +118,7 @@ struct ScoreErrors {
   private func unless(_ term: AttentionTerm, _ error: Double) -> Double { omitted == term ? 0 : error }
 
   /// The exponent of a power of two that all numbers of `x` are multiples of.
-  static func unit(_ x: [Double]) -> Int {
+  static func unit(_ x: HeldNumbers) -> Int {
     x.reduce(1024) {
       $1.isFinite && $1 != 0 ? Swift.min($0, Int($1.exponent) - $1.significandWidth) : $0
     }

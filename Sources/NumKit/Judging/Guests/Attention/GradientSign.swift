@@ -145,7 +145,7 @@ struct HeadInDouble {
         for c in 0..<s.valueSize {
           dP[place] +=
             gradient[gradient.startIndex + i * s.valueSize + c]
-            * item.tensors.v[(keys + j) * s.valueSize + c]
+            * item.tensors.numbers.v[(keys + j) * s.valueSize + c]
         }
         x *= scale
         slope[place] = 1
