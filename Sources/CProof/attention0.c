@@ -5,30 +5,34 @@
 #include "products0.h"
 #include "weigh0.h"
 
+bool nc_attention0_survey_tile(const struct nc_attention_keys *s, long t) {
+  bool usable = true;
+  const long start = t * nc_tile, end = start + nc_tile < s->count ? start + nc_tile : s->count;
+  s->norm[t] = 0;
+  s->grain[t] = INFINITY;
+  double *peak = s->peak + t * s->value_size, *length = s->length + t * s->value_size;
+  for (long c = 0; c < s->value_size; c++) peak[c] = length[c] = 0;
+  for (long j = start; j < end; j++) {
+    const struct reach r = reach_of(s->keys + (j - s->first) * s->head_size, s->head_size);
+    usable = usable && r.usable;
+    s->reach[j] = r.weighed;
+    s->norm[t] = fmax(s->norm[t], r.squares);
+    s->grain[t] = fmin(s->grain[t], r.grain);
+    const double *v = s->values + (j - s->first) * s->value_size;
+    for (long c = 0; c < s->value_size; c++) {
+      const double size = fabs(v[c]);
+      usable = usable && (size == 0 || (size > 0x1p-400 && size < 0x1p400));
+      peak[c] = size > peak[c] ? size : peak[c];
+      length[c] += size * size;
+    }
+  }
+  for (long c = 0; c < s->value_size; c++) length[c] = sqrt(length[c]);
+  return usable;
+}
+
 bool nc_attention0_survey(const struct nc_attention_keys *s) {
   bool usable = true;
-  for (long start = 0, t = 0; start < s->count; start += nc_tile, t++) {
-    const long end = start + nc_tile < s->count ? start + nc_tile : s->count;
-    s->norm[t] = 0;
-    s->grain[t] = INFINITY;
-    double *peak = s->peak + t * s->value_size, *length = s->length + t * s->value_size;
-    for (long c = 0; c < s->value_size; c++) peak[c] = length[c] = 0;
-    for (long j = start; j < end; j++) {
-      const struct reach r = reach_of(s->keys + j * s->head_size, s->head_size);
-      usable = usable && r.usable;
-      s->reach[j] = r.weighed;
-      s->norm[t] = fmax(s->norm[t], r.squares);
-      s->grain[t] = fmin(s->grain[t], r.grain);
-      const double *v = s->values + j * s->value_size;
-      for (long c = 0; c < s->value_size; c++) {
-        const double size = fabs(v[c]);
-        usable = usable && (size == 0 || (size > 0x1p-400 && size < 0x1p400));
-        peak[c] = size > peak[c] ? size : peak[c];
-        length[c] += size * size;
-      }
-    }
-    for (long c = 0; c < s->value_size; c++) length[c] = sqrt(length[c]);
-  }
+  for (long t = 0; t * nc_tile < s->count; t++) usable = nc_attention0_survey_tile(s, t) && usable;
   return usable;
 }
 
@@ -143,7 +147,8 @@ NC_INLINE void tile(
     long start, long count, const double *packed, double *sums, double *e, double *scores, const struct kind kind) {
   const bool plain = !(kind.masked || kind.biased || kind.capped);
   const long d = keys->head_size, width = keys->value_size;
-#define STEP(N) dots(packed, keys->keys + (start + at) * d, d, e + at * nc_lanes, N, false); at += N; left -= N
+  const double *k = keys->keys + (start - keys->first) * d;
+#define STEP(N) dots(packed, k + at * d, d, e + at * nc_lanes, N, false); at += N; left -= N
   GROUPS(count, STEP)
 #undef STEP
   f64x8 reference = load(lanes->reference);
@@ -223,7 +228,7 @@ NC_INLINE void tile(
   store(lanes->own, select8(counts, 1.01 * own + lift, (f64x8)0.0));
   store(lanes->dot, select8(counts, (1.01 * 1.01) * dot, (f64x8)0.0));
   if (!sums) return;
-  const double *v = keys->values + start * width;
+  const double *v = keys->values + (start - keys->first) * width;
   const double *peak = keys->peak + t * width, *length = keys->length + t * width;
   const long plane = width * nc_lanes;
 #define STEP(N)                                                                                                      \
@@ -270,28 +275,10 @@ NC_WIDE void nc_attention0_magnitudes(
     const struct nc_attention_keys *keys, long t, const double *packed, double *magnitudes) {
   const long start = t * nc_tile, d = keys->head_size;
   const long count = start + nc_tile < keys->count ? nc_tile : keys->count - start;
-#define STEP(N) dots(packed, keys->keys + (start + at) * d, d, magnitudes + at * nc_lanes, N, true); at += N; left -= N
+  const double *k = keys->keys + (start - keys->first) * d;
+#define STEP(N) dots(packed, k + at * d, d, magnitudes + at * nc_lanes, N, true); at += N; left -= N
   GROUPS(count, STEP)
 #undef STEP
-}
-
-// --- All tiles
-
-void nc_attention0_block(
-    struct nc_attention_lanes *lanes, long vectors, const struct nc_attention_keys *keys, struct nc_attention_question question,
-    const double *packed, double *sums, double *scratch) {
-  const long tiles = (keys->count + nc_tile - 1) / nc_tile;
-  const long wide = keys->head_size * nc_lanes, planes = 3 * keys->value_size * nc_lanes;
-  for (long g = 0; g < vectors; g++) nc_attention0_start(&lanes[g], keys->value_size, sums + g * planes);
-  for (long t = 0; t < tiles; t++)
-    for (long g = 0; g < vectors; g++)
-      nc_attention0_tile(&lanes[g], keys, question, t, packed + g * wide, sums + g * planes, scratch, NULL);
-  for (long g = 0; g < vectors; g++) {
-    if (!nc_attention0_lift(&lanes[g])) continue;
-    nc_attention0_start(&lanes[g], keys->value_size, sums + g * planes);
-    for (long t = 0; t < tiles; t++)
-      nc_attention0_tile(&lanes[g], keys, question, t, packed + g * wide, sums + g * planes, scratch, NULL);
-  }
 }
 
 // --- Quotients and the rounding test

@@ -17,8 +17,10 @@ enum { nc_reach = 300 };
 
 /// A head's keys [count, head_size] and values [count, value_size], and what bounds need of each tile.
 struct nc_attention_keys {
+  /// From key `first` on: all of them, or those of the tile that is asked for.
   const double *keys;
   const double *values;
+  long first;
   long count;
   long head_size;
   long value_size;
@@ -88,7 +90,8 @@ struct nc_attention_sum {
   bool is_known;
 };
 
-/// Fills in the bounds of all tiles; false where a number is too large or too small for them.
+/// Fills in the bounds of a tile, or of all; false where a number is too large or too small for them.
+bool nc_attention0_survey_tile(const struct nc_attention_keys *keys, long tile);
 bool nc_attention0_survey(const struct nc_attention_keys *keys);
 
 /// Lays `count` <= 8 queries side by side, [head_size, 8] in `packed`; false as above.
@@ -97,12 +100,6 @@ bool nc_attention0_pack(
 
 /// Says what lane `i` sees, and what is added to its scores (NULL for nothing, for all lanes that see something alike).
 void nc_attention0_ask(struct nc_attention_lanes *lanes, int i, double first, double low, double high, const double *bias);
-
-/// All tiles of keys for `vectors` groups of lanes, each with packed queries and sums of its own, one behind the other; a group whose
-/// scores were beyond reach is done anew with a better reference.
-void nc_attention0_block(
-    struct nc_attention_lanes *lanes, long vectors, const struct nc_attention_keys *keys, struct nc_attention_question question,
-    const double *packed, double *sums, double *scratch);
 
 /// Puts references where the largest scores were, if those were beyond reach; returns whether any was.
 bool nc_attention0_lift(struct nc_attention_lanes *lanes);

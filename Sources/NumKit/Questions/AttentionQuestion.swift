@@ -100,12 +100,14 @@ public struct AttentionShape: Sendable, Hashable {
 public struct AttentionInputs: Sendable {
   /// Their sizes.
   public let shape: AttentionShape
+  /// What follows, as it is held.
+  @usableFromInline package let numbers: (q: HeldNumbers, k: HeldNumbers, v: HeldNumbers)
   /// The queries.
-  public let q: [Double]
+  @inlinable public var q: [Double] { numbers.q.array }
   /// The keys.
-  public let k: [Double]
+  @inlinable public var k: [Double] { numbers.k.array }
   /// The values.
-  public let v: [Double]
+  @inlinable public var v: [Double] { numbers.v.array }
   /// Whether all numbers of each are finite.
   package let isFinite: (q: Bool, k: Bool, v: Bool)
   /// max |v| over finite numbers.
@@ -117,40 +119,46 @@ public struct AttentionInputs: Sendable {
       k.count == shape.keyHeads * shape.keys * shape.headSize,
       v.count == shape.keyHeads * shape.keys * shape.valueSize
     else { return nil }
-    self.init(q: q, k: k, v: v, trusted: shape)
+    self.init((HeldNumbers(q), HeldNumbers(k), HeldNumbers(v)), trusted: shape)
   }
 
   /// The same, each number rounded to `format`.
   public func rounded(to format: NumberFormat, overflow: Overflow = .special) -> AttentionInputs {
-    // What is of the format already is not held twice.
-    func round(_ x: [Double]) -> [Double] {
-      let changes = x.contains { format.round($0, overflow: overflow).bitPattern != $0.bitPattern }
-      return changes ? x.map { format.round($0, overflow: overflow) } : x
-    }
-    return AttentionInputs(q: round(q), k: round(k), v: round(v), trusted: shape)
+    rounded(to: format, overflow: overflow, narrowing: false)
+  }
+
+  /// The same; where it is `narrowing` what is rounded is held in as little memory as `narrowed` does.
+  package func rounded(to format: NumberFormat, overflow: Overflow, narrowing: Bool) -> AttentionInputs {
+    func round(_ x: HeldNumbers) -> HeldNumbers { x.rounded(to: format, overflow, narrowing: narrowing) }
+    return AttentionInputs((round(numbers.q), round(numbers.k), round(numbers.v)), trusted: shape)
+  }
+
+  /// The same numbers in half of the memory, where they are Floats; each access to all of `q`, `k` or `v` then makes them Doubles anew.
+  package func narrowed() -> AttentionInputs {
+    AttentionInputs((numbers.q.narrowed(), numbers.k.narrowed(), numbers.v.narrowed()), trusted: shape)
   }
 
   /// Whether all numbers are the same; a NaN is as good as another.
   package func isSame(as other: AttentionInputs) -> Bool {
-    Self.areSame(q, other.q) && Self.areSame(k, other.k) && Self.areSame(v, other.v)
+    numbers.q.isSame(as: other.numbers.q) && numbers.k.isSame(as: other.numbers.k)
+      && numbers.v.isSame(as: other.numbers.v)
   }
 
   /// How many finite numbers of `given` are not finite here.
   package func overflowed(from given: AttentionInputs) -> Int {
-    zip([q, k, v], [given.q, given.k, given.v]).reduce(0) { count, pair in
-      count + zip(pair.0, pair.1).count { !$0.isFinite && $1.isFinite }
-    }
+    func count(_ x: HeldNumbers, _ y: HeldNumbers) -> Int { zip(x, y).count { !$0.isFinite && $1.isFinite } }
+    return count(numbers.q, given.numbers.q) + count(numbers.k, given.numbers.k)
+      + count(numbers.v, given.numbers.v)
   }
 
   package static func areSame(_ a: [Double], _ b: [Double]) -> Bool {
     a.count == b.count && zip(a, b).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
   }
 
-  private init(q: [Double], k: [Double], v: [Double], trusted: AttentionShape) {
+  private init(_ numbers: (q: HeldNumbers, k: HeldNumbers, v: HeldNumbers), trusted: AttentionShape) {
     shape = trusted
-    self.q = q
-    self.k = k
-    self.v = v
+    self.numbers = numbers
+    let (q, k, v) = numbers
     isFinite = (q.allSatisfy(\.isFinite), k.allSatisfy(\.isFinite), v.allSatisfy(\.isFinite))
     largestValue = v.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 }
   }

@@ -108,7 +108,8 @@ struct AttentionCommand: Sharable {
     if backward.backward { return try measureBackward() }
     try keepApart(outputs: [file.output] + report.files, inputs: input.inputs + [question.mask])
     let configuration = try precision.configuration()
-    let source = try AttentionInput(input)
+    var source = try AttentionInput(input)
+    source.narrow()
     let parameters = try question.parameters(source)
     let runners = try kernel.runners(configuration, parameters)
     try file.check(algorithms: runners.count)

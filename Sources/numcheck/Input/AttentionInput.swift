@@ -95,7 +95,7 @@ enum AttentionLayout: String, ExpressibleByArgument, CaseIterable {
 
 /// Queries, keys and values, and where they came from.
 struct AttentionInput {
-  let tensors: AttentionInputs
+  private(set) var tensors: AttentionInputs
   /// The shape that outputs are written in, up to the value size: that of the queries.
   let outputShape: [Int]
   /// The shapes of keys and of values up to their sizes, for their gradients.
@@ -188,6 +188,9 @@ struct AttentionInput {
     valueShape = keyShape
     origin = .generated(distribution, range: range, seed: options.seed)
   }
+
+  /// Holds numbers of f32 as such.
+  mutating func narrow() { tensors = tensors.narrowed() }
 
   /// Rows [heads, tokens, width] in the order of the layout that the tensor of this shape had (without its last axis).
   func arranged(_ x: [Double], as shape: [Int], width: Int) -> [Double] {

@@ -57,9 +57,12 @@ package struct AttentionErrors: Sendable {
   var growth = 0.0
   /// An error of every output, beside those of the weights.
   var constant = 0.0
+  /// What the row's weighted sums are divided by, where they are not merged.
+  private(set) var division: Division?
   /// Sums over the magnitudes of partial sums of products, and over those of products.
   private(set) var partials: [Double] = []
   private(set) var wholes: [Double] = []
+  private var products = PartialSums()
   var scoreErrors: [Double] = []
   var top = 0.0
   /// How far the computed maximum may be from the exact one.
@@ -104,7 +107,9 @@ package struct AttentionErrors: Sendable {
     let loading = term == .loading ? .exact : precisions.loading
     var widening = term == .values ? Conversion.exact : precisions.widening
     let smallest = Int(precisions.accumulator.format.smallestPositive.exponent)
-    if loading.isExact && ScoreErrors.unit(tensors.v) >= smallest { widening = widening.withoutUnderflow }
+    if loading.isExact && ScoreErrors.unit(tensors.numbers.v) >= smallest {
+      widening = widening.withoutUnderflow
+    }
     values = loading.followed(by: widening)
     largestValue = tensors.largestValue * (1 + loading.relative) + loading.absolute
     hasWildValues = !tensors.isFinite.v
@@ -129,13 +134,13 @@ package struct AttentionErrors: Sendable {
     if hasWildValues {
       if runner.multipliesHidden || sentinel != nil { return RowBound.none }
       for j in keys {
-        for c in 0..<width where !tensors.v[values + j * width + c].isFinite { return nil }
+        for c in 0..<width where !tensors.numbers.v[values + j * width + c].isFinite { return nil }
       }
     }
     let isMerged = runner.algorithm == .splitKV && isOrdered
     guard
       let (divisor, relative) = isMerged
-        ? mergeShares(profile, values, truth, into: &bounds) : weigh(profile)
+        ? mergeShares(profile, values, truth, into: &bounds) : weighed(profile)
     else { return RowBound.none }
     // Where errors have no end, an output beside the largest number may overflow.
     let mayOverflow =
@@ -164,17 +169,21 @@ package struct AttentionErrors: Sendable {
     return worst >= largest && largest > 0 ? RowBound.vacuous : .sound
   }
 
+  private mutating func weighed(_ profile: AttentionProfile) -> Division? {
+    division = weigh(profile)
+    return division
+  }
+
   /// The error of each weighted sum of the values that begin at `values`, before it is divided.
   private func sum(_ values: Int, _ truth: [Double], into bounds: inout [Double]) {
     // Without an order a weight's own error has it all.
     let u = isOrdered ? unless(.weighing, a.u * (1 + growth)) : 0
     bounds.withUnsafeMutableBufferPointer { bounds in
-      tensors.v.withUnsafeBufferPointer { v in
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * truth.count) { scratch in
-          scratch.initialize(repeating: 0)
-          guard let v = v.baseAddress else { return }
+      withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * truth.count) { scratch in
+        scratch.initialize(repeating: 0)
+        tensors.numbers.v.withValues(from: values) {
           nc_output_errors(
-            weights, starts, keys, keys.count, v + values, truth, truth.count, u, bounds.baseAddress,
+            weights, starts, keys, keys.count, $0, truth, truth.count, u, bounds.baseAddress,
             scratch.baseAddress)
         }
       }
@@ -185,23 +194,10 @@ package struct AttentionErrors: Sendable {
 
   /// Errors of scores and exponentials; false where one may overflow.
   mutating func prepare(_ profile: AttentionProfile, _ row: Int, _ keyHead: Int) -> Bool {
-    multiply(profile, row, keyHead)
+    multiply(profile, row)
     take(profile)
-    scoreErrors.removeAll(keepingCapacity: true)
-    terms.removeAll(keepingCapacity: true)
-    var place = 0
-    for i in keys.indices {
-      if isHidden[i] {
-        scoreErrors.append(0)
-        continue
-      }
-      let e = scoring.error(
-        profile, place, partial: partials[place], whole: isOrdered ? wholes[place] : 0, query: row,
-        key: keyHead * keyCount + keys[i])
-      if !(e < .infinity) { return false }
-      scoreErrors.append(e)
-      place += 1
-    }
+    guard let errors = errorsOfScores(profile, row, keyHead) else { return false }
+    scoreErrors = errors
     top = profile.scores.reduce(profile.sink ?? -.infinity, Swift.max)
     if let sink = profile.sink {
       if c.overflows(sink.magnitude) { return false }
@@ -226,33 +222,51 @@ package struct AttentionErrors: Sendable {
     }
     // On the way from its own maximum to the last one a term's differences add up to no more than the whole; lazily it starts up to
     // `laziness` above its maximum, and the way back counts too.
-    let errors = Swift.max(worstError, topError)
     findOnes(profile)
-    for i in scoreErrors.indices {
-      terms.append(
-        exponential(
-          score(i, profile), scoreErrors[i], isHidden: isHidden(i), beside: top,
-          maximum: 2 * (scoreErrors[i] + errors), lift: lift, isOne: isOne[i]))
-    }
+    terms = exponentials(profile)
     return terms.allSatisfy { !$0.error.isNaN }
   }
 
+  /// The errors of the keys' scores; nil where one may overflow.
+  private func errorsOfScores(_ profile: AttentionProfile, _ row: Int, _ keyHead: Int) -> [Double]? {
+    var errors: [Double] = []
+    errors.reserveCapacity(keys.count + 1)
+    var place = 0
+    for i in keys.indices {
+      if isHidden[i] {
+        errors.append(0)
+        continue
+      }
+      let e = scoring.error(
+        profile, place, partial: partials[place], whole: isOrdered ? wholes[place] : 0, query: row,
+        key: keyHead * keyCount + keys[i])
+      if !(e < .infinity) { return nil }
+      errors.append(e)
+      place += 1
+    }
+    return errors
+  }
+
+  /// The exponentials of all scores.
+  private func exponentials(_ profile: AttentionProfile) -> [Computed] {
+    let errors = Swift.max(worstError, topError)
+    let (top, lift) = (top, lift)
+    return scoreErrors.indices.map { i in
+      exponential(
+        score(i, profile), scoreErrors[i], isHidden: isHidden(i), beside: top,
+        maximum: 2 * (scoreErrors[i] + errors), lift: lift, isOne: isOne[i])
+    }
+  }
+
   /// What the row's products came to, of the keys that it sees.
-  private mutating func multiply(_ profile: AttentionProfile, _ row: Int, _ keyHead: Int) {
+  private mutating func multiply(_ profile: AttentionProfile, _ row: Int) {
     let n = profile.keys.count
     if partials.count < n {
       partials = Array(repeating: 0, count: n)
       wholes = partials
     }
-    let d = tensors.shape.headSize
-    let skip: Int32 = scoring.hasExactProducts ? 1 : 0
-    tensors.q.withUnsafeBufferPointer { q in
-      tensors.k.withUnsafeBufferPointer { k in
-        guard let q = q.baseAddress, let k = k.baseAddress else { return }
-        nc_partial_sums(
-          q + row * d, k + keyHead * keyCount * d, profile.keys, n, d, skip, &partials, &wholes)
-      }
-    }
+    products.write(
+      row, profile.keys, tensors, parameters.mask, skips: scoring.hasExactProducts, into: &partials, &wholes)
   }
 
   /// The keys that have a weight.
@@ -348,5 +362,19 @@ package struct AttentionErrors: Sendable {
     let relative = Double.expMinusOne(x) * (1 + function) + function
     let e = Swift.min(exact * relative, Double.exp(x - d) * (1 + function))
     return Computed(exact: exact, error: e + c.tiny * lift)
+  }
+}
+
+extension HeldNumbers {
+  /// From a number on, as the loops take them.
+  func withValues(from start: Int, _ body: (nc_values) -> Void) {
+    wide.withUnsafeBufferPointer { wide in
+      narrow.withUnsafeBufferPointer { narrow in
+        body(
+          narrow.isEmpty
+            ? nc_values(wide: wide.baseAddress.map { $0 + start }, narrow: nil)
+            : nc_values(wide: nil, narrow: narrow.baseAddress.map { $0 + start }))
+      }
+    }
   }
 }

@@ -86,7 +86,7 @@ final class DerivativeErrors {
     output = Array(repeating: 0, count: width)
     for (i, j) in profile.keys.enumerated() {
       for col in 0..<width {
-        output[col] += profile.probabilities[i] * tensors.v[(first + j) * width + col]
+        output[col] += profile.probabilities[i] * tensors.numbers.v[(first + j) * width + col]
       }
     }
     outputErrors = output
@@ -147,7 +147,7 @@ final class DerivativeErrors {
 
   /// e^(s − lse), of a log-sum-exp that was computed.
   private func recomputed() -> Bool {
-    guard let divisor = forward.weigh(profile)?.divisor else { return false }
+    guard let divisor = forward.division?.divisor else { return false }
     let sum = forward.terms.reduce(0) { $0 + $1.exact }
     let sigma = (sum - divisor) / sum
     guard sigma < 1 else { return false }
@@ -195,7 +195,7 @@ final class DerivativeErrors {
     for j in profile.keys {
       var (sum, magnitude, error) = (0.0, 0.0, 0.0)
       for col in 0..<width {
-        let x = gradient[row * width + col] * tensors.v[(keyHead * shape.keys + j) * width + col]
+        let x = gradient[row * width + col] * tensors.numbers.v[(keyHead * shape.keys + j) * width + col]
         sum += x
         magnitude += x.magnitude
         error = (error + relative * x.magnitude + lost) * (1 + a.u) + a.u * sum.magnitude

@@ -171,13 +171,13 @@ extension AttentionErrors {
     let width = truth.count
     var sums = [Double](repeating: 0, count: 2 * width)
     var (magnitudes, off) = (truth, truth)
-    tensors.v.withUnsafeBufferPointer { v in
+    tensors.numbers.v.withValues(from: values) { v in
       keys.withUnsafeBufferPointer { keys in
-        guard let v = v.baseAddress, let keys = keys.baseAddress else { return }
+        guard let keys = keys.baseAddress else { return }
         nc_output_errors(
-          weights, starts, keys + part.lowerBound, part.count, v + values, truth, width,
-          unless(.weighing, a.u), &off, &sums)
-        nc_weighted_magnitudes(weights, keys + part.lowerBound, part.count, v + values, width, &magnitudes)
+          weights, starts, keys + part.lowerBound, part.count, v, truth, width, unless(.weighing, a.u), &off,
+          &sums)
+        nc_weighted_magnitudes(weights, keys + part.lowerBound, part.count, v, width, &magnitudes)
       }
     }
     return (sums[..<width], magnitudes, Array(sums[width...]), off)

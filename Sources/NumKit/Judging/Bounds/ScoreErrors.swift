@@ -6,6 +6,8 @@ struct ScoreErrors {
   private let precisions: Precisions
   private let parameters: AttentionParameters
   private let size: Int
+  /// What a product's roundings come to in any order.
+  private let growth: Double
   /// |scale|, and the same where it is applied after the product, else 1.
   let scale: Double
   private let after: Double
@@ -41,6 +43,7 @@ struct ScoreErrors {
     self.parameters = parameters
     let d = tensors.shape.headSize
     size = d
+    growth = term == .products ? 0 : precisions.accumulator.growth(d)
     // 1/√d as a kernel computes it in Double errs by two roundings, where it is no power of two.
     let root = Double(d).squareRoot()
     let isExact = parameters.scale != nil || d.nonzeroBitCount == 1 && root.rounded() == root
@@ -54,10 +57,12 @@ struct ScoreErrors {
     let before = parameters.placement == .before
     after = before ? 1 : scale
     // What is not finite is no part of a score that is.
-    func largest(_ x: [Double]) -> Double { x.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 } }
+    func largest(_ x: HeldNumbers) -> Double {
+      x.reduce(0) { $1.isFinite ? Swift.max($0, $1.magnitude) : $0 }
+    }
     let loading = term == .loading ? .exact : precisions.loading
-    var q = [Operand(largest: largest(tensors.q)).converted(loading)]
-    var k = [Operand(largest: largest(tensors.k)).converted(loading)]
+    var q = [Operand(largest: largest(tensors.numbers.q)).converted(loading)]
+    var k = [Operand(largest: largest(tensors.numbers.k)).converted(loading)]
     if let norm = parameters.norm {
       // Of what is rounded before its norm is taken none was derived.
       guard loading.isExact else { return nil }
@@ -73,14 +78,14 @@ struct ScoreErrors {
     let widening = term == .operands ? .exact : precisions.widening
     // Multiples of the accumulator's smallest number lose digits alone on their way there.
     let isPlain = !before && parameters.norm == nil && loading.isExact
-    let (unitOfQ, unitOfK) = (Self.unit(tensors.q), Self.unit(tensors.k))
+    let (unitOfQ, unitOfK) = (Self.unit(tensors.numbers.q), Self.unit(tensors.numbers.k))
     let smallest = Int(precisions.accumulator.format.smallestPositive.exponent)
     func way(_ unit: Int) -> Conversion { isPlain && unit >= smallest ? widening.withoutUnderflow : widening }
     (queries, keys) = (q.map { $0.converted(way(unitOfQ)) }, k.map { $0.converted(way(unitOfK)) })
     // Without a norm what overflows takes the bound from all rows, with one from those that see it.
     guard parameters.norm != nil || queries[0].isKnown && keys[0].isKnown else { return nil }
     // Powers of two multiply without a digit more.
-    let (digitsOfQ, digitsOfK) = (Self.digits(tensors.q), Self.digits(tensors.k))
+    let (digitsOfQ, digitsOfK) = (Self.digits(tensors.numbers.q), Self.digits(tensors.numbers.k))
     let digits = digitsOfQ == 1 ? digitsOfK : digitsOfK == 1 ? digitsOfQ : digitsOfQ + digitsOfK
     hasExactProducts =
       !before && parameters.norm == nil && digits <= precisions.accumulator.format.precision
@@ -102,7 +107,7 @@ struct ScoreErrors {
   }
 
   /// The significand's bits that the numbers of `x` have at most: those of their format, or fewer.
-  private static func digits(_ x: [Double]) -> Int {
+  private static func digits(_ x: HeldNumbers) -> Int {
     x.reduce(0) { $1.isFinite ? Swift.max($0, $1.significandWidth + 1) : $0 }
   }
 
@@ -113,7 +118,7 @@ struct ScoreErrors {
   private func unless(_ term: AttentionTerm, _ error: Double) -> Double { omitted == term ? 0 : error }
 
   /// The exponent of a power of two that all numbers of `x` are multiples of.
-  static func unit(_ x: [Double]) -> Int {
+  static func unit(_ x: HeldNumbers) -> Int {
     x.reduce(1024) {
       $1.isFinite && $1 != 0 ? Swift.min($0, Int($1.exponent) - $1.significandWidth) : $0
     }
@@ -125,7 +130,7 @@ struct ScoreErrors {
     -> Double
   {
     let inputs = compounded(q.relative, k.relative)
-    let (g, u) = (unless(.products, a.growth(size)), unless(.products, a.u))
+    let (g, u) = (growth, unless(.products, a.u))
     let underflow =
       Double(size) * (1 + g)
       * (productLoss + (1 + k.relative) * k.largest * q.absolute + (1 + q.relative) * q.largest * k.absolute

@@ -20,6 +20,8 @@ public struct AttentionCandidate: Candidate {
   /// The answers of a block of rows, so that keys and values are prepared once for it.
   private var block = 0..<0
   private var result = AttentionResult()
+  /// All threads' and other candidates'; nil where each thread has its own.
+  private let heads: KeyHeads?
   /// One thread's.
   private var kept: AttentionKept?
 
@@ -29,17 +31,26 @@ public struct AttentionCandidate: Candidate {
     _ runner: AttentionRunner, _ parameters: AttentionParameters, on stored: AttentionInputs,
     given: AttentionInputs? = nil, isBounded: Bool = true, name: String? = nil
   ) {
+    self.init(runner, parameters, on: stored, given: given, isBounded: isBounded, name: name, heads: nil)
+  }
+
+  /// The same; candidates on the same tensors may share `heads`.
+  init(
+    _ runner: AttentionRunner, _ parameters: AttentionParameters, on stored: AttentionInputs,
+    given: AttentionInputs? = nil, isBounded: Bool = true, name: String? = nil, heads: KeyHeads?
+  ) {
     self.runner = runner
     self.parameters = parameters
     self.stored = stored
     self.given = given ?? stored
     self.isBounded = isBounded
+    self.heads = heads
     self.name = name ?? runner.algorithm.rawValue
   }
 
   public func prepared() -> Self {
     var own = self
-    own.kept = AttentionKept()
+    own.kept = AttentionKept(heads)
     return own
   }
 

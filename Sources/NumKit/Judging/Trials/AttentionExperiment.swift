@@ -49,16 +49,18 @@ public struct AttentionExperiment: Sendable {
     guard let first = runners.first else { throw AttentionError.nothingToRun }
     let (tensors, parameters) = (tensors, parameters)
     let rows = tensors.shape.heads * tensors.shape.queries
-    let stored = first.stored(tensors)
+    let stored = first.stored(tensors, narrowing: true)
     let format = first.outputFormat
     let baseline = Self.baseline(first)
+    let heads = KeyHeads()
     var candidates: [any Candidate<AttentionForward>] = runners.map {
-      AttentionCandidate($0, parameters, on: stored, given: tensors)
+      AttentionCandidate($0, parameters, on: stored, given: tensors, heads: heads)
     }
     if baseline.run(stored, parameters, rows: 0..<0) != nil {
       candidates.append(
         BaselineCandidate(
-          AttentionCandidate(baseline, parameters, on: stored, given: tensors, isBounded: false),
+          AttentionCandidate(
+            baseline, parameters, on: stored, given: tensors, isBounded: false, heads: heads),
           tensors.shape, sinkTokens: sinkTokens, mapsWeights: mapsWeights))
     }
     let isNarrow = format.precision <= 24 && runners.allSatisfy { $0.lseFormat.precision <= 24 }

@@ -17,12 +17,14 @@ struct AttentionCall {
     let (n, m, d, dv) = (shape.queries, shape.keys, shape.headSize, shape.valueSize)
     var result = AttentionResult()
     result.output.reserveCapacity(rows.count * dv)
-    let head = (kept?.head as? LoadedHead<C, A>) ?? LoadedHead<C, A>(shape)
-    // Larger ones are brought to it again, so that memory does not grow with algorithms and threads.
-    if m * (d + dv) <= 1 << 21 { kept?.head = head }
-    let memory = head.memory
+    let room = (kept?.room as? AttentionRoom<C, A>) ?? AttentionRoom<C, A>(shape)
+    // A larger one is made again, so that memory does not grow with algorithms and threads.
+    if m * (d + dv) <= 1 << 21 { kept?.room = room }
+    let memory = room.memory
+    defer { withExtendedLifetime(room) {} }
     var row = memory.row(runner, parameters, d)
-    head.ready.rows = 0..<0
+    row.take(room.head)
+    room.ready.rows = 0..<0
     let batch = AttentionBatch<C, A>()
     func flush() {
       if batch.lanes.isEmpty { return }
@@ -39,20 +41,22 @@ struct AttentionCall {
     for index in rows {
       let (h, i) = (index / n, index % n)
       let kv = shape.keyHead(of: h)
-      if kv != head.loaded {
+      if kv != room.head?.place {
         flush()
-        load(kv, row, head, index)
+        room.head = head(kv, memory, neededBy: index)
+        row.take(room.head)
       }
+      guard let head = room.head else { continue }
       var stages = Observed(trace: StageTrace())
       stages.trace.startRow(index, like: head.inputs)
       if A.self == Float.self {
-        if !head.ready.rows.contains(index) {
+        if !room.ready.rows.contains(index) {
           flush()
           // A block of rows that share keys, cut where keys or rows end.
           let end = Swift.min(shape.rows(ofKeyHead: kv).upperBound, rows.upperBound)
-          multiply(index..<Swift.min(index + ProductBlock<A>.limit, end), &row, memory, &head.ready)
+          multiply(index..<Swift.min(index + ProductBlock<A>.limit, end), &row, memory, &room.ready)
         }
-        row.products = head.ready[index]
+        row.products = room.ready[index]
         row.isMultiplied = true
       }
       loadQuery(index, row, memory, &stages)
@@ -92,7 +96,7 @@ struct AttentionCall {
 
   /// Says what a row's inputs explain.
   private func excuse<C: Scalar, A: Scalar>(
-    _ row: AttentionRow<C, A>, _ head: LoadedHead<C, A>, _ trace: inout StageTrace
+    _ row: AttentionRow<C, A>, _ head: KeyHead<A>, _ trace: inout StageTrace
   ) {
     func bias(_ j: Int) -> Double { row.isDense ? 0 : row.bias[j] }
     // What nobody sees excuses nothing, and what is added to a score is an input too.
@@ -107,28 +111,44 @@ struct AttentionCall {
     }
   }
 
-  /// Brings a key head's keys and values to the kernel's formats; `row` is the one that first needs them.
-  private func load<C: Scalar, A: Scalar>(
-    _ kv: Int, _ row: AttentionRow<C, A>, _ head: LoadedHead<C, A>, _ index: Int
-  ) {
+  /// A key head in the kernel's formats: as others have it, or as it is made now for `row`.
+  private func head<C: Scalar, A: Scalar>(_ kv: Int, _ memory: AttentionMemory<C, A>, neededBy row: Int)
+    -> KeyHead<A>
+  {
+    guard let heads = kept?.heads else { return load(kv, memory, neededBy: row) }
+    let formats = KeyHeadFormats(
+      compute: C.format, accumulator: A.format, storage: runner.configuration.storage,
+      overflow: runner.configuration.overflow)
+    // What is seen of it must not depend on who needs it first.
+    return heads.head(kv, in: formats) {
+      load(kv, memory, neededBy: shape.rows(ofKeyHead: kv).lowerBound)
+    }
+  }
+
+  /// Brings a key head's keys and values to the kernel's formats.
+  private func load<C: Scalar, A: Scalar>(_ kv: Int, _ memory: AttentionMemory<C, A>, neededBy row: Int)
+    -> KeyHead<A>
+  {
     let (m, d, dv) = (shape.keys, shape.headSize, shape.valueSize)
-    let memory = head.memory
-    head.loaded = kv
-    head.inputs = StageTrace()
-    head.overflowed.removeAll()
+    let head = KeyHead<A>(kv, shape)
     for j in 0..<m {
-      head.inputs.startRow(index)
-      load(tensors.k[(kv * m + j) * d..<(kv * m + j + 1) * d], memory.vector, &head.inputs)
+      head.inputs.startRow(row)
+      tensors.numbers.k.withNumbers((kv * m + j) * d..<(kv * m + j + 1) * d) {
+        load($0, memory.vector, &head.inputs)
+      }
       head.isFinite[j] = C.peak(memory.vector).isFinite
       if isOverflow(normalise(memory.vector, A.self)) && head.isFinite[j] { head.overflowed.append(j) }
       let panel = Int(nc_panel)
       let (start, step) = A.self == Float.self ? (j / panel * panel * d + j % panel, panel) : (j, m)
-      for c in 0..<d { row.keys[start + c * step] = A(converting: memory.vector[c]) }
-      load(tensors.v[(kv * m + j) * dv..<(kv * m + j + 1) * dv], memory.value, &head.inputs)
+      for c in 0..<d { head.keys[start + c * step] = A(converting: memory.vector[c]) }
+      tensors.numbers.v.withNumbers((kv * m + j) * dv..<(kv * m + j + 1) * dv) {
+        load($0, memory.value, &head.inputs)
+      }
       head.isFinite[j] = head.isFinite[j] && C.peak(memory.value).isFinite
-      for c in 0..<dv { row.values[j * dv + c] = A(converting: memory.value[c]) }
+      for c in 0..<dv { head.values[j * dv + c] = A(converting: memory.value[c]) }
     }
     head.isAllFinite = head.isFinite.allSatisfy { $0 }
+    return head
   }
 
   /// A query's numbers as they meet keys.
@@ -136,7 +156,7 @@ struct AttentionCall {
     _ index: Int, _ row: AttentionRow<C, A>, _ memory: AttentionMemory<C, A>, _ stages: inout Observed
   ) {
     let d = shape.headSize
-    load(tensors.q[index * d..<(index + 1) * d], memory.vector, &stages.trace)
+    tensors.numbers.q.withNumbers(index * d..<(index + 1) * d) { load($0, memory.vector, &stages.trace) }
     if let norm = normalise(memory.vector, A.self) { _ = stages.store(norm, .root) }
     if parameters.placement == .before {
       let scale = C(rounding: parameters.scale ?? 1 / Double(d).squareRoot())
@@ -174,7 +194,7 @@ struct AttentionCall {
 
   /// A token's numbers, stored and converted to compute.
   func load<C: Scalar>(
-    _ x: ArraySlice<Double>, _ y: UnsafeMutableBufferPointer<C>, _ trace: inout StageTrace
+    _ x: UnsafeBufferPointer<Double>, _ y: UnsafeMutableBufferPointer<C>, _ trace: inout StageTrace
   ) {
     let overflow = runner.configuration.overflow
     switch runner.configuration.storage {
@@ -182,7 +202,7 @@ struct AttentionCall {
       for (i, value) in x.enumerated() { y[i] = C(rounding: format.round(value, overflow: overflow)) }
     case .integer(let format):
       var grid = IntegerGrid(format)
-      grid.fit(count: x.count) { x[x.startIndex + $0] }
+      grid.fit(count: x.count) { x[$0] }
       for (i, value) in x.enumerated() {
         y[i] = C(rounding: C.format.round(grid.value(grid.code(value)), overflow: overflow))
       }
@@ -267,30 +287,24 @@ struct AttentionCall {
   }
 }
 
-/// What one thread keeps of a runner from call to call, as long as tensors and parameters are the same: the head that was brought to its
-/// formats last.
+/// What one thread keeps of a runner from call to call, as long as tensors and parameters are the same.
 package final class AttentionKept: @unchecked Sendable {
-  fileprivate var head: AnyObject?
+  fileprivate var room: AnyObject?
+  fileprivate let heads: KeyHeads?
 
-  package init() {}
+  /// `heads` are those of all threads; nil where each brings its own.
+  package init(_ heads: KeyHeads?) { self.heads = heads }
 }
 
-/// A key head in a kernel's formats, and what was seen of it.
-private final class LoadedHead<C: Scalar, A: Scalar> {
+/// What a runner works in, and the head that it works on.
+private final class AttentionRoom<C: Scalar, A: Scalar> {
   let memory: AttentionMemory<C, A>
   var ready: ProductBlock<A>
-  /// Which it is.
-  var loaded = -1
-  var inputs = StageTrace()
-  /// Which keys and their values are finite, and whose norms overflow.
-  var isFinite: [Bool]
-  var isAllFinite = true
-  var overflowed: [Int] = []
+  var head: KeyHead<A>?
 
   init(_ shape: AttentionShape) {
     memory = AttentionMemory(shape)
     ready = ProductBlock(keys: A.self == Float.self ? shape.keys : 0, headSize: shape.headSize)
-    isFinite = Array(repeating: true, count: shape.keys)
   }
 
   deinit {
@@ -341,8 +355,6 @@ struct AttentionMemory<C: Scalar, A: Scalar> {
   let bias: UnsafeMutableBufferPointer<Double>
   let seen: UnsafeMutableBufferPointer<Bool>
   let shape: AttentionShape
-  /// Numbers that keys take, in whole panels.
-  private let panels: Int
 
   init(_ shape: AttentionShape) {
     self.shape = shape
@@ -353,9 +365,8 @@ struct AttentionMemory<C: Scalar, A: Scalar> {
       memory.initialize(repeating: value)
       return memory
     }
-    panels = (m + Int(nc_panel) - 1) / Int(nc_panel) * Int(nc_panel) * d
     compute = allocate(d + dv + m + rows * dv, .zero)
-    sums = allocate(d + panels + m * dv + m + rows * dv, .zero)
+    sums = allocate(d + m + rows * dv, .zero)
     bias = allocate(m, 0)
     seen = allocate(m, false)
   }
@@ -380,18 +391,15 @@ struct AttentionMemory<C: Scalar, A: Scalar> {
   /// Room for the sums and the output of the row that stands at `place` in a batch.
   func results(_ place: Int) -> (UnsafeMutableBufferPointer<A>, UnsafeMutableBufferPointer<C>) {
     let (m, d, dv) = (shape.keys, shape.headSize, shape.valueSize)
-    return (
-      part(sums, d + panels + m * dv + m + place * dv, dv), part(compute, d + dv + m + place * dv, dv)
-    )
+    return (part(sums, d + m + place * dv, dv), part(compute, d + dv + m + place * dv, dv))
   }
 
   func row(_ runner: AttentionRunner, _ parameters: AttentionParameters, _ d: Int) -> AttentionRow<C, A> {
     let (m, dv) = (shape.keys, shape.valueSize)
     let scale = C(rounding: parameters.scale ?? 1 / Double(d).squareRoot())
     return AttentionRow<C, A>(
-      query: part(sums, 0, d), keys: part(sums, d, panels), values: part(sums, d + panels, m * dv),
-      bias: bias,
-      seen: seen, products: part(sums, d + panels + m * dv, m), scores: part(compute, d + dv, m),
+      query: part(sums, 0, d), bias: bias, seen: seen, products: part(sums, d, m),
+      scores: part(compute, d + dv, m),
       total: results(0).0, output: results(0).1,
       scale: parameters.placement == .after ? scale : nil, cap: parameters.softcap.map { C(rounding: $0) },
       sentinel: runner.sentinel.map { C(rounding: $0) }, softmax: parameters.softmax,

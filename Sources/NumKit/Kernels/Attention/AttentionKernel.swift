@@ -32,8 +32,8 @@ public enum AttentionAlgorithm: String, Sendable, CaseIterable {
 struct AttentionRow<C: Scalar, A: Scalar> {
   let query: UnsafeMutableBufferPointer<A>
   /// Where products of many queries are made together: panels of 16, each [headSize, 16].
-  let keys: UnsafeMutableBufferPointer<A>
-  let values: UnsafeMutableBufferPointer<A>
+  private(set) var keys = UnsafeMutableBufferPointer<A>(start: nil, count: 0)
+  private(set) var values = UnsafeMutableBufferPointer<A>(start: nil, count: 0)
   /// What is added to each score.
   let bias: UnsafeMutableBufferPointer<Double>
   let seen: UnsafeMutableBufferPointer<Bool>
@@ -64,6 +64,12 @@ struct AttentionRow<C: Scalar, A: Scalar> {
   var isDense = false
   /// Whether `products` holds the query's already.
   var isMultiplied = false
+
+  /// Meets the keys and values of `head`.
+  mutating func take(_ head: KeyHead<A>?) {
+    guard let head else { return }
+    (keys, values) = (head.keys, head.values)
+  }
 
   /// Scores of the keys in `range`: products and sum in A, the rest in C.
   func score<S: Stages>(_ range: Range<Int>, _ stages: inout S) {

@@ -18,6 +18,9 @@ struct BackwardCall {
     let memory = AttentionMemory<C, A>(shape)
     defer { memory.free() }
     var row = memory.row(runner, parameters, d)
+    let head = KeyHead<A>(keyHead, shape)
+    defer { withExtendedLifetime(head) {} }
+    row.take(head)
     var inputs = StageTrace()
     loadKeys(row, memory, &inputs)
     let state = BackwardState<C, A>(shape)
@@ -27,9 +30,13 @@ struct BackwardCall {
     var result = AttentionGradients()
     var isSpoiled = false
     for (place, index) in forward.rows.enumerated() {
-      forward.load(forward.tensors.q[index * d..<(index + 1) * d], memory.vector, &inputs)
+      forward.tensors.numbers.q.withNumbers(index * d..<(index + 1) * d) {
+        forward.load($0, memory.vector, &inputs)
+      }
       for c in 0..<d { row.query[c] = A(converting: isBefore ? memory.vector[c] * scale : memory.vector[c]) }
-      forward.load(gradient[index * dv..<(index + 1) * dv], memory.value, &inputs)
+      gradient[index * dv..<(index + 1) * dv].withUnsafeBufferPointer {
+        forward.load($0, memory.value, &inputs)
+      }
       for c in 0..<dv { state.gradient[c] = A(converting: memory.value[c]) }
       row.sink = parameters.softmax.sink(head: index / n).map { C(rounding: $0) }
       state.query.update(repeating: .zero)
@@ -63,9 +70,13 @@ struct BackwardCall {
     let (m, d, dv) = (shape.keys, shape.headSize, shape.valueSize)
     for j in 0..<m {
       let token = keyHead * m + j
-      forward.load(forward.tensors.k[token * d..<(token + 1) * d], memory.vector, &trace)
+      forward.tensors.numbers.k.withNumbers(token * d..<(token + 1) * d) {
+        forward.load($0, memory.vector, &trace)
+      }
       for c in 0..<d { row.keys[c * m + j] = A(converting: memory.vector[c]) }
-      forward.load(forward.tensors.v[token * dv..<(token + 1) * dv], memory.value, &trace)
+      forward.tensors.numbers.v.withNumbers(token * dv..<(token + 1) * dv) {
+        forward.load($0, memory.value, &trace)
+      }
       for c in 0..<dv { row.values[j * dv + c] = A(converting: memory.value[c]) }
     }
   }

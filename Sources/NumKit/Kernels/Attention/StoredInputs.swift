@@ -3,9 +3,13 @@ import NumKitQuestions
 
 extension AttentionRunner {
   /// The tensors as the kernel gets them: rounded for storage, on a grid for each token where that is one of integers.
-  public func stored(_ tensors: AttentionInputs) -> AttentionInputs {
+  public func stored(_ tensors: AttentionInputs) -> AttentionInputs { stored(tensors, narrowing: false) }
+
+  /// The same; where it is `narrowing`, held in as little memory as can be.
+  package func stored(_ tensors: AttentionInputs, narrowing: Bool) -> AttentionInputs {
     switch configuration.storage {
-    case .float(let format): return tensors.rounded(to: format, overflow: configuration.overflow)
+    case .float(let format):
+      return tensors.rounded(to: format, overflow: configuration.overflow, narrowing: narrowing)
     case .integer(let format):
       let shape = tensors.shape
       func round(_ x: [Double], _ width: Int) -> [Double] {

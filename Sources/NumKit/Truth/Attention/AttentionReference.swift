@@ -34,6 +34,10 @@ public final class AttentionReference {
   let tier0: AttentionTier0?
   let blocks = AttentionBlocks()
   private var unasked = Truth()
+  /// A head as Doubles, where it is not held so: which it is, its keys, its values.
+  private var widened = -1
+  private let keyRoom = Buffer<Double>()
+  private let valueRoom = Buffer<Double>()
   /// Whether values that errors are measured against may be those of the first tier.
   let answersInDouble: Bool
   /// So many products pairs answer in seconds; what reports call exact is then so to its last digit.
@@ -111,22 +115,37 @@ public final class AttentionReference {
   ) {
     let shape = tensors.shape
     wanted = columns ?? Array(0..<shape.valueSize)
-    tensors.q.withUnsafeBufferPointer { q in
-      tensors.k.withUnsafeBufferPointer { k in
-        tensors.v.withUnsafeBufferPointer { v in
-          guard let q = q.baseAddress, let k = k.baseAddress, let v = v.baseAddress else { return }
-          let kv = shape.keyHead(of: head)
-          scores.look(head: head, query: query)
-          let values = v + kv * shape.keys * shape.valueSize
-          answer(
-            q + (head * shape.queries + query) * shape.headSize, k + kv * shape.keys * shape.headSize, values,
-            &truth, &logSumExp)
-        }
+    scores.look(head: head, query: query)
+    let row = head * shape.queries + query
+    tensors.numbers.q.withNumbers(row * shape.headSize..<(row + 1) * shape.headSize) { q in
+      withHead(shape.keyHead(of: head)) { k, v in
+        guard let q = q.baseAddress else { return }
+        answer(q, k, v, &truth, &logSumExp)
       }
     }
     if overflow == .saturate {
       truth.saturate(format)
       logSumExp.saturate(lseFormat)
+    }
+  }
+
+  /// A head's keys and values as Doubles.
+  private func withHead(
+    _ keyHead: Int, _ body: (UnsafePointer<Double>, UnsafePointer<Double>) -> Void
+  ) {
+    let shape = tensors.shape
+    let keys = keyHead * shape.keys..<(keyHead + 1) * shape.keys
+    func room(_ buffer: Buffer<Double>, _ width: Int) -> UnsafeMutablePointer<Double> {
+      buffer.reserve(shape.keys * width)
+      return buffer.base
+    }
+    func place(_ width: Int) -> Range<Int> { keys.lowerBound * width..<keys.upperBound * width }
+    if widened == keyHead { return body(keyRoom.base, valueRoom.base) }
+    tensors.numbers.k.pointer(place(shape.headSize), room: room(keyRoom, shape.headSize)) { k in
+      tensors.numbers.v.pointer(place(shape.valueSize), room: room(valueRoom, shape.valueSize)) { v in
+        if k == UnsafePointer(keyRoom.base), v == UnsafePointer(valueRoom.base) { widened = keyHead }
+        body(k, v)
+      }
     }
   }
 

@@ -26,6 +26,9 @@ final class AttentionTier0 {
   private let scratch = Buffer<Double>()
   private let keyBounds = Buffer<Double>()
   private let tileBounds = Buffer<Double>()
+  /// A tile's keys and values, where they are not held as Doubles.
+  private let keyRoom = Buffer<Double>()
+  private let valueRoom = Buffer<Double>()
   private var surveyed = -1
   private var isUsable = false
 
@@ -42,7 +45,7 @@ final class AttentionTier0 {
       isOrdinary(scale), isOrdinary(parameters.softcap ?? 1), tensors.largestValue < 0x1p400,
       shape.keys < 1 << 20,
       // Of all queries at once, so that no answer depends on who else is asked for.
-      tensors.q.allSatisfy({ $0 == 0 || $0.magnitude > 0x1p-400 && $0.magnitude < 0x1p400 }),
+      tensors.numbers.q.allSatisfy({ $0 == 0 || $0.magnitude > 0x1p-400 && $0.magnitude < 0x1p400 }),
       parameters.mask.additive.allSatisfy({ $0 == -.infinity || $0.magnitude < 0x1p1000 })
     else { return nil }
     switch parameters.softmax {
@@ -66,85 +69,84 @@ final class AttentionTier0 {
   }
 
   /// Looks at the keys and values of a head; false where a number is too far from 1.
-  private func survey(_ keys: nc_attention_keys, _ keyHead: Int) -> Bool {
+  private func survey(_ keyHead: Int) -> Bool {
     if surveyed == keyHead { return isUsable }
     surveyed = keyHead
-    isUsable = withUnsafePointer(to: keys) { nc_attention0_survey($0) }
+    isUsable = true
+    for t in 0..<tiles {
+      withTile(t, of: keyHead) { isUsable = nc_attention0_survey_tile($0, t) && isUsable }
+    }
     return isUsable
   }
 
   /// Computes `rows`, at most `block` and all of one key head; false where nothing is known of them. Their scores and weights are left in
   /// `columns`, if there are any.
   func compute(_ rows: Range<Int>, keeping columns: AttentionColumns? = nil) -> Bool {
-    withKeys(of: rows) { keys in
-      guard survey(keys, tensors.shape.keyHead(of: rows.lowerBound / tensors.shape.queries)) else {
-        return false
-      }
-      return parameters.mask.additive.withUnsafeBufferPointer { additive in
-        guard ask(rows, additive) else { return false }
-        let count = (rows.count + Self.lanes - 1) / Self.lanes
-        withUnsafePointer(to: keys) { keys in
-          if let columns {
-            compute(keys, count, keeping: columns)
-          } else {
-            nc_attention0_block(
-              state.base, count, keys, question, packed.base, sums.base, scratch.base)
-          }
-        }
-        addSinks(rows)
-        self.rows = rows
-        return true
-      }
-    } ?? false
+    let keyHead = tensors.shape.keyHead(of: rows.lowerBound / tensors.shape.queries)
+    guard survey(keyHead) else { return false }
+    return parameters.mask.additive.withUnsafeBufferPointer { additive in
+      guard ask(rows, additive) else { return false }
+      compute(keyHead, (rows.count + Self.lanes - 1) / Self.lanes, keeping: columns)
+      addSinks(rows)
+      self.rows = rows
+      return true
+    }
   }
 
-  /// Groups of lanes whose scores are kept at once: what is kept takes 16 MiB or so.
+  /// Groups of lanes whose scores are kept at once: what is kept takes 8 MiB or so.
   var keptGroups: Int {
-    Swift.max(1, Swift.min(Self.vectors, (1 << 21) / (3 * Self.lanes * tensors.shape.keys)))
+    Swift.max(1, Swift.min(Self.vectors, (1 << 20) / (3 * Self.lanes * tensors.shape.keys)))
   }
 
-  /// The same, all scores kept.
-  private func compute(
-    _ keys: UnsafePointer<nc_attention_keys>, _ groups: Int, keeping columns: AttentionColumns
-  ) {
-    columns.reserve(groups * tiles)
+  /// Adds all keys to `groups` of lanes; one whose scores were beyond reach is done anew with a better reference.
+  private func compute(_ keyHead: Int, _ groups: Int, keeping columns: AttentionColumns?) {
+    let shape = tensors.shape
+    columns?.reserve(groups * tiles)
     let size = Self.lanes * Self.tile
-    let (wide, planes) = (Self.lanes * keys.pointee.head_size, 3 * Self.lanes * keys.pointee.value_size)
-    func add(_ t: Int, _ g: Int) {
+    let (wide, planes) = (Self.lanes * shape.headSize, 3 * Self.lanes * shape.valueSize)
+    func add(_ t: Int, _ g: Int, _ keys: UnsafePointer<nc_attention_keys>) {
       let place = (g * tiles + t) * size
       nc_attention0_tile(
         state.base + g, keys, question, t, packed.base + g * wide, sums.base + g * planes,
-        columns.weights.base + place, columns.scores.base + place)
+        columns.map { $0.weights.base + place } ?? scratch.base, columns.map { $0.scores.base + place })
     }
-    func start(_ g: Int) {
-      nc_attention0_start(state.base + g, keys.pointee.value_size, sums.base + g * planes)
-    }
+    func start(_ g: Int) { nc_attention0_start(state.base + g, shape.valueSize, sums.base + g * planes) }
     for g in 0..<groups { start(g) }
     for t in 0..<tiles {
-      for g in 0..<groups {
-        add(t, g)
-        nc_attention0_magnitudes(
-          keys, t, packed.base + g * wide, columns.magnitudes.base + (g * tiles + t) * size)
+      withTile(t, of: keyHead) { keys in
+        for g in 0..<groups {
+          add(t, g, keys)
+          guard let columns else { continue }
+          nc_attention0_magnitudes(
+            keys, t, packed.base + g * wide, columns.magnitudes.base + (g * tiles + t) * size)
+        }
       }
     }
     for g in 0..<groups where nc_attention0_lift(state.base + g) {
       start(g)
-      for t in 0..<tiles { add(t, g) }
+      for t in 0..<tiles { withTile(t, of: keyHead) { add(t, g, $0) } }
     }
   }
 
-  private func withKeys<T>(of rows: Range<Int>, _ body: (nc_attention_keys) -> T) -> T? {
+  /// A tile of a head's keys and values.
+  private func withTile(_ t: Int, of keyHead: Int, _ body: (UnsafePointer<nc_attention_keys>) -> Void) {
     let shape = tensors.shape
-    let kv = shape.keyHead(of: rows.lowerBound / shape.queries)
-    return tensors.k.withUnsafeBufferPointer { k in
-      tensors.v.withUnsafeBufferPointer { v -> T? in
-        guard let k = k.baseAddress, let v = v.baseAddress else { return nil }
+    let first = t * Self.tile
+    let keys = keyHead * shape.keys + first..<keyHead * shape.keys + Swift.min(first + Self.tile, shape.keys)
+    func place(_ width: Int) -> Range<Int> { keys.lowerBound * width..<keys.upperBound * width }
+    func room(_ buffer: Buffer<Double>, _ width: Int) -> UnsafeMutablePointer<Double> {
+      buffer.reserve(Self.tile * width)
+      return buffer.base
+    }
+    let (d, width) = (shape.headSize, shape.valueSize)
+    tensors.numbers.k.pointer(place(d), room: room(keyRoom, d)) { k in
+      tensors.numbers.v.pointer(place(width), room: room(valueRoom, width)) { v in
         let b = tileBounds.base
-        return body(
-          nc_attention_keys(
-            keys: k + kv * shape.keys * shape.headSize, values: v + kv * shape.keys * shape.valueSize,
-            count: shape.keys, head_size: shape.headSize, value_size: shape.valueSize, reach: keyBounds.base,
-            norm: b, grain: b + tiles, peak: b + 2 * tiles, length: b + tiles * (2 + shape.valueSize)))
+        let tile = nc_attention_keys(
+          keys: k, values: v, first: first, count: shape.keys, head_size: d, value_size: width,
+          reach: keyBounds.base, norm: b, grain: b + tiles, peak: b + 2 * tiles,
+          length: b + tiles * (2 + width))
+        withUnsafePointer(to: tile, body)
       }
     }
   }
@@ -152,18 +154,16 @@ final class AttentionTier0 {
   /// Lays the queries side by side and says what each sees.
   private func ask(_ rows: Range<Int>, _ additive: UnsafeBufferPointer<Double>) -> Bool {
     let shape = tensors.shape
+    let d = shape.headSize
     var isFine = true
-    tensors.q.withUnsafeBufferPointer { q in
-      guard let q = q.baseAddress else { return }
-      for (g, start) in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.lanes).enumerated() {
-        let count = Swift.min(Self.lanes, rows.upperBound - start)
-        let usable = nc_attention0_pack(
-          q + start * shape.headSize, count, shape.headSize, packed.base + g * Self.lanes * shape.headSize,
-          state.base + g)
-        isFine = isFine && usable
-        for i in 0..<Self.lanes {
-          Self.ask(state.base + g, i, row: i < count ? start + i : nil, parameters.mask, shape, additive)
-        }
+    for (g, start) in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.lanes).enumerated() {
+      let count = Swift.min(Self.lanes, rows.upperBound - start)
+      let usable = tensors.numbers.q.withNumbers(start * d..<(start + count) * d) {
+        nc_attention0_pack($0.baseAddress, count, d, packed.base + g * Self.lanes * d, state.base + g)
+      }
+      isFine = isFine && usable
+      for i in 0..<Self.lanes {
+        Self.ask(state.base + g, i, row: i < count ? start + i : nil, parameters.mask, shape, additive)
       }
     }
     return isFine
@@ -256,24 +256,28 @@ extension AttentionTier0 {
     let mask = parameters.mask
     profile.keys.removeAll(keepingCapacity: true)
     profile.biases.removeAll(keepingCapacity: true)
-    profile.scores.removeAll(keepingCapacity: true)
-    profile.magnitudes.removeAll(keepingCapacity: true)
-    profile.probabilities.removeAll(keepingCapacity: true)
     let sight = mask.sight(query: query, queries: shape.queries, keys: shape.keys)
     for range in [sight.ranges.0, sight.ranges.1] {
+      if mask.additive.isEmpty {
+        profile.keys.append(contentsOf: range)
+        profile.biases.append(contentsOf: repeatElement(0, count: range.count))
+        continue
+      }
       for j in range {
-        let b =
-          mask.additive.isEmpty
-          ? 0 : mask.bias(head: head, query: query, key: j, queries: shape.queries, keys: shape.keys)
+        let b = mask.bias(head: head, query: query, key: j, queries: shape.queries, keys: shape.keys)
         if b == -.infinity { continue }
-        let place = (start + j) * Self.lanes + lane
         profile.keys.append(j)
         profile.biases.append(b)
-        profile.scores.append(columns.scores.base[place] + s.reference)
-        profile.magnitudes.append(columns.magnitudes.base[place] * size)
-        profile.probabilities.append(columns.weights.base[place] / total)
       }
     }
+    let keys = profile.keys
+    func gather(_ list: inout [Double], _ value: @escaping (_ place: Int) -> Double) {
+      list.removeAll(keepingCapacity: true)
+      list.append(contentsOf: keys.lazy.map { value((start + $0) * Self.lanes + lane) })
+    }
+    gather(&profile.scores) { columns.scores.base[$0] + s.reference }
+    gather(&profile.magnitudes) { columns.magnitudes.base[$0] * size }
+    gather(&profile.probabilities) { columns.weights.base[$0] / total }
     profile.sink = parameters.softmax.sink(head: head)
     profile.logSumExp = logSumExp(row)?.0.high ?? .nan
     profile.hasMinusInfinity = false

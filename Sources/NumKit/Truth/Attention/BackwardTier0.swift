@@ -69,7 +69,7 @@ final class BackwardTier0 {
     }
     var keys = nc_backward_keys(
       forward: nc_attention_keys(
-        keys: head.k, values: head.v, count: n, head_size: d, value_size: width, reach: room(n),
+        keys: head.k, values: head.v, first: 0, count: n, head_size: d, value_size: width, reach: room(n),
         norm: room(tiles), grain: room(tiles), peak: room(tiles * width), length: room(tiles * width)),
       reach: room(n), norm: room(tiles), grain: room(tiles), peak: room(tiles * d), length: room(tiles * d))
     let work = nc_backward_room(

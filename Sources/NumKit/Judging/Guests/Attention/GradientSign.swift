@@ -136,7 +136,7 @@ struct HeadInDouble {
         for c in 0..<s.valueSize {
           dP[place] +=
             gradient[gradient.startIndex + i * s.valueSize + c]
-            * item.tensors.v[(keys + j) * s.valueSize + c]
+            * item.tensors.numbers.v[(keys + j) * s.valueSize + c]
         }
       }
       guard let e = Exponentials(query.scores, sink: query.sink) else { continue }
