@@ -428,6 +428,21 @@ import Testing
       // Every mark says what it is of.
       #expect(page.components(separatedBy: "<svg").count == page.components(separatedBy: "</svg>").count)
     }
+    // What stays as it is loses nothing, and says so.
+    let kept = try CommandRunner.run(["plan", Self.weights, "--max-bits", "6.6", "--format", "html"]).output
+    #expect(kept.contains(": lossless</title>") && kept.contains(">lossless</text>"))
+    // A few dumps, a file of activations: what each tensor lost, its sizes and channels.
+    let dumps = try CommandRunner.run(["compare", Self.hidden, Self.hidden, "--format", "html"]).output
+    #expect(dumps.contains("relative L2 error of each tensor") && dumps.contains("hidden.12: "))
+    let hidden = try CommandRunner.run(["activations", Self.hidden, "--format", "html"]).output
+    #expect(
+      hidden.contains("elements by magnitude: hidden.12") && hidden.contains("of each channel: hidden.12"))
+    let weights = try CommandRunner.run(["activations", Self.tiny, "--format", "html"]).output
+    #expect(weights.contains("of each column: ") && !weights.contains("of each channel"))
+    // Marked points are called as their schemes, whatever the file is called.
+    let two = ["quantize", "--input", Self.hidden + ":hidden.1*", "--format", "html"]
+    let points = try CommandRunner.run(two + ["--scheme", "int8@token", "--scheme", "f16"]).output
+    #expect(points.contains(">int8@token</text>") && !points.contains(/<text[^>]*>[^<]*…/))
     let plan = try CommandRunner.run(["plan", Self.tiny, "--max-bits", "5", "--format", "html"]).output
     #expect(plan.contains("what bits buy") && plan.contains("one scheme for all") && plan.contains("<title>"))
   }

@@ -58,7 +58,7 @@ struct CompareReport {
     }
     // Beside those of kinds and layers it has a name.
     if isModel { table.title = "by tensor" }
-    report.add(table)
+    report.add(table, isModel ? [] : pictures(of: table))
     if entries.isEmpty {
       throw UsageError(
         "\(first) and \(seconds.joined(separator: ", ")) have no tensor in common that can be compared"
