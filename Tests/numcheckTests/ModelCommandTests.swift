@@ -360,6 +360,40 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("r.py").path))
   }
 
+  /// What a program refuses is not planned for it: a group is a whole one.
+  @Test func groupsDivideRows() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let names = ["model.layers.0.self_attn.q_proj.weight", "model.layers.1.self_attn.q_proj.weight"]
+    let shapes = [[8, 576], [8, 640]]
+    let writer = try TensorWriter(
+      folder.appendingPathComponent("m.safetensors").path, zip(names, shapes).map { .init($0, .f32, $1) })
+    for (name, shape) in zip(names, shapes) {
+      try writer.append((0..<shape[0] * shape[1]).map { Double(($0 * 37) % 101) - 50 }, to: name)
+    }
+    try writer.finish()
+    func options(_ flags: [String]) throws -> [[String]] {
+      let rows = try #require(
+        try Self.json(["plan", "m.safetensors", "--max-bits", "8.2"] + flags, folder)["results"]
+          as? [[String: Any]])
+      return rows.map { row in ["scheme", "runnerUp"].compactMap { row[$0] as? String } }
+    }
+    let schemes = ["--scheme", "int8@g128:f16", "--scheme", "int8@token:f16"]
+    for program in ["compressed-tensors", "torchao"] {
+      let found = try options(["--for", program] + schemes)
+      #expect(found[0] == ["int8@token:f16"] && found[1].contains("int8@g128:f16"), "\(program): \(found)")
+    }
+    // Of two programs both must take it.
+    let both = try options(["--for", "llama.cpp", "--recipe", "compressed-tensors=r.yaml"] + schemes)
+    #expect(both[0] == ["int8@token:f16"])
+    #expect(try options(["--for", "llama.cpp"] + schemes)[0].contains("int8@g128:f16"))
+    // ggml's blocks say so themselves.
+    let blocks = try options([
+      "--for", "llama.cpp", "--scheme", "q4_k", "--scheme", "q4_0", "--scheme", "q8_0",
+    ])
+    #expect(!blocks.joined().contains("q4_k"))
+  }
+
   private static func json(_ arguments: [String], _ folder: URL) throws -> [String: Any] {
     let outcome = try CommandRunner.run(arguments + ["--format", "json"], folder: folder)
     return try #require(
