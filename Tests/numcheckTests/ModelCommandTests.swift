@@ -394,6 +394,44 @@ import Testing
     #expect(!blocks.joined().contains("q4_k"))
   }
 
+  /// Shards are one checkpoint by pattern, by list and by index.
+  @Test func shardsNeedNoIndex() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let packed = CommandRunner.fixtures.appendingPathComponent("packed/gptq/model.safetensors")
+    let whole = try Data(contentsOf: packed)
+    let start = whole.withUnsafeBytes { 8 + Int($0.loadUnaligned(as: UInt64.self)) }
+    let header = try #require(
+      try JSONSerialization.jsonObject(with: whole[8..<start]) as? [String: [String: Any]])
+    let files = ["g-00001-of-00002.safetensors", "g-00002-of-00002.safetensors"]
+    for (k, file) in files.enumerated() {
+      // The file as it is, but the header has the scales in the second alone.
+      let part = header.filter { $0.key != "__metadata__" && $0.key.hasSuffix("scales") == (k == 1) }
+      var (entries, all): ([String: [String: Any]], Data) = ([:], Data())
+      for (name, entry) in part {
+        let place = try #require(entry["data_offsets"] as? [Int])
+        entries[name] = entry
+        entries[name]?["data_offsets"] = [all.count, all.count + place[1] - place[0]]
+        all += whole[start + place[0]..<start + place[1]]
+      }
+      let text = try JSONSerialization.data(withJSONObject: entries)
+      let size = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) }
+      try (size + text + all).write(to: folder.appendingPathComponent(file))
+    }
+    func names(_ arguments: [String]) throws -> Set<String> {
+      let rows = try #require(try Self.json(arguments, folder)["results"] as? [[String: Any]])
+      return Set(rows.compactMap { ($0["tensor"] as? String)?.split(separator: ":").last.map(String.init) })
+    }
+    let wanted = try names(["activations", packed.path])
+    #expect(!wanted.isEmpty && !wanted.contains { $0.hasSuffix("scales") || $0.hasSuffix("qweight") })
+    for inputs in [["g-*.safetensors"], files, files.reversed(), ["."]] {
+      #expect(try names(["activations"] + inputs) == wanted, "\(inputs)")
+      let flags = inputs.flatMap { ["--input", $0] } + ["--scheme", "int8@row"]
+      #expect(try names(["quantize"] + flags).isSubset(of: wanted), "\(inputs)")
+      #expect(try names(["plan"] + inputs + ["--max-bits", "9"]).isSubset(of: wanted), "\(inputs)")
+    }
+  }
+
   private static func json(_ arguments: [String], _ folder: URL) throws -> [String: Any] {
     let outcome = try CommandRunner.run(arguments + ["--format", "json"], folder: folder)
     return try #require(

@@ -173,8 +173,7 @@ struct CuredTensors {
 
   init(_ inputs: [String], _ input: any InputChoice) throws {
     self.input = input
-    lists = try inputs.map {
-      let list = try TensorList($0)
+    lists = try TensorList.all(inputs).map { list in
       if list.items.isEmpty { throw list.nothing(list.leftOut) }
       return (list, ModelRoles(list))
     }

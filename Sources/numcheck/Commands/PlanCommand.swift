@@ -153,7 +153,7 @@ struct PlanCommand: Sharable {
         names.append(found)
       }
     }
-    let lists = try model.map { try TensorList($0) }
+    let lists = try TensorList.all(model)
     var leftOut = lists.flatMap(\.leftOut)
     if !recipes.isEmpty, let lacking = leftOut.lazy.compactMap(\.lacking).first {
       throw UsageError("a recipe would be for a part of the model: \(lacking)")

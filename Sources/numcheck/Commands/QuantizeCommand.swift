@@ -258,7 +258,7 @@ struct QuantizeCommand: Sharable {
       let only = try MatrixSource.only(input)
       return ([Input(name: only.name, count: only.rows * only.columns, isWeight: false) { only }], [])
     }
-    let lists = try input.inputs.map { try TensorList($0, raw: layout) }
+    let lists = try TensorList.all(input.inputs, raw: layout)
     if output != nil || raw != nil {
       guard lists.count == 1, lists[0].isOne || lists[0].items.count == 1 else {
         // Says which there are.
