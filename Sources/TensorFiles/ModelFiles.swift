@@ -53,6 +53,38 @@ package enum ModelFiles {
     return files.filter { !others.contains($0.bytes) }
   }
 
+  /// The files by their numbers, those together that may be shards of one model: .safetensors of one folder, and where names count
+  /// them (`x-00001-of-00004`) of one name and count, with no tensor in two of them.
+  static func shards(
+    _ paths: [FilePath], _ files: [(kind: TensorFile.Kind, tensors: [TensorInfo])]
+  ) -> [[Int]] {
+    struct Key: Hashable {
+      let folder: [UInt8]
+      let name: String
+    }
+    var groups: [Key: [Int]] = [:]
+    var found: [[Int]] = []
+    for (k, path) in paths.enumerated() {
+      guard files[k].kind == .safetensors else {
+        found.append([k])
+        continue
+      }
+      let name = path.lastComponent?.string ?? ""
+      let match = name.wholeMatch(of: /(.*)-[0-9]+-of-([0-9]+)\.[A-Za-z]+/)
+      let key = Key(
+        folder: path.removingLastComponent().bytes, name: match.map { "\($0.1)-of-\($0.2)" } ?? "")
+      groups[key, default: []].append(k)
+    }
+    for group in groups.values {
+      var seen: Set<Spelling> = []
+      let isOne = group.allSatisfy { k in
+        files[k].tensors.allSatisfy { seen.insert(Spelling($0.name)).inserted }
+      }
+      found += isOne ? [group] : group.map { [$0] }
+    }
+    return found
+  }
+
   private static func entries(of folder: FilePath) -> [FilePath] {
     guard let stream = folder.withPlatformString({ opendir($0) }) else { return [] }
     defer { closedir(stream) }

@@ -21,6 +21,9 @@ public final class TensorFile: Sendable {
     case npy, npz, safetensors, gguf
     /// An index of .safetensors files beside it.
     case index = "safetensors.index.json"
+
+    /// Whether tensors may be stored in parts.
+    var hasParts: Bool { self != .npy && self != .gguf }
   }
 
   /// The file's name in messages: its path, or `standard input`.
@@ -66,18 +69,54 @@ public final class TensorFile: Sendable {
     try self.init(FileBytes.copy(bytes, path: path), place: place, name: place.name)
   }
 
-  private init(_ file: FileBytes, place: FilePath?, name: String) throws {
-    path = file.path
-    try Self.refusePointer(file)
-    try Self.refusePickle(file, extension: place?.extension)
+  private convenience init(_ file: FileBytes, place: FilePath?, name: String) throws {
+    let (kind, content) = try Self.content(of: file, place: place, name: name)
+    var contents = [content]
+    if kind.hasParts { contents.combineParts { CheckpointConfig(beside: place?.removingLastComponent()) } }
+    self.init(file, kind, contents[0])
+  }
+
+  private init(_ file: FileBytes, _ kind: Kind, _ content: FileContent) {
+    (path, self.kind) = (file.path, kind)
+    tensors = content.tensors
+    unreadable = content.unreadable
+    metadata = content.metadata
+    sources = content.sources
+    reasons = content.reasons.merging(
+      content.unreadable.map { (Spelling($0.name), $0.reason) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Opens files some of which may be shards of one model: a tensor whose parts lie in several of them is one, in the file of the
+  /// first part.
+  package static func open(_ paths: [FilePath]) throws -> [TensorFile] {
+    guard paths.count > 1, !paths.contains("-") else { return try paths.map { try open($0) } }
+    var files = try paths.map { path in
+      let file = try FileBytes.map(path)
+      let (kind, content) = try content(of: file, place: path, name: path.name)
+      return (file: file, kind: kind, content: content)
+    }
+    for group in ModelFiles.shards(paths, files.map { ($0.kind, $0.content.tensors) })
+    where files[group[0]].kind.hasParts {
+      var contents = group.map { files[$0].content }
+      contents.combineParts { CheckpointConfig(beside: paths[group[0]].removingLastComponent()) }
+      for (k, content) in zip(group, contents) { files[k].content = content }
+    }
+    return files.map { TensorFile($0.file, $0.kind, $0.content) }
+  }
+
+  /// What kind of file it is, and what is in it, parts of tensors as they are.
+  private static func content(of file: FileBytes, place: FilePath?, name: String) throws -> (
+    kind: Kind, content: FileContent
+  ) {
+    try refusePointer(file)
+    try refusePickle(file, extension: place?.extension)
     guard let kind = Self.kind(of: file.bytes, extension: place?.extension) else {
       throw TensorFileError(
         file.path,
-        "is no .npy, .npz, .safetensors or .gguf file: its \(file.bytes.count) bytes begin with \(Self.head(file.bytes))"
+        "is no .npy, .npz, .safetensors or .gguf file: its \(file.bytes.count) bytes begin with \(head(file.bytes))"
       )
     }
-    self.kind = kind
-    var content: FileContent
+    let content: FileContent
     switch kind {
     case .npy:
       let info = try npyTensor(file, 0..<file.bytes.count, name: name, path: file.path)
@@ -89,15 +128,7 @@ public final class TensorFile: Sendable {
       guard let place else { throw TensorFileError(file.path, "an index of files needs a place beside them") }
       content = try ShardIndex(file).content(beside: place)
     }
-    if kind != .npy && kind != .gguf {
-      content.combineParts { CheckpointConfig(beside: place?.removingLastComponent()) }
-    }
-    tensors = content.tensors
-    unreadable = content.unreadable
-    metadata = content.metadata
-    sources = content.sources
-    reasons = content.reasons.merging(
-      content.unreadable.map { (Spelling($0.name), $0.reason) }, uniquingKeysWith: { first, _ in first })
+    return (kind, content)
   }
 
   /// A file without a header as one tensor, in row-major order, little-endian, from byte `offset` to the end.
@@ -151,6 +182,9 @@ public final class TensorFile: Sendable {
     if let first = unreadable.first { throw TensorFileError(path, "\(first)") }
     return view(0)
   }
+
+  /// Whether all that it holds are parts of tensors that lie in other files.
+  package var hasPartsAlone: Bool { tensors.isEmpty && unreadable.isEmpty && !reasons.isEmpty }
 
   /// Every tensor that can be read, in the order of `tensors`.
   public var views: [TensorView] { tensors.indices.map(view) }

@@ -1,4 +1,5 @@
 import Foundation
+import SystemPackage
 import TensorFiles
 import Testing
 
@@ -76,6 +77,51 @@ import Testing
     try index(["a": "m.safetensors.index.json"])
     let circle = #expect(throws: TensorFileError.self) { try open().onlyTensor() }
     #expect(circle?.reason.contains("above the format's") == true)
+  }
+
+  /// The packed checkpoint in two files, the scales of all tensors in the second.
+  private func splitGPTQ() throws -> [String] {
+    let whole = try #require(FileManager.default.contents(atPath: fixture("packed/gptq/model.safetensors")))
+    let length = whole.withUnsafeBytes { Int($0.loadUnaligned(as: UInt64.self)) }
+    let start = 8 + length
+    let header = try #require(
+      try JSONSerialization.jsonObject(with: whole[8..<start]) as? [String: [String: Any]])
+    return try (0..<2).map { k in
+      var (entries, all): ([String: [String: Any]], [UInt8]) = ([:], [])
+      for (name, entry) in header where name != "__metadata__" && name.hasSuffix("scales") == (k == 1) {
+        let place = try #require(entry["data_offsets"] as? [Int])
+        entries[name] = entry
+        entries[name]?["data_offsets"] = [all.count, all.count + place[1] - place[0]]
+        all += whole[start + place[0]..<start + place[1]]
+      }
+      let text = String(decoding: try JSONSerialization.data(withJSONObject: entries), as: UTF8.self)
+      let path = scratch("g-0000\(k + 1)-of-00002.safetensors")
+      try Data(safetensors(text, data: all)).write(to: URL(fileURLWithPath: path))
+      return path
+    }
+  }
+
+  /// Parts of a tensor that lie in several shards are one, without an index too; another model beside them changes nothing.
+  @Test func partsInSeveralFilesAreOneTensor() throws {
+    let paths = try splitGPTQ().map { FilePath($0) }
+    let expected = try TensorFile.open(fixture("packed/gptq/expect.safetensors"))
+    for others in [[], [FilePath(scratch("m-1.safetensors"))]] {
+      let files = try TensorFile.open(paths + others)
+      #expect(files.flatMap(\.unreadable).map(\.description) == [])
+      let names = files[0].tensors.map(\.name) + files[1].tensors.map(\.name)
+      #expect(Set(names) == Set(expected.tensors.map(\.name)), "\(names)")
+      for view in files[0].views where view.elementType.name == "gptq-int4" {
+        #expect(try view.floats.map(bits) == expected.tensor(named: view.name).floats.map(bits))
+      }
+    }
+    // Alone the first is half of something, and says what it lacks.
+    let alone = try TensorFile.open(paths[0])
+    #expect(alone.unreadable.contains { $0.reason.contains("scales' is not in this file") })
+    // Two models that call their tensors alike are not put together.
+    let copy = scratch("copy.safetensors")
+    try FileManager.default.copyItem(atPath: fixture("packed/gptq/model.safetensors"), toPath: copy)
+    let apart = try TensorFile.open([FilePath(fixture("packed/gptq/model.safetensors")), FilePath(copy)])
+    #expect(apart[0].tensors == apart[1].tensors && !apart[0].tensors.isEmpty)
   }
 
   @Test func aStreamHasNoPlaceBesideIt() throws {

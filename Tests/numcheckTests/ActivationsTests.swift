@@ -251,6 +251,39 @@ import Testing
     }
   }
 
+  /// Weights have rows and columns, whatever is beside them in the file.
+  @Test func placesOfWeightsAreRowsAndColumns() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    var values = [Float](repeating: 1, count: 64 * 64)
+    values[3 * 64 + 5] = 70000
+    let data = values.withUnsafeBytes { Data($0) }
+    let name = "model.layers.0.self_attn.q_proj.weight"
+    let (alone, mixed) = (
+      [(name, "F32", [64, 64], data)], [(name, "F32", [64, 64], data), ("x", "F32", [64, 64], data)]
+    )
+    for tensors in [alone, mixed] {
+      let file = folder.appendingPathComponent("w\(tensors.count).safetensors")
+      try Self.safetensors(tensors).write(to: file)
+      let json = try CommandRunner.json(["activations", file.path])
+      #expect(try SchemaValidator().errors(json) == [])
+      let rows = try #require(json["results"] as? [[String: Any]])
+      for row in rows {
+        let isWeight = (row["tensor"] as? String)?.hasSuffix("weight") == true
+        let (first, second) = isWeight ? ("row", "column") : ("token", "channel")
+        let (other, another) = isWeight ? ("token", "channel") : ("row", "column")
+        let peak = try #require(row["peak"] as? [String: Any])
+        #expect(peak[first] as? Int == 3 && peak[second] as? Int == 5, "\(peak)")
+        #expect(!(peak[other] is Int) && !(peak[another] is Int))
+        let place = try #require((row["largest"] as? [[String: Any]])?.first)
+        #expect(place[first] as? Int == 3 && place[second] as? Int == 5)
+        #expect(place[other] == nil && place[another] == nil)
+        let massive = try #require((row["massive"] as? [String: Any])?["places"] as? [[String: Any]])
+        #expect(massive.first?[first] as? Int == 3)
+      }
+    }
+  }
+
   @Test func checksFail() throws {
     let massive = try CommandRunner.run(["activations", Self.hidden, "--no-massive"])
     #expect(massive.status == 1 && massive.output.contains("checks: 2 of 6 FAILED"))

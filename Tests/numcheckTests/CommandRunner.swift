@@ -77,6 +77,38 @@ struct CommandRunner {
     return String(decoding: bytes, as: UTF8.self).replacing("\r\n", with: "\n")
   }
 
+  /// Runs with a terminal as its standard error until that shows `text`, for so many seconds at most; what was shown there.
+  static func errorsOnTerminal(_ arguments: [String], folder: URL, until text: String, seconds: Double = 60)
+    throws -> String
+  {
+    var (master, slave): (Int32, Int32) = (-1, -1)
+    var size = winsize(ws_row: 50, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0)
+    try #require(openpty(&master, &slave, nil, nil, &size) == 0)
+    defer { close(master) }
+    let process = Process()
+    process.executableURL = binary
+    process.arguments = arguments
+    process.currentDirectoryURL = folder
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle(fileDescriptor: slave, closeOnDealloc: false)
+    try process.run()
+    close(slave)
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let end = Date(timeIntervalSinceNow: seconds)
+    while Date() < end, !String(decoding: bytes, as: UTF8.self).contains(text) {
+      var wait = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
+      guard poll(&wait, 1, 100) > 0 else { continue }
+      let n = read(master, &buffer, buffer.count)
+      if n <= 0 { break }
+      bytes += buffer[..<n]
+    }
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// Runs and parses the JSON report.
   static func json(_ arguments: [String], status: Int32 = 0) throws -> [String: Any] {
     let outcome = try run(arguments + ["--format", "json"])

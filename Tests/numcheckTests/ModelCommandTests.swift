@@ -343,6 +343,7 @@ import Testing
       to: folder.appendingPathComponent("m.safetensors.index.json"))
     for command in [
       ["activations", "."], ["quantize", ".", "--scheme", "q8_0"], ["plan", ".", "--max-bits", "5"],
+      ["compare", ".", Self.tiny], ["compare", Self.tiny, "."],
     ] {
       let outcome = try CommandRunner.run(command, folder: folder)
       let lines = outcome.output.split(separator: "\n").filter { $0.contains(": ") }
@@ -351,12 +352,84 @@ import Testing
       #expect(lines[told].contains("m-00002-of-00002.safetensors is missing, 1 tensor is not looked at"))
       let findings = try #require(try Self.json(command, folder)["findings"] as? [[String: Any]])
       #expect(findings.first?["kind"] as? String == "incomplete")
-      #expect(!outcome.output.contains("left out: ./m.safetensors.index.json:m-00002"))
+      #expect(!outcome.output.contains(/left out: .*m-00002/))
     }
     let recipe = try CommandRunner.run(
       ["plan", ".", "--max-bits", "5", "--recipe", "torchao=r.py"], folder: folder)
     #expect(recipe.status == 2 && recipe.errors.contains("a recipe would be for a part of the model"))
     #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("r.py").path))
+  }
+
+  /// What a program refuses is not planned for it: a group is a whole one.
+  @Test func groupsDivideRows() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let names = ["model.layers.0.self_attn.q_proj.weight", "model.layers.1.self_attn.q_proj.weight"]
+    let shapes = [[8, 576], [8, 640]]
+    let writer = try TensorWriter(
+      folder.appendingPathComponent("m.safetensors").path, zip(names, shapes).map { .init($0, .f32, $1) })
+    for (name, shape) in zip(names, shapes) {
+      try writer.append((0..<shape[0] * shape[1]).map { Double(($0 * 37) % 101) - 50 }, to: name)
+    }
+    try writer.finish()
+    func options(_ flags: [String]) throws -> [[String]] {
+      let rows = try #require(
+        try Self.json(["plan", "m.safetensors", "--max-bits", "8.2"] + flags, folder)["results"]
+          as? [[String: Any]])
+      return rows.map { row in ["scheme", "runnerUp"].compactMap { row[$0] as? String } }
+    }
+    let schemes = ["--scheme", "int8@g128:f16", "--scheme", "int8@token:f16"]
+    for program in ["compressed-tensors", "torchao"] {
+      let found = try options(["--for", program] + schemes)
+      #expect(found[0] == ["int8@token:f16"] && found[1].contains("int8@g128:f16"), "\(program): \(found)")
+    }
+    // Of two programs both must take it.
+    let both = try options(["--for", "llama.cpp", "--recipe", "compressed-tensors=r.yaml"] + schemes)
+    #expect(both[0] == ["int8@token:f16"])
+    #expect(try options(["--for", "llama.cpp"] + schemes)[0].contains("int8@g128:f16"))
+    // ggml's blocks say so themselves.
+    let blocks = try options([
+      "--for", "llama.cpp", "--scheme", "q4_k", "--scheme", "q4_0", "--scheme", "q8_0",
+    ])
+    #expect(!blocks.joined().contains("q4_k"))
+  }
+
+  /// Shards are one checkpoint by pattern, by list and by index.
+  @Test func shardsNeedNoIndex() throws {
+    let folder = try CommandRunner.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let packed = CommandRunner.fixtures.appendingPathComponent("packed/gptq/model.safetensors")
+    let whole = try Data(contentsOf: packed)
+    let start = whole.withUnsafeBytes { 8 + Int($0.loadUnaligned(as: UInt64.self)) }
+    let header = try #require(
+      try JSONSerialization.jsonObject(with: whole[8..<start]) as? [String: [String: Any]])
+    let files = ["g-00001-of-00002.safetensors", "g-00002-of-00002.safetensors"]
+    for (k, file) in files.enumerated() {
+      // The file as it is, but the header has the scales in the second alone.
+      let part = header.filter { $0.key != "__metadata__" && $0.key.hasSuffix("scales") == (k == 1) }
+      var (entries, all): ([String: [String: Any]], Data) = ([:], Data())
+      for (name, entry) in part {
+        let place = try #require(entry["data_offsets"] as? [Int])
+        entries[name] = entry
+        entries[name]?["data_offsets"] = [all.count, all.count + place[1] - place[0]]
+        all += whole[start + place[0]..<start + place[1]]
+      }
+      let text = try JSONSerialization.data(withJSONObject: entries)
+      let size = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) }
+      try (size + text + all).write(to: folder.appendingPathComponent(file))
+    }
+    func names(_ arguments: [String]) throws -> Set<String> {
+      let rows = try #require(try Self.json(arguments, folder)["results"] as? [[String: Any]])
+      return Set(rows.compactMap { ($0["tensor"] as? String)?.split(separator: ":").last.map(String.init) })
+    }
+    let wanted = try names(["activations", packed.path])
+    #expect(!wanted.isEmpty && !wanted.contains { $0.hasSuffix("scales") || $0.hasSuffix("qweight") })
+    for inputs in [["g-*.safetensors"], files, files.reversed(), ["."]] {
+      #expect(try names(["activations"] + inputs) == wanted, "\(inputs)")
+      let flags = inputs.flatMap { ["--input", $0] } + ["--scheme", "int8@row"]
+      #expect(try names(["quantize"] + flags).isSubset(of: wanted), "\(inputs)")
+      #expect(try names(["plan"] + inputs + ["--max-bits", "9"]).isSubset(of: wanted), "\(inputs)")
+    }
   }
 
   private static func json(_ arguments: [String], _ folder: URL) throws -> [String: Any] {
@@ -428,6 +501,21 @@ import Testing
       // Every mark says what it is of.
       #expect(page.components(separatedBy: "<svg").count == page.components(separatedBy: "</svg>").count)
     }
+    // What stays as it is loses nothing, and says so.
+    let kept = try CommandRunner.run(["plan", Self.weights, "--max-bits", "6.6", "--format", "html"]).output
+    #expect(kept.contains(": lossless</title>") && kept.contains(">lossless</text>"))
+    // A few dumps, a file of activations: what each tensor lost, its sizes and channels.
+    let dumps = try CommandRunner.run(["compare", Self.hidden, Self.hidden, "--format", "html"]).output
+    #expect(dumps.contains("relative L2 error of each tensor") && dumps.contains("hidden.12: "))
+    let hidden = try CommandRunner.run(["activations", Self.hidden, "--format", "html"]).output
+    #expect(
+      hidden.contains("elements by magnitude: hidden.12") && hidden.contains("of each channel: hidden.12"))
+    let weights = try CommandRunner.run(["activations", Self.tiny, "--format", "html"]).output
+    #expect(weights.contains("of each column: ") && !weights.contains("of each channel"))
+    // Marked points are called as their schemes, whatever the file is called.
+    let two = ["quantize", "--input", Self.hidden + ":hidden.1*", "--format", "html"]
+    let points = try CommandRunner.run(two + ["--scheme", "int8@token", "--scheme", "f16"]).output
+    #expect(points.contains(">int8@token</text>") && !points.contains(/<text[^>]*>[^<]*…/))
     let plan = try CommandRunner.run(["plan", Self.tiny, "--max-bits", "5", "--format", "html"]).output
     #expect(plan.contains("what bits buy") && plan.contains("one scheme for all") && plan.contains("<title>"))
   }

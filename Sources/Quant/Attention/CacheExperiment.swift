@@ -43,11 +43,14 @@ public struct CacheExperiment: Sendable {
     return made.output
   }
 
-  /// The errors of every format's outputs over all steps, against the truth of q, k, v as given.
+  /// The errors of every format's outputs over all steps, against the truth of q, k, v as given; `progress` is told how many queries
+  /// are done.
   ///
   /// - Precondition: there are as many queries as keys.
   /// - Throws: as `decode`.
-  public func run(_ formats: [CacheFormat]) throws -> [ErrorSums] {
+  public func run(
+    _ formats: [CacheFormat], progress: (@Sendable (Int) -> Void)? = nil
+  ) throws -> [ErrorSums] {
     let shape = tensors.shape
     precondition(shape.queries == shape.keys, "as many queries as keys")
     let parameters = AttentionParameters(mask: AttentionMask(causal: true))
@@ -60,7 +63,7 @@ public struct CacheExperiment: Sendable {
     trial.measuresResults = false
     trial.measuresSums = true
     trial.chunk = 4 * shape.heads
-    let found = try trial.run(on: AttentionQueries(tensors, block: 1, byStep: true))
+    let found = try trial.run(on: AttentionQueries(tensors, block: 1, byStep: true), progress: progress)
     return found.entries.map { $0.parts[0].sums }
   }
 }

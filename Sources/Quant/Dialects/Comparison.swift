@@ -59,9 +59,11 @@ public struct DialectComparison: Sendable {
     try self.init(a, b, BufferBands(values: values, rows: rows, columns: columns))
   }
 
-  /// The same on a tensor that is read in bands of about `bandElements`, twice; no digit depends on them.
+  /// The same on a tensor that is read in bands of about `bandElements`, twice; no digit depends on them. `progress` is told how many
+  /// elements more are compared.
   public init(
-    _ a: any Scheme, _ b: any Scheme, _ source: some BandSource, bandElements: Int = 1 << 17
+    _ a: any Scheme, _ b: any Scheme, _ source: some BandSource, bandElements: Int = 1 << 17,
+    progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
     blockLength = try DialectPair.blockLength(a, b)
     let columns = source.columns
@@ -77,6 +79,7 @@ public struct DialectComparison: Sendable {
       for start in stride(from: 0, to: values.count, by: max(columns, 1)) {
         addRow(start..<start + columns, values, pair, &candidates)
       }
+      progress?(values.count)
     }
     for (kind, blocks) in candidates {
       for candidate in blocks {

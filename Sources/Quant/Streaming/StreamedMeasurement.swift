@@ -25,13 +25,17 @@ public struct StreamedMeasurement: Sendable {
   /// One for each scheme, in their order.
   public let measurements: [SchemeMeasurement]
 
-  /// Measures `schemes`, all of which must fit. `bandElements` is about how much is read at a time.
+  /// Measures `schemes`, all of which must fit. `bandElements` is about how much is read at a time; `progress` is told how many more of
+  /// the tensor's elements are done.
   public init(
-    _ schemes: [any Scheme], _ source: some BandSource, threads: Int = 1, bandElements: Int = 1 << 19
+    _ schemes: [any Scheme], _ source: some BandSource, threads: Int = 1, bandElements: Int = 1 << 19,
+    progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
     let (rows, columns) = (source.rows, source.columns)
     for scheme in schemes { _ = try scheme.byteCount(rows: rows, columns: columns) }
     let reader = BandReader(source, elements: bandElements)
+    // The survey takes about as long as one scheme.
+    let shares = progress.map { WorkShares(schemes.count + 1, $0) }
     var survey = TensorSurvey(columns: columns, for: schemes)
     var counter = EmpiricalDistribution.Counter()
     var nonFinite = NonFinite()
@@ -39,6 +43,7 @@ public struct StreamedMeasurement: Sendable {
       counter.add(band)
       nonFinite.add(band, columns: columns, firstRow: first)
       survey.add(band)
+      shares?.add(band.count)
     }
     distribution = EmpiricalDistribution(counter)
     self.survey = survey
@@ -47,7 +52,7 @@ public struct StreamedMeasurement: Sendable {
     let found = try Sharing.share(
       "schemes", units: schemes.count, make: { MeasuredSchemes(columns: columns) },
       work: { range in
-        let list = try Self.measured(Array(schemes[range]), reader, rows, columns, surveyed, threads)
+        let list = try Self.measured(Array(schemes[range]), reader, rows, columns, surveyed, threads, shares)
         return MeasuredSchemes(columns: columns, found: Array(zip(range, list)))
       }, merge: { $0.found += $1.found })
     measurements = found.found.sorted { $0.index < $1.index }.map(\.measurement)
@@ -57,7 +62,7 @@ public struct StreamedMeasurement: Sendable {
   /// What each scheme costs, in their order.
   private static func measured(
     _ schemes: [any Scheme], _ reader: BandReader, _ rows: Int, _ columns: Int, _ survey: TensorSurvey,
-    _ threads: Int
+    _ threads: Int, _ shares: WorkShares?
   ) throws -> [SchemeMeasurement] {
     let workers = try schemes.map {
       Worker(
@@ -76,7 +81,10 @@ public struct StreamedMeasurement: Sendable {
       try reader.forEach(unit: unit == 1 ? common : unit) { first, band in
         _ = try ParallelRows(threads: threads, chunk: 1).reduce(
           count: queue.count, progress: nil, make: { MeasurementScratch() },
-          body: { scratch, index in try queue[index].add(band, firstRow: first, scratch) },
+          body: { scratch, index in
+            try queue[index].add(band, firstRow: first, scratch)
+            shares?.add(band.count)
+          },
           merge: { _, _ in })
       }
     }

@@ -30,8 +30,12 @@ public struct SchemeStudy: Sendable {
   /// To read entries into; 0 of a study that was made here.
   private var columns = 0
 
-  /// Measures every scheme that fits; none may. Throws what reading the tensor throws.
-  public init(_ source: some BandSource, schemes: [any Scheme], threads: Int = 1) throws {
+  /// Measures every scheme that fits; none may. `progress` is told how many more of the tensor's elements are done. Throws what reading
+  /// the tensor throws.
+  public init(
+    _ source: some BandSource, schemes: [any Scheme], threads: Int = 1,
+    progress: (@Sendable (Int) -> Void)? = nil
+  ) throws {
     var fitting: [any Scheme] = []
     var skipped: [SkippedScheme] = []
     for scheme in schemes {
@@ -48,7 +52,7 @@ public struct SchemeStudy: Sendable {
       nonFinite = NonFinite()
       return
     }
-    let run = try StreamedMeasurement(fitting, source, threads: threads)
+    let run = try StreamedMeasurement(fitting, source, threads: threads, progress: progress)
     nonFinite = run.nonFinite
     if Sharing.isPartial {
       entries = []

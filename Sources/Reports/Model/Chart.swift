@@ -39,7 +39,7 @@ package struct Chart: Sendable {
     package let label: String
     /// Whether it stands out: the Pareto set of schemes.
     package let isMarked: Bool
-    /// Of a cell of a heat map: what its darkness says.
+    /// Of a cell of a heat map: what its darkness says; infinite where the chart has a name for that.
     package var value = 0.0
 
     package init(x: Double = 0, y: Double, label: String, marked isMarked: Bool = false) {
@@ -73,6 +73,8 @@ package struct Chart: Sendable {
   /// Of a heat map: what its columns and rows are called.
   package var columnNames: [String] = []
   package var rowNames: [String] = []
+  /// Of a heat map: what an infinite value is called, `lossless`.
+  package var infiniteName = ""
 
   package init(_ form: Form, _ title: String, x: Axis, y: Axis, _ series: [Series]) {
     (self.form, self.title, self.x, self.y, self.series) = (form, title, x, y, series)
@@ -100,13 +102,14 @@ extension Chart {
     return chart
   }
 
-  /// A point for each row: one column against another; marked where a third says so.
+  /// A point for each row: one column against another; marked where a third says so; called as `name` says, or as the row is.
   package static func points(
-    _ title: String, of table: Table, x: Column, y: Column, marked: Column? = nil, as markName: String = ""
+    _ title: String, of table: Table, x: Column, y: Column, name: Column? = nil, marked: Column? = nil,
+    as markName: String = ""
   ) -> Chart {
     var missing: [String] = []
     let points = table.rows.indices.compactMap { row in
-      point(table, row, x: x, y: y, marked: marked, missing: &missing)
+      point(table, row, name: name, x: x, y: y, marked: marked, missing: &missing)
     }
     var chart = Chart(
       .points, title, x: Axis(x.name, unit: x.unit), y: Axis(y.name, unit: y.unit), [Series("", points)])
@@ -142,9 +145,10 @@ extension Chart {
   }
 
   private static func point(
-    _ table: Table, _ row: Int, x: Column? = nil, y: Column, marked: Column? = nil, missing: inout [String]
+    _ table: Table, _ row: Int, name: Column? = nil, x: Column? = nil, y: Column, marked: Column? = nil,
+    missing: inout [String]
   ) -> Point? {
-    let label = table.label(ofRow: row)
+    let label = name.flatMap { table.cell($0, row)?.text } ?? table.label(ofRow: row)
     func number(_ column: Column) -> Double? {
       guard let cell = table.cell(column, row) else { return nil }
       if let number = cell.value.double, number.isFinite, cell.caveat == nil { return number }

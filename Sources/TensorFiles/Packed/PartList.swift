@@ -4,33 +4,41 @@ struct PackedRefusal: Error {
   init(_ reason: String) { self.reason = reason }
 }
 
-/// The tensors of a checkpoint by name, while those that are parts of one are put together.
+/// The tensors of a checkpoint's files by name, while those that are parts of one are put together.
 struct PartList {
-  private let content: FileContent
-  private let places: [Spelling: Int]
+  private let contents: [FileContent]
+  private let places: [Spelling: (file: Int, tensor: Int)]
 
-  init(_ content: FileContent) {
-    self.content = content
+  init(_ contents: [FileContent]) {
+    self.contents = contents
     places = Dictionary(
-      content.tensors.enumerated().map { (Spelling($1.name), $0) }, uniquingKeysWith: { first, _ in first })
+      contents.indices.flatMap { file in
+        contents[file].tensors.enumerated().map { (Spelling($1.name), (file, $0)) }
+      }, uniquingKeysWith: { first, _ in first })
   }
+
+  /// The file that has it.
+  func file(_ name: String) -> Int? { places[Spelling(name)]?.file }
 
   /// The tensor of that name.
   subscript(name: String) -> TensorView? {
-    places[Spelling(name)].map {
-      TensorView(
-        info: content.tensors[$0], content.sources.count == 1 ? content.sources[0] : content.sources[$0])
+    places[Spelling(name)].map { file, tensor in
+      let content = contents[file]
+      return TensorView(
+        info: content.tensors[tensor],
+        content.sources.count == 1 ? content.sources[0] : content.sources[tensor])
     }
   }
 
   /// The same; its absence is a refusal.
   func require(_ name: String) throws -> TensorView {
     guard let view = self[name] else {
-      if let reason = content.reasons[Spelling(name)] {
+      if let reason = contents.lazy.compactMap({ $0.reasons[Spelling(name)] }).first {
         throw PackedRefusal("its part \(name.quoted) cannot be read: \(reason)")
       }
       throw PackedRefusal(
-        "its part \(name.quoted) is not in this file; where a model lies in several, name their index.json")
+        "its part \(name.quoted) is \(contents.count == 1 ? "not in this file" : "in none of these files"); where a model lies in "
+          + "several, name their index.json, or all")
     }
     return view
   }
@@ -60,14 +68,15 @@ enum PackedFormats {
   ]
 }
 
-extension FileContent {
-  /// Puts tensors in place of their parts; those that cannot be read become unreadable, and their parts with them.
+extension [FileContent] {
+  /// Puts tensors in place of their parts, which may lie in several files; those that cannot be read become unreadable, and their parts
+  /// with them.
   mutating func combineParts(_ config: () -> CheckpointConfig) {
     var candidates: [(base: String, mark: String, format: any PackedFormat.Type)] = []
     let marks = PackedFormats.all.flatMap { format in
       format.marks.map { (mark: $0, end: $0.utf8.last, format) }
     }
-    for tensor in tensors {
+    for tensor in self.flatMap(\.tensors) {
       let end = tensor.name.utf8.last
       for (mark, _, format) in marks.lazy.filter({ $0.end == end }) where tensor.name.hasSuffix(mark) {
         let base = String(tensor.name.dropLast(mark.count))
@@ -86,8 +95,8 @@ extension FileContent {
         guard let (name, tensor) = try format.tensor(base, mark, parts, config) else { continue }
         for part in tensor.parts {
           taken[Spelling(part.name)] = .some(nil)
-          if Spelling(part.name) != Spelling(name) {
-            reasons[Spelling(part.name)] =
+          if let file = parts.file(part.name), Spelling(part.name) != Spelling(name) {
+            self[file].reasons[Spelling(part.name)] =
               "is a part of \(name.quoted) (\(tensor.type.name)), which is read with it"
           }
         }
@@ -95,16 +104,24 @@ extension FileContent {
       } catch {
         let reason = (error as? PackedRefusal)?.reason ?? (error as? TensorFileError)?.reason ?? "\(error)"
         let (name, codes) = format.names(base, mark)
-        unreadable.append(UnreadableTensor(name, reason))
-        for part in [codes, base + mark] where parts[part] != nil {
+        let found = [codes, base + mark].compactMap { part in parts.file(part).map { (part, file: $0) } }
+        self[found.first?.file ?? 0].unreadable.append(UnreadableTensor(name, reason))
+        for (part, file) in found {
           taken[Spelling(part)] = .some(nil)
           if Spelling(part) != Spelling(name) {
-            reasons[Spelling(part)] = "is a part of \(name.quoted): \(reason)"
+            self[file].reasons[Spelling(part)] = "is a part of \(name.quoted): \(reason)"
           }
         }
       }
     }
     if taken.isEmpty { return }
+    for k in indices { self[k].replace(taken) }
+  }
+}
+
+extension FileContent {
+  /// Puts what stands there now in the places of tensors; nil where nothing does.
+  fileprivate mutating func replace(_ taken: [Spelling: (TensorInfo, ByteSource)?]) {
     let all = sources.count == 1 ? Array(repeating: sources[0], count: tensors.count) : sources
     var kept: (tensors: [TensorInfo], sources: [ByteSource]) = ([], [])
     for (tensor, source) in zip(tensors, all) {

@@ -112,16 +112,14 @@ struct ActivationsCommand: Sharable {
     settings.placeCount = largest
     var found = ActivationsReport(settings: settings, showsAll: details, view: view)
     let layout = try raws.layout()
-    func open(_ text: String) throws -> (list: TensorList, roles: ModelRoles) {
-      let list = try TensorList(text, raw: layout)
+    // Of many files each is closed before the next is opened.
+    let held = files.count <= Self.mostOpen ? try TensorList.all(files, raw: layout) : []
+    func opened(_ k: Int) throws -> (list: TensorList, roles: ModelRoles) {
+      let list = held.isEmpty ? try TensorList(files[k], raw: layout) : held[k]
       return (list, ModelRoles(list))
     }
-    // Of many files each is closed before the next is opened.
-    let held = files.count <= Self.mostOpen ? try files.map(open) : []
-    func opened(_ k: Int) throws -> (list: TensorList, roles: ModelRoles) {
-      held.isEmpty ? try open(files[k]) : held[k]
-    }
-    let counts = try files.indices.flatMap { k -> [Int] in
+    let lists = held.isEmpty ? files.indices : held.indices
+    let counts = try lists.flatMap { k -> [Int] in
       let (list, roles) = try opened(k)
       return roles.items.map { list.info($0).count }
     }
@@ -129,7 +127,7 @@ struct ActivationsCommand: Sharable {
     var number = -1
     let progress = Progress(total: max(1, counts.reduce(0, +)), what: "numbers")
     defer { progress.finish() }
-    for k in files.indices {
+    for k in lists {
       let (list, roles) = try opened(k)
       found.leftOut += list.leftOut + roles.leftOut
       for item in roles.items {

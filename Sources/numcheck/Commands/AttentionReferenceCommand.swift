@@ -56,8 +56,11 @@ struct AttentionReferenceCommand: ParsableCommand {
       what = " backward (\(gradient.name))"
     } else {
       let lse: NumberFormat = format == .f64 ? .f64 : .f32
+      let progress = Progress(total: tensors.shape.heads * tensors.shape.queries)
+      defer { progress.finish() }
       let truth = try AttentionTruths(
-        tensors, parameters, format: format, lseFormat: lse, overflow: overflow, threads: threads.count)
+        tensors, parameters, format: format, lseFormat: lse, overflow: overflow, threads: threads.count,
+        progress: progress.callback)
       file = try AttentionWriter.finished(
         output, output: truth.output, logSumExp: truth.logSumExp, source, dtype: format,
         as: results.outputType, lse: lse)

@@ -112,7 +112,10 @@ struct CacheCommand: ParsableCommand {
       origin = source.origin.facts + AttentionCount(source.tensors).facts
       findings = AttentionCount(source.tensors).findings
       let runner = AttentionRunner(.flash, try precision.configuration())
-      sums = try CacheExperiment(source.tensors, runner, threads: threads.count).run(formats)
+      let progress = Progress(total: shape.heads * shape.queries)
+      defer { progress.finish() }
+      sums = try CacheExperiment(source.tensors, runner, threads: threads.count).run(
+        formats, progress: progress.callback)
     }
     let sizes = try formats.map { try size(of: $0, shape, tokens: tokens) }
     var table = Table(rows: formats.count)

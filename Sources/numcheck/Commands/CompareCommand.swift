@@ -78,12 +78,24 @@ struct CompareCommand: Sharable {
     try keepApart(outputs: report.files, inputs: [first, second, order] + others)
     let right = try Self.open(first)
     let names = try order.map(Self.names) ?? []
+    var lacks: [LeftOut] = []
+    func note(_ file: TensorFile, _ text: String) {
+      let name = ArgumentText.shown(text)
+      for tensor in file.unreadable where tensor.lack != nil {
+        var one = LeftOut(tensor.name, "\(name): \(tensor.reason)")
+        one.lack = tensor.lack
+        lacks.append(one)
+      }
+    }
+    note(right, first)
     let comparisons = try ([second] + others).map { text -> (name: String, comparison: DumpComparison) in
       do {
+        let file = try Self.open(text)
+        note(file, text)
         return (
           ArgumentText.shown(text),
           try DumpComparison(
-            right, try Self.open(text), order: names, map: map.compactMap { NameRule($0) },
+            right, file, order: names, map: map.compactMap { NameRule($0) },
             decoder: { SchemeDecoder($0) })
         )
       } catch let error as GuestError {
@@ -115,7 +127,7 @@ struct CompareCommand: Sharable {
       entries: worker.found.sorted { $0.index < $1.index }.map(\.entry),
       leftOut: comparisons.flatMap { name, one in
         one.leftOut.map { ($0.tensor, isSeveral ? "\(name): \($0.reason)" : $0.reason) }
-      })
+      }, lacks: lacks)
     let limits = try budget.map { try Limit(parsing: $0) }
     try report.finish(try made.report(limits: limits, sort: sort, top: top), limits: limits)
   }

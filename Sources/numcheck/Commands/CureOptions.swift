@@ -151,7 +151,10 @@ struct CureRun {
       let writer = try TensorWriter(
         FilePath(argument: path),
         [TensorWriter.Declaration("dequantized", .f32, [source.rows, source.columns])])
+      let progress = Progress(total: source.rows * source.columns, what: "numbers written")
+      defer { progress.finish() }
       try ready.forEachBand { _, _, decoded in
+        progress.add(decoded.values.count)
         try decoded.values.withUnsafeBufferPointer { try writer.append($0) }
       }
       return writer
@@ -170,8 +173,7 @@ struct CuredTensors {
 
   init(_ inputs: [String], _ input: any InputChoice) throws {
     self.input = input
-    lists = try inputs.map {
-      let list = try TensorList($0)
+    lists = try TensorList.all(inputs).map { list in
       if list.items.isEmpty { throw list.nothing(list.leftOut) }
       return (list, ModelRoles(list))
     }

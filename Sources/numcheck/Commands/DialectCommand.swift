@@ -41,12 +41,15 @@ struct DialectCommand: ParsableCommand {
     let b = try SchemeRegistry.scheme(named: second)
     let source = try MatrixSource.only(input)
     try MemoryNeeds.requireRow(of: source, schemes: 2)
-    let comparison = try DialectComparison(a, b, source)
+    let progress = Progress(total: source.rows * source.columns, what: "numbers")
+    defer { progress.finish() }
+    let comparison = try DialectComparison(a, b, source, progress: { progress.add($0) })
     let dialect = DialectReport(
       first: a.name, second: b.name, tensor: source.name, facts: input.facts,
       input: InputCount(comparison.nonFinite), comparison: comparison,
       boundaries: try BoundaryComparison(a, b, anchor: Float(anchor.value)),
       edges: comparison.differingBlocks == 0 && a.name != b.name ? try DialectEdges.differences(a, b) : [])
+    progress.finish()
     try report.finish(dialect.report)
   }
 }

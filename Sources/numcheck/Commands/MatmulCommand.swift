@@ -134,9 +134,12 @@ struct MatmulReferenceCommand: ParsableCommand {
       MatmulProver(exact, format: format, block: block)
     }
     trial.chunk = block
+    let progress = Progress(total: exact.a.count)
+    defer { progress.finish() }
     let (result, seen) = try trial.run(
       on: MatmulRows(exact, stored: exact, dtype: .float(.f64)),
-      observer: MatmulWriter.Rows(ofTruth: true, isKept: true))
+      observer: MatmulWriter.Rows(ofTruth: true, isKept: true), progress: progress.callback)
+    progress.finish()
     let file = try writer.finished(seen)
     var made = Report(
       "reference matmul",

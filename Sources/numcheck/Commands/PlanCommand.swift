@@ -153,7 +153,7 @@ struct PlanCommand: Sharable {
         names.append(found)
       }
     }
-    let lists = try model.map { try TensorList($0) }
+    let lists = try TensorList.all(model)
     var leftOut = lists.flatMap(\.leftOut)
     if !recipes.isEmpty, let lacking = leftOut.lazy.compactMap(\.lacking).first {
       throw UsageError("a recipe would be for a part of the model: \(lacking)")
@@ -163,7 +163,8 @@ struct PlanCommand: Sharable {
     try requireMatches(lists, sorted)
     let witnesses = try PlanWitnesses(activations: activations, map: map, importance: imatrix, tokens: tokens)
     try witnesses.require(sorted.matrices.map(\.name))
-    var measured = try measure(sorted.matrices, schemes: names, witnesses)
+    let targets = [target] + recipes.map(\.target)
+    var measured = try measure(sorted.matrices, schemes: names, for: targets, witnesses)
     try SharedRun.end()
     leftOut += measured.leftOut
     for k in measured.tensors.indices {
@@ -310,9 +311,10 @@ struct PlanCommand: Sharable {
   private func keep_(_ name: String) -> Bool { keep.contains { Names.matches($0, name) } }
 
   /// What schemes cost each matrix, several at once, or some of them where several processes share the work.
-  private func measure(_ matrices: [Matrix], schemes: [any Scheme], _ witnesses: PlanWitnesses) throws -> (
-    tensors: [PlanTensor], leftOut: [LeftOut]
-  ) {
+  private func measure(
+    _ matrices: [Matrix], schemes: [any Scheme], for targets: [any PlanTarget.Type],
+    _ witnesses: PlanWitnesses
+  ) throws -> (tensors: [PlanTensor], leftOut: [LeftOut]) {
     final class Worker {
       var found = MeasuredMatrices()
     }
@@ -327,7 +329,7 @@ struct PlanCommand: Sharable {
             let index = range.lowerBound + k
             let matrix = matrices[index]
             do {
-              worker.found.tensors.append((index, try measure(matrix, schemes, witnesses)))
+              worker.found.tensors.append((index, try measure(matrix, schemes, targets, witnesses)))
             } catch let error as BeyondSingle {
               worker.found.leftOut.append((index, LeftOut(matrix.list.name(matrix.item), error)))
             }
@@ -340,9 +342,9 @@ struct PlanCommand: Sharable {
     )
   }
 
-  private func measure(_ matrix: Matrix, _ schemes: [any Scheme], _ witnesses: PlanWitnesses) throws
-    -> PlanTensor
-  {
+  private func measure(
+    _ matrix: Matrix, _ schemes: [any Scheme], _ targets: [any PlanTarget.Type], _ witnesses: PlanWitnesses
+  ) throws -> PlanTensor {
     let name = matrix.list.name(matrix.item)
     let view = matrix.list.view(matrix.item)
     try view.open()
@@ -350,8 +352,11 @@ struct PlanCommand: Sharable {
     try Memory.require(
       Memory.product(source.columns, 64), for: "\(name): a row of \(source.columns) elements")
     do {
+      let fitting = schemes.filter { scheme in
+        targets.allSatisfy { $0.takes(scheme, columns: source.columns) }
+      }
       let costs = try SampledCosts(
-        source, schemes: schemes, judge: try witnesses.judge(matrix.name), sample: sample.elements)
+        source, schemes: fitting, judge: try witnesses.judge(matrix.name), sample: sample.elements)
       return PlanTensor(
         name: matrix.name, type: view.elementType.name, storedBytes: view.info.byteCount, costs: costs)
     } catch let error as CureError {

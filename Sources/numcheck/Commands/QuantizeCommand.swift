@@ -137,8 +137,7 @@ struct QuantizeCommand: Sharable {
     }
     let threads = threads.count
     let tensorsAtOnce = max(1, min(threads, sources.count))
-    // A survey, then the schemes: each reads all once.
-    let progress = Progress(total: max(1, 2 * sources.reduce(0) { $0 + $1.count }), what: "numbers")
+    let progress = Progress(total: max(1, sources.reduce(0) { $0 + $1.count }), what: "numbers")
     defer { progress.finish() }
     let ordered = stream ? OrderedLines(count: sources.count) : nil
     let worker = try ParallelRows(threads: tensorsAtOnce, chunk: 1).reduce(
@@ -149,7 +148,8 @@ struct QuantizeCommand: Sharable {
           let source = try sources[index].open()
           try MemoryNeeds.requireRow(of: source, schemes: schemes.count)
           let study = try SchemeStudy(
-            CountedSource(source, progress), schemes: schemes, threads: max(1, threads / tensorsAtOnce))
+            source, schemes: schemes, threads: max(1, threads / tensorsAtOnce),
+            progress: { progress.add($0) })
           let tensor = QuantizeReport.Tensor(
             name: source.name, rows: source.rows, columns: source.columns, study: study,
             isWeight: sources[index].isWeight)
@@ -258,7 +258,7 @@ struct QuantizeCommand: Sharable {
       let only = try MatrixSource.only(input)
       return ([Input(name: only.name, count: only.rows * only.columns, isWeight: false) { only }], [])
     }
-    let lists = try input.inputs.map { try TensorList($0, raw: layout) }
+    let lists = try TensorList.all(input.inputs, raw: layout)
     if output != nil || raw != nil {
       guard lists.count == 1, lists[0].isOne || lists[0].items.count == 1 else {
         // Says which there are.

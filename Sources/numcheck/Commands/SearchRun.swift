@@ -121,17 +121,18 @@ struct SearchRun {
     let width = settings.limits.width
     let witnesses = kept.entries.filter { $0.name == key }.compactMap { Search.row($0.choices, width: width) }
     // How far it is in time nobody asks a count of rows.
-    let progress = Progress(total: settings.tries * subjects.count)
     let isCounted = search.tries != nil || search.seconds == nil
+    let progress = Progress(
+      total: isCounted ? settings.tries * subjects.count : 0, seconds: isCounted ? nil : settings.seconds)
+    defer { progress.finish() }
     var found: [SearchReport.Found] = []
     // Of the time there is each kernel gets as much.
     var shared = settings
     shared.seconds = settings.seconds.map { $0 / Double(subjects.count) }
     for (k, subject) in subjects.enumerated() {
-      let show = isCounted ? progress.callback : nil
-      let each = settings.tries
+      let before = isCounted ? k * settings.tries : found.reduce(0) { $0 + $1.outcome.tried }
       let outcome = try Search(subject, shared).run(
-        witnesses: witnesses, progress: show.map { show in { @Sendable in show(k * each + $0) } })
+        witnesses: witnesses, progress: progress.callback.map { show in { @Sendable in show(before + $0) } })
       found.append(SearchReport.Found(kernel: subject.name, outcome: outcome))
     }
     progress.finish()

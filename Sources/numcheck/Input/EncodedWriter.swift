@@ -19,9 +19,14 @@ enum EncodedWriter {
         FilePath(argument: $0), [TensorWriter.Declaration("dequantized", .f32, source.shape ?? [])])
     }
     let bytes = try raw.map { try RawWriter(FilePath(argument: $0)) }
+    let progress = Progress(total: source.rows * source.columns, what: "numbers written")
+    defer { progress.finish() }
     try StreamedEncoding(scheme, source).forEachBand(
       write: { offset, part in try bytes?.write(part, at: offset) },
-      decoded: { values in try tensor?.append(values) })
+      decoded: { values in
+        progress.add(values.count)
+        try tensor?.append(values)
+      })
     let files: [(any UnfinishedFile)?] = [tensor, bytes]
     return files.compactMap { $0 }
   }

@@ -33,6 +33,8 @@ struct ProvenRows {
     threads: Int, prover: () -> Answer, body: (UnsafeBufferPointer<Double>) throws -> Void
   ) throws -> (Certificate, InputCount) {
     let count = source.rows.rowCount
+    let progress = Progress(total: count)
+    defer { progress.finish() }
     let size = Swift.max(
       threads, Swift.min(count, (1 << 18) / Swift.max(source.rows.length, resultsPerRow)))
     let results = UnsafeMutableBufferPointer<Double>.allocate(capacity: size * resultsPerRow)
@@ -49,6 +51,7 @@ struct ProvenRows {
             start + i, worker,
             into: UnsafeMutableBufferPointer(
               rebasing: results[(i * resultsPerRow)..<((i + 1) * resultsPerRow)]))
+          progress.add(1)
         },
         merge: {
           $0.certificate.merge($1.certificate)

@@ -30,7 +30,24 @@ struct TensorList {
     let name: String
   }
 
-  init(_ text: String, raw: RawLayout? = nil) throws {
+  /// A list for each argument. Files among them that are shards of one model are read as one checkpoint, without those that hold
+  /// only parts of the others' tensors.
+  static func all(_ texts: [String], raw: RawLayout? = nil) throws -> [TensorList] {
+    guard raw == nil, texts.count > 1 else { return try texts.map { try TensorList($0, raw: raw) } }
+    var paths: [FilePath] = []
+    for text in texts {
+      for path in try ModelFiles.of(TensorSpecifier(argument: text).path) where !paths.contains(path) {
+        paths.append(path)
+      }
+    }
+    let opened = Dictionary(uniqueKeysWithValues: zip(paths, try TensorFile.open(paths)))
+    return try texts.compactMap { text in
+      let file = opened[TensorSpecifier(argument: text).path]
+      return file?.hasPartsAlone ?? false ? nil : try TensorList(text, opened: opened)
+    }
+  }
+
+  init(_ text: String, raw: RawLayout? = nil, opened: [FilePath: TensorFile] = [:]) throws {
     let specifier = TensorSpecifier(argument: text)
     let shown = ArgumentText.shown(text)
     self.shown = shown
@@ -42,7 +59,8 @@ struct TensorList {
       return
     }
     let paths = try ModelFiles.of(specifier.path)
-    let files = try paths.map { try TensorFile.open($0) }
+    let known = paths.compactMap { opened[$0] }
+    let files = known.count == paths.count ? known : try TensorFile.open(paths)
     (self.files, self.paths) = (files, paths)
     let isMany = files.count > 1
     func label(_ k: Int) -> String {

@@ -10,7 +10,7 @@ extension ActivationsReport {
       .table(largestTable(e)), .lines(channelLines(e)), .table(lossTable(e.profile)), .table(costTable(e)),
       .verbatim(MagnitudeBars(e.profile).lines),
     ]
-    section.charts = [.magnitudes(e.profile), .channels(e.profile)]
+    section.charts = [.magnitudes(e.profile), .channels(e.profile, isWeight: e.isWeight)]
     return section
   }
 

@@ -67,8 +67,19 @@ extension ActivationsReport {
       entries[i].profile.largestPlaces.first.map(cell) ?? .none("no element is finite, or --largest is 0")
     }
     table.add(A.peakValue) { peak($0) { .exact(Double($0.value)) } }
-    table.add(A.peakToken) { peak($0) { .count($0.row) } }
-    table.add(A.peakChannel) { peak($0) { .count($0.column) } }
+    // Weights have rows and columns, what they are multiplied with tokens and channels.
+    func ofKind(_ i: Int, weight: Bool, _ cell: (TensorPlace) -> Cell) -> Cell {
+      if entries[i].isWeight == weight { return peak(i, cell) }
+      return .none(weight ? "it has tokens and channels" : "a weight has rows and columns")
+    }
+    if entries.contains(where: { !$0.isWeight }) {
+      table.add(A.peakToken) { ofKind($0, weight: false) { .count($0.row) } }
+      table.add(A.peakChannel) { ofKind($0, weight: false) { .count($0.column) } }
+    }
+    if entries.contains(where: \.isWeight) {
+      table.add(A.peakRow) { ofKind($0, weight: true) { .count($0.row) } }
+      table.add(A.peakColumn) { ofKind($0, weight: true) { .count($0.column) } }
+    }
     addData(to: &table)
     return table
   }
@@ -105,8 +116,9 @@ extension ActivationsReport {
 
   private static func place(_ place: TensorPlace, _ e: Entry) -> JSONValue {
     .object([
-      "index": .list(e.tensor.index(place).map { .integer($0) }), "token": .integer(place.row),
-      "channel": .integer(place.column), "value": .number(Double(place.value)),
+      "index": .list(e.tensor.index(place).map { .integer($0) }),
+      e.isWeight ? "row" : "token": .integer(place.row),
+      e.isWeight ? "column" : "channel": .integer(place.column), "value": .number(Double(place.value)),
       "valueHex": .text(Figures.hex(Double(place.value))),
     ])
   }

@@ -89,6 +89,24 @@ struct ActivationsReport {
       + "\(whose) median |a|"
   }
 
+  /// So many tensors are drawn where they are not all shown.
+  private static let mostDrawn = 6
+
+  /// Of many tensors those to draw: where the range is widest.
+  private var widest: [Int] {
+    func range(_ k: Int) -> Double {
+      let ratio = entries[k].profile.peakToMedian
+      return ratio.isNaN ? -1 : ratio
+    }
+    let first = entries.indices.sorted { (range($1), $0) < (range($0), $1) }.prefix(Self.mostDrawn)
+    return first.sorted()
+  }
+
+  private static func pictures(_ entries: [Entry]) -> [Chart] {
+    entries.map { .magnitudes($0.profile, of: $0.shownName) }
+      + entries.map { .channels($0.profile, isWeight: $0.isWeight, of: $0.shownName) }
+  }
+
   /// Throws `UsageError` for a figure to sort by that there is none of.
   func report() throws -> Report {
     let isOfWeights = entries.allSatisfy(\.isWeight) && massiveEntries.isEmpty
@@ -113,6 +131,7 @@ struct ActivationsReport {
     section.blocks += [.table(table), .table(seriesTable)]
     if let hidden = arrangement.hiddenNote(table) { section.blocks.append(.lines([hidden])) }
     section.charts = series.map { .course($0.series) } + modelCharts
+    if !showsAll && entries.count > 1 { section.charts += Self.pictures(widest.map { entries[$0] }) }
     report.sections = [section]
     if showsAll || entries.count == 1 { report.sections += entries.map(details) }
     report.gaps = leftOut.filter { !$0.isExpected }.map { "not all was checked: \($0)" }

@@ -42,32 +42,37 @@ extension Chart {
   static func tradeOff(_ table: Table) -> Chart {
     typealias S = SchemeColumns
     return .points(
-      "what bits buy", of: table, x: S.bits, y: S.sqnr, marked: S.pareto, as: "best for their size")
+      "what bits buy", of: table, x: S.bits, y: S.sqnr, name: S.scheme, marked: S.pareto,
+      as: "best for their size")
   }
 
-  /// How many elements there are of each size.
-  static func magnitudes(_ profile: TensorProfile) -> Chart {
+  /// How many elements there are of each size; `tensor` where others are drawn beside it.
+  static func magnitudes(_ profile: TensorProfile, of tensor: String = "") -> Chart {
     let (first, counts) = profile.octaves
     var points = counts.enumerated().map { k, count in
       Point(x: Double.powerOfTwo(first + k), y: Double(count), label: "|a| from 2^\(first + k)")
     }
     if !points.isEmpty { points.append(Point(x: Double.powerOfTwo(first + counts.count), y: 0, label: "")) }
     return Chart(
-      .histogram, "elements by magnitude", x: Axis("|a|, by octave"), y: Axis("elements"),
+      .histogram, "elements by magnitude" + (tensor.isEmpty ? "" : ": \(tensor)"), x: Axis("|a|, by octave"),
+      y: Axis("elements"),
       [Series("", points)])
   }
 
-  /// The largest magnitude of each channel, neighbours together where there are many.
-  static func channels(_ profile: TensorProfile) -> Chart {
+  /// The largest magnitude of each channel, or column of a weight, neighbours together where there are many; `tensor` where others are
+  /// drawn beside it.
+  static func channels(_ profile: TensorProfile, isWeight: Bool, of tensor: String = "") -> Chart {
+    let name = isWeight ? "column" : "channel"
     let maxima = profile.columnMaxima
     let width = max(1, (maxima.count + 511) / 512)
     let points = stride(from: 0, to: maxima.count, by: width).compactMap { start -> Point? in
       let range = start..<min(maxima.count, start + width)
       guard let best = range.max(by: { maxima[$0] < maxima[$1] }), maxima[best].isFinite else { return nil }
-      return Point(x: Double(best), y: Double(maxima[best]), label: "channel \(best)")
+      return Point(x: Double(best), y: Double(maxima[best]), label: "\(name) \(best)")
     }
     return Chart(
-      .points, "the largest |a| of each channel", x: Axis("channel"), y: Axis("largest |a|"),
+      .points, "the largest |a| of each \(name)" + (tensor.isEmpty ? "" : ": \(tensor)"), x: Axis(name),
+      y: Axis("largest |a|"),
       [Series("", points)])
   }
 

@@ -107,6 +107,18 @@ extension CompareReport {
     return table
   }
 
+  /// Of a few tensors: what each lost, in the order of the table.
+  func pictures(of table: Table) -> [Chart] {
+    var drawn = table
+    drawn.readingOrder = Array(table.readingOrder.prefix(Self.mostDrawn))
+    let rest = table.readingOrder.count - drawn.readingOrder.count
+    var chart = Chart.bars("relative L2 error of each tensor", of: drawn, [CompareColumns.relativeL2])
+    if rest > 0 { chart.missing.append("\(Figures.count(rest)) more tensors: see the table") }
+    return [chart]
+  }
+
+  private static let mostDrawn = 32
+
   /// The SQNR of each tensor, by layer and kind, and over the layers.
   var charts: [Chart] {
     func cells(_ list: [Entry]) -> [(place: ModelPlace, value: Double, label: String)] {

@@ -24,6 +24,8 @@ struct CompareReport {
   let seconds: [String]
   let entries: [Entry]
   let leftOut: [(tensor: String, reason: String)]
+  /// What lacks of the files' checkpoints.
+  let lacks: [LeftOut]
 
   /// Throws `UsageError` where limits or the figure to sort by are none of this report's.
   func report(limits: [Limit], sort: String?, top: Int?) throws -> Report {
@@ -34,7 +36,11 @@ struct CompareReport {
         "\(second) beside \(first): \(Figures.count(entries.count)) \(entries.count == 1 ? "tensor" : "tensors")"
     )
     report.facts = [Fact("first", .text(first)), Fact("second", .text(second))]
-    report.findings = LeftOut.findings(leftOut.map { LeftOut($0.tensor, $0.reason) }) + quantized
+    let parts = Set(lacks.map(\.tensor))
+    report.findings = LeftOut.lacks(lacks)
+    report.findings += LeftOut.findings(
+      leftOut.filter { !parts.contains($0.tensor) }.map { LeftOut($0.tensor, $0.reason) })
+    report.findings += quantized
     var table = table
     if let sort {
       table.readingOrder = try sorted(table, by: sort)
@@ -58,7 +64,7 @@ struct CompareReport {
     }
     // Beside those of kinds and layers it has a name.
     if isModel { table.title = "by tensor" }
-    report.add(table)
+    report.add(table, isModel ? [] : pictures(of: table))
     if entries.isEmpty {
       throw UsageError(
         "\(first) and \(seconds.joined(separator: ", ")) have no tensor in common that can be compared"

@@ -55,13 +55,18 @@ extension Chart {
     let column = Dictionary(uniqueKeysWithValues: layers.enumerated().map { ($1, $0) })
     var chart = Chart(.heat, title, x: Axis("layer"), y: value, [])
     guard kinds.count <= 64, layers.count <= 512 else { return chart }
+    // Nothing is lost where the error is 0.
+    let isSQNR = value.unit == "dB"
     var points: [Point] = []
     for tensor in tensors {
       guard let layer = tensor.place.layer, let x = column[layer],
         let y = kinds.firstIndex(of: tensor.place.kind),
-        tensor.value.isFinite
+        tensor.value.isFinite || isSQNR && tensor.value == .infinity
       else {
-        if !tensor.value.isFinite { chart.missing.append("\(tensor.label): no error, or no value") }
+        if !tensor.value.isFinite {
+          chart.missing.append(
+            "\(tensor.label): \(isSQNR && tensor.value == .infinity ? "lossless" : "no value")")
+        }
         continue
       }
       var point = Point(x: Double(x), y: Double(y), label: tensor.label)
@@ -70,6 +75,7 @@ extension Chart {
     }
     var drawn = Chart(.heat, title, x: Axis("layer"), y: value, points.isEmpty ? [] : [Series("", points)])
     drawn.missing = chart.missing
+    drawn.infiniteName = isSQNR ? "lossless" : ""
     drawn.columnNames = layers.map(String.init)
     drawn.rowNames = kinds
     return drawn

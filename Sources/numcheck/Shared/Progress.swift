@@ -8,14 +8,17 @@ import Synchronization
 final class Progress: Sendable {
   private let total: Int
   private let what: String
+  private let limit: Double?
   private let start = ContinuousClock.now
   private let shown: Bool
   private let last = Mutex<ContinuousClock.Instant?>(nil)
   private let counted = Atomic<Int>(0)
 
-  init(total: Int, what: String = "rows") {
+  /// Of `total` in all, or of what can be done in so many seconds.
+  init(total: Int, what: String = "rows", seconds limit: Double? = nil) {
     self.total = total
     self.what = what
+    self.limit = limit
     shown = isatty(STDERR_FILENO) == 1 && ReportTaker.current == nil
   }
 
@@ -42,16 +45,22 @@ final class Progress: Sendable {
       let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
       nc_line_shown(1)
       _ = StandardStreams.write(
-        "\r" + Self.line(done, of: total, what, seconds: seconds, width: Self.width) + "\u{1b}[K",
+        "\r" + Self.line(done, of: total, what, seconds: seconds, limit: limit, width: Self.width)
+          + "\u{1b}[K",
         to: STDERR_FILENO)
     }
   }
 
-  /// `[########········] 120 of 236 tensors, 14.2/s, 0:08 left`, no wider than `width`.
-  static func line(_ done: Int, of total: Int, _ what: String, seconds: Double, width: Int) -> String {
+  /// `[########········] 120 of 236 tensors, 14.2/s, 0:08 left`, no wider than `width`; where time is what there is an end of,
+  /// `120 rows`.
+  static func line(
+    _ done: Int, of total: Int, _ what: String, seconds: Double, limit: Double? = nil, width: Int
+  ) -> String {
     let rate = Double(done) / max(seconds, 1e-9)
-    let left = rate > 0 ? Double(max(0, total - done)) / rate : 0
-    var text = "\(Figures.count(done)) of \(Figures.count(total)) \(what), \(Figures.short(rate))/s"
+    let left = limit.map { max(0, $0 - seconds) } ?? (rate > 0 ? Double(max(0, total - done)) / rate : 0)
+    let share = limit.map { min(1, seconds / max($0, 1e-9)) } ?? Double(done) / Double(max(1, total))
+    var text = Figures.count(done) + (limit == nil ? " of \(Figures.count(total))" : "")
+    text += " \(what), \(Figures.short(rate))/s"
     if left < 86_400 {
       let whole = Int(left.rounded(.up))
       let (minutes, rest) = (whole / 60, whole % 60)
@@ -59,7 +68,7 @@ final class Progress: Sendable {
     }
     let room = min(30, width - text.utf8.count - 4)
     guard room >= 5 else { return String(text.prefix(max(0, width - 1))) }
-    let filled = total > 0 ? min(room, room * done / total) : 0
+    let filled = min(room, Int(Double(room) * share))
     return "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: room - filled) + "] "
       + text
   }

@@ -11,18 +11,22 @@ public struct AttentionTruths: Sendable {
   /// What proved them.
   public let certificate: Certificate
 
-  /// Answers for every query.
+  /// Answers for every query; `progress` is told how many there are in all, now and then.
   ///
   /// - Throws: `UnfitAttention` where the parameters do not fit the tensors.
   public init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters, format: NumberFormat,
-    lseFormat: NumberFormat = .f32, overflow: Overflow = .special, threads: Int = 1
+    lseFormat: NumberFormat = .f32, overflow: Overflow = .special, threads: Int = 1,
+    progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
     let shape = tensors.shape
     let (rows, width) = (shape.heads * shape.queries, shape.valueSize)
     // Blocks small enough that every thread has several.
     let size = Swift.max(1, Swift.min(64, rows / Swift.max(1, 4 * threads) / 8 * 8))
     let blocks = (rows + size - 1) / size
+    let blocksDone: (@Sendable (Int) -> Void)? = progress.map { progress in
+      { @Sendable done in progress(Swift.min(done * size, rows)) }
+    }
     var certificate = Certificate()
     var logs: [Double] = []
     output = try [Double](unsafeUninitializedCapacity: rows * width) { output, count in
@@ -30,7 +34,7 @@ public struct AttentionTruths: Sendable {
       logs = try [Double](unsafeUninitializedCapacity: rows) { logs, logCount in
         let allLogs = logs
         let worker = try ParallelRows(threads: threads, chunk: 1).reduce(
-          count: blocks, progress: nil,
+          count: blocks, progress: blocksDone,
           make: {
             Worker(
               try AttentionReference(

@@ -10,11 +10,19 @@ public protocol PlanTarget: Sendable {
   static var keepsEmbeddings: Bool { get }
   /// Whether a matrix that is stored as `type` can stay as it is.
   static func stores(_ type: String) -> Bool
+  /// Whether it quantizes a matrix of so many columns by `scheme`.
+  static func takes(_ scheme: any Scheme, columns: Int) -> Bool
   /// The recipe for a model whose files have `names`. Throws `RecipeError` for schemes and names that it cannot say.
   static func recipe(_ plan: QuantizationPlan, _ names: ModelNames) throws -> PlanRecipe
 }
 
 extension PlanTarget {
+  /// Whole groups alone: the last of a row is not to be shorter.
+  public static func takes(_ scheme: any Scheme, columns: Int) -> Bool {
+    guard case .group(let length) = (scheme as? any BlockedScheme)?.granularity else { return true }
+    return columns.isMultiple(of: length)
+  }
+
   /// Plain numbers: those of checkpoints.
   public static func stores(_ type: String) -> Bool {
     ["f64", "f32", "f16", "bf16", "f8e4m3fn", "f8e5m2"].contains(type)

@@ -43,6 +43,8 @@ enum ActivationColumns {
     "peak", "peak.value", .machine, "the number of the largest magnitude", hex: true)
   static let peakToken = Column("peak token", "peak.token", .machine, "its token")
   static let peakChannel = Column("peak channel", "peak.channel", .machine, "its channel")
+  static let peakRow = Column("peak row", "peak.row", .machine, "of a weight its row")
+  static let peakColumn = Column("peak column", "peak.column", .machine, "of a weight its column")
 
   /// What machines alone are told.
   static let largestPlaces = data("largest", "the largest magnitudes and where they stand")
@@ -74,7 +76,8 @@ enum ActivationColumns {
     tensor, type, shape, rows, length, finite, zeros, nan, firstNaN, infinite, firstInfinity, smallest,
     largest,
     mean, deviation, median, peakToMedian, skewness, kurtosis, maxMagnitude, minMagnitude, dynamicRange,
-    outlierChannels, massive, nearMisses, peakValue, peakToken, peakChannel, largestPlaces, massivePlaces,
+    outlierChannels, massive, nearMisses, peakValue, peakToken, peakChannel, peakRow,
+    peakColumn, largestPlaces, massivePlaces,
     massiveChannels, nearMissPlaces, cost,
     formats, octaves, channelMaxima, channelOutliers, tokenMaxima, tokensPerMaximum, file, pattern, layers,
     channels,

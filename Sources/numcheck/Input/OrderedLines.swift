@@ -1,22 +1,4 @@
-import Quant
-import Reports
 import Synchronization
-
-/// A tensor whose reading is told to a progress bar.
-struct CountedSource: BandSource {
-  private let base: MatrixSource
-  private let progress: Progress
-
-  init(_ base: MatrixSource, _ progress: Progress) { (self.base, self.progress) = (base, progress) }
-
-  var rows: Int { base.rows }
-  var columns: Int { base.columns }
-
-  func read(_ range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws {
-    try base.read(range, into: buffer)
-    progress.add(range.count * base.columns)
-  }
-}
 
 /// Text that several threads make and that is written in order, each piece as soon as those before it are.
 final class OrderedLines: Sendable {
