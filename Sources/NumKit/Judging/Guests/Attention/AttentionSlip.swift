@@ -86,10 +86,11 @@ struct SlippedProver: Prover {
     kept.fill(made, query)
     var outputs = [Double](repeating: 0, count: width)
     var sizes = outputs
+    let v = item.tensors.v
     let values = shape.keyHead(of: item.head) * shape.keys * width
     for (j, w) in made.weights.enumerated() where w != 0 {
       for c in 0..<width {
-        let product = w * item.tensors.v[values + j * width + c]
+        let product = w * v[values + j * width + c]
         outputs[c] += product
         sizes[c] += product.magnitude
       }
