@@ -70,9 +70,12 @@ struct DotAccumulatorProbe {
   /// move a sum of so many bits are left where they meet it one by one. nil where they are not.
   private func compensation(_ bits: Int, _ large: Double) throws -> String? {
     let small = large * .powerOfTwo(-bits - 1)
-    guard small >= room.format.smallestPositive / room.box.factor else { return nil }
+    // What undoes the large one comes as late as it can.
+    guard small >= room.format.smallestPositive / room.box.factor, case .node(let parts) = tree,
+      let late = parts.map(\.leaves).last(where: { !$0.contains(places.first) })?.last
+    else { return nil }
     var terms = [Double](repeating: small, count: room.n)
-    (terms[places.first], terms[places.last]) = (large, -large)
+    (terms[places.first], terms[late]) = (large, -large)
     let all = Double(room.n - 2) * small
     guard tree.sum(of: terms, bits: bits) <= all / 2 else { return nil }
     let left = try room.sums([terms])[0]
