@@ -57,7 +57,8 @@ import Testing
     #expect(findings.verdict(ofPart: 0) == .bug, "\(mistake)")
     let names = findings.hypotheses.map(\.name)
     // Of plans whose errors are about as large both are named.
-    #expect(name.hasPrefix("accumulator") ? names.contains(name) : names.first == name, "\(mistake): \(names)")
+    #expect(
+      name.hasPrefix("accumulator") ? names.contains(name) : names.first == name, "\(mistake): \(names)")
   }
 
   private static let masked: [(Mistake, String)] = [
