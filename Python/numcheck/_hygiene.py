@@ -143,7 +143,7 @@ def planned(problem: Problem, seed: int, *, shifted: bool = True) -> list[Call]:
     for k in range(2):
         plain = next((j for j in range(k, len(calls)) if not calls[j].traits and not calls[j].fresh), k)
         calls[k], calls[plain] = calls[plain], calls[k]
-    calls.insert(3, Call(list(calls[0].items), traits={"same-first-element"}))
+    calls.insert(3, Call(list(calls[0].items), traits={"other-numbers", "same-first-element"}))
     for k, c in enumerate(calls):
         if k and not c.fresh and not c.strided and _contents(c) != _contents(calls[k - 1]):
             c.traits.add("changed-in-place")
@@ -192,9 +192,8 @@ def hygiene(caller: Caller, problem: Problem, judge: Judge, seed: int, *, shifte
     for c in calls:
         c.given = problem.call(c.items, c.length)
         if "other-numbers" in c.traits:
-            c.given = [_squared(c.given[0]), *c.given[1:]]
-        if "same-first-element" in c.traits:
-            c.given = [_squared_behind_first(c.given[0]), *c.given[1:]]
+            squared = _squared_behind_first if "same-first-element" in c.traits else _squared
+            c.given = [squared(c.given[0]), *c.given[1:]]
         if "large-numbers" in c.traits:
             c.given = [_large(c.given[0]), *c.given[1:]]
         try:

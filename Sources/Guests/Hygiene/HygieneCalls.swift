@@ -55,9 +55,8 @@ package struct PlannedCall: Sendable {
   /// The call itself.
   func call(of problem: GuestProblem) -> GuestCall {
     var call = problem.call(items: items, length: length)
-    if traits.contains(.otherNumbers), !call.inputs.isEmpty { call.inputs[0] = call.inputs[0].squared }
-    if traits.contains(.sameStart), !call.inputs.isEmpty {
-      call.inputs[0] = call.inputs[0].squaredBehindStart
+    if traits.contains(.otherNumbers), let input = call.inputs.first {
+      call.inputs[0] = traits.contains(.sameStart) ? input.squaredBehindStart : input.squared
     }
     if traits.contains(.large), let size = problem.largeSize {
       call.inputs[0] = call.inputs[0].scaled(to: size)
@@ -143,7 +142,8 @@ struct HygieneCalls {
       if let plain = kinds[k...].firstIndex(where: { $0.traits.isEmpty }) { kinds.swapAt(k, plain) }
     }
     kinds.insert(
-      PlannedCall(items: kinds[0].items, conditions: CallConditions(), traits: [.sameStart]),
+      PlannedCall(
+        items: kinds[0].items, conditions: CallConditions(), traits: [.otherNumbers, .sameStart]),
       at: min(3, kinds.count))
     for k in kinds.indices {
       kinds[k].conditions.isAtStart = k % 8 >= 4
