@@ -46,6 +46,7 @@ import Testing
 
   @Test(arguments: [
     ("SWAPPED_STRIDE", ["unwritten", "strides"]), ("LOST_TAIL", ["unwritten"]), ("STALE", ["stale-results"]),
+    ("CACHED", ["stale-results"]),
     ("LATE", ["later-calls"]), ("CHANGES_INPUT", ["input-changed"]), ("OVERRUN", ["out-of-bounds"]),
     ("DETECTS", ["other-numbers"]), ("CRASH", ["crash"]), ("HANG", ["time-out"]), ("ALL_ZEROS", []),
     ("F16_ACCUMULATOR", []),

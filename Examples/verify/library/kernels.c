@@ -7,7 +7,7 @@
 
 enum {
   NONE, NO_SHIFT, F16_ACCUMULATOR, TRUNCATION, LOST_TAIL, SWAPPED_STRIDE, ALL_ZEROS, SENTINEL, TOP_LEFT, MODULO_HEADS,
-  OVERRUN, STALE, LATE, CHANGES_INPUT, CRASH, HANG, DETECTS
+  OVERRUN, STALE, LATE, CHANGES_INPUT, CRASH, HANG, DETECTS, CACHED
 };
 #ifndef MISTAKE
 #define MISTAKE NONE
@@ -148,21 +148,28 @@ NUMCHECK_EXPORT int numcheck_kernel(const numcheck_call *call) {
     }
     return NUMCHECK_DONE;
   }
-  if (mistake == STALE) {
-    // Answers are kept by address and shape.
-    static struct { const void *data; int64_t shape[2]; float *answer; } kept;
+  if (mistake == STALE || mistake == CACHED) {
+    // Answers are kept by shape, and by address or by the first element.
+    static struct { const void *data; float first; int64_t shape[2]; float *answer; } kept[64];
+    static int count;
     const numcheck_array *x = &call->inputs[0], *y = &call->results[0];
     int64_t rows = y->shape[0], n = y->shape[1];
-    if (kept.answer && kept.data == x->data && kept.shape[0] == rows && kept.shape[1] == n) {
-      for (int64_t i = 0; i < rows * n; i++) store(y, i / n * y->strides[0] + i % n, kept.answer[i]);
+    int k = 0;
+    while (k < count && (kept[k].shape[0] != rows || kept[k].shape[1] != n
+                         || (mistake == STALE ? kept[k].data != x->data : kept[k].first != load(x, 0)))) k++;
+    if (k < count) {
+      for (int64_t i = 0; i < rows * n; i++) store(y, i / n * y->strides[0] + i % n, kept[k].answer[i]);
       return NUMCHECK_DONE;
     }
     int code = softmax(call);
-    kept.answer = realloc(kept.answer, sizeof(float) * (size_t)(rows * n));
-    kept.data = x->data;
-    kept.shape[0] = rows;
-    kept.shape[1] = n;
-    for (int64_t i = 0; i < rows * n; i++) kept.answer[i] = load(y, i / n * y->strides[0] + i % n);
+    if (count == 64) return code;
+    kept[count].answer = malloc(sizeof(float) * (size_t)(rows * n));
+    kept[count].data = x->data;
+    kept[count].first = load(x, 0);
+    kept[count].shape[0] = rows;
+    kept[count].shape[1] = n;
+    for (int64_t i = 0; i < rows * n; i++) kept[count].answer[i] = load(y, i / n * y->strides[0] + i % n);
+    count++;
     return code;
   }
   if (!strcmp(call->operation, "softmax")) return softmax(call);
