@@ -97,7 +97,12 @@ import Testing
         plan.algorithm.summation == .pairwise ? .pairwise(0..<count, leaf: 8) : .sequential(count)
       own.hold(found, "order", .word(OrderName.of(tree, count: count) ?? ""), text)
       // Nothing may be said of a sum that is not rescaled but that, and where few rows tell nothing is.
-      if found["double rounding"] != nil { own.hold(found, "double rounding", .word("no"), text) }
+      // Quotients are made in the wider of both formats.
+      let widest = max(plan.configuration.compute.precision, plan.configuration.accumulator.precision)
+      let isTwice = plan.algorithm.arithmetic?.ending == .quotient && widest == NumberFormat.f16.precision
+      if found["double rounding"] != nil {
+        own.hold(found, "double rounding", .word(isTwice ? "yes" : "no"), text)
+      }
       if let trait = found["rescale"], let value = trait.value {
         own.claims += 1
         let isRight =
