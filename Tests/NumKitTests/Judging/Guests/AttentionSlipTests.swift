@@ -78,6 +78,25 @@ import Testing
     #expect(findings.hypotheses.first?.name == name, "\(mistake): \(findings.hypotheses.map(\.name))")
   }
 
+  /// Scores of which some are beyond the logarithm of the largest number of f32.
+  @Test func aMissingMaximumIsNamed() throws {
+    let t = try tensors(size: 40)
+    let verification = AttentionVerification(t, AttentionParameters(), format: .f32)
+    let right = try verification.run("o", PlantedAttention(tensors: t, mistake: .none)).findings
+    #expect(right.hypotheses.isEmpty, "\(right.hypotheses.map(\.name))")
+    let wrong = try verification.run("o", PlantedAttention(tensors: t, mistake: .unshifted)).findings
+    #expect(wrong.hypotheses.map(\.name) == ["no maximum subtracted: e^x overflows in f32"])
+  }
+
+  /// Of results in bf16, where a bound allows more than that.
+  @Test(arguments: [false, true]) func cutResultsAreNamed(_ isCut: Bool) throws {
+    let t = try tensors().rounded(to: .bf16)
+    let planted = PlantedAttention(tensors: t, mistake: isCut ? .truncated : .rounded)
+    let findings = try AttentionVerification(t, AttentionParameters(), format: .bf16).run("o", planted)
+      .findings
+    #expect(findings.hypotheses.map(\.name) == (isCut ? ["results truncated instead of rounded"] : []))
+  }
+
   @Test(arguments: [false, true]) func rightKernelsAreNot(_ causal: Bool) throws {
     let findings = try found(.none) {
       $0.mask.causal = causal

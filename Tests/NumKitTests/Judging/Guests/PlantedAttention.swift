@@ -13,7 +13,7 @@ struct PlantedAttention: ResultSource {
     case maskAfterSoftmax, maskAsNumbers, hiddenScoresZero, capAfterMask
     case notDivided, mean, largestAlone
     case shortProbabilities, shortScores, shortAccumulator, coarseAccumulator
-    case keyHeadsReversed, lastProduct
+    case keyHeadsReversed, lastProduct, unshifted, truncated, rounded
   }
 
   let tensors: AttentionInputs
@@ -24,7 +24,11 @@ struct PlantedAttention: ResultSource {
 
   func results(of item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>) {
     let y = output(item.head, item.query)
-    for c in y.indices { results[c] = Double(y[c]) }
+    for c in y.indices {
+      results[c] = Double(y[c])
+      if mistake == .truncated { results[c] = Double(Float(bitPattern: y[c].bitPattern & ~0xffff)) }
+      if mistake == .rounded { results[c] = NumberFormat.bf16.round(Double(y[c])) }
+    }
   }
 
   private func output(_ head: Int, _ query: Int) -> [Float] {
@@ -58,13 +62,14 @@ struct PlantedAttention: ResultSource {
     func products(_ w: [Float], _ keys: Range<Int>) -> [Float] {
       (0..<s.valueSize).map { c in keys.reduce(0) { $0 + w[$1] * value($1, c) } }
     }
-    let top = x.reduce(-.infinity, max)
+    let top = mistake == .unshifted ? 0 : x.reduce(-.infinity, max)
     let terms = x.map { exp($0 - top) }
     let sum = terms.reduce(0, +)
     switch mistake {
     case .maskAfterSoftmax:
       return products(terms.indices.map { seen[$0] ? terms[$0] / sum : 0 }, 0..<s.keys)
     case .notDivided: return products(terms, 0..<s.keys)
+    case .unshifted: return products(terms, 0..<s.keys).map { $0 / sum }
     case .largestAlone: return products(terms.map { $0 == 1 ? 1 : 0 }, 0..<s.keys)
     case .shortProbabilities:
       return products(terms.map { Float(NumberFormat.f16.round(Double($0 / sum))) }, 0..<s.keys)

@@ -28,9 +28,13 @@ public enum AttentionHypothesisRegistry {
     _ verification: AttentionVerification, _ results: any ResultSource<AttentionForward>
   ) -> Suspects<AttentionForward> {
     var suspects = Suspects<AttentionForward>()
-    let format = verification.format
-    suspects.signs = { [NarrowResultSign<AttentionForward>(format)] }
-    let context = AttentionContext(verification.tensors, verification.parameters, format)
+    let (format, parameters) = (verification.format, verification.parameters)
+    suspects.signs = {
+      [
+        NarrowResultSign<AttentionForward>(format), UnshiftedSign(parameters, format), CutOutputSign(format),
+      ]
+    }
+    let context = AttentionContext(verification.tensors, parameters, format)
     suspects.alternatives =
       families.map { family in
         { @Sendable in

@@ -78,9 +78,10 @@ struct SlippedProver: Prover {
     if truths.count > 1 { truths[1].begin(count: 1) }
     let query = QueryInDouble(item.tensors, parameters, row: item.row)
     kept = AttentionProfile()
-    guard let made = slip.make(query) else {
-      for c in 0..<width { truths[0].know(.nan, at: c, in: formats[0]) }
-      if truths.count > 1 { truths[1].know(.nan, at: 0, in: formats[1]) }
+    guard let made = slip.make(query), made.weights.allSatisfy(\.isFinite) else {
+      // What Double cannot say explains nothing: no NaN, above all.
+      for c in 0..<width { truths[0].know(0, at: c, in: formats[0]) }
+      if truths.count > 1 { truths[1].know(0, at: 0, in: formats[1]) }
       return
     }
     kept.fill(made, query)
