@@ -121,6 +121,9 @@ public enum Stage: String, Sendable, CaseIterable {
 
 /// No storage between stages and nothing observed: the kernel alone.
 public struct Unobserved: Stages {
+  /// Without a byte of its own it has no address, and ThreadSanitizer takes what two threads hold for one.
+  @usableFromInline let place: UInt8 = 0
+
   /// The only value.
   @inlinable public init() {}
   @inlinable public mutating func store<C: Scalar>(_ values: UnsafeMutableBufferPointer<C>, _ stage: Stage) {}

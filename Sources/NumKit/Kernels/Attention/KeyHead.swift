@@ -1,7 +1,6 @@
 import CKernels
 import NumKitNumbers
 import NumKitQuestions
-import Synchronization
 
 /// A head's keys and values in a kernel's formats, and what was seen of them: made once, then read by all threads.
 final class KeyHead<A: Scalar>: @unchecked Sendable {
@@ -42,7 +41,7 @@ struct KeyHeadFormats: Hashable {
 
 /// The heads that kernels work on, of the same tensors and parameters: in each formats the last one, which threads and kernels share.
 package final class KeyHeads: Sendable {
-  private let last = Mutex<[KeyHeadFormats: any Sendable]>([:])
+  private let last = Lock<[KeyHeadFormats: any Sendable]>([:])
 
   package init() {}
 
