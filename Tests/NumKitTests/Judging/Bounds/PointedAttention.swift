@@ -76,6 +76,39 @@ extension HostileAttention {
       isClipped: isClipped)
   }
 
+  /// A question whose maximum errs by as much as it is: a bias cancels most of its score, rounded up by half an ulp to bf16. Of the others,
+  /// near 0, one has a value and rounds its difference down, and the rest, which are the sum, round theirs up.
+  init?(cancelled number: Int, keys: Int = 100_000) {
+    var random = RandomSource(seed: 0xca4c_e11e, row: number)
+    let format = NumberFormat.bf16
+    let u = format.unitRoundoff
+    let (maximum, computed) = (2 + 4 * u, 4.0)
+    let odd = (0..<8).map { 4 * u * Double(2 * $0 + 1) }
+    /// How far e^(s − m̂) is above the exact one, for −s next to a midpoint of the difference; less what its bound grows by.
+    func excess(_ middle: Double, rounds steps: Double) -> Double {
+      let difference = computed + middle + 4 * u * steps
+      return Double.log(format.round(Double.exp(-difference))) + maximum + middle - steps * u * middle
+    }
+    guard let low = odd.max(by: { excess($0, rounds: -1) < excess($1, rounds: -1) }),
+      let high = odd.min(by: { excess($0, rounds: 1) < excess($1, rounds: 1) })
+    else { return nil }
+    var k = [Double](repeating: 0, count: 2 * keys)
+    (k[0], k[1]) = (512, maximum)
+    k[2] = -format.round(low * (1 - 2 * u))
+    for j in 2..<keys { k[2 * j] = -format.round(high * (1 + 2 * u)) }
+    var v = [Double](repeating: 0, count: keys)
+    v[1] = format.round(1 + random.uniform())
+    var parameters = AttentionParameters(scale: 1)
+    parameters.mask = AttentionMask()
+    parameters.mask.additive = [-512] + [Double](repeating: 0, count: keys - 1)
+    let shape = AttentionShape(queries: 1, keys: keys, headSize: 2, valueSize: 1)
+    guard let tensors = AttentionInputs(q: [1, 1], k: k, v: v, shape: shape) else { return nil }
+    self.init(
+      tensors, parameters,
+      KernelConfiguration(storage: .float(format), compute: format, accumulator: .f64), block: keys,
+      laziness: 0, isClipped: false)
+  }
+
   private init(
     _ tensors: AttentionInputs, _ parameters: AttentionParameters,
     _ configuration: KernelConfiguration,
