@@ -73,11 +73,11 @@ public final class TensorFile: Sendable {
     let (kind, content) = try Self.content(of: file, place: place, name: name)
     var contents = [content]
     if kind.hasParts { contents.combineParts { CheckpointConfig(beside: place?.removingLastComponent()) } }
-    self.init(file, kind, contents[0])
+    self.init(file.path, kind, contents[0])
   }
 
-  private init(_ file: FileBytes, _ kind: Kind, _ content: FileContent) {
-    (path, self.kind) = (file.path, kind)
+  private init(_ path: String, _ kind: Kind, _ content: FileContent) {
+    (self.path, self.kind) = (path, kind)
     tensors = content.tensors
     unreadable = content.unreadable
     metadata = content.metadata
@@ -90,18 +90,34 @@ public final class TensorFile: Sendable {
   /// first part.
   package static func open(_ paths: [FilePath]) throws -> [TensorFile] {
     guard paths.count > 1, !paths.contains("-") else { return try paths.map { try open($0) } }
-    var files = try paths.map { path in
+    return try opened(paths).files.map { TensorFile($0.file.path, $0.kind, $0.content) }
+  }
+
+  /// Opens shards of one model without an index as one file, called `path`; nil where they may be files of several.
+  package static func open(shards paths: [FilePath], path: String) throws -> TensorFile? {
+    let (files, groups) = try opened(paths)
+    guard groups.count == 1, files.allSatisfy({ $0.kind == .safetensors }) else { return nil }
+    var whole = FileContent()
+    for (_, _, content) in files { whole.add(content) }
+    return TensorFile(path, .index, whole)
+  }
+
+  private typealias Opened = (file: FileBytes, kind: Kind, content: FileContent)
+
+  /// What is in several files, and which of them, by their numbers, may be shards of one model.
+  private static func opened(_ paths: [FilePath]) throws -> (files: [Opened], groups: [[Int]]) {
+    var files = try paths.map { path -> Opened in
       let file = try FileBytes.map(path)
       let (kind, content) = try content(of: file, place: path, name: path.name)
-      return (file: file, kind: kind, content: content)
+      return (file, kind, content)
     }
-    for group in ModelFiles.shards(paths, files.map { ($0.kind, $0.content.tensors) })
-    where files[group[0]].kind.hasParts {
+    let groups = ModelFiles.shards(paths, files.map { ($0.kind, $0.content.tensors) })
+    for group in groups where files[group[0]].kind.hasParts {
       var contents = group.map { files[$0].content }
       contents.combineParts { CheckpointConfig(beside: paths[group[0]].removingLastComponent()) }
       for (k, content) in zip(group, contents) { files[k].content = content }
     }
-    return files.map { TensorFile($0.file, $0.kind, $0.content) }
+    return (files, groups)
   }
 
   /// What kind of file it is, and what is in it, parts of tensors as they are.

@@ -124,6 +124,26 @@ import Testing
     #expect(apart[0].tensors == apart[1].tensors && !apart[0].tensors.isEmpty)
   }
 
+  /// Shards without an index are opened as one file; two models, or a file twice, are not.
+  @Test func shardsAreOneFile() throws {
+    let paths = try splitGPTQ().map { FilePath($0) }
+    let model = try #require(try TensorFile.open(shards: paths, path: "both"))
+    let expected = try TensorFile.open(fixture("packed/gptq/expect.safetensors"))
+    #expect(model.path == "both")
+    #expect(Set(model.tensors.map(\.name)) == Set(expected.tensors.map(\.name)))
+    for view in model.views where view.elementType.name == "gptq-int4" {
+      #expect(try view.floats.map(bits) == expected.tensor(named: view.name).floats.map(bits))
+    }
+    let other = FilePath(scratch("m-1.safetensors"))
+    #expect(try TensorFile.open(shards: paths + [other], path: "three") == nil)
+    #expect(try TensorFile.open(shards: [other, other], path: "twice") == nil)
+    let parts = ["m-2.safetensors", "m-1.safetensors"].map { FilePath(scratch($0)) }
+    let plain = try #require(try TensorFile.open(shards: parts, path: "m"))
+    #expect(plain.tensors.map(\.name) == ["h.2", "unlisted", "h.0", "h.1"])
+    #expect(try plain.tensor(named: "h.1").doubles == [10, 11, 12, 13, 14, 15])
+    #expect(try plain.tensor(named: "h.2").doubles == [0, 1, 2, 3, 4, 5])
+  }
+
   @Test func aStreamHasNoPlaceBesideIt() throws {
     let pipe = Pipe()
     try pipe.fileHandleForWriting.write(

@@ -430,6 +430,8 @@ import Testing
       #expect(try names(["quantize"] + flags).isSubset(of: wanted), "\(inputs)")
       #expect(try names(["plan"] + inputs + ["--max-bits", "9"]).isSubset(of: wanted), "\(inputs)")
     }
+    #expect(try names(["compare", packed.path, "."]) == wanted)
+    #expect(try names(["compare", "g-*.safetensors", packed.path]) == wanted)
   }
 
   private static func json(_ arguments: [String], _ folder: URL) throws -> [String: Any] {

@@ -7,6 +7,16 @@ struct FileContent {
   /// Why a tensor of that name is not there.
   var reasons: [Spelling: String] = [:]
 
+  /// Adds what is in another file.
+  mutating func add(_ other: FileContent) {
+    tensors += other.tensors
+    sources +=
+      other.sources.count == 1 ? other.tensors.map { _ in other.sources[0] } : other.sources
+    unreadable += other.unreadable
+    metadata.merge(other.metadata) { first, _ in first }
+    reasons.merge(other.reasons) { first, _ in first }
+  }
+
   mutating func lost(_ names: [String], _ reason: String) {
     for name in names { reasons[Spelling(name)] = reason }
   }

@@ -132,13 +132,15 @@ struct CompareCommand: Sharable {
     try report.finish(try made.report(limits: limits, sort: sort, top: top), limits: limits)
   }
 
-  /// A file, or what a folder or a pattern leads to, which must be one.
+  /// A file, or what a folder or a pattern leads to: one, or the shards of one model.
   private static func open(_ text: String) throws -> TensorFile {
     let paths = try ModelFiles.of(FilePath(argument: text))
-    guard paths.count == 1, let path = paths.first else {
-      throw UsageError("\(ArgumentText.shown(text)): is \(paths.count) files; name one, or their index")
+    if paths.count == 1 { return try TensorFile.open(paths[0]) }
+    guard let model = try TensorFile.open(shards: paths, path: ArgumentText.shown(text)) else {
+      throw UsageError(
+        "\(ArgumentText.shown(text)): is \(paths.count) files, no shards of one model; name one of them")
     }
-    return try TensorFile.open(path)
+    return model
   }
 
   /// The lines of a file that hold a name.
