@@ -4,8 +4,8 @@ import Testing
 /// Each term of a bound is needed: without it a right kernel exceeds what remains on some row.
 @Suite struct BoundTermTests {
 
-  /// The maximum's own error in the rounded difference is of the second order, u·E: no attack has needed it so far, and it is not shown to be
-  /// unneeded.
+  /// The maximum's own error in the rounded difference is of the second order, u·E, and to that order unneeded: Bounds.md, §10. Attention
+  /// needs it: `AttentionTermTests`.
   private static let needed = BoundTerm.allCases.filter { $0 != .maximum }
 
   @Test(arguments: needed) func withoutItAKernelExceedsTheRest(_ term: BoundTerm) {
