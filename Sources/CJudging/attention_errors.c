@@ -66,23 +66,24 @@ struct output_sums {
 };
 
 /// What a term of a column adds to its sum, what that is off by, and its bound.
-#define ADD_TERM(T, MAGNITUDE, V, O, SUM, ERROR, BOUND)                                       \
-  do {                                                                                        \
-    const T value = (V), size = MAGNITUDE(value);                                             \
-    const T e = ERROR + x.total * size, s = SUM + x.exact * value;                            \
-    const T most = u * (MAGNITUDE(s) + e), term = x.upper * size;                             \
-    const T rounding = most < term ? most : term;                                             \
-    SUM = s;                                                                                  \
-    ERROR = e + rounding;                                                                     \
-    /* What the exact result is off by as a Double counts too. */                             \
-    BOUND += x.shared * (MAGNITUDE(value - O) + 0x1p-52 * MAGNITUDE(O)) + x.own * size + rounding; \
+#define ADD_TERM(T, MAGNITUDE, V, O, SUM, ERROR, BOUND)                                         \
+  do {                                                                                          \
+    const T value = (V), size = MAGNITUDE(value);                                               \
+    const T e = ERROR + x.total * size, s = SUM + x.exact * value;                              \
+    const T most = u * (MAGNITUDE(s) + e), term = x.upper * size;                               \
+    const T rounding = most < term ? most : term, own = x.own * size + rounding;                \
+    SUM = s;                                                                                    \
+    ERROR = e + rounding;                                                                       \
+    /* What the exact result is off by as a Double counts too. */                               \
+    const T shared = x.shared * (MAGNITUDE(value - O) + 0x1p-52 * MAGNITUDE(O));                \
+    BOUND += part == nc_all ? shared + own : part == nc_shared ? shared : own * own;            \
   } while (0)
 
 /// Vectors of columns from c on, over the keys from `start` to `end`.
 NC_INLINE void output_errors(
     const struct nc_weight *w, const unsigned char *starts, const long *keys, long start, long end, long n,
     struct nc_values values, const double *o, long width, double u, struct output_sums all, long c, const int vectors,
-    const bool is_narrow) {
+    const bool is_narrow, const enum nc_part part) {
   lanes sum[2], error[2], bounds[2], exact[2];
   for (int r = 0; r < vectors; r++) {
     const long at = c + r * nc_judged_lanes;
@@ -113,15 +114,15 @@ NC_INLINE void output_errors(
 
 NC_INLINE void output_errors_of_all(
     const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, struct nc_values values,
-    const double *o, long width, double u, struct output_sums all, const bool is_narrow) {
+    const double *o, long width, double u, struct output_sums all, const bool is_narrow, const enum nc_part part) {
   for (long start = 0; start < n; start += STRETCH) {
     const long end = start + STRETCH < n ? start + STRETCH : n;
     long c = 0;
     for (; c + 2 * nc_judged_lanes <= width; c += 2 * nc_judged_lanes) {
-      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 2, is_narrow);
+      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 2, is_narrow, part);
     }
     for (; c + nc_judged_lanes <= width; c += nc_judged_lanes) {
-      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 1, is_narrow);
+      output_errors(w, starts, keys, start, end, n, values, o, width, u, all, c, 1, is_narrow, part);
     }
     for (; c < width; c++) {
       for (long j = start; j < end; j++) {
@@ -139,11 +140,21 @@ NC_INLINE void output_errors_of_all(
 
 NC_WIDE void nc_output_errors(
     const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, struct nc_values values,
-    const double *o, long width, double u, double *bounds, double *scratch) {
+    const double *o, long width, double u, enum nc_part part, double *bounds, double *scratch) {
   const struct output_sums all = {scratch, scratch + width, bounds};
   for (long c = 0; c < width; c++) bounds[c] = 0;
-  if (values.narrow) output_errors_of_all(w, starts, keys, n, values, o, width, u, all, true);
-  else output_errors_of_all(w, starts, keys, n, values, o, width, u, all, false);
+#define SUM_ALL(NARROW, PART) output_errors_of_all(w, starts, keys, n, values, o, width, u, all, NARROW, PART)
+  if (part == nc_all) {
+    if (values.narrow) SUM_ALL(true, nc_all);
+    else SUM_ALL(false, nc_all);
+  } else if (part == nc_shared) {
+    if (values.narrow) SUM_ALL(true, nc_shared);
+    else SUM_ALL(false, nc_shared);
+  } else {
+    if (values.narrow) SUM_ALL(true, nc_squares);
+    else SUM_ALL(false, nc_squares);
+  }
+#undef SUM_ALL
 }
 
 NC_WIDE void nc_weighted_magnitudes(

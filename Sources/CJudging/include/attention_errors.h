@@ -26,13 +26,16 @@ struct nc_values {
   const float *narrow;
 };
 
+/// Of the bounds on weighted sums all, what weights share with their sum alone, or the sum of the squares of what each term adds beside that.
+enum nc_part { nc_all, nc_shared, nc_squares };
+
 /// Bounds on the error of sum w[j] v[j] in columns, divided by sum w[j], which errs by the same `shared`: into `bounds`, sum shared |v - o| +
-/// own |v| and what rounding each partial sum adds, at most u of it and no more than the term. Where `starts[j]` is not 0 a new sum begins.
-/// Rows of values are values + keys[j] width; scratch holds 2 width
-/// numbers: at the end the last sums, and what the computed ones are off by.
+/// own |v| and what rounding each partial sum adds, at most u of it and no more than the term; or a part of it. Where `starts[j]` is not 0 a
+/// new sum begins. Rows of values are values + keys[j] width; scratch holds 2 width numbers: at the end the last sums, and what the computed
+/// ones are off by.
 void nc_output_errors(
     const struct nc_weight *w, const unsigned char *starts, const long *keys, long n, struct nc_values values,
-    const double *o, long width, double u, double *bounds, double *scratch);
+    const double *o, long width, double u, enum nc_part part, double *bounds, double *scratch);
 
 /// The sums over w[j] |v[j]| in columns.
 void nc_weighted_magnitudes(

@@ -33,6 +33,11 @@ package struct AttentionErrors: Sendable {
   /// Whether sums are known to be made in our kernels' order; else the bound holds in every order, fused or not.
   let isOrdered: Bool
 
+  /// λ of a bound that may fail, as in `SumErrors`: then roundings of weights and of weighted sums are random, too.
+  private(set) var confidence: Double?
+  /// Whether what a weight does not share with the sum of all is made of roundings alone.
+  var ownsRoundings = true
+
   /// What a test leaves out.
   private let omitted: AttentionTerm?
 
@@ -115,6 +120,16 @@ package struct AttentionErrors: Sendable {
     hasWildValues = !tensors.isFinite.v
   }
 
+  /// The same for random roundings of weights and of sums, exceeded in a row with `probability` at most; itself where sums are not known to be
+  /// made in our kernels' order.
+  func exceeded(withProbability probability: Double) -> AttentionErrors {
+    guard isOrdered else { return self }
+    var other = self
+    // Each column may fail, and the sum that they share.
+    other.confidence = (2 * Double.log(2 * Double(tensors.shape.valueSize + 1) / probability)).squareRoot()
+    return other
+  }
+
   /// An error, but for a term that is left out.
   func unless(_ term: AttentionTerm, _ error: Double) -> Double { omitted == term ? 0 : error }
 
@@ -176,6 +191,18 @@ package struct AttentionErrors: Sendable {
 
   /// The error of each weighted sum of the values that begin at `values`, before it is divided.
   private func sum(_ values: Int, _ truth: [Double], into bounds: inout [Double]) {
+    errors(values, truth, nc_all, into: &bounds)
+    guard let confidence, ownsRoundings else { return }
+    var (shared, squares) = (bounds, bounds)
+    errors(values, truth, nc_shared, into: &shared)
+    errors(values, truth, nc_squares, into: &squares)
+    for c in truth.indices {
+      bounds[c] = Swift.min(bounds[c], shared[c] + confidence * squares[c].squareRoot())
+    }
+  }
+
+  /// A part of it.
+  private func errors(_ values: Int, _ truth: [Double], _ part: nc_part, into bounds: inout [Double]) {
     // Without an order a weight's own error has it all.
     let u = isOrdered ? unless(.weighing, a.u * (1 + growth)) : 0
     bounds.withUnsafeMutableBufferPointer { bounds in
@@ -183,7 +210,7 @@ package struct AttentionErrors: Sendable {
         scratch.initialize(repeating: 0)
         tensors.numbers.v.withValues(from: values) {
           nc_output_errors(
-            weights, starts, keys, keys.count, $0, truth, truth.count, u, bounds.baseAddress,
+            weights, starts, keys, keys.count, $0, truth, truth.count, u, part, bounds.baseAddress,
             scratch.baseAddress)
         }
       }

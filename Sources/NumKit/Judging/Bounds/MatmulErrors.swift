@@ -7,7 +7,7 @@ import Synchronization
 /// Documentation/Bounds.md, "Products of matrices".
 ///
 /// M = Σ|aₖ||bₖ| is what all of it grows with: M·F for the roundings of a sum, F from the order and the accumulator alone.
-struct MatmulErrors: ErrorModel {
+struct MatmulErrors: ProbabilisticErrorModel {
   typealias Q = MatmulQuestion
 
   /// What is known of a vector of codes.
@@ -32,6 +32,8 @@ struct MatmulErrors: ErrorModel {
   /// F of a block (or of all), and of the scaled blocks.
   private let growth: Double
   private let blockGrowth: Double
+  /// The same of roundings that are random, where the bound may fail: what errors are bounded by; nothing overflows by that.
+  private var usual: (within: Double, across: Double)
   private let found: MatmulGaps?
 
   init(_ runner: MatmulRunner, _ inputs: MatmulInputs, found: MatmulGaps? = nil) {
@@ -52,6 +54,25 @@ struct MatmulErrors: ErrorModel {
     growth = within.growth(Swift.min(block, inner), u)
     blockGrowth =
       isBlocked ? order.acrossBlocks(of: block).growth(blocks, configuration.scaleFormat.unitRoundoff) : 0
+    usual = (growth, blockGrowth)
+  }
+
+  func exceeded(withProbability probability: Double) -> MatmulErrors {
+    var other = self
+    let blocks = (inner + block - 1) / Swift.max(block, 1)
+    // Each result may fail, in each of its blocks and in their sum.
+    let failures = Double(columns.count) * Double(isBlocked ? blocks + 1 : 1)
+    let confidence = (2 * Double.log(2 * failures / probability)).squareRoot()
+    func random(_ order: MatmulOrder, _ count: Int, _ u: Double, _ sound: Double) -> Double {
+      Swift.min(sound, confidence * Double(order.roundings(count)).squareRoot() * u * (1 + sound))
+    }
+    let within = isBlocked ? order.withinBlocks(of: block) : order
+    other.usual.within = random(within, Swift.min(block, inner), sums?.unitRoundoff ?? 0, growth)
+    if isBlocked {
+      other.usual.across = random(
+        order.acrossBlocks(of: block), blocks, configuration.scaleFormat.unitRoundoff, blockGrowth)
+    }
+    return other
   }
 
   private static func vectors(_ operand: MatmulOperand) -> [Vector] {
@@ -116,7 +137,8 @@ struct MatmulErrors: ErrorModel {
       let isExact = isGrained && s <= grain / sums.unitRoundoff
       let f = isExact ? 0 : growth
       let tiny = isGrained ? 0 : n * sums.halfSmallest
-      relative = loaded + f * (1 + loaded)
+      let made = isExact ? 0 : usual.within
+      relative = loaded + made * (1 + loaded)
       absolute = lost + f * (lost + tiny) + tiny
       guard (s * (1 + loaded) + lost + tiny) * (1 + f) <= sums.largestFinite else { return .failure(.sums) }
     } else if s > 0x1p31 - 1 {
@@ -138,7 +160,7 @@ struct MatmulErrors: ErrorModel {
         let underflow =
           least >= t.smallestNormal ? 0 : tiny * (1 + converted) * blocks * ((1 + relative) * s + absolute)
         let part = own + scaling * (m + own) + underflow
-        e = part + blockGrowth * (m + part + blocks * tiny) + blocks * tiny
+        e = part + usual.across * (m + part + blocks * tiny) + blocks * tiny
         guard most * (1 + u) <= t.largestFinite, (m + e) * (1 + blockGrowth) <= t.largestFinite else {
           return .failure(.scales)
         }
@@ -218,6 +240,13 @@ extension MatmulOrder {
     let first = Swift.min(Double(Swift.min(run, count)) * u, 1)
     let others = Double((count + run - 1) / run - 1)
     return first + Swift.min(others * u, 1) * (1 + first)
+  }
+
+  /// How many additions a product goes through at most: R. With M = Σ|aₖ||bₖ| the squares of what additions round add up to no more than
+  /// R·(uM)², for those that are made of different products round parts of M.
+  func roundings(_ count: Int) -> Int {
+    guard let run = run(count) else { return roundings(count - count / 2) + 1 }
+    return Swift.min(run, count) + (count + run - 1) / run - 1
   }
 }
 

@@ -175,8 +175,9 @@ extension AttentionErrors {
       keys.withUnsafeBufferPointer { keys in
         guard let keys = keys.baseAddress else { return }
         nc_output_errors(
-          weights, starts, keys + part.lowerBound, part.count, v, truth, width, unless(.weighing, a.u), &off,
-          &sums)
+          weights, starts, keys + part.lowerBound, part.count, v, truth, width, unless(.weighing, a.u),
+          nc_all,
+          &off, &sums)
         nc_weighted_magnitudes(weights, keys + part.lowerBound, part.count, v, width, &magnitudes)
       }
     }

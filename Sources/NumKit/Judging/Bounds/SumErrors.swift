@@ -50,6 +50,8 @@ struct RunningSum {
   let u: Double
   private(set) var computed = Computed(exact: 0, error: 0)
   private(set) var additions = 0.0
+  /// Σ cₖ² of `RandomSum`.
+  private var squares = 0.0
 
   init(u: Double) { self.u = u }
 
@@ -57,14 +59,22 @@ struct RunningSum {
     let before = computed
     computed = SumErrors(u: u).adding(before, x)
     // As in `adding`: what is rounded, not what is left of a difference.
-    additions += Swift.min(
+    let rounding = Swift.min(
       u * (before.exact + x.exact + (before.error + x.error)), Swift.min(before.upper, x.upper))
+    additions += rounding
+    squares += rounding * rounding
   }
 
   /// Adds another sum.
   mutating func add(_ other: RunningSum) {
     add(other.computed)
     additions += other.additions
+    squares += other.squares
+  }
+
+  /// What its additions err by, exceeded with a probability of 2·e^(−λ²/2) at most where `confidence` is λ and roundings are random.
+  func additions(_ confidence: Double?) -> Double {
+    confidence.map { Swift.min(additions, $0 * squares.squareRoot()) } ?? additions
   }
 
   /// What additions come to in any order, relative to the sum, of terms that are not negative.

@@ -14,6 +14,7 @@ extension AttentionErrors {
     starts.removeAll(keepingCapacity: true)
     constant = 0
     growth = 0
+    ownsRoundings = true
     switch runner.algorithm {
     case .naive, .standard: return whole(keys.count)
     case .flash: return flash(profile)
@@ -55,7 +56,7 @@ extension AttentionErrors {
     for i in (terms.count > n ? [n] : []) + Array(0..<n) { sum.add(widened(terms[i])) }
     if !isOrdered { sum.round(by: a.growth(terms.count)) }
     let s = sum.computed
-    var alone = sum.additions + (terms.count > n ? widened(terms[n]).error : 0)
+    var alone = sum.additions(confidence) + (terms.count > n ? widened(terms[n]).error : 0)
     // No exponential is larger than their sum.
     let most =
       isShifted
@@ -89,6 +90,7 @@ extension AttentionErrors {
     let isClipped = parameters.softmax.isClipped
     // Where the sum may be 0 nothing is shared.
     let isShared = !isClipped && least > 0
+    ownsRoundings = isShared
     let gamma = unless(.weighing, a.growth(n))
     var used = 0.0
     for i in 0..<n {
@@ -194,7 +196,7 @@ extension AttentionErrors {
     if !isOrdered { sum.round(by: a.growth(terms.count + 1) * (1 + growth)) }
     for x in terms { alone += wideningError(x, lift) + widened(x).upper * growth + lost }
     if terms.count > n { alone += terms[n].error }
-    alone += sum.additions
+    alone += sum.additions(confidence)
     return (alone, lost, changes)
   }
 

@@ -109,7 +109,7 @@ extension AttentionInputs {
 }
 
 /// The outputs' bounds; the log-sum-exp has none.
-struct AttentionErrorModel: ErrorModel, Sendable {
+struct AttentionErrorModel: ProbabilisticErrorModel, Sendable {
   typealias Q = AttentionForward
 
   private var errors: AttentionErrors
@@ -128,6 +128,12 @@ struct AttentionErrorModel: ErrorModel, Sendable {
     else { return nil }
     self.errors = errors
     bounds = Array(repeating: 0, count: stored.shape.valueSize)
+  }
+
+  func exceeded(withProbability probability: Double) -> AttentionErrorModel {
+    var other = self
+    other.errors = errors.exceeded(withProbability: probability)
+    return other
   }
 
   mutating func bound(

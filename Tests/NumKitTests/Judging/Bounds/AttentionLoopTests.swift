@@ -57,22 +57,26 @@ import Testing
         return nc_weight(exact: x[0], upper: x[0] + x[1], shared: x[2], own: x[3], total: x[4])
       }
       let u = 0x1p-9
-      var bounds = [Double](repeating: 0, count: width)
+      var parts = [[Double]](repeating: [Double](repeating: 0, count: width), count: 3)
       var scratch = [Double](repeating: 0, count: 2 * width)
       let isNarrow = seed % 2 == 0
       let narrow = values.map { Float($0) }
       let exact = isNarrow ? narrow.map { Double($0) } : values
       values.withUnsafeBufferPointer { wide in
         narrow.withUnsafeBufferPointer { narrow in
-          nc_output_errors(
-            weights, starts, keys, n,
-            isNarrow
-              ? nc_values(wide: nil, narrow: narrow.baseAddress)
-              : nc_values(wide: wide.baseAddress, narrow: nil), o, width, u, &bounds, &scratch)
+          for (place, part) in [nc_shared, nc_squares, nc_all].enumerated() {
+            scratch = scratch.map { _ in 0 }
+            nc_output_errors(
+              weights, starts, keys, n,
+              isNarrow
+                ? nc_values(wide: nil, narrow: narrow.baseAddress)
+                : nc_values(wide: wide.baseAddress, narrow: nil), o, width, u, part, &parts[place], &scratch)
+          }
         }
       }
       for c in 0..<width {
         var (sum, error, bound) = (0.0, 0.0, 0.0)
+        var (shared, squares) = (0.0, 0.0)
         for j in 0..<n {
           let (x, v) = (weights[j], exact[keys[j] * width + c])
           if starts[j] != 0 { (sum, error) = (0, 0) }
@@ -81,9 +85,13 @@ import Testing
           let rounding = Swift.min(u * (sum.magnitude + e), x.upper * v.magnitude)
           error = e + rounding
           let distance = (v - o[c]).magnitude + 0x1p-52 * o[c].magnitude
-          bound += x.shared * distance + x.own * v.magnitude + rounding
+          let own = x.own * v.magnitude + rounding
+          bound += x.shared * distance + own
+          shared += x.shared * distance
+          squares += own * own
         }
-        #expect(bounds[c] == bound && scratch[c] == sum && scratch[width + c] == error, "column \(c)")
+        #expect(parts[2][c] == bound && scratch[c] == sum && scratch[width + c] == error, "column \(c)")
+        #expect(parts[0][c] == shared && parts[1][c] == squares, "column \(c)")
       }
     }
   }
