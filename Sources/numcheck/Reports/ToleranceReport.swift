@@ -90,7 +90,8 @@ struct ToleranceReport {
       list.append(
         Finding(
           "not-random", Figures.list(stalled.map(\.0)),
-          "errs by more than random roundings would: the sum stalls, every term below half an ulp of it; believe the sound bound alone"
+          "errs by more than random roundings would: a sum stalls, every term below half an ulp of it, or equal numbers are rounded alike; "
+            + "believe the sound bound alone"
         ))
     }
     return list

@@ -9,7 +9,7 @@ enum ToleranceColumns {
     "what no right kernel of the plan exceeds on these rows: the largest sound bound of any algorithm")
   static let random = Column(
     "if random", "random", .useful,
-    "what a row exceeds with a probability of 10^-6 at most if the roundings of its sum's additions are random, each of mean zero given "
+    "what a row exceeds with a probability of 10^-6 at most if the roundings of its sums are random, each of mean zero given "
       + "those before it (Higham, Mary 2019): a probabilistic bound")
   static let rare = Column(
     "1 row in 10^6", "rare", .decides,
