@@ -70,6 +70,8 @@ public struct SampledCosts: Sendable {
 
   /// About how many elements are in a sample.
   public static let usualSample = 1 << 18
+  /// How many runs of rows with the largest numbers are in every sample.
+  private static let certain = 16
   /// About how many elements are coded at a time.
   private static let piece = 1 << 14
 
@@ -93,11 +95,17 @@ public struct SampledCosts: Sendable {
       }
     }
     self.skipped = skipped
-    let survey = try profile.flatMap { TensorSurvey($0, for: fitting) } ?? Self.survey(source, fitting)
+    let isSampled = RowSample.leavesOut(rows: rows, columns: columns, elements: sample, unit: 1)
+    var peaks = isSampled && profile == nil ? RowPeaks(rows: rows, columns: columns) : nil
+    let known = profile.flatMap { TensorSurvey($0, for: fitting) }
+    let survey = try known ?? Self.survey(source, fitting, &peaks)
     let meters = try fitting.map { try Meter($0, rows: rows, columns: columns, survey: survey) }
     // Runs that are whole blocks for all.
     let unit = min(rows, meters.map(\.staged.rowUnit).reduce(1, leastCommonMultiple))
-    let rowSample = RowSample(rows: rows, columns: columns, elements: sample, unit: unit)
+    let largest = Set((profile?.largestPlaces ?? []).map { $0.row / unit }).sorted()
+    let rowSample = RowSample(
+      rows: rows, columns: columns, elements: sample, unit: unit,
+      certain: isSampled ? peaks?.largest(Self.certain, unit: unit) ?? largest : [])
     measuredRows = rowSample.count
     // Each thread has some of the schemes, and reads the rows for itself.
     let teams = max(1, min(threads, meters.count))
@@ -109,7 +117,7 @@ public struct SampledCosts: Sendable {
         if team == 0 { worker.nonFinite = found }
       }, merge: { $0.nonFinite += $1.nonFinite }
     ).nonFinite
-    costs = try meters.map { try $0.cost(rows: rows, measured: rowSample.count, columns: columns) }
+    costs = try meters.map { try $0.cost(rows: rows, columns: columns) }
   }
 
   /// Takes the sample through some schemes; returns how many of its elements are no numbers.
@@ -127,11 +135,13 @@ public struct SampledCosts: Sendable {
     var next = 0
     while next < sample.runs.count {
       var filled = 0
+      var isCertain: [Bool] = []
       while next < sample.runs.count, filled + sample.runs[next].count <= height {
         let run = sample.runs[next]
         try source.read(
           run, into: .init(rebasing: values[filled * columns..<(filled + run.count) * columns]))
         filled += run.count
+        isCertain += Array(repeating: sample.isCertain[next], count: run.count)
         next += 1
         // A run that is cut short is the tensor's last.
         if run.count < unit { break }
@@ -142,7 +152,7 @@ public struct SampledCosts: Sendable {
         judge.energy(UnsafeBufferPointer(rebasing: part[row * columns..<(row + 1) * columns]))
       }
       for meter in meters {
-        try meter.add(part, rows: filled, columns: columns, judge, energies, scratch, &difference)
+        try meter.add(part, isCertain, columns: columns, judge, energies, scratch, &difference)
       }
     }
     return nonFinite
@@ -154,10 +164,17 @@ public struct SampledCosts: Sendable {
     (nonFinite, self.judge, self.costs, skipped) = (0, judge, costs, [])
   }
 
-  private static func survey(_ source: some BandSource, _ schemes: [any Scheme]) throws -> TensorSurvey? {
-    guard schemes.contains(where: \.needsSurvey) else { return nil }
-    var survey = TensorSurvey(columns: source.columns, for: schemes)
-    try BandReader(source, elements: 1 << 18).forEach(unit: 1) { _, band in survey.add(band) }
+  /// What schemes must know of the whole, and how large its rows are, where that is asked, in one pass.
+  private static func survey(
+    _ source: some BandSource, _ schemes: [any Scheme], _ peaks: inout RowPeaks?
+  ) throws -> TensorSurvey? {
+    var survey =
+      schemes.contains(where: \.needsSurvey) ? TensorSurvey(columns: source.columns, for: schemes) : nil
+    if survey == nil && peaks == nil { return nil }
+    try BandReader(source, elements: 1 << 18).forEach(unit: 1) { row, band in
+      survey?.add(band)
+      peaks?.add(row, band)
+    }
     return survey
   }
 }
@@ -192,7 +209,11 @@ private final class SampleCounter {
 /// One scheme's way through the sample.
 private final class Meter {
   let staged: StagedScheme
+  /// Of the rows that are drawn: sums of errors and energies, of their squares and products.
   private var (energy, error, energy2, error2, both) = (0.0, 0.0, 0.0, 0.0, 0.0)
+  private var drawn = 0
+  /// Of those that stand for themselves.
+  private var certain = (energy: 0.0, error: 0.0, rows: 0)
   private var faults = 0
 
   init(_ scheme: any Scheme, rows: Int, columns: Int, survey: TensorSurvey?) throws {
@@ -201,10 +222,10 @@ private final class Meter {
   }
 
   func add(
-    _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, _ judge: CostJudge, _ energies: [Double],
-    _ scratch: MeasurementScratch, _ difference: inout [Float]
+    _ values: UnsafeBufferPointer<Float>, _ isCertain: [Bool], columns: Int, _ judge: CostJudge,
+    _ energies: [Double], _ scratch: MeasurementScratch, _ difference: inout [Float]
   ) throws {
-    let scheme = staged.bands
+    let (scheme, rows) = (staged.bands, isCertain.count)
     scratch.reserve(values.count)
     let bytes = scratch.bytes(try scheme.byteCount(rows: rows, columns: columns))
     try scheme.encode(values, rows: rows, columns: columns, into: bytes)
@@ -229,6 +250,13 @@ private final class Meter {
         sums.energy = energies[row]
       }
       faults += Int(sums.lost)
+      if isCertain[row] {
+        certain.energy += sums.energy
+        certain.error += sums.error
+        certain.rows += 1
+        continue
+      }
+      drawn += 1
       energy += sums.energy
       error += sums.error
       energy2 += sums.energy * sums.energy
@@ -237,16 +265,20 @@ private final class Meter {
     }
   }
 
-  /// The ratio of two sums over sampled rows, and its standard error by linearization (Cochran, Sampling Techniques, 3rd ed.,
-  /// §6.4), with the correction for a finite number of rows.
-  func cost(rows: Int, measured: Int, columns: Int) throws -> SampledCost {
-    let noise = error == 0 && energy == 0 ? Double.nan : energy == 0 ? .infinity : error / energy
+  /// The ratio of two sums, each of the rows that are certain and of all others, for which those drawn stand; and its standard error by
+  /// linearization (Cochran, Sampling Techniques, 3rd ed., §6.4, and §5.3 for strata), with the correction for a finite number of rows.
+  func cost(rows: Int, columns: Int) throws -> SampledCost {
+    let (n, others) = (Double(drawn), Double(rows - certain.rows))
+    let weight = drawn > 0 ? others / n : 0
+    let total = (energy: certain.energy + weight * energy, error: certain.error + weight * error)
+    let noise =
+      total.error == 0 && total.energy == 0
+      ? Double.nan : total.energy == 0 ? .infinity : total.error / total.energy
     var uncertainty = 0.0
-    if measured < rows, measured > 1, noise > 0, noise.isFinite {
-      let n = Double(measured)
-      let spread = max(0, error2 - 2 * noise * both + noise * noise * energy2)
-      let share = 1 - n / Double(rows)
-      uncertainty = (share * spread * n / (n - 1)).squareRoot() / error
+    if drawn < rows - certain.rows, drawn > 1, noise > 0, noise.isFinite {
+      let mean = error - noise * energy
+      let spread = max(0, error2 - 2 * noise * both + noise * noise * energy2 - mean * mean / n)
+      uncertainty = weight * ((1 - n / others) * spread * n / (n - 1)).squareRoot() / total.error
     }
     return SampledCost(
       scheme: staged.scheme.name, bytes: try staged.scheme.byteCount(rows: rows, columns: columns),

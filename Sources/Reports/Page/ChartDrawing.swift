@@ -49,6 +49,11 @@ struct ChartDrawing {
     "<line x1=\"\(f(x1))\" y1=\"\(f(y1))\" x2=\"\(f(x2))\" y2=\"\(f(y2))\" class=\"\(kind)\"/>\n"
   }
 
+  /// A value as marks say it: counts and places without a fraction.
+  static func value(_ x: Double) -> String {
+    x == x.rounded() && x.magnitude < 1e6 ? Figures.number(x) : Figures.short(x)
+  }
+
   /// A round number.
   static func tick(_ x: Double) -> String {
     var parts = Figures.short(x).split(separator: "e", maxSplits: 1).map(String.init)
@@ -116,11 +121,10 @@ struct ChartDrawing {
           let place = "x=\"\(Self.f(scale.place(0)))\" y=\"\(Self.f(y + each * Double(k)))\""
           out +=
             "<rect \(place) width=\"\(Self.f(length))\" height=\"\(Self.f(each - 3))\" class=\"f\(k % 8)\">"
-          out += Self.title("\(label): \(series.name) \(Figures.short(point.y))") + "</rect>\n"
-          let isWhole = point.y == point.y.rounded()
+          out += Self.title("\(label): \(series.name) \(Self.value(point.y))") + "</rect>\n"
           out += Self.text(
             scale.place(0) + length + 4, y + each * Double(k) + 9.5,
-            isWhole ? Self.tick(point.y) : Figures.short(point.y), quiet: true)
+            Self.value(point.y), quiet: true)
         }
       }
     }
@@ -178,7 +182,7 @@ struct ChartDrawing {
       let kind = point.isMarked ? "f1" : chart.markName.isEmpty ? "f\(tint(k))" : "hollow l\(tint(k))"
       let name = [series.name, point.label].filter { !$0.isEmpty }.joined(separator: ", ")
       let said =
-        "\(name): \(chart.x.label) \(Figures.short(point.x)), \(chart.y.label) \(Figures.short(point.y))"
+        "\(name): \(chart.x.label) \(Self.value(point.x)), \(chart.y.label) \(Self.value(point.y))"
       return
         "<circle \(place) r=\"\(point.isMarked ? "5" : "4")\" class=\"\(kind)\">\(Self.title(said))</circle>\n"
     }.joined()
@@ -217,7 +221,7 @@ struct ChartDrawing {
       let size = "width=\"\(Self.f(max(1, to - from - 1)))\" height=\"\(Self.f(max(1, height)))\""
       out +=
         "<rect x=\"\(Self.f(from))\" y=\"\(Self.f(bottom - max(1, height)))\" \(size) class=\"f\(k % 8)\">"
-      out += Self.title("\(point.label): \(Figures.short(point.y))") + "</rect>\n"
+      out += Self.title("\(point.label): \(Self.value(point.y))") + "</rect>\n"
     }
     return out
   }

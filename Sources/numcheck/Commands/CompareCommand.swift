@@ -77,6 +77,11 @@ struct CompareCommand: Sharable {
   func run() throws {
     try keepApart(outputs: report.files, inputs: [first, second, order] + others)
     let right = try Self.open(first)
+    for text in map {
+      if let rule = NameRule(text), !right.tensors.contains(where: { rule.apply($0.name) != nil }) {
+        throw UsageError("--map '\(text)': no tensor of \(ArgumentText.shown(first)) is called so")
+      }
+    }
     let names = try order.map(Self.names) ?? []
     var lacks: [LeftOut] = []
     func note(_ file: TensorFile, _ text: String) {
@@ -126,7 +131,9 @@ struct CompareCommand: Sharable {
       first: ArgumentText.shown(first), seconds: comparisons.map(\.name),
       entries: worker.found.sorted { $0.index < $1.index }.map(\.entry),
       leftOut: comparisons.flatMap { name, one in
-        one.leftOut.map { ($0.tensor, isSeveral ? "\(name): \($0.reason)" : $0.reason) }
+        one.leftOut.map {
+          ($0.tensor, isSeveral && !$0.reason.contains(name) ? "\(name): \($0.reason)" : $0.reason)
+        }
       }, lacks: lacks)
     let limits = try budget.map { try Limit(parsing: $0) }
     try report.finish(try made.report(limits: limits, sort: sort, top: top), limits: limits)

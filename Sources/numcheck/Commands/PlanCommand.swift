@@ -64,7 +64,8 @@ struct PlanCommand: Sharable {
   var map: [String] = []
 
   @Option(
-    help: ArgumentHelp("The most tokens that are used of activations, evenly taken.", valueName: "N"),
+    help: ArgumentHelp(
+      "The most tokens that are used of activations, evenly taken (default: 64).", valueName: "N"),
     transform: Whole.number)
   var tokens: Int = 64
 
@@ -75,7 +76,8 @@ struct PlanCommand: Sharable {
 
   @Option(
     help: ArgumentHelp(
-      "Measure about so many elements of each matrix, whole rows evenly taken, or 'all'.", valueName: "N"),
+      "Measure about so many elements of each matrix, whole rows evenly taken beside those of the largest numbers, or 'all'.",
+      valueName: "N"),
     transform: SampleSize.read)
   var sample = SampleSize(elements: SampledCosts.usualSample)
 
@@ -95,7 +97,7 @@ struct PlanCommand: Sharable {
 
   func validate() throws {
     guard (maxBits == nil) != (maxBytes == nil) else {
-      throw ValidationError("a budget is needed: --max-bits or --max-bytes")
+      throw ValidationError("a budget is needed: either --max-bits or --max-bytes")
     }
     if let bits = maxBits?.value, !(bits > 0 && bits.isFinite) {
       throw ValidationError("--max-bits must be positive and finite")
@@ -212,7 +214,7 @@ struct PlanCommand: Sharable {
       model: model.map(ArgumentText.shown).joined(separator: ", "), plan: plan, target: target,
       leftOut: leftOut,
       nonFinite: measured.tensors.filter { $0.costs.nonFinite > 0 }.map { ($0.name, $0.costs.nonFinite) },
-      recipes: recipes.map { ($0.target.name, $0.file) }, nameless: nameless,
+      recipes: recipes.map { ($0.target.name, $0.file) }, nameless: nameless, tokens: tokens,
       view: TableView(sort: view.sort, top: view.top, usual: PlanColumns.share, usualCount: 20))
     try deliver(files) { try report.finish(try made.report()) }
   }

@@ -261,9 +261,9 @@ struct QuantizeCommand: Sharable {
     let lists = try TensorList.all(input.inputs, raw: layout)
     if output != nil || raw != nil {
       guard lists.count == 1, lists[0].isOne || lists[0].items.count == 1 else {
-        // Says which there are.
-        if lists.count == 1, let text = input.input { _ = try TensorSpecifier(argument: text).open() }
-        throw UsageError("--output and --raw need one tensor, not \(lists.reduce(0) { $0 + $1.items.count })")
+        let example = lists[0].items.first.map { ": name one, like '\(lists[0].name($0))'" } ?? ""
+        throw UsageError(
+          "--output and --raw need one tensor, not \(lists.reduce(0) { $0 + $1.items.count })\(example)")
       }
     }
     var sources: [Input] = []

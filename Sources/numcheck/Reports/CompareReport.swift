@@ -36,10 +36,8 @@ struct CompareReport {
         "\(second) beside \(first): \(Figures.count(entries.count)) \(entries.count == 1 ? "tensor" : "tensors")"
     )
     report.facts = [Fact("first", .text(first)), Fact("second", .text(second))]
-    let parts = Set(lacks.map(\.tensor))
     report.findings = LeftOut.lacks(lacks)
-    report.findings += LeftOut.findings(
-      leftOut.filter { !parts.contains($0.tensor) }.map { LeftOut($0.tensor, $0.reason) })
+    report.findings += LeftOut.findings(tensorsLeftOut.map { LeftOut($0.tensor, $0.reason) })
     report.findings += quantized
     var table = table
     if let sort {
@@ -72,12 +70,19 @@ struct CompareReport {
     }
     report.conclusion = try conclusion(report, limits)
     // A budget is asked of all tensors: what could not be compared did not keep it.
-    if !limits.isEmpty, let one = leftOut.first {
+    let missed = tensorsLeftOut.isEmpty ? leftOut : tensorsLeftOut
+    if !limits.isEmpty, let one = missed.first {
       report.gaps.append(
-        "\(leftOut.count == 1 ? "1 tensor was" : "\(Figures.count(leftOut.count)) tensors were") not compared: \(one.tensor), \(one.reason)"
+        "\(missed.count == 1 ? "1 tensor was" : "\(Figures.count(missed.count)) tensors were") not compared: \(one.tensor), \(one.reason)"
       )
     }
     return report
+  }
+
+  /// What was left out, but for the files that lack.
+  private var tensorsLeftOut: [(tensor: String, reason: String)] {
+    let files = Set(lacks.map(\.tensor))
+    return leftOut.filter { !files.contains($0.tensor) }
   }
 
   private var reason: String { leftOut.first.map { "; \($0.tensor): \($0.reason)" } ?? "" }
@@ -142,7 +147,8 @@ struct CompareReport {
   /// The first, in order, that a limit does not hold for.
   private func conclusion(_ report: Report, _ limits: [Limit]) throws -> String {
     let same = entries.count { $0.difference.different == 0 }
-    let tail = leftOut.isEmpty ? "" : "; \(Figures.count(leftOut.count)) left out"
+    let missed = tensorsLeftOut.count
+    let tail = missed == 0 ? "" : "; \(Figures.count(missed)) left out"
     guard !limits.isEmpty else {
       if isModel, let worst = entries.max(by: { worse($0) < worse($1) }), worst.difference.different > 0 {
         let dB = worst.difference.sums.sqnr

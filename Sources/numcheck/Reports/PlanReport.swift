@@ -15,6 +15,8 @@ struct PlanReport {
   let recipes: [(format: String, file: String)]
   /// Matrices that a recipe says nothing of, for want of a name.
   let nameless: [(program: String, tensors: [String])]
+  /// How many tokens are used of activations at most.
+  let tokens: Int
   /// The figure that rows are sorted by, and how many are shown.
   let view: TableView
 
@@ -126,8 +128,10 @@ struct PlanReport {
     for judge in [CostJudge.activationsName, CostJudge.importanceName] {
       let judged = plan.entries.count { $0.tensor.costs.judge == judge }
       if judged > 0 {
+        let isCut = judge == CostJudge.activationsName
+        let most = isCut ? ", \(Figures.count(tokens)) tokens at most (--tokens)" : ""
         notes.append(
-          "judged by \(judge): \(Figures.count(judged)) of \(Figures.count(plan.entries.count)) matrices"
+          "judged by \(judge)\(most): \(Figures.count(judged)) of \(Figures.count(plan.entries.count)) matrices"
             + (judged < plan.entries.count ? "; the others by themselves" : ""))
       }
     }

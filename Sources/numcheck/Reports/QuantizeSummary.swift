@@ -10,6 +10,8 @@ struct QuantizeSummary {
   /// those that are best for their size.
   private let rows: [Row]
   private let totals: [Group]
+  /// How many schemes the other tables are about, where those are not all.
+  private var chosen: Int?
 
   private struct Row {
     let tensor: QuantizeReport.Tensor
@@ -74,6 +76,7 @@ struct QuantizeSummary {
     let step = max(1, (named.count + Self.mostSchemes - 1) / Self.mostSchemes)
     let shown = Set(named.enumerated().filter { $0.offset % step == 0 }.map(\.element))
     rows = all { _, entry in shown.contains(entry.name) }
+    if shown.count < totals.count { chosen = shown.count }
   }
 
   /// By what `name` says and scheme, in the order in which they first come.
@@ -101,9 +104,14 @@ struct QuantizeSummary {
   private func spelled(_ scheme: String) -> String { isWeight ? scheme.ofWeights : scheme }
 
   var notes: [String] {
-    limits != nil
-      ? ["by kind and layer, the worst first, each tensor with the scheme to take"]
-      : ["by kind and layer, the worst first; SQNR of several tensors is that of their mean relative error"]
+    if limits != nil { return ["by kind and layer, the worst first, each tensor with the scheme to take"] }
+    var notes = [
+      "by kind and layer, the worst first; SQNR of several tensors is that of their mean relative error"
+    ]
+    if let chosen {
+      notes.append("of \(totals.count) schemes \(chosen), best for their size (--scheme for others)")
+    }
+    return notes
   }
 
   /// The tables, of which `view` says how much is shown.
@@ -120,7 +128,12 @@ struct QuantizeSummary {
     if !layers.isEmpty {
       blocks.append(table("byLayer", "by layer", layers, PlanColumns.layerKey) { .count(Int($0.name) ?? 0) })
     }
-    for k in blocks.indices { blocks[k].readingOrder = Array(blocks[k].readingOrder.prefix(Self.mostRows)) }
+    for k in blocks.indices {
+      let count = blocks[k].readingOrder.count
+      if count <= Self.mostRows { continue }
+      blocks[k].readingOrder = Array(blocks[k].readingOrder.prefix(Self.mostRows))
+      blocks[k].title += " (\(Self.mostRows) of \(count))"
+    }
     var results = tensorTable
     let arrangement = TableView(sort: view.sort, top: view.top, usual: SchemeColumns.sqnr, usualCount: 20)
     try arrangement.arrange(&results)

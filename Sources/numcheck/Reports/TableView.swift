@@ -52,7 +52,7 @@ struct TableView {
 
 /// The flags of it.
 struct ViewOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Show the worst first by a figure, like sqnr or kurtosis.", valueName: "FIGURE"))
+  @Option(help: ArgumentHelp("Show the worst first by a figure, like sqnr.", valueName: "FIGURE"))
   var sort: String?
 
   @Option(help: ArgumentHelp("Show so many rows of a long table.", valueName: "N"), transform: Whole.number)

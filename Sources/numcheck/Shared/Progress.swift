@@ -19,7 +19,7 @@ final class Progress: Sendable {
     self.total = total
     self.what = what
     self.limit = limit
-    shown = isatty(STDERR_FILENO) == 1 && ReportTaker.current == nil
+    shown = isatty(STDERR_FILENO) == 1 && !Terminal.isDumb && ReportTaker.current == nil
   }
 
   /// Takes how much is done in all; nil where nothing is shown.
