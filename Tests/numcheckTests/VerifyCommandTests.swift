@@ -205,11 +205,13 @@ import Testing
     try inFolder { path in
       let x = drawn(16 * 64, 4)
       try TensorWriter.write(x, as: .f32, shape: [16, 64], to: path("x.npy"))
-      func names(_ wrong: (_ maximum: Double, _ sum: Double) -> Double) throws -> [String] {
+      func names(
+        _ power: (Double) -> Double = exp, _ wrong: (_ maximum: Double, _ sum: Double) -> Double
+      ) throws -> [String] {
         let y = (0..<16).map { row in
           let z = x[row * 64..<(row + 1) * 64]
           let m = z.max() ?? 0
-          return Double(Float(wrong(m, z.reduce(0) { $0 + exp($1 - m) })))
+          return Double(Float(wrong(m, z.reduce(0) { $0 + power($1 - m) })))
         }
         try TensorWriter.write(y, as: .f32, shape: [16], to: path("y.npy"))
         return self.names(
@@ -219,6 +221,9 @@ import Testing
       #expect(try names { $0 + log10($1) } == ["log10 of the sum"])
       #expect(try names { log($1) + 0 * $0 } == ["maximum not added back"])
       #expect(try names { $0 + log($1 / 64) } == ["logarithm of the mean"])
+      #expect(try names { ($0 + log($1)) / log(2) } == ["results are logarithms to base 2"])
+      #expect(try names { ($0 + log($1)) / log(10) } == ["results are logarithms to base 10"])
+      #expect(try names(exp2) { $0 + log($1) } == ["base 2 instead of e in the sum"])
     }
   }
 

@@ -32,8 +32,8 @@ struct RowPeaks {
     let whole = x.count / 16 * 16
     let bytes = UnsafeRawBufferPointer(x)
     for start in stride(from: 0, to: whole, by: 16) {
-      let part = bytes.loadUnaligned(fromByteOffset: 4 * start, as: SIMD16<Float>.self)
-      let size = SIMD16<Float>(bitPattern: SIMD16<UInt32>(part) & 0x7fff_ffff)
+      let bits = bytes.loadUnaligned(fromByteOffset: 4 * start, as: SIMD16<UInt32>.self)
+      let size = unsafeBitCast(bits & 0x7fff_ffff, to: SIMD16<Float>.self)
       wide.replace(with: size, where: (size .> wide) .& (size .< .infinity))
     }
     var peak = wide.max()

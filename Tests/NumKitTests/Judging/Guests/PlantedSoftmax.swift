@@ -81,6 +81,21 @@ struct PlantedDefect: Sendable {
   static func all(_ rows: PlantedRows) -> [PlantedDefect] {
     typealias P = PlantedSoftmax
     let n = rows.length
+    let blocks = n > 4096 ? n / 4096 : n < 4096 ? 3 : 8
+    /// With another factor, or the maximum of the blocks before, in some blocks.
+    @Sendable func online(
+      _ x: [Float], _ factor: (_ block: Int, Float) -> Float, stale: (_ block: Int) -> Bool
+    ) -> [Float] {
+      var (m, s) = (-Float.infinity, Float(0))
+      for k in 0..<blocks {
+        let block = Array(x[k * n / blocks..<(k + 1) * n / blocks])
+        let next = max(m, block.max() ?? m)
+        if k > 0 { s *= factor(k, Float(exp(Double(m) - Double(next)))) }
+        s += P.sum(P.exponentials(block, k > 0 && stale(k) ? m : next)[...])
+        m = next
+      }
+      return P.exponentials(x, m).map { $0 / s }
+    }
     return [
       PlantedDefect(name: "base 2 instead of e") { x, _, _ in
         let m = x.max() ?? 0
@@ -122,6 +137,20 @@ struct PlantedDefect: Sendable {
           s += P.sum(P.exponentials(block, m)[...])
         }
         return P.exponentials(x, m).map { $0 / s }
+      },
+      PlantedDefect(name: "sum not rescaled at block 3 of \(blocks), in blocks of \(n / blocks)") { x, _, _ in
+        online(x) { k, factor in
+          k == 2 ? 1 : factor
+        } stale: { _ in
+          false
+        }
+      },
+      PlantedDefect(name: "stale maximum in block 2 of \(blocks), in blocks of \(n / blocks)") { x, _, _ in
+        online(x) { _, factor in
+          factor
+        } stale: {
+          $0 == 1
+        }
       },
       PlantedDefect(name: "stale maximum: that of the first 64") { x, _, _ in
         let s = P.sum(P.exponentials(x)[...])

@@ -57,7 +57,7 @@ struct AccumulatorSign: Sign {
     var mean = 0.0
     var squares = 0.0
     var n = 0.0
-    let least = format.smallestNormal * 0x1p8
+    let least = 2 * format.smallestNormal
     for i in y.indices {
       var ratio: Double
       if operation == .softmax {

@@ -22,6 +22,14 @@ enum SumHypotheses: RowHypotheses {
       // Of the sum after the maximum was subtracted: the result errs by the difference of the logarithms.
       add("log2 of the sum") { Double.pow($0.sum, 1 / Double.log(2) - 1) }
       add("log10 of the sum") { Double.pow($0.sum, 1 / Double.log(10) - 1) }
+      add("base 2 instead of e in the sum") { row in
+        RowSum.sum(row.terms.map { Double.pow($0, Double.log(2)) }[...]) / row.sum
+      }
+      for (base, factor) in [("2", 1 / Double.log(2)), ("10", 1 / Double.log(10))] {
+        var change = RowChange("results are logarithms to base \(base)")
+        change.sumRatio = { logarithms($0, times: factor, isOne: context.operation == .logSumExp) }
+        list.append(change)
+      }
       let lost =
         context.operation == .logSumExp ? "maximum not added back" : "maximum subtracted from the sum alone"
       add(lost) { Double.exp(-$0.maximum) }
@@ -66,11 +74,19 @@ enum SumHypotheses: RowHypotheses {
     return list
   }
 
+  /// What the sum is multiplied by where a logarithm is multiplied by a factor: the log-sum-exp, or each log-probability.
+  private static func logarithms(_ row: RowSum, times factor: Double, isOne: Bool) -> SumRatio {
+    let lse = row.maximum + Double.log(row.sum)
+    if isOne { return .one(Double.exp((factor - 1) * lse)) }
+    return .each(row.z.map { Double.exp((1 - factor) * ($0 - lse)) })
+  }
+
   private static func name(_ k: Int) -> String { k == 1 ? "last element" : "last \(k) elements" }
 
   /// Lengths of tails that kernels lose: an element, a block, what is left of whole blocks.
   static func tails(_ n: Int) -> [Int] {
     let blocks = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048].filter { 2 * $0 <= n }
-    return Set(blocks + blocks.map { n % $0 }.filter { $0 > 0 }).sorted()
+    let others = [3, 5, 6, 10, 12, 20, 24, 48, 50, 96, 100, 192, 200, 384, 500, 768, 1000, 1536]
+    return Set(blocks + (blocks + others.filter { $0 < n }).map { n % $0 }.filter { $0 > 0 }).sorted()
   }
 }
