@@ -171,10 +171,12 @@ package struct Hygiene {
       before.call.inputs.map(\.shape) == now.call.inputs.map(\.shape)
     else { return false }
     let isSame = old.results == new.results
-    // Constants say nothing of where they come from.
+    // Constants, NaN of any bits among them, say nothing of where they come from.
     return isSame
       && new.results.contains { array in
-        (1..<max(array.count, 1)).contains { array.code($0) != array.code(0) }
+        (1..<max(array.count, 1)).contains {
+          array.code($0) != array.code(0) && !(array.value($0).isNaN && array.value(0).isNaN)
+        }
       }
   }
 

@@ -109,12 +109,16 @@ enum CausalHypotheses: AttentionHypotheses {
     let offset = p.mask.alignment == .bottomRight ? shape.keys - shape.queries : 0
     list.append(
       masked(context, "causal mask one key too far left") { _, i, j in j >= i + offset ? -.infinity : 0 })
-    list.append(
-      masked(context, "causal mask inverted") {
-        $0.mask.causal = false
-      } _: { _, i, j in
-        j < i + offset ? -.infinity : 0
-      })
+    for (name, own) in [
+      ("causal mask inverted", 0), ("causal mask inverted, but for the query's own key", 1),
+    ] {
+      list.append(
+        masked(context, name) {
+          $0.mask.causal = false
+        } _: { _, i, j in
+          j <= i + offset - own ? -.infinity : 0
+        })
+    }
     return list
   }
 

@@ -160,8 +160,13 @@ struct SlippedErrors: ErrorModel {
     exact: UnsafeBufferPointer<Double>, into bounds: UnsafeMutableBufferPointer<Double>
   ) -> RowBound? {
     let kind = inner.bound(row, of: item, profile, exact: exact, into: bounds)
-    guard row.part == 0, let made = slip.make(QueryInDouble(item.tensors, parameters, row: item.row)) else {
-      return kind
+    guard row.part == 0 else { return kind }
+    let query = QueryInDouble(item.tensors, parameters, row: item.row)
+    guard let made = slip.make(query), made.weights.allSatisfy(\.isFinite) else {
+      // Of a query that sees nothing there is nothing to say; else what the slip cannot say it does not explain.
+      guard query.scores.contains(where: { $0 > -.infinity }) else { return kind }
+      bounds.update(repeating: 0)
+      return .sound
     }
     var factor = 1.0
     for (j, p) in zip(profile.keys, profile.probabilities) where p > 0 {
