@@ -34,6 +34,10 @@ extension KernelFingerprint {
   package init(_ box: any RowBox) throws {
     let interview = RowInterview(box)
     for probe in RowInterview.probes { try probe(interview) }
+    if let words = try Repetition.change(box) {
+      interview.traits = Repetition.doubted(interview.traits, words)
+      interview.tree = nil
+    }
     let sample = try Sample(box, interview.traits)
     self.init(
       operation: box.kind.rawValue, dtype: box.format.name, length: box.length, traits: interview.traits,
@@ -52,7 +56,15 @@ extension KernelFingerprint {
   /// That of an attention: of its softmax, and of its product with the values.
   package init(_ box: any AttentionBox) throws {
     try self.init(AttentionRows(box))
-    traits.append(try ProbabilityProbe(box: box).run())
+    let p = try ProbabilityProbe(box: box).run()
+    traits.append(p)
+    if case .word(let name)? = p.value, DType(name)?.numberFormat != nil {
+      // Through a cast results show no more of the exponents than it lets through.
+      traits = traits.map { trait in
+        guard trait.name == "compute", case .bits(let n)? = trait.value else { return trait }
+        return Trait("compute", .atLeastBits(n), "\(trait.evidence); probabilities are cast to \(name)")
+      }
+    }
     guard box.keys & (box.keys - 1) == 0 else { return }
     let names = [
       "order": "value order", "accumulate": "value accumulate", "sum rounding": "value sum rounding",
@@ -65,6 +77,10 @@ extension KernelFingerprint {
   private static func dots(_ box: any DotBox) throws -> DotInterview {
     let interview = DotInterview(box)
     for probe in DotInterview.probes { try probe(interview) }
+    if let words = try Repetition.change(box) {
+      interview.traits = Repetition.doubted(interview.traits, words)
+      interview.tree = nil
+    }
     return interview
   }
 }

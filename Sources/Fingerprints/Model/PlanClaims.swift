@@ -84,6 +84,10 @@ package struct PlanClaims: Sendable, Equatable {
       }
       return (precision(one.value) ?? 0) <= 11 ? .refuted : .undecided
     }
+    // Said in a sentence, claimed in a word.
+    if ["that of \(one.value)", "products are \(one.value)", "products \(one.value)"].contains(word) {
+      return .confirmed
+    }
     // `within 2 ulp` may be claimed as `within-2-ulp`.
     return word == one.value || word.replacing(", ", with: "-").replacing(" ", with: "-") == one.value
       ? .confirmed : .refuted

@@ -33,12 +33,29 @@ struct ProbabilityProbe {
     let y = try box.weighted(heads)
     let fitting = candidates.indices.filter { c in zip(y, expected).allSatisfy { $0 == $1[c] } }
     if let c = fitting.first, candidates[c].precision < 24, fitting.count == 1 {
-      return Trait(
-        "p", .word(candidates[c].name),
+      return try named(
+        candidates[c],
         "3, 5, 7 and 11 equal scores, \(heads.count) values: all results are 1/k rounded to \(candidates[c].name), times the value"
       )
     }
     return try undivided(none)
+  }
+
+  /// The format, where it is not one of as many bits and more range: e^−18, below f16's numbers, and e^−60, below those of any f16 that is
+  /// scaled.
+  private func named(_ found: NumberFormat, _ words: String) throws -> Trait {
+    guard found == .f16 else { return Trait("p", .word(found.name), words) }
+    func left(_ score: Double, _ value: Double) throws -> Double {
+      var scores = [Double](repeating: box.format.round(-800), count: box.keys)
+      var values = [Double](repeating: 0, count: box.keys)
+      (scores[0], scores[1], values[1]) = (0, score, value)
+      return try box.weighted([(scores, values)])[0]
+    }
+    if try left(-18, 0x1p15) == 0 { return Trait("p", .word("f16"), words) }
+    if box.format.minExponent < -100, try left(-60, 0x1p90) != 0 {
+      return Trait("p", .word("tf32"), words + "; e^-60 is none of f16's and not lost")
+    }
+    return .undecided("p", words + "; but e^-18, which is below f16's numbers, is not lost")
   }
 
   /// Of kernels that divide at the end.
@@ -72,8 +89,8 @@ struct ProbabilityProbe {
       logits.indices.allSatisfy { y[$0 * candidates.count + c] == 0 }
     }
     if let c = whole.max(by: { candidates[$0].precision < candidates[$1].precision }) {
-      return Trait(
-        "p", .word(candidates[c].name),
+      return try named(
+        candidates[c],
         "scores 0, 0 and \(ProbeText.number(logits[0])), and \(logits.count - 1) others; values that cancel e^x rounded to \(candidates[c].name): nothing is left"
       )
     }

@@ -60,10 +60,42 @@ struct DotAccumulatorProbe {
         .undecided("sum rounding", "what roundings lose is kept"),
       ]
     }
+    if let other = try elsewhere(finest, large) {
+      return [
+        .undecided("accumulate", words + ", 2^-\(finest + 1) is not; but \(other)"),
+        .undecided("sum rounding", "sums have not everywhere as many bits"),
+      ]
+    }
     return [
       Trait("accumulate", .bits(finest + 1), words + ", 2^-\(finest + 1) is not"),
       try rounding(finest + 1, large),
     ] + (try range())
+  }
+
+  /// Two terms that meet later, higher up in the tree, of whose sum other bits are left; nil where there are none.
+  private func elsewhere(_ finest: Int, _ large: Double) throws -> String? {
+    var meetings: [(Int, Int, Int)] = []
+    var outside: Int?
+    var node = tree
+    while case .node(let parts) = node, let own = parts.first(where: { $0.leaves.contains(places.first) }) {
+      let others = parts.filter { $0 != own }.flatMap(\.leaves)
+      if let outside, let other = others.first { meetings.append((places.first, other, outside)) }
+      outside = outside ?? others.last
+      node = own
+    }
+    let step = max(1, meetings.count / 16)
+    let chosen = stride(from: 0, to: meetings.count, by: step).map { meetings[$0] }
+    func rows(_ level: Int) -> [[Double]] {
+      chosen.map { room.terms([$0.0: large, $0.1: large * .powerOfTwo(-level), $0.2: -large]) }
+    }
+    let y = try room.sums(rows(finest) + rows(finest + 1))
+    for (k, (first, second, last)) in chosen.enumerated() {
+      let isKept = y[k] == large * .powerOfTwo(-finest)
+      if isKept && y[chosen.count + k] == 0 { continue }
+      return "with 2^-k at \(second) and -1 at \(last)"
+        + (isKept ? " 2^-\(finest + 1) is left as well" : " 2^-\(finest) is not left") + ", 1 at \(first)"
+    }
+    return nil
   }
 
   /// What shows that sums keep what their roundings lose, as compensated ones do (Kahan, 10.1145/363707.363723): terms too small to
@@ -115,6 +147,16 @@ struct DotAccumulatorProbe {
   /// Whether sums may leave the format's range on the way.
   private func range() throws -> [Trait] {
     let top = Double.powerOfTwo(room.format.maxExponent)
+    // What is too large for the sum is so alone.
+    let exponents = Array(2...room.format.maxExponent)
+    let alone = try room.sums(exponents.map { room.terms([places.first: .powerOfTwo($0)]) })
+    let kept = zip(exponents, alone).prefix { $0.1 == .powerOfTwo($0.0) }.count
+    if kept < exponents.count, kept > 0 {
+      let (last, next) = (exponents[kept - 1], alone[kept])
+      let words = "2^\(last) at \(places.first) is left, of 2^\(last + 1) \(ProbeText.number(next))"
+      let isHalf = last == NumberFormat.f16.maxExponent && !next.isFinite
+      return [Trait("sum range", .word(isHalf ? "that of f16" : "up to 2^\(last)"), words)]
+    }
     let row = room.terms([places.first: top, places.second: top, places.last: -top])
     let y = try room.sums([row])[0]
     let words =

@@ -25,6 +25,13 @@ struct DotOrderProbe {
       else {
         continue
       }
+      // Units that are lost by themselves say nothing.
+      let alone = try room.sums([room.terms([0: unit]), room.terms([room.n - 1: unit])])
+      guard alone == [unit, unit] else {
+        let words = "a unit of \(ProbeText.hex(unit)) alone gives \(ProbeText.number(alone[0]))"
+        last = last ?? .undecided("order", words)
+        continue
+      }
       let (trait, tree) = try run(mask, unit)
       if trait.value != nil { return (trait, tree) }
       last = last ?? trait

@@ -24,7 +24,11 @@ struct DotResultProbe {
     default: break
     }
     guard wider else {
-      return [.undecided("rounding", "the sum has no more bits than the result: nothing is left to round")]
+      let why =
+        accumulator == nil
+        ? "what the sum is kept in is not known"
+        : "the sum has no more bits than the result: nothing is left to round"
+      return [.undecided("rounding", why)]
     }
     let shares = [0.25, 0.5, 0.75]
     let rows =
@@ -80,9 +84,13 @@ struct DotResultProbe {
       traits.append(Trait("subnormals", .word("kept"), words))
     } else if y == 0, room.box.takesPairs {
       // In or out: a product that is normal again tells.
-      let scale = format.minExponent < -100 ? 0x1p20 : 0x1p10
+      let scale = Double.powerOfTwo(format.maxExponent)
       let z = try room.box.products([DotProbe(room.terms([0: small]), room.terms([0: scale]))])[0]
-      let which = z == small * scale ? "flushed in results" : z == 0 ? "flushed in inputs" : nil
+      // Nor does a sum of less range keep it.
+      var isNarrow = false
+      if case .bits(let n)? = accumulator { isNarrow = n < format.precision }
+      let which =
+        z == small * scale ? (isNarrow ? nil : "flushed in results") : z == 0 ? "flushed in inputs" : nil
       let more = words + ", times \(ProbeText.hex(scale)): \(ProbeText.number(z))"
       traits.append(which.map { Trait("subnormals", .word($0), more) } ?? .undecided("subnormals", more))
     } else {

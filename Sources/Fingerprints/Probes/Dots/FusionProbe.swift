@@ -17,11 +17,7 @@ struct FusionProbe {
     // An accumulator of fewer bits than the inputs may round these first.
     let p = min(room.format.precision, bits)
     let h = p - 1
-    guard bits < 2 * h + 1 else {
-      return Trait(
-        "fma", .word("products are exact"),
-        "products of two numbers of \(p) bits fit the accumulator's \(bits)")
-    }
+    let fits = bits >= 2 * h + 1
     let x = 1 + Double.powerOfTwo(-h)
     let other = -(1 + Double.powerOfTwo(1 - h))
     func probe(_ product: Int, _ rest: Int) -> DotProbe {
@@ -31,7 +27,7 @@ struct FusionProbe {
     let words =
       "(1 + 2^-\(h))^2 - (1 + 2^-\(h - 1)) at \(places.1) and \(places.0): \(y.map(ProbeText.number).joined(separator: ", or the other way round "))"
     let exact = Double.powerOfTwo(-2 * h)
-    if y.contains(exact) { return Trait("fma", .word("fused"), words) }
+    if y.contains(exact) { return Trait("fma", .word(fits ? "products are exact" : "fused"), words) }
     if y.allSatisfy({ $0 == 0 }) { return Trait("fma", .word("products rounded"), words) }
     return .undecided("fma", words)
   }

@@ -43,8 +43,17 @@ struct ArgumentProbe {
     let words =
       "\(first.words): the result moves at 0.75 x 2^(\(first.exponent)-\(first.level)) and not at half of that"
     // What the result's format hides is hidden elsewhere with smaller arguments.
-    if first.level == second.level && first.level + 1 >= resultBits {
-      return Trait("compute", .bits(first.level + 1), words)
+    let bits = first.level + 1
+    if first.level == second.level && bits >= resultBits {
+      // A number of bits that no format has is what results show of more.
+      let isFormat = [2, 3, 4, 8, 11, 24, 53].contains(bits)
+      return Trait("compute", isFormat ? .bits(bits) : .atLeastBits(bits), words)
+    }
+    if first.level == second.level && bits + 2 < resultBits {
+      return .undecided(
+        "compute",
+        "\(words), but results have up to \(resultBits) bits: the exponent is rounded on its way, or e^x is coarse"
+      )
     }
     return Trait(
       "compute", .atLeastBits(max(first.level, second.level, resultBits - 1) + 1),

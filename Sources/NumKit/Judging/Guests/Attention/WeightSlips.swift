@@ -108,23 +108,62 @@ enum RescaleSlips: AttentionSlips {
       for isBackward in [false, true] {
         let order = isBackward ? ", last block first" : ""
         for part in Part.allCases {
-          for missed in Missed.allCases {
+          for missed in Missed.usual {
             list.append(
-              AttentionSlip(name: "\(part.rawValue) \(missed.rawValue), \(blocks)\(order)") { q in
+              AttentionSlip(name: "\(part.rawValue) \(missed.words), \(blocks)\(order)") { q in
                 slipped(q, n, isBackward, part, missed)
               })
           }
         }
       }
+      // By its number where there are not too many.
+      let count = (keys + n - 1) / n
+      for k in 1..<Swift.max(1, count) where count <= mostBlocks {
+        let place = "block \(k + 1) of \(count), \(blocks)"
+        for part in Part.allCases {
+          list.append(
+            AttentionSlip(name: "\(part.rawValue) not rescaled at \(place)") { q in
+              slipped(q, n, false, part, .block(k))
+            })
+        }
+        list.append(AttentionSlip(name: "stale maximum in \(place)") { stale($0, n, k) })
+      }
     }
     return list
   }
 
+  /// Rows of so many blocks have a slip for each.
+  private static let mostBlocks = 16
+
+  /// Exponentials of block `k` made with the maximum of all before it.
+  private static func stale(_ q: QueryInDouble, _ n: Int, _ k: Int) -> SlippedWeights? {
+    guard let e = Exponentials(q.scores, sink: nil) else { return nil }
+    func top(_ end: Int) -> Double {
+      e.scores[..<Swift.min(end, e.scores.count)].reduce(-.infinity) { Swift.max($0, $1) }
+    }
+    let (before, after) = (top(k * n), top((k + 1) * n))
+    guard before > -.infinity else { return nil }
+    let excess = Double.exp(after - before)
+    func factor(_ j: Int) -> Double { j / n == k ? excess : 1 }
+    let sum = e.terms.indices.reduce(0) { $0 + e.terms[$1] * factor($1) }
+    return e.weighted(factor, divisor: sum + (q.sink.map { Double.exp($0 - e.maximum) } ?? 0))
+  }
+
   /// When it is not.
-  private enum Missed: String, CaseIterable {
-    case all = "never rescaled"
-    case last = "not rescaled at the last new maximum"
-    case first = "not rescaled at the first new maximum"
+  private enum Missed {
+    case all, last, first
+    case block(Int)
+
+    static let usual: [Missed] = [.all, .last, .first]
+
+    var words: String {
+      switch self {
+      case .all: "never rescaled"
+      case .last: "not rescaled at the last new maximum"
+      case .first: "not rescaled at the first new maximum"
+      case .block(let k): "not rescaled at block \(k + 1)"
+      }
+    }
   }
 
   private static func slipped(
@@ -153,6 +192,7 @@ enum RescaleSlips: AttentionSlips {
       case .all: Set(grown)
       case .first: Set(grown.prefix(1))
       case .last: Set(grown.suffix(1))
+      case .block(let k): Set(grown.filter { $0 == k })
       }
     // What was summed before a block has all later steps that are missed too much.
     var excess = 0.0
