@@ -166,21 +166,22 @@ package struct Search {
 
   private func shrink(_ outcome: inout SearchOutcome, _ worker: SearchWorker) {
     for k in outcome.finds.indices.prefix(4) {
-      outcome.finds[k].shrunk = shrunk(outcome.finds[k].evaluation, worker)
+      let find = outcome.finds[k]
+      outcome.finds[k].shrunk = shrunk(find.evaluation, worker, isKept: find.firstAt == 0 && find.count == 1)
     }
     if outcome.finds.isEmpty, let worst = outcome.worst { outcome.worstShrunk = shrunk(worst, worker) }
     outcome.takeShrunk()
   }
 
   /// The simplest row found that fails in the same way, or, where nothing fails, whose score is nine tenths of it.
-  private func shrunk(_ evaluation: Evaluation, _ worker: SearchWorker) -> ShrunkRow {
-    var shrunk = simplest(evaluation, worker)
+  private func shrunk(_ evaluation: Evaluation, _ worker: SearchWorker, isKept: Bool = false) -> ShrunkRow {
+    var shrunk = simplest(evaluation, worker, isKept: isKept)
     let (row, results) = (shrunk.evaluation.row, shrunk.evaluation.results)
     if !results.isEmpty { shrunk.proven = worker.proven(row, results) }
     return shrunk
   }
 
-  private func simplest(_ evaluation: Evaluation, _ worker: SearchWorker) -> ShrunkRow {
+  private func simplest(_ evaluation: Evaluation, _ worker: SearchWorker, isKept: Bool) -> ShrunkRow {
     let alone = worker.evaluate(evaluation.row, settings.aim, subject.format)
     var shrunk = ShrunkRow(evaluation: evaluation.fault?.kind == .hang ? evaluation : alone)
     guard isSame(alone, as: evaluation) else {
@@ -191,10 +192,13 @@ package struct Search {
     // A call that hangs costs its whole time.
     if evaluation.fault?.kind == .hang { return shrunk }
     let end = settings.seconds.map { start + .seconds(2 * $0 + 1) }
-    var shrinker = Shrinker(limit: settings.shrinks)
+    // What was kept from before was shrunk when it was found; long rows take long.
+    let isLong = isKept && evaluation.row.count > 1 << 12
+    var shrinker = Shrinker(limit: isLong ? min(settings.shrinks, 64) : settings.shrinks)
     shrinker.isLate = { end.map { ContinuousClock.now > $0 } ?? false }
     let width = settings.limits.width
-    let choices = try? shrinker.shrink(Self.choices(evaluation.row, width: width)) { choices in
+    let first = plain(evaluation, worker) ?? evaluation.row
+    let choices = try? shrinker.shrink(Self.choices(first, width: width)) { choices in
       guard let row = Self.row(choices, width: width), settings.limits.allows(row) else {
         return false
       }
@@ -206,6 +210,21 @@ package struct Search {
     (shrunk.steps, shrunk.attempts) = (shrinker.steps, shrinker.attempts)
     shrunk.isCutShort = shrinker.isCutShort
     return shrunk
+  }
+
+  /// The plainest row that fails alike, of those that are no longer.
+  private func plain(_ given: Evaluation, _ worker: SearchWorker) -> [Double]? {
+    guard given.kind != nil, given.fault == nil, settings.aim != .batch else { return nil }
+    let width = settings.limits.width
+    for rows in PlainRows.all(upTo: given.row.count / width, width: width) {
+      let allowed = rows.filter(settings.limits.allows)
+      let found = worker.evaluate(allowed, settings.aim, subject.format)
+      for (row, one) in zip(allowed, found) where isSame(one, as: given) {
+        // Among others it may fail for their sake.
+        if isSame(worker.evaluate(row, settings.aim, subject.format), as: given) { return row }
+      }
+    }
+    return nil
   }
 
   private func isSame(_ other: Evaluation, as given: Evaluation) -> Bool {
