@@ -108,7 +108,9 @@ enum Planted {
   @Test func anAccumulatorThatStalls() throws {
     let outcome = try search(Planted.subject(Planted.narrow), longest: 2100, tries: 400) { $0.shrinks = 400 }
     let find = try #require(outcome.finds.first { $0.kind == "above-bound" })
-    #expect(find.shrunk?.isReproduced == true)
+    let shrunk = try #require(find.shrunk)
+    // Two terms whose sum is none of f16's show it as well as 2,049 that stall.
+    #expect(shrunk.isReproduced && shrunk.evaluation.row.count <= 3, "\(shrunk.evaluation.row)")
   }
 
   /// The same from one thread and three, and from the same seed again; another seed tries other rows.
