@@ -70,7 +70,7 @@ public struct SampledCosts: Sendable {
 
   /// About how many elements are in a sample.
   public static let usualSample = 1 << 18
-  /// How many runs of rows with the largest numbers are in every sample.
+  /// About how many rows with the largest numbers are in every sample.
   private static let certain = 16
   /// About how many elements are coded at a time.
   private static let piece = 1 << 14
@@ -105,7 +105,7 @@ public struct SampledCosts: Sendable {
     let largest = Set((profile?.largestPlaces ?? []).map { $0.row / unit }).sorted()
     let rowSample = RowSample(
       rows: rows, columns: columns, elements: sample, unit: unit,
-      certain: isSampled ? peaks?.largest(Self.certain, unit: unit) ?? largest : [])
+      certain: isSampled ? peaks?.largest(max(1, Self.certain / unit), unit: unit) ?? largest : [])
     measuredRows = rowSample.count
     // Each thread has some of the schemes, and reads the rows for itself.
     let teams = max(1, min(threads, meters.count))
