@@ -8,8 +8,8 @@ import RealModule
 public struct Suspects<Q: Question>: Sendable {
   /// Other questions, family by family; made when they are needed, for they may hold copies of all tensors.
   public var alternatives: [@Sendable () -> [Alternative<Q>]] = []
-  /// Two of them at once, tried where none fits alone; made only then.
-  public var pairs: @Sendable () -> [Alternative<Q>] = { [] }
+  /// Calls `body` with two of them at once, one pair after the other, for each may hold copies of all tensors; where none fits alone.
+  public var forEachPair: @Sendable (_ body: (Alternative<Q>) throws -> Void) throws -> Void = { _ in }
   /// What shows in the numbers.
   public var signs: @Sendable () -> [any Sign<Q>] = { [] }
   /// What shows in the numbers and says less, where results are wrong and nothing else has a name for it.
@@ -54,7 +54,9 @@ extension Verification {
     if fitting.isEmpty && found.isEmpty && asked.aboveBound > 0 {
       let two = Sample(source, Array(Set(few).sorted().prefix(2)))
       let askedOfTwo = try hold(Alternative("as asked", plans: promised, prover: prover), on: two)
-      fitting = try suspects.pairs().compactMap { try screened($0, on: two, askedOfTwo) }
+      try suspects.forEachPair { pair in
+        if let fit = try screened(pair, on: two, askedOfTwo) { fitting.append(fit) }
+      }
     }
     if fitting.isEmpty { return found }
     // What explains a few by chance, through a bound that is wide, may hide what explains all.

@@ -44,8 +44,28 @@ public enum AttentionHypothesisRegistry {
         { verification.alternatives(AttentionSlipRegistry.slips(context)) },
         { verification.shorter },
       ]
+    suspects.forEachPair = { body in
+      guard context.shape.queries * context.shape.keys <= mostOfPairs else { return }
+      for (k, family) in families.enumerated() {
+        for first in family.alternatives(context) {
+          guard let first, first.number == nil else { continue }
+          // The second of what the first made of the question.
+          let then = AttentionContext(first.tensors, first.parameters, format)
+          for second in families[(k + 1)...].flatMap({ $0.alternatives(then) }) {
+            guard let second else { continue }
+            let both = OtherAttention(
+              name: "\(first.name) and \(second.name)", tensors: second.tensors,
+              parameters: second.parameters, number: second.number)
+            if let pair = verification.alternative(both, results) { try body(pair) }
+          }
+        }
+      }
+    }
     return suspects
   }
+
+  /// The most scores of a head for which pairs are tried: each may hold a mask of its own.
+  private static let mostOfPairs = 1 << 22
 }
 
 /// Another question about attention, forward or backward.

@@ -28,9 +28,11 @@ enum FormulaHypothesisRegistry {
     let changes = (F.changes(context) + AnyFormula.changes(context)).filter { $0.isAny(of: context) }
     var suspects = Suspects<FormulaQuestion<F>>()
     suspects.alternatives = [{ changes.compactMap { $0.alternative(context, results) } }]
-    suspects.pairs = {
-      changes.indices.flatMap { i in
-        changes[(i + 1)...].compactMap { changes[i].and($0)?.alternative(context, results) }
+    suspects.forEachPair = { body in
+      for i in changes.indices {
+        for other in changes[(i + 1)...] {
+          if let both = changes[i].and(other)?.alternative(context, results) { try body(both) }
+        }
       }
     }
     let format = context.format

@@ -24,9 +24,11 @@ public enum NormHypothesisRegistry {
     let changes = families.flatMap { $0.changes(context) }
     var suspects = Suspects<NormQuestion>()
     suspects.alternatives = [{ changes.compactMap { $0.alternative(context) } }]
-    suspects.pairs = {
-      changes.indices.flatMap { i in
-        changes[(i + 1)...].compactMap { changes[i].and($0)?.alternative(context) }
+    suspects.forEachPair = { body in
+      for i in changes.indices {
+        for other in changes[(i + 1)...] {
+          if let both = changes[i].and(other)?.alternative(context) { try body(both) }
+        }
       }
     }
     let format = context.format

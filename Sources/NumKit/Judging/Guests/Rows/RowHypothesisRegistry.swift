@@ -36,9 +36,11 @@ public enum RowHypothesisRegistry {
     let changes = families.flatMap { $0.changes(context) }
     var suspects = Suspects<RowQuestion>()
     suspects.alternatives = [{ changes.map { $0.alternative(context) } }]
-    suspects.pairs = {
-      changes.indices.flatMap { i in
-        changes[(i + 1)...].compactMap { changes[i].and($0)?.alternative(context) }
+    suspects.forEachPair = { body in
+      for i in changes.indices {
+        for other in changes[(i + 1)...] {
+          if let both = changes[i].and(other) { try body(both.alternative(context)) }
+        }
       }
     }
     suspects.signs = { RowHypothesisRegistry.signs.map { $0(context) } }
