@@ -49,6 +49,8 @@ import Testing
     (.coarseAccumulator, "accumulator bf16"),
     (.keyHeadsReversed, "kv heads in reverse order"),
     (.lastProduct, "last product of each score left out"),
+    (.thirdRescaleMissed, "sum and output not rescaled at block 3 of 5, in blocks of 8"),
+    (.secondMaximumStale, "stale maximum in block 2 of 5, in blocks of 8"),
   ]
 
   @Test(arguments: plain.indices) func isNamed(_ k: Int) throws {
@@ -59,6 +61,32 @@ import Testing
     // Of plans whose errors are about as large both are named.
     #expect(
       name.hasPrefix("accumulator") ? names.contains(name) : names.first == name, "\(mistake): \(names)")
+  }
+
+  /// Two wrong questions at once, where neither explains anything alone.
+  @Test func twoMistakesAreNamed() throws {
+    struct Answers: ResultSource {
+      typealias Q = AttentionForward
+      let output: [Double]
+      let width: Int
+      func results(of item: AttentionForward.Item, into results: UnsafeMutableBufferPointer<Double>) {
+        for c in 0..<width { results[c] = output[item.row * width + c] }
+      }
+    }
+    let t = try tensors()
+    var asked = AttentionParameters()
+    asked.mask.causal = true
+    var answered = asked
+    (answered.scale, answered.mask.alignment) = (1, .topLeft)
+    let runner = AttentionRunner(
+      .flash, KernelConfiguration(storage: .float(.f32), compute: .f32, accumulator: .f32))
+    let made = try #require(runner.run(t, answered, rows: 0..<Self.shape.heads * Self.shape.queries))
+    let findings = try AttentionVerification(t, asked, format: .f32).run(
+      "o", Answers(output: made.output, width: Self.shape.valueSize)
+    ).findings
+    #expect(
+      findings.hypotheses.map(\.name).first == "scale missing and causal, aligned top-left",
+      "\(findings.hypotheses.map(\.name))")
   }
 
   private static let masked: [(Mistake, String)] = [

@@ -14,6 +14,7 @@ struct PlantedAttention: ResultSource {
     case notDivided, mean, largestAlone
     case shortProbabilities, shortScores, shortAccumulator, coarseAccumulator
     case keyHeadsReversed, lastProduct, unshifted, truncated, rounded
+    case thirdRescaleMissed, secondMaximumStale
   }
 
   let tensors: AttentionInputs
@@ -108,11 +109,12 @@ struct PlantedAttention: ResultSource {
       if new == -.infinity { continue }
       var factor = exp(m - new)
       if mistake == .nothingRescaled || mistake == .lastFirstNeverRescaled
-        || mistake == .lastRescaleMissed && k == last
+        || mistake == .lastRescaleMissed && k == last || mistake == .thirdRescaleMissed && k == 2
       {
         factor = m == -.infinity ? 0 : 1
       }
-      let terms = x.map { exp($0 - new) }
+      let used = mistake == .secondMaximumStale && k == 1 ? m : new
+      let terms = x.map { exp($0 - used) }
       sum = sum * (mistake == .sumNeverRescaled ? 1 : factor) + terms[block].reduce(0, +)
       let more = products(terms, block)
       for c in y.indices { y[c] = y[c] * (mistake == .outputNeverRescaled ? 1 : factor) + more[c] }
