@@ -260,7 +260,8 @@ import Testing
       "model.layers.1.self_attn.q_proj.weight=hidden.1",
     ])
     #expect(
-      text.output.contains("judged by activations: 1 of 21 matrices; the others by themselves"),
+      text.output.contains(
+        "judged by activations, 64 tokens at most (--tokens): 1 of 21 matrices; the others by themselves"),
       "\(text.output)")
     let wrong = try CommandRunner.run([
       "plan", Self.tiny, "--max-bits", "5", "--activations", file.path, "--map",
