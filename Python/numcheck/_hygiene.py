@@ -238,10 +238,13 @@ def _is_stale(before: Call, now: Call) -> bool:
     # Of the same shapes: a part of what was asked before may well be answered alike.
     if [c.shape for c in before.given] != [c.shape for c in now.given]:
         return False
-    new = now.results[0].codes.ravel()
+    if not same_bits(before.results[0], now.results[0]):
+        return False
     # Constants, NaN of either sign among them, say nothing of where they come from.
-    magnitude = (1 << (8 * new.itemsize - 1)) - 1
-    return same_bits(before.results[0], now.results[0]) and bool(((new ^ new[0]) & new.dtype.type(magnitude)).any())
+    new = np.ascontiguousarray(now.results[0].codes).ravel()
+    bits = new.view(f"u{new.itemsize}")
+    magnitude = bits.dtype.type((1 << (8 * new.itemsize - 1)) - 1)
+    return bool(((bits ^ bits[0]) & magnitude).any())
 
 
 def _trait(hits: list[Call], calls: list[Call]) -> str | None:

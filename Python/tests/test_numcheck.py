@@ -56,6 +56,15 @@ def test_stale_results():
     assert "stale-results" in kinds(kernel)
 
 
+def test_nan_is_not_stale():
+    def kernel(x):
+        y = np.full_like(x, np.nan)
+        y[..., ::2] *= -1
+        return y
+
+    assert "stale-results" not in kinds(kernel)
+
+
 def test_detects_the_distribution():
     """Right on numbers that are drawn as they usually are, and on no others."""
     def kernel(x):
