@@ -218,6 +218,7 @@ package struct Search {
     let width = settings.limits.width
     for rows in PlainRows.all(upTo: given.row.count / width, width: width) {
       let allowed = rows.filter(settings.limits.allows)
+      if allowed.isEmpty { continue }
       let found = worker.evaluate(allowed, settings.aim, subject.format)
       for (row, one) in zip(allowed, found) where isSame(one, as: given) {
         // Among others it may fail for their sake.
