@@ -93,7 +93,12 @@ class Report:
     def __str__(self) -> str:
         lines = [str(f) for f in self.findings]
         if self.json.get("conclusion"):
-            lines.insert(0, self.json["conclusion"])
+            conclusion = str(self.json["conclusion"])
+            if self.findings and self.verdict != "bug":
+                conclusion = f"wrong beside its numbers, as said below; of these: {conclusion}"
+            elif not self.findings and self.json.get("status") == "unchecked":
+                conclusion += "; not passed, for some rows have no bound"
+            lines.insert(0, conclusion)
         for w in (self.json.get("wrong") or [])[:3]:
             lines.append(f"  row {w.get('row')}, index {w.get('index')}: {_shown(w.get('computed'))}, exact {_shown(w.get('exact'))}")
         return "\n".join(lines)

@@ -15,8 +15,8 @@ package final class Lock<Value>: @unchecked Sendable {
   package init(_ value: sending Value) {
     self.value = value
     mutex.initialize(to: pthread_mutex_t())
-    let status = pthread_mutex_init(mutex, nil)
-    precondition(status == 0, "no mutex: \(status)")
+    let failure = pthread_mutex_init(mutex, nil)
+    precondition(failure == 0, "no mutex: \(failure)")
   }
 
   deinit {
