@@ -261,9 +261,11 @@ struct QuantizeCommand: Sharable {
     let lists = try TensorList.all(input.inputs, raw: layout)
     if output != nil || raw != nil {
       guard lists.count == 1, lists[0].isOne || lists[0].items.count == 1 else {
-        let example = lists[0].items.first.map { ": name one, like '\(lists[0].name($0))'" } ?? ""
-        throw UsageError(
-          "--output and --raw need one tensor, not \(lists.reduce(0) { $0 + $1.items.count })\(example)")
+        let example = lists.first.flatMap { list in
+          list.items.first.map { ": name one, like '\(list.name($0))'" }
+        }
+        let count = lists.reduce(0) { $0 + $1.items.count }
+        throw UsageError("--output and --raw need one tensor, not \(count)\(example ?? "")")
       }
     }
     var sources: [Input] = []

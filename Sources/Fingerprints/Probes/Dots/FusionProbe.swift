@@ -20,13 +20,16 @@ struct FusionProbe {
     let fits = bits >= 2 * h + 1
     let x = 1 + Double.powerOfTwo(-h)
     let other = -(1 + Double.powerOfTwo(1 - h))
+    let exact = Double.powerOfTwo(-2 * h)
+    guard room.format.round(exact) == exact else {
+      return .undecided("fma", "what a product loses is below the smallest number of \(room.format.name)")
+    }
     func probe(_ product: Int, _ rest: Int) -> DotProbe {
       DotProbe(room.terms([product: x, rest: other]), room.terms([product: x, rest: 1]))
     }
     let y = try room.box.products([probe(places.1, places.0), probe(places.0, places.1)])
     let words =
       "(1 + 2^-\(h))^2 - (1 + 2^-\(h - 1)) at \(places.1) and \(places.0): \(y.map(ProbeText.number).joined(separator: ", or the other way round "))"
-    let exact = Double.powerOfTwo(-2 * h)
     if y.contains(exact) { return Trait("fma", .word(fits ? "products are exact" : "fused"), words) }
     if y.allSatisfy({ $0 == 0 }) { return Trait("fma", .word("products rounded"), words) }
     return .undecided("fma", words)
